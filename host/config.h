@@ -1,0 +1,100 @@
+// The description of an experiment: one TOML file, every key with a default.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sparsepush {
+
+struct RunConfig {
+  std::uint64_t seed = 1;
+  int nodes = 8;
+  int replicas = 1;
+  std::int64_t steps = 0;  ///< wins over epochs if > 0
+  std::int64_t epochs = 1;
+  std::string backend = "auto";
+  int threads = 0;  ///< 0: one per processor
+  int shards = 1;
+  std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
+};
+
+struct DataConfig {
+  std::string name = "digits";
+  std::string file;  ///< of `quadratic`
+  std::string partition = "iid";
+  double skew = 0.0;
+  double alpha = 1.0;  ///< of `dirichlet`
+  int batch = 16;      ///< samples a node and step
+  int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
+  double separation = 3.0;                           ///< of `synthetic`
+};
+
+struct ModelConfig {
+  std::string name = "mlp";
+  std::vector<std::int64_t> hidden = {64};
+};
+
+struct TopologyConfig {
+  std::string name = "directed_ring";
+  int degree = 2;
+  bool redraw = false;
+  std::string weights = "uniform";
+  std::string file;
+};
+
+struct AlgorithmConfig {
+  std::string name = "sparse_push";
+  std::string compressor = "top_k";
+  std::string scope = "layer";
+  double keep = 0.01;
+  double averaging_rate = 0.01;  ///< eta, resolved: 1 for dense methods and identity, else keep
+  std::int64_t local_steps = 1;
+  std::optional<std::int64_t> final_rounds = 50;  ///< of `scsp`; nullopt: "auto"
+  std::string final = "gossip";                   ///< of `scsp`
+};
+
+struct OptimizerConfig {
+  double lr = 0.1;
+  double momentum = 0.9;
+  std::string kind = "heavy_ball";
+  double weight_decay = 1e-4;
+  std::vector<std::int64_t> milestones;  ///< epochs
+  double decay = 0.1;
+  std::int64_t warmup_epochs = 0;
+  double warmup_factor = 0.1;
+};
+
+struct EvaluateConfig {
+  std::int64_t every_steps = 0;  ///< 0: each epoch
+  int nodes = 0;                 ///< evaluates the first of them only; 0: all
+};
+
+/// Everything a run needs to know, checked and with all defaults filled in.
+struct Config {
+  RunConfig run;
+  DataConfig data;
+  ModelConfig model;
+  TopologyConfig topology;
+  AlgorithmConfig algorithm;
+  OptimizerConfig optimizer;
+  EvaluateConfig evaluate;
+};
+
+/// Reads `path` and applies `overrides` ("section.key=value", the value in TOML; a bare word is taken as a string).
+/// Throws InputError with file, line and key: unknown keys (with the nearest known one), wrong types, values out of
+/// range, keys that the chosen method does not use where that is a mistake. Relative data and topology files are looked
+/// up beside the configuration first, then in the current folder; the path that was found is stored.
+Config load_config(const std::string& path, const std::vector<std::string>& overrides);
+
+/// The resolved configuration as TOML; loading it gives the same Config.
+std::string to_toml(const Config& config);
+
+/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps or the
+/// run's length (steps, epochs, final_rounds).
+std::string config_hash(const Config& config);
+
+/// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.
+bool is_dense(const AlgorithmConfig& algorithm);
+
+}  // namespace sparsepush

@@ -1,0 +1,33 @@
+// What a run will allocate, known before it allocates anything.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sparsepush {
+
+struct PlannedArray {
+  std::string name;   ///< such as "x"
+  std::string shape;  ///< such as "[64, 269728] f32"
+  std::int64_t bytes = 0;
+};
+
+struct MemoryPlan {
+  std::vector<PlannedArray> arrays;
+  std::int64_t total() const;
+};
+
+/// Bytes this process may still allocate: the smallest of the machine's available memory, the limits of its control
+/// group and the process's address space limit, less what the control group uses already.
+std::int64_t available_memory();
+
+/// Throws InputError that names the arrays and their sizes, largest first, if the plan exceeds `available` bytes.
+void check_memory_fits(const MemoryPlan& plan, std::int64_t available);
+
+/// A table, one array a line, and the total.
+std::string describe_memory(const MemoryPlan& plan);
+
+/// 1234567 as "1.2 MB" (powers of 1000).
+std::string format_bytes(double bytes);
+
+}  // namespace sparsepush

@@ -1,0 +1,33 @@
+#include "kernels/backend.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <thread>
+
+#include "kernels/check.h"
+
+namespace sparsepush {
+namespace {
+int threads_or_all(int threads) {
+  CHECK(threads >= 0, "threads = ", threads);
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+}  // namespace
+
+Cpu::Cpu(int threads) : pool_(std::make_unique<ThreadPool>(threads_or_all(threads))) {}
+
+void* allocate(const Cpu&, std::size_t bytes) {
+  constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
+  const std::size_t padded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  void* p = std::aligned_alloc(kAlignment, padded > 0 ? padded : kAlignment);
+  if (p == nullptr) throw std::bad_alloc();
+  std::memset(p, 0, padded);
+  return p;
+}
+void release(const Cpu&, void* p) noexcept { std::free(p); }
+void copy(const Cpu&, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,23 @@
+// A round of dense gossip: every node mixes whole rows of its in-neighbours.
+#pragma once
+#include "kernels/backend.h"
+#include "kernels/round_edges.h"
+#include "kernels/view.h"
+
+namespace sparsepush {
+
+/// Arguments of `dense_mix`.
+struct DenseMix {
+  MatrixView<float> x;           ///< [nodes, row] push-sum numerators, updated in place
+  MatrixView<const float> halo;  ///< [slots - nodes, row] rows of remote in-neighbours, in slot order
+  RoundEdges edges;
+};
+
+/// x += eta (P - I) q with q = x as it was before the call: x_i = fma(w_ii, q_i, q_i), then over in-edges by ascending
+/// source x_i = fma(w_ij, q_j, x_i). The same bits as `push_sum_mix` of complete messages. Backends agree exactly.
+void dense_mix(const Cpu& cpu, const DenseMix& mix);
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_dense_mix_shapes(const DenseMix& mix);
+
+}  // namespace sparsepush

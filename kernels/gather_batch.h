@@ -1,0 +1,46 @@
+// Picks each node's samples of a step out of the data set.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "kernels/backend.h"
+#include "kernels/view.h"
+
+namespace sparsepush {
+
+/// A labelled set in backend memory. An input feature is scale * byte + offset, rounded once (one fma).
+struct SampleView {
+  MatrixView<const std::uint8_t> bytes;  ///< [samples, features]
+  std::span<const std::uint8_t> label;   ///< [samples]
+  float scale = 1;
+  float offset = 0;
+};
+
+/// Which samples belong to which node: node i owns sample[begin[i] .. begin[i + 1]), never empty. In backend memory.
+struct NodeSamples {
+  std::span<const std::int64_t> begin;   ///< [nodes + 1]
+  std::span<const std::int32_t> sample;  ///< [assigned samples] rows of the set
+};
+
+/// Arguments of `gather_batch`.
+struct GatherBatch {
+  SampleView set;
+  NodeSamples owned;
+  int first_node = 0;                     ///< the batch is gathered for the nodes [first_node, first_node + input.rows / batch)
+  int batch = 0;                          ///< samples a node and step
+  std::uint64_t step = 0;                 ///< SGD steps done so far
+  std::span<const std::uint64_t> seed;    ///< [nodes] seed of the node's replica
+  std::span<const std::int32_t> identity; ///< [nodes] the node's number within its replica, over all shards
+  MatrixView<float> input;                ///< [nodes of the batch * batch, features]
+  std::span<std::int32_t> label;          ///< [nodes of the batch * batch]
+};
+
+/// Sample b of the batch is number p = step * batch + b of an endless sequence in which pass p / n over the node's own n
+/// samples has its own random order: random_permutation({seed, kShuffle, identity, pass}, p % n, n).
+/// Backends agree exactly.
+void gather_batch(const Cpu& cpu, const GatherBatch& gather);
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_gather_batch_shapes(const GatherBatch& gather);
+
+}  // namespace sparsepush

@@ -1,0 +1,82 @@
+// Counter-based random numbers: every draw is a function of (seed, stream, node, step, index), never of a generator's
+// state, so that results do not depend on the order or place of the draws.
+#pragma once
+#include <array>
+#include <cstdint>
+
+namespace sparsepush {
+
+/// What a random number is for. Values are part of the reproducibility of runs: never renumber.
+enum class Stream : std::uint32_t {
+  kInitialize = 1,  ///< initial parameters
+  kPartition = 2,   ///< which node gets which sample
+  kShuffle = 3,     ///< order of a node's samples in an epoch
+  kTopology = 4,    ///< random topologies
+  kSynthetic = 5,   ///< the synthetic data set
+};
+
+using PhiloxBlock = std::array<std::uint32_t, 4>;
+
+/// Philox4x32-10 of Salmon et al. 2011 ([Philox], doi 10.1145/2063384.2063405): 128 random bits for a counter and key.
+constexpr PhiloxBlock philox(PhiloxBlock counter, std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t product0 = 0xD2511F53ull * counter[0];
+    const std::uint64_t product1 = 0xCD9E8D57ull * counter[2];
+    counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(product1),
+               static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(product0)};
+    key = {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
+  }
+  return counter;
+}
+
+/// Where a random number stands. `node`, `step` and `index` are each used modulo 2^32.
+struct Draw {
+  std::uint64_t seed;
+  Stream stream;
+  std::uint64_t node = 0;
+  std::uint64_t step = 0;
+  std::uint64_t index = 0;
+};
+
+/// 128 random bits for one draw.
+constexpr PhiloxBlock random_bits(const Draw& d) {
+  return philox({static_cast<std::uint32_t>(d.index), static_cast<std::uint32_t>(d.step),
+                 static_cast<std::uint32_t>(d.node), static_cast<std::uint32_t>(d.stream)},
+                {static_cast<std::uint32_t>(d.seed), static_cast<std::uint32_t>(d.seed >> 32)});
+}
+
+/// Uniform in [0, 1) with 53 bits.
+constexpr double random_uniform(const Draw& d) {
+  const PhiloxBlock bits = random_bits(d);
+  return static_cast<double>(((static_cast<std::uint64_t>(bits[0]) << 32) | bits[1]) >> 11) * 0x1p-53;
+}
+
+/// Uniform in [0, bound), bound >= 1, by multiplication of 64 random bits (bias below bound * 2^-64).
+constexpr std::uint64_t random_below(const Draw& d, std::uint64_t bound) {
+  const PhiloxBlock bits = random_bits(d);
+  __extension__ using Wide = unsigned __int128;
+  const std::uint64_t word = (static_cast<std::uint64_t>(bits[0]) << 32) | bits[1];
+  return static_cast<std::uint64_t>((static_cast<Wide>(word) * bound) >> 64);
+}
+
+/// Position of item `index` in the random order of `count` items that belongs to the draw (its own `index` is ignored):
+/// a bijection of [0, count) computed without storing it, by a Feistel cipher over Philox with cycle walking.
+constexpr std::uint32_t random_permutation(Draw d, std::uint32_t index, std::uint32_t count) {
+  constexpr int kFeistelRounds = 6;
+  int half_bits = 1;
+  while ((1ull << (2 * half_bits)) < count) ++half_bits;
+  const std::uint32_t mask = (1u << half_bits) - 1;
+  do {
+    std::uint32_t left = index >> half_bits, right = index & mask;
+    for (std::uint32_t round = 0; round < kFeistelRounds; ++round) {
+      d.index = (static_cast<std::uint64_t>(round) << 24) ^ right;
+      const std::uint32_t mixed = left ^ (random_bits(d)[0] & mask);
+      left = right;
+      right = mixed;
+    }
+    index = (left << half_bits) | right;
+  } while (index >= count);
+  return index;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,46 @@
+// The threads of the Cpu backend: one parallel loop at a time over independent items.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace sparsepush {
+
+/// `threads` workers, the calling thread included. Items are handed out dynamically, so nothing may depend on which
+/// worker runs which item; an exception of an item is rethrown by `run` after all workers have stopped.
+class ThreadPool {
+ public:
+  using Body = std::function<void(std::int64_t item, int worker)>;
+
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls body(item, worker) once for every item in [0, items), 0 <= worker < threads(). Not reentrant.
+  void run(std::int64_t items, const Body& body);
+
+ private:
+  void work(int worker);
+  void take_items(int worker);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable start_, finished_;
+  const Body* body_ = nullptr;
+  std::int64_t items_ = 0;
+  std::atomic<std::int64_t> next_{0};
+  std::atomic<std::uint64_t> generation_{0};  ///< loops started so far
+  std::atomic<int> busy_{0};                  ///< workers still inside the current loop
+  bool stop_ = false;
+  std::exception_ptr error_;
+};
+
+}  // namespace sparsepush
