@@ -25,5 +25,7 @@ class Cpu {
 void* allocate(const Cpu&, std::size_t bytes);
 void release(const Cpu&, void* p) noexcept;
 void copy(const Cpu&, void* to, const void* from, std::size_t bytes);
+/// Sets `bytes` bytes to 0.
+void clear(const Cpu&, void* p, std::size_t bytes);
 
 }  // namespace sparsepush

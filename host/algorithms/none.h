@@ -1,0 +1,13 @@
+// No communication: every node trains alone on its own data. The lower bound of every comparison.
+#pragma once
+#include "host/nodes.h"
+
+namespace sparsepush {
+
+/// X' = X - a G(Z), and nothing is sent.
+template <class Backend>
+void none(Nodes<Backend>& n, const PlannedRound<Backend>&) {
+  local_step(n);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,170 @@
+#include "host/checkpoint.h"
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "data/input_error.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kTrafficCounts = 4;  // messages, bytes_authors, bytes_coo32, bytes_dense
+
+std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  const std::int64_t rows = static_cast<std::int64_t>(run.replicas) * run.nodes, d = experiment.layout().params;
+  std::vector<TensorInfo> tensors = {{"x", "F32", {rows, d}}, {"momentum", "F32", {rows, d}}};
+  if (state_plan(experiment.config().algorithm).error_memory) tensors.push_back({"error", "F32", {rows, d}});
+  tensors.insert(tensors.end(), {{"u", "F64", {rows}},
+                                 {"step", "I64", {1}},
+                                 {"train_loss_sum", "F64", {rows}},
+                                 {"train_loss_steps", "I64", {1}},
+                                 {"bytes_wire", "I64", {rows}},
+                                 {"traffic", "I64", {kTrafficCounts, run.replicas}}});
+  return tensors;
+}
+
+std::string parameter_table(const std::vector<Parameter>& parameters, const RowLayout& layout) {
+  auto table = nlohmann::json::array();
+  for (std::size_t s = 0; s < parameters.size(); ++s)
+    table.push_back({{"name", parameters[s].name},
+                     {"shape", parameters[s].shape},
+                     {"offset", layout.segments[s].packed_begin}});
+  return table.dump();
+}
+
+std::int64_t metadata_number(const SafetensorsReader& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  std::int64_t value = -1;
+  if (found != file.metadata().end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  if (value < 0) throw InputError("{}: not a checkpoint: no number \"{}\" in its metadata", file.path(), key);
+  return value;
+}
+
+/// Calls visit(local row, global row) for every local node.
+template <class Visit>
+void for_each_row(const Shard& shard, Visit visit) {
+  for (int row = 0; row < shard.rows(); ++row) {
+    const NodeId id = shard.id_of(row);
+    visit(row, static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node);
+  }
+}
+
+template <class Backend>
+void write_rows(SafetensorsWriter& file, const std::string& name, const Nodes<Backend>& nodes,
+                const Buffer<Backend, float>& array) {
+  std::vector<float> row(nodes.layout.row), packed(nodes.layout.params);
+  for_each_row(nodes.shard, [&](int local, std::int64_t global) {
+    copy(nodes.backend, row.data(), array.view().row(local), row.size() * sizeof(float));
+    pack_row(nodes.layout, row.data(), packed.data());
+    file.write<float>(name, global * nodes.layout.params, packed);
+  });
+}
+
+template <class Backend>
+void read_rows(const SafetensorsReader& file, const std::string& name, const Nodes<Backend>& nodes,
+               const Buffer<Backend, float>& array) {
+  std::vector<float> row(nodes.layout.row), packed(nodes.layout.params);
+  for_each_row(nodes.shard, [&](int local, std::int64_t global) {
+    file.read_part<float>(name, global * nodes.layout.params, packed);
+    unpack_row(nodes.layout, packed.data(), row.data());
+    copy(nodes.backend, array.view().row(local), row.data(), row.size() * sizeof(float));
+  });
+}
+
+/// One value per node, from or to host memory.
+template <class T>
+void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const std::vector<T>& values) {
+  for_each_row(shard, [&](int local, std::int64_t global) {
+    file.write<T>(name, global, std::span(values).subspan(local, 1));
+  });
+}
+
+template <class T>
+std::vector<T> read_values(const SafetensorsReader& file, const std::string& name, const Shard& shard) {
+  std::vector<T> values(shard.rows());
+  for_each_row(shard, [&](int local, std::int64_t global) {
+    file.read_part<T>(name, global, std::span(values).subspan(local, 1));
+  });
+  return values;
+}
+
+}  // namespace
+
+CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment) {
+  const SafetensorsReader file(path);
+  const auto hash = file.metadata().find("config_hash");
+  if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
+  if (hash->second != config_hash(experiment.config()))
+    throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
+                     hash->second, config_hash(experiment.config()));
+  for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
+    const TensorInfo& found = file.info(expected.name);
+    if (found.dtype != expected.dtype || found.shape != expected.shape)
+      throw InputError("{}: tensor \"{}\": expected {} [{}], got {} [{}]", path, expected.name, expected.dtype,
+                       fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
+  }
+  const CheckpointHead head{file.read<std::int64_t>("step").front(), metadata_number(file, "sgd_steps")};
+  if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
+  for (const double u : file.read<double>("u"))
+    if (!(u > 0 && std::isfinite(u))) throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+  return head;
+}
+
+template <class Backend>
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+  const Experiment& experiment = emulator.experiment();
+  return {path, checkpoint_tensors(experiment),
+          {{"config_hash", config_hash(experiment.config())},
+           {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
+           {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}}};
+}
+
+template <class Backend>
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
+  Nodes<Backend>& nodes = emulator.nodes();
+  write_rows(file, "x", nodes, nodes.x);
+  write_rows(file, "momentum", nodes, nodes.momentum);
+  if (nodes.error) write_rows(file, "error", nodes, *nodes.error);
+  write_values(file, "u", nodes.shard, nodes.u.to_host());
+  write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum);
+  write_values(file, "bytes_wire", nodes.shard, nodes.wire.to_host());
+  if (nodes.shard.index != 0) return;
+  const std::int64_t step = emulator.step();
+  file.write<std::int64_t>("step", 0, std::span(&step, 1));
+  file.write<std::int64_t>("train_loss_steps", 0, std::span(&emulator.loss_window().steps, 1));
+  const Traffic& traffic = nodes.traffic;
+  std::int64_t first = 0;
+  for (const auto* counts : {&traffic.messages, &traffic.authors, &traffic.coo32, &traffic.dense}) {
+    file.write<std::int64_t>("traffic", first, *counts);
+    first += nodes.shard.replicas;
+  }
+}
+
+template <class Backend>
+void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+  const SafetensorsReader file(path);
+  Nodes<Backend>& nodes = emulator.nodes();
+  read_rows(file, "x", nodes, nodes.x);
+  read_rows(file, "momentum", nodes, nodes.momentum);
+  if (nodes.error) read_rows(file, "error", nodes, *nodes.error);
+  nodes.u.assign(read_values<double>(file, "u", nodes.shard));
+  nodes.wire.assign(read_values<std::int64_t>(file, "bytes_wire", nodes.shard));
+  emulator.loss_window() = {read_values<double>(file, "train_loss_sum", nodes.shard),
+                            file.read<std::int64_t>("train_loss_steps").front()};
+  std::int64_t first = 0;
+  Traffic& traffic = nodes.traffic;
+  for (auto* counts : {&traffic.messages, &traffic.authors, &traffic.coo32, &traffic.dense}) {
+    file.read_part<std::int64_t>("traffic", first, *counts);
+    first += nodes.shard.replicas;
+  }
+  emulator.resume_at(file.read<std::int64_t>("step").front());
+}
+
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
+template void read_checkpoint(const std::string&, Emulator<Cpu>&);
+
+}  // namespace sparsepush

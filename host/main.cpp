@@ -1,0 +1,135 @@
+// sparsepush: many learning devices on one machine.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "data/input_error.h"
+#include "host/config.h"
+#include "host/emulator.h"
+#include "host/experiment.h"
+#include "host/memory_plan.h"
+#include "host/recorder.h"
+#include "host/run_plan.h"
+#include "host/run_shards.h"
+#include "host/version.h"
+
+namespace sparsepush {
+namespace {
+
+struct Options {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::string backend, out;
+  bool resume = false, quiet = false;
+};
+
+/// One shard's share of a run. Every stage is for all of its nodes at once; false if the user stopped it.
+template <class Backend>
+bool train(Emulator<Backend>& emulator, Recorder& recorder) {
+  recorder.begin(emulator);
+  while (emulator.step() < emulator.experiment().schedule().end()) {
+    if (recorder.stopped(emulator)) return false;
+    if (emulator.in_final_rounds()) {
+      emulator.run_final_round();
+    } else {
+      emulator.take_gradients();  // batch, gradient at z = x / u
+      emulator.run_algorithm();   // update, select, deliver, mix, de-bias
+    }
+    recorder.record(emulator);    // losses, accuracies, consensus, mass, bytes
+  }
+  return true;
+}
+
+Config configure(const Options& options) {
+  auto overrides = options.overrides;
+  if (!options.backend.empty()) overrides.push_back("run.backend=" + options.backend);
+  return load_config(options.config, overrides);
+}
+
+int run(const Options& options) {
+  const Config config = configure(options);
+  Experiment experiment(config);  // topology, data, model
+  check_memory_fits(plan_memory(experiment), available_memory());
+  experiment.partition_data();
+
+  const auto out = options.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(options.config).stem()
+                                       : std::filesystem::path(options.out);
+  const RunFolder folder(out, options.resume);
+  Recorder recorder(experiment, folder, options.resume, options.quiet);
+  if (recorder.finished()) {
+    if (!options.quiet) fmt::print("{}: already finished\n", out.string());
+    return 0;
+  }
+  bool finished = true;
+  const int shards = config.run.shards;
+  try {
+    run_shards<Cpu>(shards, config.run.replicas, config.run.nodes, [&](Transport<Cpu>& transport) {
+      const Cpu cpu(threads_per_shard(config.run.threads, shards));
+      Emulator<Cpu> emulator(cpu, experiment, transport);
+      if (!train(emulator, recorder)) finished = false;
+    });
+  } catch (const Diverged&) {
+    recorder.summarize("diverged", "cpu");
+    throw;
+  }
+  recorder.summarize(finished ? "finished" : "interrupted", "cpu");
+  if (finished) return 0;
+  fmt::print(stderr, "stopped; go on with: sparsepush run {} --out {} --resume\n", options.config, out.string());
+  return 1;
+}
+
+int describe_topologies(const Options& options) {
+  const Config config = configure(options);
+  fmt::print("{}", describe_topology(make_topologies(config).front()));
+  return 0;
+}
+
+int plan(const Options& options) {
+  fmt::print("{}", describe_run_plan(Experiment(configure(options))));
+  return 0;
+}
+
+int command_line(int argc, char** argv) {
+  CLI::App app("Emulates many learning devices on one machine: push-sum gossip with compressed messages.");
+  app.set_version_flag("--version", version_text());
+  app.require_subcommand(1);
+  Options options;
+  const auto add = [&](const std::string& name, const std::string& help) {
+    auto* command = app.add_subcommand(name, help);
+    command->add_option("config", options.config, "description of the experiment (TOML)")->required();
+    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")->allow_extra_args(false);
+    return command;
+  };
+  auto* run_command = add("run", "train");
+  run_command->add_option("--backend", options.backend, "cpu or auto");
+  run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
+  run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
+  run_command->add_flag("--quiet", options.quiet, "print errors only");
+  auto* topology_command = add("topology", "check and describe the topology");
+  auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (*run_command) return run(options);
+  if (*topology_command) return describe_topologies(options);
+  if (*plan_command) return plan(options);
+  return 2;
+}
+
+}  // namespace
+}  // namespace sparsepush
+
+int main(int argc, char** argv) {
+  try {
+    return sparsepush::command_line(argc, argv);
+  } catch (const sparsepush::InputError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "sparsepush: {}\n", error.what());
+    return 1;
+  }
+}

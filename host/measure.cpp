@@ -1,0 +1,171 @@
+#include "host/measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "kernels/statistics.h"
+
+namespace sparsepush {
+namespace {
+
+double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+/// What the measures of one step share.
+template <class Backend>
+class Measures {
+ public:
+  Measures(const Backend& backend, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
+      : backend_(backend), gradients_(gradients), nodes_(nodes), shard_(nodes.shard) {}
+
+  void add_push_weights(std::vector<MetricsRow>& rows) {
+    u_ = gather(nodes_.u.to_host());
+    for (MetricsRow& row : rows) {
+      const auto u = of_replica(u_, row.replica);
+      row.u_sum = sum_of(u);
+      row.u_min = std::ranges::min(u);
+      row.u_max = std::ranges::max(u);
+    }
+  }
+
+  /// Disagreement and the mean model's scores of one replica.
+  void add_mean_model(MetricsRow& row) {
+    const int nodes = shard_.nodes(), first = row.replica * nodes;
+    const auto x = nodes_.x.view().rows_from(first, nodes);
+    std::vector<double> mean(nodes_.layout.row);
+    nodes_.transport.sum_in_order(mean, [&](std::span<double> sums) { add_rows(backend_, x, sums); });
+    for (double& m : mean) m /= row.u_sum;
+
+    std::vector<double> distance(nodes);
+    squared_distances(backend_, x, nodes_.u.span().subspan(first, nodes), mean, distance);
+    const double norm = std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
+    const double disagreement = std::sqrt(sum_of(gather_replica(distance)));
+    if (norm > 0) row.consensus = disagreement / (std::sqrt(static_cast<double>(shard_.all_nodes)) * norm);
+
+    std::vector<Score> scores(nodes);
+    gradients_.score_mean(backend_, mean, first, scores);
+    row.loss_mean_model = mean_of(scores, &Score::loss);
+    if (gradients_.has_accuracy()) row.accuracy_mean_model = mean_of(scores, &Score::accuracy);
+  }
+
+  /// ||E|| / ||X||, and a look at whether x is finite.
+  void add_error_ratio(std::vector<MetricsRow>& rows, std::int64_t step) {
+    const auto norms = [&](const Buffer<Backend, float>& array) {
+      std::vector<double> norm(shard_.rows());
+      squared_norms(backend_, array.view(), norm);
+      return gather(norm);
+    };
+    const auto x = norms(nodes_.x);
+    const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
+    if (bad != x.end())
+      throw Diverged(fmt::format("diverged at step {}: the parameters of node {} are not finite; try a smaller optimizer.lr",
+                                 step, (bad - x.begin()) % shard_.all_nodes));
+    if (!nodes_.error) return;
+    const auto error = norms(*nodes_.error);
+    for (MetricsRow& row : rows) {
+      const double size = std::sqrt(sum_of(of_replica(x, row.replica)));
+      if (size > 0) row.error_ratio = std::sqrt(sum_of(of_replica(error, row.replica))) / size;
+    }
+  }
+
+  /// Scores of the first `evaluated` nodes of each replica (0: all).
+  void add_node_scores(std::vector<MetricsRow>& rows, int evaluated) {
+    if (evaluated == 0) evaluated = shard_.all_nodes;
+    std::vector<int> local;
+    for (int row = 0; row < shard_.rows(); ++row)
+      if (shard_.id_of(row).node < evaluated) local.push_back(row);
+    std::vector<Score> scores(local.size());
+    gradients_.score_nodes(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, local, scores);
+    std::vector<double> loss(shard_.rows()), accuracy(shard_.rows());
+    for (std::size_t k = 0; k < local.size(); ++k) {
+      loss[local[k]] = scores[k].loss;
+      accuracy[local[k]] = scores[k].accuracy;
+    }
+    const auto all_loss = gather(loss), all_accuracy = gather(accuracy);
+    for (MetricsRow& row : rows) {
+      row.test_loss = sum_of(of_replica(all_loss, row.replica).first(evaluated)) / evaluated;
+      if (!gradients_.has_accuracy()) continue;
+      const auto of_nodes = of_replica(all_accuracy, row.replica).first(evaluated);
+      row.accuracy_mean = sum_of(of_nodes) / evaluated;
+      row.accuracy_min = std::ranges::min(of_nodes);
+      row.accuracy_max = std::ranges::max(of_nodes);
+    }
+  }
+
+  void add_train_loss(std::vector<MetricsRow>& rows, const typename Emulator<Backend>::LossWindow& loss) {
+    if (loss.steps == 0) return;
+    const auto sums = gather(loss.sum);
+    for (MetricsRow& row : rows)
+      row.train_loss = sum_of(of_replica(sums, row.replica)) / static_cast<double>(loss.steps) / shard_.all_nodes;
+  }
+
+  void add_traffic(std::vector<MetricsRow>& rows) {
+    const auto wire = nodes_.wire.to_host();
+    const auto all_wire = gather(std::vector<double>(wire.begin(), wire.end()));  // exact below 2^53 bytes a node
+    for (MetricsRow& row : rows) {
+      row.messages = nodes_.traffic.messages[row.replica];
+      row.bytes_authors = nodes_.traffic.authors[row.replica];
+      row.bytes_coo32 = nodes_.traffic.coo32[row.replica];
+      row.bytes_dense = nodes_.traffic.dense[row.replica];
+      for (const double bytes : of_replica(all_wire, row.replica)) row.bytes_wire += static_cast<std::int64_t>(bytes);
+    }
+  }
+
+ private:
+  std::vector<double> gather(const std::vector<double>& local) {
+    std::vector<double> all(shard_.all_rows());
+    nodes_.transport.gather(local, all);
+    return all;
+  }
+  /// The same for one value per local node of a single replica.
+  std::vector<double> gather_replica(const std::vector<double>& local) {
+    std::vector<double> rows(shard_.rows());
+    std::ranges::copy(local, rows.begin());
+    auto all = gather(rows);
+    all.resize(shard_.all_nodes);
+    return all;
+  }
+  std::span<const double> of_replica(const std::vector<double>& all, int replica) const {
+    return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
+  }
+  double mean_of(const std::vector<Score>& scores, double Score::* field) {
+    std::vector<double> values;
+    for (const Score& score : scores) values.push_back(score.*field);
+    return sum_of(gather_replica(values)) / shard_.all_nodes;
+  }
+
+  const Backend& backend_;
+  Gradients<Backend>& gradients_;
+  Nodes<Backend>& nodes_;
+  const Shard& shard_;
+  std::vector<double> u_;
+};
+
+}  // namespace
+
+template <class Backend>
+std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
+                                      Gradients<Backend>& gradients, Nodes<Backend>& nodes,
+                                      const typename Emulator<Backend>::LossWindow& loss, std::int64_t step) {
+  const Schedule& schedule = experiment.schedule();
+  std::vector<MetricsRow> rows(nodes.shard.replicas);
+  for (int r = 0; r < nodes.shard.replicas; ++r) {
+    rows[r].replica = r;
+    rows[r].step = step;
+    rows[r].epoch = schedule.epoch(step);
+    if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step);
+  }
+  Measures<Backend> measures(backend, gradients, nodes);
+  measures.add_error_ratio(rows, step);
+  measures.add_push_weights(rows);
+  for (MetricsRow& row : rows) measures.add_mean_model(row);
+  measures.add_node_scores(rows, experiment.config().evaluate.nodes);
+  if (step <= schedule.sgd_steps()) measures.add_train_loss(rows, loss);
+  measures.add_traffic(rows);
+  return rows;
+}
+
+template std::vector<MetricsRow> measure_nodes(const Cpu&, const Experiment&, Gradients<Cpu>&, Nodes<Cpu>&,
+                                               const Emulator<Cpu>::LossWindow&, std::int64_t);
+
+}  // namespace sparsepush

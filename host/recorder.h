@@ -1,0 +1,61 @@
+// What a run leaves behind: rows, checkpoints, log and summary in its folder, and what the user sees meanwhile.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/checkpoint.h"
+#include "host/emulator.h"
+#include "host/interrupt.h"
+#include "host/metrics.h"
+#include "host/progress.h"
+#include "host/run_folder.h"
+
+namespace sparsepush {
+
+/// One for all shards of a run; they call `begin` and `record` together.
+class Recorder {
+ public:
+  /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on from.
+  Recorder(const Experiment& experiment, const RunFolder& folder, bool resume, bool quiet);
+
+  /// The checkpoint is the run's end: nothing is left to do.
+  bool finished() const { return resumed_ && resumed_->step >= experiment_.schedule().end(); }
+
+  /// Goes on from the checkpoint, or records the initial state.
+  template <class Backend>
+  void begin(Emulator<Backend>& emulator);
+  /// Measures and saves what is due after a step or final round.
+  template <class Backend>
+  void record(Emulator<Backend>& emulator);
+  /// Whether the user has asked to stop; a checkpoint is then written first.
+  template <class Backend>
+  bool stopped(Emulator<Backend>& emulator);
+
+  /// Writes summary.json; `status` is finished, interrupted, diverged or failed.
+  void summarize(const std::string& status, const std::string& backend);
+
+ private:
+  void open_files();
+  template <class Backend>
+  void measure(Emulator<Backend>& emulator);
+  template <class Backend>
+  void save(Emulator<Backend>& emulator);
+  double seconds() const;
+
+  const Experiment& experiment_;
+  const RunFolder& folder_;
+  std::string checkpoint_;
+  std::optional<CheckpointHead> resumed_;
+  bool quiet_;
+  Interrupt interrupt_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::optional<CsvFile> metrics_, timing_;
+  std::optional<Progress> progress_;
+  std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
+  std::vector<MetricsRow> last_rows_;
+};
+
+}  // namespace sparsepush

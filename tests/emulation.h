@@ -1,0 +1,87 @@
+// Emulations small enough for tests: a quadratic problem in a temporary file, and the nodes that minimise it.
+#pragma once
+#include <unistd.h>
+
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "data/safetensors.h"
+#include "host/emulator.h"
+#include "host/run_shards.h"
+
+namespace sparsepush {
+
+/// A file with random curvature (0: pure gossip), targets and starts, removed at the end.
+class QuadraticFile {
+ public:
+  QuadraticFile(int nodes, std::vector<std::int64_t> segments, float curvature, unsigned seed = 1)
+      : path_(std::filesystem::temp_directory_path() /
+              ("sparsepush-" + std::to_string(::getpid()) + "-" + std::to_string(reinterpret_cast<std::uintptr_t>(this)))) {
+    std::int64_t d = 0;
+    for (const auto size : segments) d += size;
+    const auto segment_count = static_cast<std::int64_t>(segments.size());
+    std::mt19937 random(seed);
+    std::normal_distribution<float> gaussian;
+    const auto draw = [&](float scale) {
+      std::vector<float> values(nodes * d);
+      for (float& v : values) v = scale * gaussian(random);
+      return values;
+    };
+    std::vector<float> h = draw(1);
+    for (float& v : h) v = curvature * std::abs(v);
+    SafetensorsWriter file(path_, {{"curvature", "F32", {nodes, d}},
+                                   {"target", "F32", {nodes, d}},
+                                   {"start", "F32", {nodes, d}},
+                                   {"segments", "I64", {segment_count}}}, {});
+    file.write<float>("curvature", 0, h);
+    file.write<float>("target", 0, draw(1));
+    file.write<float>("start", 0, draw(1));
+    file.write<std::int64_t>("segments", 0, segments);
+    file.commit();
+  }
+  ~QuadraticFile() { std::filesystem::remove(path_); }
+  QuadraticFile(const QuadraticFile&) = delete;
+
+  std::string path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A configuration that trains `nodes` nodes on the file, with lr 0 until the test sets one: pure gossip.
+inline Config gossip_config(const QuadraticFile& file, int nodes, const std::string& topology) {
+  Config config;
+  config.run.nodes = nodes;
+  config.run.steps = 1'000'000;
+  config.run.threads = 1;
+  config.data.name = "quadratic";
+  config.data.file = file.path();
+  config.topology.name = topology;
+  config.optimizer.lr = 0;
+  config.optimizer.momentum = 0;
+  config.optimizer.weight_decay = 0;
+  return config;
+}
+
+/// Calls body(emulator) for the run's only shard.
+template <class Body>
+void emulate(const Config& config, Body body) {
+  Experiment experiment(config);
+  experiment.partition_data();
+  run_shards<Cpu>(1, config.run.replicas, config.run.nodes, [&](Transport<Cpu>& transport) {
+    const Cpu cpu(config.run.threads);
+    Emulator<Cpu> emulator(cpu, experiment, transport);
+    body(emulator);
+  });
+}
+
+inline void advance(Emulator<Cpu>& emulator, int steps) {
+  for (int t = 0; t < steps; ++t) {
+    emulator.take_gradients();
+    emulator.run_algorithm();
+  }
+}
+
+}  // namespace sparsepush
