@@ -24,8 +24,8 @@ struct DataConfig {
   std::string file;  ///< of `quadratic`
   std::string partition = "iid";
   double skew = 0.0;
-  double alpha = 1.0;  ///< of `dirichlet`
-  int batch = 16;      ///< samples a node and step
+  double alpha = 1.0;                                ///< of `dirichlet`
+  int batch = 16;                                    ///< samples a node and step
   int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
   double separation = 3.0;                           ///< of `synthetic`
 };

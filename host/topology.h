@@ -1,6 +1,7 @@
 // Directed, possibly time-varying communication topologies with column-stochastic mixing weights.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ class Topology {
   /// Rounds after which it repeats; 1 if static, 0 if every round is drawn anew.
   std::int64_t period() const { return period_; }
   TopologyRound round(std::int64_t t) const;
+  /// [period] all rounds; empty if every round is drawn anew.
+  std::span<const TopologyRound> stored_rounds() const { return rounds_; }
+  const TopologyConfig& config() const { return config_; }
 
  private:
   friend Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t seed);
@@ -45,13 +49,14 @@ Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t se
 /// Whether two replicas with different seeds have different topologies.
 bool depends_on_seed(const TopologyConfig& config);
 
-/// Throws InputError unless the union of the rounds [0, rounds) (of one period, if that is known) is strongly connected.
+/// Throws InputError unless the union of the rounds [0, rounds) (of one period, if that is known) is strongly
+/// connected.
 void check_strongly_connected(const Topology& topology, std::int64_t rounds);
 
 /// How fast a topology mixes.
 struct MixingSpeed {
-  double rho = 0;            ///< |lambda_2|^(1 / period) of one period's P (redrawn: of 64 rounds)
-  bool estimated = false;    ///< by power iteration, for many nodes; else from all eigenvalues
+  double rho = 0;          ///< |lambda_2|^(1 / period) of one period's P (redrawn: of 64 rounds)
+  bool estimated = false;  ///< by power iteration, for many nodes; else from all eigenvalues
 };
 MixingSpeed mixing_speed(const Topology& topology);
 

@@ -1,0 +1,83 @@
+#include "host/config_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "data/input_error.h"
+#include "host/config_fields.h"
+#include "host/spelling.h"
+
+namespace sparsepush {
+namespace {
+
+// Throws about `key` unless `holds`.
+void require(bool holds, const Origins& origins, const std::string& key, const std::string& expected) {
+  if (!holds) throw InputError("{}: {}: {}", origins.of(key), key, expected);
+}
+
+void check_every_set_key_counts(const Config& config, const Origins& origins) {
+  for (const Field& field : config_fields()) {
+    const OnlyFor* rule = origins.is_set(field.name()) ? why_unused(field, config) : nullptr;
+    if (!rule || !rule->refused) continue;
+    std::vector<std::string> values;
+    for (const std::string_view value : rule->values) values.push_back(in_quotes(value));
+    throw InputError("{}: {}: only used with {} = {}, which is {} here", origins.of(field.name()), field.name(),
+                     rule->decider, fmt::join(values, " or "), in_quotes(decider_value(*rule, config)));
+  }
+}
+
+void check_run(const RunConfig& run, const Origins& origins) {
+  const auto last_seed = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  require(run.seed <= last_seed - static_cast<std::uint64_t>(run.replicas - 1), origins, "run.seed",
+          fmt::format("expected seed + replicas - 1 <= {}, got {} + {} - 1", last_seed, run.seed, run.replicas));
+  require(std::int64_t{run.nodes} * run.replicas <= std::numeric_limits<std::int32_t>::max(), origins, "run.nodes",
+          fmt::format("expected nodes * replicas <= 2147483647, got {} * {}", run.nodes, run.replicas));
+  require(run.shards <= run.nodes, origins, "run.shards",
+          fmt::format("expected shards <= nodes, got {} shards for {} nodes", run.shards, run.nodes));
+}
+
+void check_quadratic(const Config& config, const Origins& origins) {
+  if (config.data.name != "quadratic") return;
+  const std::string with = " with data.name = \"quadratic\"";
+  require(!config.data.file.empty(), origins, "data.name", "\"quadratic\" needs data.file, a safetensors file");
+  require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",
+          "expected run.steps > 0" + with + ", which has no epochs");
+  require(config.algorithm.local_steps == 1, origins, "algorithm.local_steps",
+          fmt::format("expected 1{}, got {}", with, config.algorithm.local_steps));
+  require(config.optimizer.milestones.empty(), origins, "optimizer.milestones",
+          "expected []" + with + ", which has no epochs");
+  require(config.optimizer.warmup_epochs == 0, origins, "optimizer.warmup_epochs",
+          "expected 0" + with + ", which has no epochs");
+}
+
+void check_topology_keys(const Config& config, const Origins& origins) {
+  const TopologyConfig& topology = config.topology;
+  if (topology.name == "random_out") {
+    const bool degree_set = origins.is_set("topology.degree") || !origins.is_set("run.nodes");
+    require(topology.degree < config.run.nodes, origins, degree_set ? "topology.degree" : "run.nodes",
+            fmt::format("expected topology.degree < run.nodes, got degree {} for {} nodes", topology.degree,
+                        config.run.nodes));
+  }
+  if (topology.name == "file")
+    require(!topology.file.empty(), origins, "topology.name", "\"file\" needs topology.file, a CSV file");
+}
+
+}  // namespace
+
+void check_config(const Config& config, const Origins& origins) {
+  check_every_set_key_counts(config, origins);
+  check_run(config.run, origins);
+  check_quadratic(config, origins);
+  check_topology_keys(config, origins);
+  const auto& milestones = config.optimizer.milestones;
+  require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
+          "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));
+  require(
+      config.evaluate.nodes <= config.run.nodes, origins, "evaluate.nodes",
+      fmt::format("expected evaluate.nodes <= run.nodes, got {} of {} nodes", config.evaluate.nodes, config.run.nodes));
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,191 @@
+#include "host/config_fields.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace sparsepush {
+namespace {
+
+constexpr std::int64_t kMany = 1'000'000;             // nodes and widths: far above what fits, far below overflow
+constexpr std::int64_t kForever = 1'000'000'000'000;  // steps: products with nodes stay below 2^63
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+constexpr double kHuge = 1e6;  // keeps products of settings finite in fp32
+
+// What a key is read into.
+template <auto section, auto key>
+Member at(Config& config) {
+  return &(config.*section.*key);
+}
+
+OnlyFor when(std::string_view decider, Choices values) { return {decider, std::move(values), true}; }
+OnlyFor ignored_unless(std::string_view decider, Choices values) { return {decider, std::move(values), false}; }
+
+std::vector<Field> run_fields() {
+  using C = RunConfig;
+  constexpr auto run = &Config::run;
+  return {
+      {"run", "seed", at<run, &C::seed>, IntegerRange{0, kLargest}},
+      {"run", "nodes", at<run, &C::nodes>, IntegerRange{1, kMany}, {}, "clients devices workers agents n world_size"},
+      {"run", "replicas", at<run, &C::replicas>, IntegerRange{1, 10'000}, {}, "trials repetitions repeats"},
+      {"run", "steps", at<run, &C::steps>, IntegerRange{0, kForever}, {}, "iterations rounds", false},
+      {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kForever}, {}, "", false},
+      {"run", "backend", at<run, &C::backend>, Choices{"auto", "cpu"}, {}, "device platform", false},
+      {"run", "threads", at<run, &C::threads>, IntegerRange{0, 4096}, {}, "", false},
+      {"run", "shards", at<run, &C::shards>, IntegerRange{1, kMany}, {}, "", false},
+      {"run", "checkpoint_steps", at<run, &C::checkpoint_steps>, IntegerRange{0, kForever}, {}, "", false},
+  };
+}
+
+std::vector<Field> data_fields() {
+  using C = DataConfig;
+  constexpr auto data = &Config::data;
+  const OnlyFor labelled = ignored_unless("data.name", {"digits", "synthetic"});
+  const OnlyFor synthetic = when("data.name", {"synthetic"});
+  return {
+      {"data", "name", at<data, &C::name>, Choices{"digits", "synthetic", "quadratic"}, {}, "dataset set"},
+      {.section = "data",
+       .key = "file",
+       .member = at<data, &C::file>,
+       .only_for = {when("data.name", {"quadratic"})},
+       .also_called = "path",
+       .is_file = true},
+      {"data", "partition", at<data, &C::partition>, Choices{"iid", "skew", "dirichlet"}, {labelled}, "split"},
+      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {when("data.partition", {"skew"}), labelled}},
+      {"data",
+       "alpha",
+       at<data, &C::alpha>,
+       NumberRange{0, kHuge, true},
+       {when("data.partition", {"dirichlet"}), labelled}},
+      {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{2, 1'000'000'000}, {synthetic}},
+      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
+      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
+      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {synthetic}},
+  };
+}
+
+std::vector<Field> model_and_topology_fields() {
+  using T = TopologyConfig;
+  constexpr auto model = &Config::model;
+  constexpr auto topology = &Config::topology;
+  const OnlyFor labelled = ignored_unless("data.name", {"digits", "synthetic"});
+  const OnlyFor random_out = when("topology.name", {"random_out"});
+  const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
+  return {
+      {"model", "name", at<model, &ModelConfig::name>, Choices{"softmax", "mlp"}, {labelled}, "network arch"},
+      {"model",
+       "hidden",
+       at<model, &ModelConfig::hidden>,
+       IntegerRange{1, kMany},
+       {ignored_unless("model.name", {"mlp"}), labelled},
+       "widths layers"},
+      {"topology", "name", at<topology, &T::name>, topologies, {}, "graph graph_type"},
+      {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {random_out}, "outdegree peers"},
+      {"topology", "redraw", at<topology, &T::redraw>, {}, {random_out}, "dynamic time_varying"},
+      {"topology", "weights", at<topology, &T::weights>, Choices{"uniform"}, {}, "mixing"},
+      {.section = "topology",
+       .key = "file",
+       .member = at<topology, &T::file>,
+       .only_for = {when("topology.name", {"file"})},
+       .also_called = "path edges",
+       .is_file = true},
+  };
+}
+
+std::vector<Field> algorithm_fields() {
+  using C = AlgorithmConfig;
+  constexpr auto algorithm = &Config::algorithm;
+  const OnlyFor compressed = when("algorithm.name", {"sparse_push", "scsp"});
+  const OnlyFor scsp = when("algorithm.name", {"scsp"});
+  const OnlyFor selects = ignored_unless("algorithm.compressor", {"top_k"});
+  return {
+      {"algorithm", "name", at<algorithm, &C::name>, Choices{"none", "sgp", "sparse_push", "scsp"}, {}, "method"},
+      {"algorithm",
+       "compressor",
+       at<algorithm, &C::compressor>,
+       Choices{"top_k", "identity"},
+       {compressed},
+       "compression"},
+      {"algorithm", "scope", at<algorithm, &C::scope>, Choices{"layer", "global"}, {compressed, selects}},
+      {"algorithm",
+       "keep",
+       at<algorithm, &C::keep>,
+       NumberRange{0, 1, true},
+       {compressed, selects},
+       "topk top_k k ratio sparsity compression_ratio density"},
+      {"algorithm",
+       "averaging_rate",
+       at<algorithm, &C::averaging_rate>,
+       NumberRange{0, 1, true},
+       {ignored_unless("algorithm.name", {"sgp", "sparse_push", "scsp"})},
+       "eta gamma consensus_lr consensus_rate"},
+      {"algorithm", "local_steps", at<algorithm, &C::local_steps>, IntegerRange{1, kForever}, {}, "h local_epochs"},
+      {"algorithm", "final_rounds", at<algorithm, &C::final_rounds>, IntegerRange{1, kForever}, {scsp}, "", false},
+      {"algorithm", "final", at<algorithm, &C::final>, Choices{"gossip", "all_reduce"}, {scsp}},
+  };
+}
+
+std::vector<Field> optimizer_and_evaluate_fields() {
+  using O = OptimizerConfig;
+  constexpr auto optimizer = &Config::optimizer;
+  constexpr auto evaluate = &Config::evaluate;
+  return {
+      {"optimizer", "lr", at<optimizer, &O::lr>, NumberRange{0, kHuge}, {}, "learning_rate rate step_size"},
+      {"optimizer", "momentum", at<optimizer, &O::momentum>, NumberRange{0, 1, false, true}, {}, "beta"},
+      {"optimizer", "kind", at<optimizer, &O::kind>, Choices{"heavy_ball", "nesterov"}, {}, "name nesterov"},
+      {"optimizer", "weight_decay", at<optimizer, &O::weight_decay>, NumberRange{0, kHuge}, {}, "wd l2"},
+      {"optimizer", "milestones", at<optimizer, &O::milestones>, IntegerRange{0, kForever}, {}, "schedule"},
+      {"optimizer", "decay", at<optimizer, &O::decay>, NumberRange{0, 1, true}, {}, "lr_decay gamma"},
+      {"optimizer", "warmup_epochs", at<optimizer, &O::warmup_epochs>, IntegerRange{0, kForever}, {}, "warmup warm_up"},
+      {"optimizer", "warmup_factor", at<optimizer, &O::warmup_factor>, NumberRange{0, 1}},
+      {"evaluate",
+       "every_steps",
+       at<evaluate, &EvaluateConfig::every_steps>,
+       IntegerRange{0, kForever},
+       {},
+       "steps every"},
+      {"evaluate", "nodes", at<evaluate, &EvaluateConfig::nodes>, IntegerRange{0, kMany}},
+  };
+}
+
+std::vector<Field> all_fields() {
+  std::vector<Field> fields;
+  for (auto part :
+       {run_fields, data_fields, model_and_topology_fields, algorithm_fields, optimizer_and_evaluate_fields})
+    std::ranges::move(part(), std::back_inserter(fields));
+  return fields;
+}
+
+}  // namespace
+
+const std::vector<Field>& config_fields() {
+  static const std::vector<Field> fields = all_fields();
+  return fields;
+}
+
+std::vector<std::string_view> config_sections() {
+  std::vector<std::string_view> sections;
+  for (const Field& field : config_fields())
+    if (sections.empty() || sections.back() != field.section) sections.push_back(field.section);
+  return sections;
+}
+
+const Field* find_field(std::string_view section, std::string_view key) {
+  const auto& fields = config_fields();
+  const auto it = std::ranges::find_if(fields, [&](const Field& f) { return f.section == section && f.key == key; });
+  return it == fields.end() ? nullptr : &*it;
+}
+
+std::string decider_value(const OnlyFor& rule, const Config& config) {
+  const std::size_t dot = rule.decider.find('.');
+  Config copy = config;
+  return *std::get<std::string*>(find_field(rule.decider.substr(0, dot), rule.decider.substr(dot + 1))->member(copy));
+}
+
+const OnlyFor* why_unused(const Field& field, const Config& config) {
+  for (const OnlyFor& rule : field.only_for)
+    if (std::ranges::find(rule.values, decider_value(rule, config)) == rule.values.end()) return &rule;
+  return nullptr;
+}
+
+}  // namespace sparsepush

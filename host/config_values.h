@@ -1,0 +1,15 @@
+// Values of configuration keys as text.
+#pragma once
+#include <string>
+
+#include "host/config_fields.h"
+
+namespace sparsepush {
+
+/// The shortest text that reads back as the same double, always with a point or an exponent.
+std::string number_text(double value);
+
+/// The value as TOML.
+std::string value_text(const Member& member);
+
+}  // namespace sparsepush

@@ -1,0 +1,22 @@
+// Words in messages to the user: quoting what came, and finding what was probably meant.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sparsepush {
+
+/// How many characters must be inserted, deleted or replaced to turn `a` into `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The first of the nearest words; `words` must not be empty.
+std::string_view nearest_word(std::string_view word, const std::vector<std::string_view>& words);
+
+/// `text` as a TOML basic string on one line: in double quotes, with control characters escaped.
+std::string in_quotes(std::string_view text);
+
+/// The same, shortened to what still reads well in a message.
+std::string in_quotes_short(std::string_view text);
+
+}  // namespace sparsepush

@@ -1,0 +1,20 @@
+// Topologies that are made from a rule instead of a file.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "host/topology.h"
+
+namespace sparsepush {
+
+/// Node j sends to j + offset modulo nodes for each of the distinct, nonzero `offsets`; uniform weights.
+TopologyRound circulant_round(int nodes, const std::vector<int>& offsets);
+
+/// 2^j for j = 0, 1, ... while 2^j < nodes.
+std::vector<int> exponential_offsets(int nodes);
+
+/// Every node sends to the next one on a random cycle through all nodes and to degree - 1 other random nodes. A
+/// function of seed and t; 1 <= degree < nodes. Work and memory are linear in nodes * degree.
+TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t);
+
+}  // namespace sparsepush
