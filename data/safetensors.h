@@ -3,9 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "data/durable_file.h"
 
 namespace sparsepush {
 
@@ -31,7 +35,8 @@ class SafetensorsReader {
   bool contains(const std::string& name) const;
   const TensorInfo& info(const std::string& name) const;  ///< InputError if there is none
 
-  /// The elements of a tensor, row-major. InputError unless it exists with T's dtype (float F32, double F64, int64 I64).
+  /// The elements of a tensor, row-major. InputError unless it exists with T's dtype (float F32, double F64, int64
+  /// I64).
   template <class T>
   std::vector<T> read(const std::string& name) const;
   /// The same for elements [first, first + out.size()) only.
@@ -39,12 +44,14 @@ class SafetensorsReader {
   void read_part(const std::string& name, std::int64_t first, std::span<T> out) const;
 
  private:
-  std::span<const std::byte> bytes_of(const std::string& name, const std::string& dtype) const;
+  std::size_t index_of(const std::string& name) const;
+  template <class T>
+  std::span<const std::byte> bytes_of(const std::string& name) const;
 
   std::string path_;
   std::span<const std::byte> file_;
-  std::vector<TensorInfo> infos_;
-  std::vector<std::pair<std::size_t, std::size_t>> ranges_;  ///< of each tensor's bytes in the file
+  std::vector<TensorInfo> infos_;                  ///< in the order of their bytes in the file
+  std::vector<std::span<const std::byte>> bytes_;  ///< of each tensor, inside file_; not aligned
   std::map<std::string, std::string> metadata_;
 };
 
@@ -53,23 +60,23 @@ class SafetensorsReader {
 /// Throws std::runtime_error naming the file when the disk is full or a call fails.
 class SafetensorsWriter {
  public:
-  SafetensorsWriter(std::string path, const std::vector<TensorInfo>& tensors,
+  /// The tensors' bytes begin at multiples of their element's size.
+  SafetensorsWriter(const std::string& path, const std::vector<TensorInfo>& tensors,
                     const std::map<std::string, std::string>& metadata);
-  ~SafetensorsWriter();
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
 
   /// Writes elements [first, first + values.size()) of a tensor. May be called from several threads at once.
   template <class T>
   void write(const std::string& name, std::int64_t first, std::span<const T> values);
-  void commit();
+  void commit() { file_->commit(); }
 
  private:
-  void write_bytes(const std::string& name, const std::string& dtype, std::int64_t first_byte,
-                   std::span<const std::byte> bytes);
-
-  std::string path_, temporary_;
-  int file_ = -1;
-  std::map<std::string, std::pair<TensorInfo, std::int64_t>> begin_;  ///< where each tensor's bytes begin in the file
+  struct Place {
+    TensorInfo info;
+    std::int64_t begin = 0;  ///< of the tensor's bytes in the file
+    std::int64_t elements = 0;
+  };
+  std::map<std::string, Place> places_;
+  std::unique_ptr<ReplacingFile> file_;
 };
 
 }  // namespace sparsepush

@@ -1,6 +1,7 @@
 // What a run will allocate, known before it allocates anything.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,15 @@ struct PlannedArray {
 
 struct MemoryPlan {
   std::vector<PlannedArray> arrays;
-  std::int64_t total() const;
+  std::int64_t total() const;  ///< at most the largest 64-bit number
 };
 
 /// Bytes this process may still allocate: the smallest of the machine's available memory, the limits of its control
 /// group and the process's address space limit, less what the control group uses already.
 std::int64_t available_memory();
+
+/// The same with the files of /proc and /sys below `root`, and `address_space` bytes as the process's limit.
+std::int64_t available_memory_below(const std::filesystem::path& root, std::int64_t address_space);
 
 /// Throws InputError that names the arrays and their sizes, largest first, if the plan exceeds `available` bytes.
 void check_memory_fits(const MemoryPlan& plan, std::int64_t available);

@@ -5,43 +5,43 @@
 #include <string>
 #include <vector>
 
+#include "data/durable_file.h"
+
 namespace sparsepush {
 
 /// One line per replica and evaluation; empty where undefined. Accuracies are fractions in [0, 1].
 struct MetricsRow {
   int replica = 0;
   std::int64_t step = 0;  ///< SGD steps and final rounds done
-  std::optional<std::int64_t> epoch;
-  std::optional<double> lr;
-  std::optional<double> train_loss, test_loss, loss_mean_model;
-  std::optional<double> accuracy_mean, accuracy_min, accuracy_max, accuracy_mean_model;
+  std::optional<std::int64_t> epoch = {};
+  std::optional<double> lr = {};
+  std::optional<double> train_loss = {}, test_loss = {}, loss_mean_model = {};
+  std::optional<double> accuracy_mean = {}, accuracy_min = {}, accuracy_max = {}, accuracy_mean_model = {};
   std::optional<double> consensus;  ///< none if the mean model is 0
   double u_sum = 0, u_min = 0, u_max = 0;
-  std::optional<double> error_ratio;
+  std::optional<double> error_ratio = {};
   std::int64_t messages = 0;  ///< cumulative, as the bytes
   std::int64_t bytes_authors = 0, bytes_coo32 = 0, bytes_wire = 0, bytes_dense = 0;
 };
 
-std::string metrics_header();                      ///< without newline
-std::string metrics_line(const MetricsRow& row);   ///< %.9g, without newline
+std::string metrics_header();                     ///< without newline
+std::string metrics_line(const MetricsRow& row);  ///< %.9g, NaN as "nan", without newline
 
 /// A CSV file that grows line by line. Throws std::runtime_error naming the file when the disk is full.
 class CsvFile {
  public:
-  /// Starts `path` anew with `header`, or, with `keep_through_step` >= 0, keeps the existing file's complete lines whose
-  /// column `step` is at most that and cuts the rest.
-  CsvFile(std::string path, const std::string& header, std::int64_t keep_through_step);
-  ~CsvFile();
-  CsvFile(const CsvFile&) = delete;
+  /// Starts `path` anew with `header`, or, with `keep_through_step` >= 0, keeps the existing file's complete lines
+  /// whose column `step` is at most that and cuts the rest. A file with another header or a line without step is an
+  /// InputError.
+  CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step);
 
   /// Appends complete lines with one write.
   void append(const std::vector<std::string>& lines);
   /// Returns when everything appended is on disk.
-  void sync();
+  void sync() { file_.sync(); }
 
  private:
-  std::string path_;
-  int file_ = -1;
+  OpenFile file_;
 };
 
 }  // namespace sparsepush

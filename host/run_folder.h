@@ -3,16 +3,17 @@
 #include <filesystem>
 #include <string>
 
+#include "data/durable_file.h"
+
 namespace sparsepush {
 
-/// Owns a run's folder while the run goes on, so that a second run cannot write into it at the same time.
+/// Owns a run's folder while the run goes on, so that a second run cannot write into it at the same time. The lock is
+/// on a file `.lock` that stays in the folder; a folder with nothing else counts as empty.
 class RunFolder {
  public:
-  /// Creates `path`. Throws InputError if it exists, is not empty and `resume` is false, if it is not a folder, cannot be
-  /// created or written, or is in use by another process.
+  /// Creates `path`. Throws InputError if it exists, is not empty and `resume` is false, if it is not a folder, cannot
+  /// be created or written, or is in use by another process.
   RunFolder(std::filesystem::path path, bool resume);
-  ~RunFolder();
-  RunFolder(const RunFolder&) = delete;
 
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
   const std::filesystem::path& path() const { return path_; }
@@ -23,7 +24,7 @@ class RunFolder {
 
  private:
   std::filesystem::path path_;
-  int lock_ = -1;
+  OpenFile lock_;
 };
 
 }  // namespace sparsepush

@@ -9,9 +9,9 @@ namespace sparsepush {
 
 /// A message with unpadded indices.
 struct WireMessage {
-  double u = 1;                      ///< the sender's push-sum weight
-  std::vector<std::int32_t> index;   ///< [entries] increasing, below params
-  std::vector<float> value;          ///< [entries]
+  double u = 1;                     ///< the sender's push-sum weight
+  std::vector<std::int32_t> index;  ///< [entries] increasing, below params
+  std::vector<float> value;         ///< [entries]
 };
 
 /// Little-endian: u (f64), entries (u32), encoding (u8: 0 LEB128 gaps, 1 bitmap), indices, values (f32 each).
