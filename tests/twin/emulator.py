@@ -29,7 +29,7 @@ class Settings:
 
 
 class Twin:
-    """State of all nodes after `step` steps and final rounds; `rows[step]` measures it, `train_loss` has one mean a step."""
+    """All nodes after `step` steps and final rounds; rows[step] measures it, train_loss has one mean a step."""
 
     def __init__(self, problem, settings, rounds):
         self.curvature, self.target = problem["curvature"], problem["target"]
@@ -85,12 +85,12 @@ class Twin:
         self.mix(sent, self.settings.averaging_rate, dense=self.settings.algorithm == "sgp")
 
     def mix(self, sent, eta, dense):
-        """x += eta (P - I) q and u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
+        """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
         weights = mixing_weights(self.rounds[self.exchanges % len(self.rounds)], eta)
         before = self.u.copy()
         for target in range(self.nodes):
-            sources = sorted((source for i, source in weights if i == target), key=lambda source: (source != target, source))
-            for source in sources:
+            sources = [source for i, source in weights if i == target]
+            for source in sorted(sources, key=lambda source: (source != target, source)):
                 weight, (indices, values) = weights[target, source], sent[source]
                 self.x[target, indices] = fma32(np.float32(weight), values, self.x[target, indices])
                 self.u[target] = fma(weight, before[source], self.u[target])
