@@ -1,0 +1,257 @@
+"""Whatever comes in from outside, the program answers with one clear line and the right exit code."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import struct
+
+import numpy as np
+
+from program import ProgramTest, main, quadratic, read_metrics, read_safetensors, safetensors_bytes
+
+SIZES = (3, 40)
+EXPERIMENT = {
+    "run": {"nodes": 4, "steps": 10},
+    "data": {"name": "quadratic", "file": "problem.safetensors"},
+    "evaluate": {"every_steps": 5},
+}
+
+
+class ErrorsTest(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write("problem.safetensors", quadratic(4, SIZES))
+        self.config = self.write_config(EXPERIMENT)
+
+    def assert_one_line(self, done, code, words):
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def assert_refused(self, *words, arguments=(), config=None):
+        """Exit code 2, one line that has all `words`, and nothing written."""
+        done = self.command("run", config or self.config, "--out", "refused", *arguments)
+        self.assert_one_line(done, 2, words)
+        self.assertFalse((self.folder / "refused" / "checkpoint.safetensors").exists())
+
+    def assert_setting_refused(self, setting, *words):
+        with self.subTest(setting):
+            self.assert_refused(*words, arguments=["--set", setting])
+
+
+class CommandLine(ErrorsTest):
+    def test_version_names_program_and_backends(self):
+        done = self.command("--version")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"sparsepush \d+\.\d+\.\d+")
+        self.assertIn("cpu", done.stdout.lower())
+
+    def test_wrong_command_lines_exit_with_2(self):
+        for arguments in ([], ["fly"], ["run"], ["run", self.config, "--frobnicate"], ["run", "no.toml"], ["plan", "no.toml"],
+                          ["run", self.config, "--set", "nonsense"], ["topology", self.folder]):
+            with self.subTest(arguments):
+                done = self.command(*arguments)
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertTrue(done.stderr.strip())
+                self.assertNotIn("terminate called", done.stderr)
+
+    def test_an_unknown_key_is_named_with_file_line_and_the_nearest_known_key(self):
+        path = self.write("typo.toml", "[run]\nnodes = 4\n[algorithm]\nkep = 0.1\n")
+        self.assert_refused("typo.toml:4", "kep", "keep", config=path)
+
+    def test_toml_that_does_not_parse_is_one_line_with_the_line_number(self):
+        self.assert_refused("broken.toml:2", config=self.write("broken.toml", "[run]\nnodes = = 4\n"))
+        self.assert_refused(config=self.write("binary.toml", bytes(range(256))))
+
+    def test_wrong_types_and_values_name_the_key(self):
+        for setting in ("run.nodes=many", "run.nodes=0", "run.nodes=-3", "run.steps=1.5", "run.replicas=0", "run.threads=-1",
+                        "run.shards=0", "run.shards=5", "algorithm.keep=0", "algorithm.keep=1.5", "algorithm.keep=nan",
+                        "algorithm.averaging_rate=0", "algorithm.averaging_rate=2", "algorithm.name=gossip",
+                        "algorithm.scope=tensor", "algorithm.local_steps=0", "optimizer.kind=adam", "optimizer.lr=nan",
+                        "topology.name=moebius", "topology.weights=heavy", "data.name=imagenet", "run.backend=tpu"):
+            self.assert_setting_refused(setting, setting.split("=")[0].split(".")[1])
+
+    def test_keys_that_the_method_does_not_use_are_refused(self):
+        self.assert_refused("keep", arguments=["--set", "algorithm.name=sgp", "--set", "algorithm.keep=0.1"])
+        self.assert_setting_refused("algorithm.final_rounds=3", "final_rounds")
+        self.assert_setting_refused("optimizer.milestones=[1]", "milestones")
+        self.assert_setting_refused("run.steps=0", "steps")
+
+    def test_an_output_folder_in_use_is_left_as_it_is(self):
+        out = self.folder / "precious"
+        out.mkdir()
+        (out / "thesis.txt").write_text("years of work")
+        self.assert_one_line(self.command("run", self.config, "--out", out), 2, ["precious"])
+        self.assertEqual([(p.name, p.read_text()) for p in out.iterdir()], [("thesis.txt", "years of work")])
+        self.assert_one_line(self.command("run", self.config, "--out", self.config), 2, ["experiment.toml"])
+
+    def test_a_model_too_large_for_memory_names_the_arrays_that_plan_prints(self):
+        large = self.write_config({"run": {"nodes": 1400}, "model": {"hidden": [1000000]}}, "large.toml")
+        done = self.command("run", large, "--out", "large")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        plan = self.command("plan", large)
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        for array in ("x", "momentum", "error", "gradient"):
+            self.assertRegex(done.stderr, rf"\b{array}\b")
+            self.assertRegex(plan.stdout, rf"\b{array}\b")
+        self.assertFalse((self.folder / "large" / "checkpoint.safetensors").exists())
+
+
+class Topologies(ErrorsTest):
+    def test_faults_of_a_topology_file_are_named(self):
+        ring = "0,0,1\n0,1,2\n0,2,3\n0,3,0\n"
+        weighted = "0,0,1,0.5\n0,1,2,0.5\n0,2,3,0.5\n0,3,0,0.5\n"
+        unweighted, header = "round,source,target\n", "round,source,target,weight\n"
+        cases = {
+            "column": (header + weighted + "0,0,0,0.3\n", ["0.8"]),
+            "self weight 0": (header + weighted.replace("0,1,2,0.5", "0,1,2,1.0"), ["node 1"]),
+            "disconnected": (unweighted + "0,0,1\n0,1,0\n0,2,3\n0,3,2\n", ["connected"]),
+            "duplicate": (unweighted + ring + "0,2,3\n", ["6"]),
+            "out of range": (unweighted + ring + "0,2,4\n", ["6", "4"]),
+            "negative": (unweighted + ring + "0,-1,2\n", ["6", "-1"]),
+            "missing round": (unweighted + ring + "2,0,1\n", ["round 1"]),
+            "weight on some rows": (header + weighted + "0,1,3\n", ["6"]),
+            "negative weight": (header + weighted.replace("0,1,2,0.5", "0,1,2,-0.5"), ["-0.5"]),
+            "no number": (unweighted + ring + "0,one,2\n", ["6", "one"]),
+            "huge round": (unweighted + ring + "99999999999999999999,0,1\n", ["6"]),
+            "wrong header": ("from,to\n0,1\n", ["round,source,target"]),
+            "empty": ("", ["edges.csv"]),
+        }
+        for name, (text, words) in cases.items():
+            with self.subTest(name):
+                self.write("edges.csv", text)
+                settings = ["--set", "topology.name=file", "--set", "topology.file=edges.csv"]
+                self.assert_refused("edges.csv" if name != "disconnected" else "", *words, arguments=settings)
+
+    def test_missing_files_are_named(self):
+        self.assert_refused("lost.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=lost.csv"])
+        self.assert_setting_refused("data.file=lost.safetensors", "lost.safetensors")
+
+    def test_topology_describes_degrees_mixing_and_push_sum(self):
+        done = self.command("topology", self.config)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("digraph", done.stdout)
+        self.assertIn("idle", done.stdout)
+
+
+class ProblemFiles(ErrorsTest):
+    def header(self, entries, data=b""):
+        text = json.dumps(entries).encode() if not isinstance(entries, bytes) else entries
+        return struct.pack("<Q", len(text)) + text + data
+
+    def test_malformed_problems_are_refused(self):
+        good = quadratic(4, SIZES)
+        row = {"dtype": "F32", "shape": [4, 1], "data_offsets": [0, 16]}
+        everything = {name: row for name in ("curvature", "target", "start")}
+        claims = {"dtype": "F32", "shape": [4, 2**38], "data_offsets": [0, 2**42]}
+        overflow = {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 16]}
+        cases = {
+            "empty": b"", "short": b"1234", "garbage": random.Random(1).randbytes(5000),
+            "header of 2^63 bytes": struct.pack("<Q", 2**63) + b"{}", "header past the end": struct.pack("<Q", 900) + b"{}",
+            "deep": self.header(b"[" * 200000), "no object": self.header(b"[1, 2]"), "no JSON": self.header(b"{'a': 1}"),
+            "terabytes": self.header({name: claims for name in everything}, b"\0" * 64),
+            "overflow": self.header(everything | {"target": overflow}, b"\0" * 16),
+            "overlap": self.header(everything, b"\0" * 16),
+            "negative offset": self.header({"curvature": row | {"data_offsets": [-16, 0]}}, b"\0" * 16),
+            "wrong types": self.header({"curvature": {"dtype": 7, "shape": "x", "data_offsets": {}}}, b"\0" * 16),
+            "no start": {name: good[name] for name in ("curvature", "target")},
+            "extra tensor": good | {"mass": good["target"]}, "doubles": good | {"target": good["target"].astype("<f8")},
+            "nodes": quadratic(5, SIZES), "shape": good | {"target": good["target"][:, 1:].copy()},
+            "sizes": good | {"segments": np.array([3, 41], "<i8")}, "size 0": good | {"segments": np.array([0, 43], "<i8")},
+            "size -1": good | {"segments": np.array([-1, 44], "<i8")}, "no size": good | {"segments": np.zeros(0, "<i8")},
+        }
+        for name, content in cases.items():
+            with self.subTest(name):
+                self.write("problem.safetensors", content)
+                self.assert_refused("problem.safetensors")
+
+    def test_a_problem_of_terabytes_is_refused_before_it_is_read(self):
+        nodes, params = 256, 2**31 - 64
+        size = 4 * nodes * params
+        spans = {"curvature": (0, size), "target": (size, 2 * size), "start": (2 * size, 2 * size + 4 * params)}
+        shape = {"curvature": [nodes, params], "target": [nodes, params], "start": [params]}
+        path = self.write("problem.safetensors", self.header(
+            {name: {"dtype": "F32", "shape": shape[name], "data_offsets": span} for name, span in spans.items()}))
+        try:
+            os.truncate(path, path.stat().st_size + 2 * size + 4 * params)
+        except OSError as error:
+            self.skipTest(f"no sparse files here: {error}")
+        done = self.command("run", self.config, "--out", "refused", "--set", f"run.nodes={nodes}")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+
+    def test_truncated_and_altered_problems_never_crash(self):
+        good, dice = safetensors_bytes(quadratic(4, SIZES)), random.Random(5)
+        for trial in range(60):
+            damaged = bytearray(good)
+            if trial % 3 == 0:
+                del damaged[dice.randrange(1, len(good)) :]
+            for place in dice.choices(range(min(len(damaged), 400)), k=3):
+                damaged[place] = dice.randrange(256)
+            self.write("problem.safetensors", bytes(damaged))
+            done = self.command("run", self.config, "--out", f"trial{trial}", "--set", "run.steps=1", "--quiet")
+            self.assertIn(done.returncode, (0, 1, 2), done.stderr)
+            self.assertNotIn("terminate called", done.stderr)
+
+
+class FailingRuns(ErrorsTest):
+    def test_a_damaged_or_foreign_checkpoint_is_refused_and_nothing_is_overwritten(self):
+        original = self.run_ok(self.config, "original")
+        good = (original / "checkpoint.safetensors").read_bytes()
+        cases = {
+            "empty": b"", "truncated": good[:-40], "half": good[: len(good) // 2], "garbage": random.Random(2).randbytes(len(good)),
+            "longer": good + b"\0" * 8, "foreign": safetensors_bytes(quadratic(4, SIZES)),
+        }
+        for name, content in cases.items():
+            with self.subTest(name):
+                out = self.folder / name
+                shutil.copytree(original, out)
+                (out / "checkpoint.safetensors").write_bytes(content)
+                before = {path.name: path.read_bytes() for path in out.iterdir() if path.name != "log.txt"}
+                done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20")
+                self.assert_one_line(done, 2, ["checkpoint.safetensors"])
+                self.assertEqual(before, {name: (out / name).read_bytes() for name in before})
+
+    def test_a_checkpoint_of_another_configuration_is_refused(self):
+        out = self.run_ok(self.config, "out")
+        before = (out / "checkpoint.safetensors").read_bytes()
+        for setting in ("optimizer.lr=0.2", "run.seed=7", "algorithm.keep=0.02", "topology.name=ring"):
+            done = self.command("run", self.config, "--out", out, "--resume", "--set", setting, "--set", "run.steps=20")
+            self.assert_one_line(done, 2, ["configuration"])
+        self.assertEqual((out / "checkpoint.safetensors").read_bytes(), before)
+
+    def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(self):
+        self.write("problem.safetensors", quadratic(4, (5000,)))
+        out = self.run_ok(self.config, "out")
+        before = (out / "checkpoint.safetensors").read_bytes()
+
+        def no_room_for_another_checkpoint():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
+
+        done = self.command("run", self.config, "--out", out, "--resume", "--quiet", "--set", "run.steps=30",
+                            preexec_fn=no_room_for_another_checkpoint)
+        self.assert_one_line(done, 1, ["checkpoint.safetensors"])
+        self.assertEqual((out / "checkpoint.safetensors").read_bytes(), before)
+        self.assertEqual([path.name for path in out.iterdir() if "tmp" in path.name or "temporary" in path.name], [])
+        self.run_ok(self.config, "out", "--resume", "--set", "run.steps=30")
+        self.assert_same_results(out, self.run_ok(self.config, "straight", "--set", "run.steps=30"))
+
+    def test_a_diverging_run_names_step_node_and_tensor_and_keeps_its_results(self):
+        settings = ["--set", "optimizer.lr=1e4", "--set", "run.steps=60", "--set", "evaluate.every_steps=1"]
+        done = self.command("run", self.config, "--out", "out", "--quiet", *settings)
+        self.assert_one_line(done, 1, ["step", "node", "tensor"])
+        tensors, _ = read_safetensors(self.folder / "out" / "checkpoint.safetensors")
+        self.assertTrue(np.isfinite(tensors["x"]).all())
+        steps = [int(row["step"]) for row in read_metrics(self.folder / "out")]
+        self.assertEqual(steps, list(range(tensors["step"][0] + 1)))
+        self.assertGreater(tensors["step"][0], 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Sparse-Push, stochastic gradient push and SCSP on quadratic problems, written from their definition.
+
+Rows are nodes; states are float32 except the push-sum weights u, which are float64.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.arithmetic import fma, fma32
+from twin.messages import encode, top_k
+from twin.topology import mixing_weights
+
+
+@dataclass(frozen=True)
+class Settings:
+    algorithm: str = "sparse_push"
+    scope: str = "layer"
+    keep: float = 0.05
+    averaging_rate: float = 0.05
+    local_steps: int = 1
+    final_rounds: int = 0
+    final: str = "gossip"
+    lr: float = 0.05
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+    steps: int = 40
+
+
+class Twin:
+    """All nodes after `step` steps and final rounds; rows[step] measures it, train_loss has one mean a step."""
+
+    def __init__(self, problem, settings, rounds):
+        self.curvature, self.target = problem["curvature"], problem["target"]
+        self.nodes, self.params = self.target.shape
+        self.sizes = problem.get("segments", [self.params])
+        self.settings, self.rounds = settings, rounds
+        self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
+        self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
+        self.u = np.ones(self.nodes)
+        self.step = self.exchanges = self.messages = 0
+        self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
+        self.train_loss, self.rows = [], [self.measure()]
+
+    def run(self):
+        for step in range(self.settings.steps):
+            self.update()
+            if (step + 1) % self.settings.local_steps == 0:
+                self.exchange()
+            self.finish_step()
+        if self.settings.algorithm == "scsp":
+            self.finish_with_dense_rounds()
+        return self
+
+    def finish_step(self):
+        self.step += 1
+        self.rows.append(self.measure())
+
+    def z(self):
+        return self.x * (1.0 / self.u).astype(np.float32)[:, None]
+
+    def update(self):
+        settings = self.settings
+        lr, beta, decay = (np.float32(value) for value in (settings.lr, settings.momentum, settings.weight_decay))
+        z = self.z()
+        self.train_loss.append(self.mean_loss(z))
+        gradient = fma32(decay, z, self.curvature * (z - self.target))
+        self.momentum = fma32(beta, self.momentum, gradient)
+        direction = fma32(beta, self.momentum, gradient) if settings.nesterov else self.momentum
+        self.x = fma32(-lr, direction, self.x)
+
+    def exchange(self):
+        """One round of messages, sparse or dense."""
+        if self.settings.algorithm == "sgp":
+            everything = np.arange(self.params)
+            sent = [(everything, row) for row in self.x.copy()]
+        else:
+            v = self.x + self.error
+            sent, self.error = [], v.copy()
+            for node in range(self.nodes):
+                chosen = top_k(v[node], self.sizes, self.settings.scope, self.settings.keep)
+                sent.append((chosen, v[node, chosen]))
+                self.error[node, chosen] = 0.0
+        self.mix(sent, self.settings.averaging_rate, dense=self.settings.algorithm == "sgp")
+
+    def mix(self, sent, eta, dense):
+        """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
+        weights = mixing_weights(self.rounds[self.exchanges % len(self.rounds)], eta)
+        before = self.u.copy()
+        for target in range(self.nodes):
+            sources = [source for i, source in weights if i == target]
+            for source in sorted(sources, key=lambda source: (source != target, source)):
+                weight, (indices, values) = weights[target, source], sent[source]
+                self.x[target, indices] = fma32(np.float32(weight), values, self.x[target, indices])
+                self.u[target] = fma(weight, before[source], self.u[target])
+        for target, source in weights:
+            if target != source:
+                self.count_message(*([] if dense else [before[source], *sent[source]]))
+        self.exchanges += 1
+
+    def count_message(self, u=None, indices=None, values=None):
+        """Books one message: sparse if it has entries, else dense."""
+        full = 4 * self.params + 4
+        self.messages += 1
+        self.bytes["dense"] += full
+        self.bytes["authors"] += full if indices is None else 6 * len(indices) + 3
+        self.bytes["coo32"] += full if indices is None else 8 * len(indices) + 4
+        self.bytes["wire"] += full if indices is None else len(encode(u, indices, values, self.params))
+
+    def finish_with_dense_rounds(self):
+        self.error[:] = 0.0
+        if self.settings.final == "all_reduce":
+            self.x[:] = (self.sum_of_nodes(self.x) / self.sum_of_nodes(self.u)).astype(np.float32)
+            self.u[:] = 1.0
+            for _ in range(2 * (self.nodes - 1)):
+                self.count_message()
+            self.finish_step()
+            return
+        everything = np.arange(self.params)
+        for _ in range(self.settings.final_rounds):
+            self.mix([(everything, row) for row in self.x.copy()], 1.0, dense=True)
+            self.finish_step()
+
+    @staticmethod
+    def sum_of_nodes(rows):
+        total = np.zeros(rows.shape[1:])
+        for row in rows:
+            total = total + row
+        return total
+
+    def mean_loss(self, z):
+        """mean_i f_i(z_i) in float64; z: [nodes, params], or [params] for one model on every node's objective."""
+        distance = z.astype(np.float64) - self.target
+        return np.mean(0.5 * np.sum(self.curvature * distance * distance, axis=1))
+
+    def measure(self):
+        mean = self.sum_of_nodes(self.x) / self.sum_of_nodes(self.u)
+        spread = np.linalg.norm(self.x / self.u[:, None] - mean)
+        row = {
+            "test_loss": self.mean_loss(self.z()),
+            "loss_mean_model": self.mean_loss(mean),
+            "consensus": spread / (np.sqrt(self.nodes) * np.linalg.norm(mean)),
+            "u_sum": np.sum(self.u), "u_min": np.min(self.u), "u_max": np.max(self.u),
+            "messages": self.messages,
+        }
+        if self.settings.algorithm != "sgp":
+            row["error_ratio"] = np.linalg.norm(self.error) / np.linalg.norm(self.x.astype(np.float64))
+        return row | {f"bytes_{name}": count for name, count in self.bytes.items()}

@@ -1,0 +1,200 @@
+"""Runs on quadratic problems equal an independent NumPy emulator in every bit."""
+
+import itertools
+import math
+
+import numpy as np
+
+from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
+from twin.arithmetic import fma32, fmaf
+from twin.emulator import Settings, Twin
+from twin.messages import encode, top_k
+from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
+
+ODD = (1, 7, 33, 2, 65, 92)
+IRREGULAR = [[(int(edge[0]), int(edge[1]), None) for edge in ("01", "12", "13", "10", "20", "24", "34", "41")]]
+VARYING = [
+    [(0, 1, None), (0, 2, None), (0, 3, None), (1, 0, None), (3, 2, None)],  # node 2 keeps everything
+    [(2, 3, None), (3, 0, None), (3, 1, None), (1, 2, None)],
+    [(1, 3, None), (2, 0, None), (0, 0, None), (0, 1, None)],  # a self row is not an edge
+]
+WEIGHTED = [
+    [(0, 1, 0.1), (0, 2, 0.65), (0, 0, 0.25), (1, 2, 1 / 3), (2, 0, 0.7), (1, 1, 2 / 3)],
+    [(0, 2, 0.5), (1, 0, 0.125), (1, 2, 0.375), (2, 1, 0.9)],
+]
+
+
+class Arithmetic(ProgramTest):
+    def test_fma32_equals_libm(self):
+        random = np.random.default_rng(1)
+        special = [0.0, -0.0, 1.0, -1.0, 1 + 2**-23, 1 - 2**-24, 2**-149, 2**-126, 2**-75, 3e38, math.inf, -math.inf]
+        triples = [np.array(list(itertools.product(special, repeat=3)))]
+        triples.append(random.integers(0, 2**32, (6000, 3), dtype=np.uint32).view(np.float32))
+        near_ties = 1 + random.integers(0, 2**23, (6000, 3)) * 2.0**-23
+        near_ties[:, 1] = 1 + 2.0 ** -random.integers(1, 24, 6000)
+        near_ties[:, 2] *= random.choice([-1, 1], 6000) * 2.0 ** random.integers(-60, 30, 6000)
+        ties = (1 + 2.0**-12) * np.array([[1, 1, 2.0**-60], [1, 1, -(2.0**-60)], [1, -1, 2.0**-60], [1, 1, 0]])
+        for block in (near_ties, ties):  # at the size of normal numbers, then of denormal ones
+            triples += [block, block * [2.0**-70, 2.0**-70, 2.0**-140], block * [2.0**-75, 2.0**-74, 2.0**-148]]
+        with np.errstate(all="ignore"):
+            a, b, c = np.concatenate(triples).astype(np.float32).T
+            rounded_twice = (a.astype(np.float64) * b + c).astype(np.float32)
+        expected = np.array([fmaf(*triple) for triple in zip(a.tolist(), b.tolist(), c.tolist())], np.float32)
+        actual = fma32(a, b, c)
+        number = ~(np.isnan(expected) & np.isnan(actual))
+        np.testing.assert_array_equal(actual[number].view(np.uint32), expected[number].view(np.uint32))
+        self.assertGreater(np.sum(rounded_twice[number] != expected[number]), 0)  # so the inputs are hard enough
+
+    def test_columns_of_the_mixing_weights_sum_to_zero_exactly(self):
+        for eta in (1.0, 0.7, 0.5, 0.1, 0.001):
+            for edges in IRREGULAR + VARYING + WEIGHTED:
+                weights = mixing_weights(edges, eta)
+                for column in {source for _, source in weights}:
+                    parts = [np.float32(weight) for (_, source), weight in weights.items() if source == column]
+                    self.assertEqual(math.fsum(parts), 0.0)
+
+    def test_ties_keep_the_lower_index(self):
+        v = np.array([1, -2, 2, 2, 0, 0, 0], np.float32)
+        self.assertEqual(top_k(v, (4, 3), "layer", 0.5).tolist(), [1, 2, 4])
+        self.assertEqual(top_k(v, (4, 3), "global", 0.5).tolist(), [1, 2, 3])
+
+    def test_the_smaller_index_encoding_is_taken(self):
+        values = np.zeros(3, np.float32)
+        self.assertEqual(len(encode(1.0, np.array([0, 1, 200]), values, 201)), 13 + 4 + 12)  # gaps 0, 0, 198
+        self.assertEqual(len(encode(1.0, np.array([0, 1, 2]), values, 9)), 13 + 2 + 12)  # bitmap
+
+
+class TwinTest(ProgramTest):
+    def compare(self, rounds, settings, nodes=5, sizes=ODD, replicas=1, every=7, topology=None, problem=None):
+        problem = problem or quadratic(nodes, sizes, seed=nodes)
+        twin = Twin(problem, settings, rounds).run()
+        out = self.run_ok(self.configure(problem, settings, rounds, replicas, every, topology), "out")
+        tensors, _ = read_safetensors(out / "checkpoint.safetensors")
+        self.assertEqual(tensors["step"].tolist(), [twin.step])
+        for name, expected in {"x": twin.x, "momentum": twin.momentum, "u": twin.u, "error": twin.error}.items():
+            if name == "error" and settings.algorithm == "sgp" and name not in tensors:
+                continue
+            expected = np.concatenate([expected] * replicas)
+            self.assertEqual(tensors[name].shape, expected.shape, name)
+            different = np.argwhere(tensors[name].view("u1") != expected.view("u1"))
+            self.assertEqual(len(different), 0, f"{name} differs first at {different[:1].tolist()}")
+        self.compare_metrics(out, twin, replicas, every)
+
+    def configure(self, problem, settings, rounds, replicas, every, topology):
+        self.write("problem.safetensors", problem)
+        self.write("edges.csv", to_csv(rounds))
+        algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
+        algorithm["local_steps"] = settings.local_steps
+        if settings.algorithm != "sgp":
+            algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
+        if settings.algorithm == "scsp":
+            algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}
+        return self.write_config({
+            "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2},
+            "data": {"name": "quadratic", "file": "problem.safetensors"},
+            "topology": topology or {"name": "file", "file": "edges.csv"},
+            "algorithm": algorithm,
+            "optimizer": {
+                "lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay,
+                "kind": "nesterov" if settings.nesterov else "heavy_ball",
+            },
+            "evaluate": {"every_steps": every},
+        })
+
+    def compare_metrics(self, out, twin, replicas, every):
+        self.assertEqual((out / "metrics.csv").read_text().splitlines()[0], METRICS_HEADER)
+        rows = read_metrics(out)
+        for replica in range(replicas):
+            own = [row for row in rows if int(row["replica"]) == replica]
+            steps = [int(row["step"]) for row in own]
+            trained = twin.settings.steps
+            expected = {0, trained, twin.step} | set(range(0, trained, every) if every else ())
+            self.assertEqual(set(steps) & set(range(trained + 1)) | {twin.step}, expected)
+            self.assertEqual(steps, sorted(set(steps)))
+            for previous, row in zip([0, *steps], own):
+                self.compare_row(row, twin, int(row["step"]), previous)
+
+    def compare_row(self, row, twin, step, previous):
+        losses = twin.train_loss[previous:step]
+        self.assert_close(row["train_loss"], np.mean(losses) if losses else None, f"train_loss at step {step}")
+        for name, expected in twin.rows[step].items():
+            self.assert_close(row[name], expected, f"{name} at step {step}")
+        for name in ("epoch", "accuracy_mean", "accuracy_min", "accuracy_max", "accuracy_mean_model"):
+            self.assertEqual(row[name], "")
+        self.assertEqual(row["lr"] == "", step > twin.settings.steps)
+
+    def assert_close(self, text, expected, what):
+        if expected is None:
+            self.assertEqual(text, "", what)
+        elif isinstance(expected, int):
+            self.assertEqual(int(text), expected, what)
+        else:
+            close = math.isclose(float(text), expected, rel_tol=2e-8, abs_tol=1e-15)
+            self.assertTrue(close, f"{what}: {text}, expected {expected}")
+
+    def test_sparse_push_on_an_irregular_digraph(self):
+        for keep in (1.0, 0.3, 0.05, 0.001):
+            with self.subTest(keep=keep):
+                self.folder.joinpath(str(keep)).mkdir()
+                self.folder /= str(keep)
+                self.compare(IRREGULAR, Settings(keep=keep, averaging_rate=min(1.0, 2 * keep)))
+                self.folder = self.folder.parent
+
+    def test_sparse_push_with_one_selection_per_node(self):
+        self.compare(IRREGULAR, Settings(scope="global", keep=0.03, averaging_rate=0.02))
+
+    def test_sparse_push_on_a_time_varying_digraph(self):
+        self.compare(VARYING, Settings(keep=0.1, averaging_rate=0.1), nodes=4)
+
+    def test_sparse_push_with_weights_from_a_file(self):
+        self.compare(WEIGHTED, Settings(keep=0.2, averaging_rate=0.3), nodes=3)
+
+    def test_sgp_with_weights_from_a_file(self):
+        self.compare(WEIGHTED, Settings("sgp", averaging_rate=1.0), nodes=3)
+
+    def test_sgp_on_a_time_varying_digraph(self):
+        self.compare(VARYING, Settings("sgp", averaging_rate=0.7, nesterov=True), nodes=4, every=0)
+
+    def test_sgp_one_peer_exponential(self):
+        topology = {"name": "one_peer_exponential"}
+        self.compare(one_peer_exponential(6), Settings("sgp", averaging_rate=1.0), nodes=6, topology=topology)
+
+    def test_sparse_push_one_peer_exponential(self):
+        settings = Settings(keep=0.1, averaging_rate=0.1, nesterov=True)
+        self.compare(one_peer_exponential(8), settings, nodes=8, topology={"name": "one_peer_exponential"})
+
+    def test_nesterov_with_weight_decay(self):
+        self.compare(IRREGULAR, Settings(nesterov=True, weight_decay=0.03, momentum=0.6))
+
+    def test_without_momentum_and_decay(self):
+        self.compare(IRREGULAR, Settings(momentum=0.0, weight_decay=0.0))
+
+    def test_pure_gossip_with_ties(self):
+        problem = quadratic(5, ODD, pull=0.0)
+        problem["start"] = np.round(problem["start"])
+        self.compare(IRREGULAR, Settings(momentum=0.0, weight_decay=0.0), problem=problem)
+
+    def test_replicas_share_problem_and_topology(self):
+        self.compare(IRREGULAR, Settings(), replicas=3)
+
+    def test_one_segment_and_one_start_for_all(self):
+        problem = quadratic(2, (129,))
+        problem["start"] = problem["start"][0].copy()
+        del problem["segments"]
+        self.compare([[(0, 1, None), (1, 0, None)]], Settings(keep=0.02), problem=problem)
+
+    def test_exchange_after_every_third_step(self):
+        self.compare(VARYING, Settings(local_steps=3, steps=41), nodes=4)
+
+    def test_directed_ring(self):
+        self.compare(directed_ring(8), Settings(), nodes=8, sizes=(4, 4, 31), topology={"name": "directed_ring"})
+
+    def test_scsp_ends_with_dense_gossip(self):
+        self.compare(VARYING, Settings("scsp", final_rounds=11, steps=31), nodes=4)
+
+    def test_scsp_ends_with_an_exact_mean(self):
+        self.compare(IRREGULAR, Settings("scsp", final_rounds=5, final="all_reduce"))
+
+
+if __name__ == "__main__":
+    main()
