@@ -60,21 +60,28 @@ constexpr std::uint64_t random_below(const Draw& d, std::uint64_t bound) {
 }
 
 /// Position of item `index` in the random order of `count` items that belongs to the draw (its own `index` is ignored):
-/// a bijection of [0, count) computed without storing it, by a Feistel cipher over Philox with cycle walking.
+/// a bijection of [0, count) computed without storing it, by a Feistel cipher over Philox with cycle walking. The
+/// cipher works on high * 2^low_bits + low with the fewest values of `high` that cover `count`, so that walks are
+/// short. An `index` that a walk has left in [count, high_count * 2^low_bits) goes on from there.
 constexpr std::uint32_t random_permutation(Draw d, std::uint32_t index, std::uint32_t count) {
-  constexpr int kFeistelRounds = 6;
-  int half_bits = 1;
-  while ((1ull << (2 * half_bits)) < count) ++half_bits;
-  const std::uint32_t mask = (1u << half_bits) - 1;
+  constexpr std::uint32_t kFeistelRounds = 6;
+  int low_bits = 1;
+  while ((1ull << (2 * low_bits)) < count) ++low_bits;
+  const std::uint32_t mask = (1u << low_bits) - 1, high_count = ((count - 1) >> low_bits) + 1;
   do {
-    std::uint32_t left = index >> half_bits, right = index & mask;
+    std::uint32_t high = index >> low_bits, low = index & mask;
     for (std::uint32_t round = 0; round < kFeistelRounds; ++round) {
-      d.index = (static_cast<std::uint64_t>(round) << 24) ^ right;
-      const std::uint32_t mixed = left ^ (random_bits(d)[0] & mask);
-      left = right;
-      right = mixed;
+      const bool mix_high = round % 2 == 0;
+      d.index = (round << 24) ^ (mix_high ? low : high);
+      const std::uint32_t bits = random_bits(d)[0];
+      if (mix_high) {
+        high += static_cast<std::uint32_t>((static_cast<std::uint64_t>(bits) * high_count) >> 32);
+        high -= high >= high_count ? high_count : 0;
+      } else {
+        low ^= bits & mask;
+      }
     }
-    index = (left << half_bits) | right;
+    index = (high << low_bits) | low;
   } while (index >= count);
   return index;
 }

@@ -1,0 +1,125 @@
+#include "kernels/gather_batch.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernels/check.h"
+#include "kernels/random.h"
+#include "kernels/widest_vectors.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kLanes = 8;  // 32-bit factors with 64-bit products in one 512-bit vector
+using Lanes [[gnu::vector_size(8 * kLanes)]] = std::uint64_t;
+
+/// The first walk of `random_permutation` for `kLanes` positions that differ in index and pass.
+struct Walk {
+  Draw draw;  ///< without step
+  std::uint32_t count = 0;
+  std::array<std::uint32_t, kLanes> pass{};
+  std::array<std::uint32_t, kLanes> index{};  ///< in: position, out: item, or beyond `count`
+};
+
+void walk_once(Walk* walk) {
+  int low_bits = 1;
+  while ((1ull << (2 * low_bits)) < walk->count) ++low_bits;
+  const std::uint64_t mask = (1u << low_bits) - 1, high_count = ((walk->count - 1) >> low_bits) + 1;
+  constexpr std::uint64_t kWord = 0xffff'ffff;
+  Lanes high, low, pass;
+  for (int i = 0; i < kLanes; ++i) {
+    high[i] = walk->index[i] >> low_bits;
+    low[i] = walk->index[i] & mask;
+    pass[i] = walk->pass[i];
+  }
+  for (std::uint64_t round = 0; round < 6; ++round) {
+    const bool mix_high = round % 2 == 0;
+    Lanes c0 = (mix_high ? low : high) ^ (round << 24), c1 = pass, c2 = Lanes{} + (walk->draw.node & kWord),
+          c3 = Lanes{} + static_cast<std::uint64_t>(walk->draw.stream);
+    std::uint32_t key0 = static_cast<std::uint32_t>(walk->draw.seed);
+    std::uint32_t key1 = static_cast<std::uint32_t>(walk->draw.seed >> 32);
+    for (int philox_round = 0; philox_round < 10; ++philox_round) {
+      const Lanes product0 = 0xD2511F53ull * c0, product1 = 0xCD9E8D57ull * c2;
+      c0 = (product1 >> 32) ^ c1 ^ static_cast<std::uint64_t>(key0);
+      c1 = product1 & kWord;
+      c2 = (product0 >> 32) ^ c3 ^ static_cast<std::uint64_t>(key1);
+      c3 = product0 & kWord;
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+    if (mix_high) {
+      high += (c0 * high_count) >> 32;
+      high -= high >= high_count ? Lanes{} + high_count : Lanes{};
+    } else {
+      low ^= c0 & mask;
+    }
+  }
+  for (int i = 0; i < kLanes; ++i) walk->index[i] = static_cast<std::uint32_t>((high[i] << low_bits) | low[i]);
+}
+
+void convert(const std::uint8_t* bytes, float* input, int features, float scale, float offset) {
+  for (int f = 0; f < features; ++f) input[f] = std::fma(scale, static_cast<float>(bytes[f]), offset);
+}
+
+/// Copies sample `sample` of the set to `input` as floats.
+void load_sample(const SampleView& set, std::int64_t sample, float* input) {
+  with_widest_vectors<convert>(set.bytes.row(sample), input, set.bytes.cols, set.scale, set.offset);
+}
+
+/// The batch of node `node`, whose first sample is row `first_row` of the input.
+void gather_node(const GatherBatch& g, int node, std::int64_t first_row) {
+  const std::int64_t begin = g.owned.begin[node];
+  Walk walk{
+      .draw = {.seed = g.seed[node], .stream = Stream::kShuffle, .node = static_cast<std::uint32_t>(g.identity[node])},
+      .count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin)};
+  for (int b = 0; b < g.batch; b += kLanes) {
+    for (int i = 0; i < kLanes; ++i) {
+      const std::uint64_t position = g.step * static_cast<std::uint64_t>(g.batch) + b + i;
+      walk.pass[i] = static_cast<std::uint32_t>(position / walk.count);
+      walk.index[i] = static_cast<std::uint32_t>(position % walk.count);
+    }
+    with_widest_vectors<walk_once>(&walk);
+    for (int i = 0; i < std::min(kLanes, g.batch - b); ++i) {
+      walk.draw.step = walk.pass[i];
+      const std::uint32_t item =
+          walk.index[i] < walk.count ? walk.index[i] : random_permutation(walk.draw, walk.index[i], walk.count);
+      const std::int32_t sample = g.owned.sample[begin + item];
+      load_sample(g.set, sample, g.input.row(first_row + b + i));
+      g.label[first_row + b + i] = g.set.label[sample];
+    }
+  }
+}
+
+}  // namespace
+
+void check_gather_batch_shapes(const GatherBatch& g) {
+  CHECK(g.batch >= 1 && g.input.rows % g.batch == 0, "batch ", g.batch, ", input ", g.input);
+  CHECK(g.input.cols == g.set.bytes.cols, "input ", g.input, ", set ", g.set.bytes);
+  CHECK(g.label.size() == static_cast<std::size_t>(g.input.rows), "labels ", g.label.size(), ", input ", g.input);
+  CHECK(g.set.label.size() == static_cast<std::size_t>(g.set.bytes.rows), "set ", g.set.bytes, ", labels ",
+        g.set.label.size());
+  const std::size_t end = static_cast<std::size_t>(g.first_node) + g.input.rows / g.batch;
+  CHECK(g.first_node >= 0 && end <= g.seed.size(), "nodes up to ", end, " of ", g.seed.size());
+  CHECK(g.identity.size() == g.seed.size() && g.owned.begin.size() == g.seed.size() + 1, "seeds ", g.seed.size(),
+        ", identities ", g.identity.size(), ", begins ", g.owned.begin.size());
+}
+
+void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
+  check_gather_batch_shapes(gather);
+  cpu.pool().run(gather.input.rows / gather.batch, [&gather](std::int64_t i, int) {
+    gather_node(gather, gather.first_node + static_cast<int>(i), i * gather.batch);
+  });
+}
+
+void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input) {
+  CHECK(input.cols == set.bytes.cols, "input ", input, ", set ", set.bytes);
+  CHECK(first >= 0 && input.rows <= set.bytes.rows - first, "first ", first, ", input ", input, ", set ", set.bytes);
+}
+
+void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input) {
+  check_load_samples_shapes(set, first, input);
+  cpu.pool().run(input.rows, [&](std::int64_t i, int) { load_sample(set, first + i, input.row(i)); });
+}
+
+}  // namespace sparsepush
