@@ -97,4 +97,7 @@ std::string config_hash(const Config& config);
 /// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.
 bool is_dense(const AlgorithmConfig& algorithm);
 
+/// Whether every message holds all parameters: dense methods and the identity compressor.
+bool sends_dense_messages(const AlgorithmConfig& algorithm);
+
 }  // namespace sparsepush

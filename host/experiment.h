@@ -9,6 +9,7 @@
 #include "data/partition.h"
 #include "data/quadratic.h"
 #include "host/config.h"
+#include "host/memory_plan.h"
 #include "host/nodes.h"
 #include "host/schedule.h"
 #include "host/shard.h"
@@ -34,6 +35,9 @@ class Experiment {
   const std::optional<Dataset>& dataset() const { return dataset_; }
   const std::optional<QuadraticProblem>& problem() const { return problem_; }
   const std::vector<Partition>& partitions() const { return partitions_; }  ///< one per replica
+
+  /// What the data set, its division and the gradients' scratch memory of `threads` threads a shard take.
+  std::vector<PlannedArray> planned_data(int threads) const;
 
   /// partition.csv: samples and class histogram of each node; empty without data.
   std::string partition_table() const;

@@ -6,14 +6,10 @@
 #include "kernels/traffic.h"
 
 namespace sparsepush {
-namespace {
-
-TopkPlan selection_of(const AlgorithmConfig& algorithm, const RowLayout& layout) {
+TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout) {
   const auto scope = algorithm.scope == "global" ? TopkScope::kGlobal : TopkScope::kLayer;
   return make_topk_plan(layout, scope, algorithm.compressor == "identity" ? 1.0 : algorithm.keep);
 }
-
-}  // namespace
 
 template <class Backend>
 Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout,
@@ -37,7 +33,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
   traffic = {zeros, zeros, zeros, zeros};
   if (state.error_memory) error.emplace(backend, shard.rows(), static_cast<int>(layout.row));
   if (state.messages) {
-    const TopkPlan plan = selection_of(config.algorithm, layout);
+    const TopkPlan plan = message_plan(config.algorithm, layout);
     selection.emplace(backend, shard.rows(), layout, std::vector(shard.replicas, plan));
     position.emplace(backend, slots, static_cast<int>(plan.entries));
     value.emplace(backend, slots, static_cast<int>(plan.entries));

@@ -26,6 +26,9 @@ struct StatePlan {
   bool dense_halo = false; ///< rows of remote in-neighbours
 };
 
+/// What every node selects for its messages; identity keeps everything.
+TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout);
+
 /// All local nodes, rows replica-major. An algorithm is a function over this.
 template <class Backend>
 class Nodes {

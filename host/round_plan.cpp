@@ -9,8 +9,6 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kRoundsAhead = 16;  // of a redrawn topology: enough to hide the upload, small enough to keep
-
 /// Host arrays of a block while it is built.
 struct HostBlock {
   std::vector<std::int64_t> begin, copies;

@@ -11,6 +11,9 @@
 
 namespace sparsepush {
 
+/// Rounds of a redrawn topology that are planned at a time: enough to hide an upload, few enough to keep.
+inline constexpr std::int64_t kRoundsAhead = 16;
+
 /// One round for the nodes of one shard; all replicas stand in it, side by side.
 template <class Backend>
 struct PlannedRound {

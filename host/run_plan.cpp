@@ -1,0 +1,166 @@
+#include "host/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "host/run_shards.h"
+#include "host/wire_format.h"
+#include "kernels/wire_size.h"
+
+namespace sparsepush {
+namespace {
+
+/// Numbers that the plan's lines share, over all shards.
+struct Extent {
+  std::int64_t rows = 0;     ///< nodes of all replicas
+  std::int64_t halo = 0;     ///< halo slots of all shards
+  std::int64_t row = 0;      ///< elements of a node's row
+  std::int64_t entries = 0;  ///< of a sparse message
+};
+
+std::int64_t halo_slots(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  std::int64_t slots = 0;
+  for (int s = 0; s < run.shards; ++s)
+    slots += RoundPlan<Cpu>::halo_bound(experiment.topologies(), {s, run.shards, run.replicas, run.nodes});
+  return slots;
+}
+
+Extent extent_of(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
+                .halo = halo_slots(experiment),
+                .row = experiment.layout().row};
+  if (state_plan(config.algorithm).messages) extent.entries = message_plan(config.algorithm, experiment.layout()).entries;
+  return extent;
+}
+
+/// Adds arrays of one element type; leaves out empty ones.
+class PlanBuilder {
+ public:
+  template <class T>
+  void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols) {
+    const std::int64_t bytes = rows * cols * static_cast<std::int64_t>(sizeof(T));
+    if (bytes > 0) plan_.arrays.push_back({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes});
+  }
+  void add_bytes(const std::string& name, const std::string& shape, std::int64_t bytes) {
+    if (bytes > 0) plan_.arrays.push_back({name, shape, bytes});
+  }
+  MemoryPlan take() { return std::move(plan_); }
+
+ private:
+  MemoryPlan plan_;
+};
+
+void add_state(PlanBuilder& plan, const Extent& extent, const StatePlan& state) {
+  for (const char* name : {"x", "momentum", "gradient"}) plan.add<float>(name, "f32", extent.rows, extent.row);
+  if (state.error_memory) plan.add<float>("error", "f32", extent.rows, extent.row);
+  plan.add<double>("u, before and after a round", "f64", 2, extent.rows + extent.halo);
+  plan.add<std::int64_t>("message positions and values", "i32 + f32", extent.rows + extent.halo, extent.entries);
+  if (state.dense_halo) plan.add<float>("rows of other shards", "f32", extent.halo, extent.row);
+}
+
+/// Edges of all planned rounds of all replicas. Every round of a redrawn topology has as many as the first.
+std::int64_t planned_edges(const Experiment& experiment, std::int64_t rounds) {
+  std::int64_t edges = 0;
+  for (std::int64_t t = 0; t < rounds; ++t)
+    edges += static_cast<std::int64_t>(experiment.topologies().front().round(t).edges.size());
+  return edges * experiment.config().run.replicas;
+}
+
+void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
+  const std::int64_t period = experiment.topologies().front().period();
+  const std::int64_t stored = period > 0 ? period : 1, planned = period > 0 ? period : kRoundsAhead;
+  const std::int64_t edges = planned_edges(experiment, stored) / stored;
+  const std::int64_t plans = experiment.schedule().final_rounds() > 1 ? 2 : 1;
+  plan.add<Edge>("topology", "edges", period, edges);
+  plan.add_bytes("round plan", fmt::format("{} rounds of {} edges", planned * plans, edges),
+                 plans * planned * (edges * 8 + extent.rows * 20));
+}
+
+/// Messages of one replica in all rounds and in the final rounds.
+std::int64_t messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds) {
+  const Topology& topology = experiment.topologies().front();
+  const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
+  std::int64_t messages = 0;
+  for (std::int64_t phase = 0; phase < period; ++phase) {
+    const std::int64_t t = first_round + phase;
+    const std::int64_t times = (rounds - phase + period - 1) / period;
+    if (times > 0) messages += times * static_cast<std::int64_t>(topology.round(t).edges.size());
+  }
+  return messages;
+}
+
+struct PlannedTraffic {
+  std::int64_t messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
+  void add(std::int64_t count, const MessageBytes& each, std::int64_t wire) {
+    messages += count;
+    authors += count * each.authors;
+    coo32 += count * each.coo32;
+    wire_bound += count * wire;
+    dense += count * each.dense;
+  }
+};
+
+PlannedTraffic planned_traffic(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Schedule& schedule = experiment.schedule();
+  const std::int64_t d = experiment.layout().params;
+  const MessageBytes dense{message_bytes(d, 0).dense, message_bytes(d, 0).dense, message_bytes(d, 0).dense};
+  PlannedTraffic traffic;
+  if (config.algorithm.name == "none") return traffic;
+  const std::int64_t rounds = schedule.rounds_in(schedule.sgd_steps());
+  if (sends_dense_messages(config.algorithm)) {
+    traffic.add(messages_in(experiment, 0, rounds), dense, dense.dense);
+  } else {
+    const std::int64_t kept = extent_of(experiment).entries;
+    traffic.add(messages_in(experiment, 0, rounds), message_bytes(d, kept), wire_size_bound(d, kept));
+  }
+  if (config.algorithm.final == "all_reduce" && schedule.final_rounds() > 0) {
+    traffic.add(2 * (config.run.nodes - 1), dense, dense.dense);
+  } else {
+    traffic.add(messages_in(experiment, rounds, schedule.final_rounds()), dense, dense.dense);
+  }
+  return traffic;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Extent extent = extent_of(experiment);
+  const int threads = threads_per_shard(config.run.threads, config.run.shards);
+  PlanBuilder plan;
+  add_state(plan, extent, state_plan(config.algorithm));
+  if (extent.entries > 0)
+    plan.add_bytes("selection memory", fmt::format("{} threads", threads * config.run.shards),
+                   config.run.shards * SelectionMemory<Cpu>::bytes(
+                                           static_cast<int>((extent.rows + config.run.shards - 1) / config.run.shards),
+                                           experiment.layout(), message_plan(config.algorithm, experiment.layout()), threads));
+  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row);
+  add_topology(plan, experiment, extent);
+  for (const PlannedArray& array : experiment.planned_data(threads)) plan.add_bytes(array.name, array.shape, array.bytes);
+  return plan.take();
+}
+
+std::string describe_run_plan(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  const PlannedTraffic traffic = planned_traffic(experiment);
+  std::string text = describe_memory(plan_memory(experiment));
+  text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
+                      experiment.layout().segments.size());
+  text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
+  text += fmt::format("messages a replica: {}\n", traffic.messages);
+  const auto line = [&](const char* name, std::int64_t bytes, const char* note) {
+    text += fmt::format("bytes {}: {} ({}{})\n", name, bytes, format_bytes(static_cast<double>(bytes)), note);
+  };
+  line("authors", traffic.authors, "");
+  line("coo32", traffic.coo32, "");
+  line("wire", traffic.wire_bound, ", at most");
+  line("dense", traffic.dense, "");
+  return text;
+}
+
+}  // namespace sparsepush
