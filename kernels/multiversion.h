@@ -1,0 +1,51 @@
+// Loops compiled once per vector width, the widest that the processor has being run.
+#pragma once
+
+namespace sparsepush {
+
+/// How wide a processor's vectors are. Results never depend on it.
+enum class VectorLevel { kBaseline, kAvx2, kAvx512 };
+
+#if defined(__x86_64__)
+
+inline VectorLevel vector_level() {
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) return VectorLevel::kAvx512;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? VectorLevel::kAvx2 : VectorLevel::kBaseline;
+}
+
+template <class Loop>
+[[gnu::noinline, gnu::target("avx512f,avx512bw,avx512vl,fma")]] void run_avx512(const Loop& loop) {
+  loop();
+}
+
+template <class Loop>
+[[gnu::noinline, gnu::target("avx2,fma")]] void run_avx2(const Loop& loop) {
+  loop();
+}
+
+/// Calls `loop`, a lambda with __attribute__((always_inline)): it becomes part of a function for `level` and is
+/// vectorised for it. (Function clones would do the same by an ifunc, which sanitizers cannot load.)
+template <class Loop>
+void run_vectorized(const Loop& loop, VectorLevel level = vector_level()) {
+  switch (level) {
+    case VectorLevel::kAvx512:
+      return run_avx512(loop);
+    case VectorLevel::kAvx2:
+      return run_avx2(loop);
+    case VectorLevel::kBaseline:
+      return loop();
+  }
+}
+
+#else
+
+inline VectorLevel vector_level() { return VectorLevel::kBaseline; }
+
+template <class Loop>
+void run_vectorized(const Loop& loop, VectorLevel = VectorLevel::kBaseline) {
+  loop();
+}
+
+#endif
+
+}  // namespace sparsepush

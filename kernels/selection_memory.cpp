@@ -1,0 +1,148 @@
+#include "kernels/selection_memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "kernels/check.h"
+#include "kernels/view.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr std::int64_t kTile = 1024;      // elements: what a tile reads and writes stays in L1
+constexpr std::int64_t kItem = 1 << 15;   // elements: enough to hide an item's start, few enough to spread one node
+constexpr std::int64_t kColdSize = 1024;  // groups up to this size jump between rounds and are cheap to select from
+constexpr float kLeastSlack = 0.002f, kMostSlack = 0.3f;
+constexpr float kSlackDecay = 0.9f;  // a slack is forgotten in some ten rounds
+
+std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group) {
+  return group.size <= kColdSize ? 0 : magnitude_key(warmth.threshold * (1 - warmth.slack));
+}
+
+void learn(Warmth& warmth, std::uint32_t threshold) {
+  const float now = std::bit_cast<float>(threshold);
+  const float fall = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
+  const float wanted = std::isfinite(fall) ? fall + kLeastSlack : kMostSlack;
+  warmth = {now, std::clamp(std::max(wanted, warmth.slack * kSlackDecay), kLeastSlack, kMostSlack)};
+}
+
+/// Moves the selected elements of `row` to the node's message.
+void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value) {
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    position[i] = positions[i];
+    value[i] = row[positions[i]];
+    row[positions[i]] = 0;
+  }
+}
+
+/// One worker's view of a selection in one node.
+struct GroupSelection {
+  const RowLayout& layout;
+  const TopkGroup& group;
+  float* row;
+  RunningTopk& topk;
+
+  /// Calls prepare(begin, size) before each tile. False if fewer than the wanted entries reached the threshold.
+  template <class Prepare>
+  bool select(std::uint32_t threshold, const Prepare& prepare) {
+    topk.start(group.entries, threshold);
+    for (int s = group.first_segment; s < group.last_segment; ++s) {
+      const Segment& segment = layout.segments[s];
+      const std::int64_t end = segment.begin + segment.size;
+      for (std::int64_t begin = segment.begin; begin < end; begin += kTile) {
+        const std::int64_t size = std::min(kTile, end - begin);
+        prepare(begin, size);
+        topk.add(row + begin, begin, size);
+      }
+    }
+    return topk.finish();
+  }
+};
+
+/// Items of about kItem elements over the nodes [first_node, last_node) of a replica: many small nodes, or part of one.
+void add_items(std::vector<SelectionItem>& items, const TopkPlan& plan, std::int64_t params, SelectionItem replica) {
+  const int groups = static_cast<int>(plan.groups.size());
+  if (params <= kItem) {
+    const int nodes_per_item = static_cast<int>(kItem / std::max<std::int64_t>(1, params));
+    for (int node = replica.first_node; node < replica.last_node; node += nodes_per_item) {
+      items.push_back({replica.replica, node, std::min(node + nodes_per_item, replica.last_node), 0, groups});
+    }
+    return;
+  }
+  for (int node = replica.first_node; node < replica.last_node; ++node) {
+    std::int64_t size = 0;
+    for (int first = 0, g = 0; g < groups; ++g) {
+      size += plan.groups[g].size;
+      if (size < kItem && g + 1 < groups) continue;
+      items.push_back({replica.replica, node, node + 1, first, g + 1});
+      first = g + 1;
+      size = 0;
+    }
+  }
+}
+
+}  // namespace
+
+SelectionMemory<Cpu>::SelectionMemory(const Cpu& cpu, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans)
+    : contents_(std::make_unique<Contents>()) {
+  CHECK(!plans.empty() && nodes % plans.size() == 0, "plans ", plans.size(), ", nodes ", nodes);
+  const int nodes_per_replica = nodes / static_cast<int>(plans.size());
+  std::int64_t warmths = 0, most_entries = 0, largest = 0;
+  for (int replica = 0; replica < static_cast<int>(plans.size()); ++replica) {
+    const TopkPlan& plan = plans[replica];
+    const int first = replica * nodes_per_replica;
+    add_items(contents_->items, plan, layout.params, {replica, first, first + nodes_per_replica});
+    for (int node = 0; node < nodes_per_replica; ++node) {
+      contents_->warmth_begin.push_back(warmths);
+      warmths += static_cast<std::int64_t>(plan.groups.size());
+    }
+    for (const TopkGroup& group : plan.groups) {
+      most_entries = std::max(most_entries, group.entries);
+      largest = std::max(largest, group.size);
+    }
+  }
+  contents_->warmth.resize(warmths);
+  for (int worker = 0; worker < cpu.threads(); ++worker) contents_->selections.emplace_back(most_entries, largest);
+  contents_->layout = layout;
+  contents_->plans = std::move(plans);
+}
+
+SelectionMemory<Cpu>::~SelectionMemory() = default;
+SelectionMemory<Cpu>::SelectionMemory(SelectionMemory&&) noexcept = default;
+const RowLayout& SelectionMemory<Cpu>::layout() const { return contents_->layout; }
+std::span<const TopkPlan> SelectionMemory<Cpu>::plans() const { return contents_->plans; }
+
+std::int64_t SelectionMemory<Cpu>::bytes(int nodes, const RowLayout&, const TopkPlan& plan, int threads) {
+  std::int64_t selection = 0;
+  for (const TopkGroup& group : plan.groups) {
+    selection = std::max(selection, RunningTopk::bytes(group.entries, group.size));
+  }
+  const auto groups = static_cast<std::int64_t>(plan.groups.size());
+  return threads * selection +
+         nodes * (groups * static_cast<std::int64_t>(sizeof(Warmth)) + static_cast<std::int64_t>(sizeof(std::int64_t)));
+}
+
+void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, MatrixView<float> v,
+                      const Messages& messages, const PrepareTile& prepare) {
+  const auto select_group = [&](const TopkGroup& group, int node, int g, RunningTopk& topk) {
+    Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
+    GroupSelection selection{memory.layout, group, v.row(node), topk};
+    const bool enough = selection.select(warm_start(warmth, group),
+                                         [&](std::int64_t begin, std::int64_t size) { prepare(node, begin, size); });
+    if (!enough) selection.select(0, [](std::int64_t, std::int64_t) {});
+    learn(warmth, topk.threshold());
+    take(topk.positions(), v.row(node), messages.position.row(node) + group.message_begin,
+         messages.value.row(node) + group.message_begin);
+  };
+  cpu.pool().run(static_cast<std::int64_t>(memory.items.size()), [&](std::int64_t index, int worker) {
+    const SelectionItem& item = memory.items[index];
+    for (int node = item.first_node; node < item.last_node; ++node) {
+      for (int g = item.first_group; g < item.last_group; ++g) {
+        select_group(memory.plans[item.replica].groups[g], node, g, memory.selections[worker]);
+      }
+    }
+  });
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,76 @@
+// The SGD step on a piece of one node's row, shared by the ops that contain it.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/multiversion.h"
+#include "kernels/sgd_update.h"
+
+namespace sparsepush {
+
+/// What the step of one node is taken with.
+struct SgdNode {
+  float inverse_u;  ///< (float)(1.0 / u)
+  SgdSettings settings;
+  bool nesterov;
+};
+
+inline SgdNode sgd_node(const SgdUpdate& update, int node) {
+  const std::int64_t nodes_per_replica = update.x.rows / static_cast<std::int64_t>(update.settings.size());
+  return {static_cast<float>(1.0 / update.u[node]), update.settings[node / nodes_per_replica], update.nesterov};
+}
+
+inline constexpr std::uint32_t kFirstNonFinite = 0x7f80'0000u;  ///< bits of infinity
+
+/// One tile: x and momentum are updated; with `kWithError` also e = x + e. Returns the largest magnitude bits of the
+/// last array written, so that kFirstNonFinite or more means divergence.
+template <bool kNesterov, bool kWithError>
+[[gnu::always_inline]] inline std::uint32_t sgd_loop(SgdNode s, std::int64_t size, float* __restrict x,
+                                                     float* __restrict momentum, const float* __restrict gradient,
+                                                     float* __restrict e) {
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < size; ++i) {
+    const float z = x[i] * s.inverse_u;
+    const float g = std::fma(s.settings.weight_decay, z, gradient[i]);
+    const float m = std::fma(s.settings.momentum, momentum[i], g);
+    const float step = kNesterov ? std::fma(s.settings.momentum, m, g) : m;
+    const float next = std::fma(-s.settings.lr, step, x[i]);
+    momentum[i] = m;
+    x[i] = next;
+    float last = next;
+    if constexpr (kWithError) e[i] = last = next + e[i];
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(last) & 0x7fff'ffffu);
+  }
+  return largest;
+}
+
+/// Applies the step to the elements [begin, begin + size) of row `node`; `error` is that row's error memory or null.
+/// Returns false where it diverged (x is finite wherever x + e is).
+inline bool sgd_tile(const SgdUpdate& update, int node, const SgdNode& s, float* error, std::int64_t begin,
+                     std::int64_t size) {
+  std::uint32_t largest = 0;
+  float* x = update.x.row(node) + begin;
+  float* momentum = update.momentum.row(node) + begin;
+  const float* gradient = update.gradient.row(node) + begin;
+  float* e = error == nullptr ? nullptr : error + begin;
+  run_vectorized([&]() __attribute__((always_inline)) {
+    if (e == nullptr) {
+      largest = s.nesterov ? sgd_loop<true, false>(s, size, x, momentum, gradient, e)
+                           : sgd_loop<false, false>(s, size, x, momentum, gradient, e);
+    } else {
+      largest = s.nesterov ? sgd_loop<true, true>(s, size, x, momentum, gradient, e)
+                           : sgd_loop<false, true>(s, size, x, momentum, gradient, e);
+    }
+  });
+  return largest < kFirstNonFinite;
+}
+
+/// Several workers may find the same node diverged.
+inline void mark_diverged(const SgdUpdate& update, int node) {
+  std::atomic_ref(update.diverged[node]).store(1, std::memory_order_relaxed);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,55 @@
+#include "kernels/sgd_update.h"
+
+#include <algorithm>
+
+#include "kernels/check.h"
+#include "kernels/sgd_tile.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr std::int64_t kPiece = 1 << 15;  // elements an item: enough to hide its start, few enough to spread one node
+
+/// The elements of `segment` within the piece [begin, end) of the row. Padding belongs to no segment.
+bool update_piece(const SgdUpdate& update, int node, const RowLayout& layout, std::int64_t begin, std::int64_t end) {
+  const SgdNode settings = sgd_node(update, node);
+  const auto after = [](std::int64_t position, const Segment& s) { return position < s.begin; };
+  auto segment = std::upper_bound(layout.segments.begin(), layout.segments.end(), begin, after) - 1;
+  bool finite = true;
+  for (; segment != layout.segments.end() && segment->begin < end; ++segment) {
+    const std::int64_t first = std::max(begin, segment->begin);
+    const std::int64_t last = std::min(end, segment->begin + segment->size);
+    if (first < last) finite &= sgd_tile(update, node, settings, nullptr, first, last - first);
+  }
+  return finite;
+}
+
+}  // namespace
+
+void check_sgd_update_shapes(const RowLayout& layout, const SgdUpdate& update) {
+  const int nodes = update.x.rows;
+  CHECK(update.x.cols == layout.row, "x ", update.x, ", row ", layout.row);
+  CHECK(update.momentum.rows == nodes && update.momentum.cols == update.x.cols, "momentum ", update.momentum, ", x ",
+        update.x);
+  CHECK(update.gradient.rows == nodes && update.gradient.cols == update.x.cols, "gradient ", update.gradient, ", x ",
+        update.x);
+  CHECK(update.u.size() == static_cast<std::size_t>(nodes), "u [", update.u.size(), "], nodes ", nodes);
+  CHECK(!update.settings.empty() && nodes % update.settings.size() == 0, "settings [", update.settings.size(),
+        "], nodes ", nodes);
+  CHECK(update.diverged.size() == static_cast<std::size_t>(nodes), "diverged [", update.diverged.size(), "], nodes ",
+        nodes);
+}
+
+void sgd_update(const Cpu& cpu, const RowLayout& layout, const SgdUpdate& update) {
+  check_sgd_update_shapes(layout, update);
+  if (layout.segments.empty()) return;
+  const std::int64_t pieces = (layout.row + kPiece - 1) / kPiece;
+  cpu.pool().run(update.x.rows * pieces, [&](std::int64_t item, int) {
+    const int node = static_cast<int>(item / pieces);
+    const std::int64_t begin = item % pieces * kPiece;
+    const std::int64_t end = std::min(begin + kPiece, layout.row);
+    if (!update_piece(update, node, layout, begin, end)) mark_diverged(update, node);
+  });
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,90 @@
+#include "kernels/dense_mix.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "kernels/buffer.h"
+#include "tests/mixing_round.h"
+
+namespace sparsepush {
+namespace {
+
+/// Element by element in the order of the definition; `slots` are all rows before the round.
+std::vector<float> expected_mix(const std::vector<float>& slots, int row, const Round& round) {
+  std::vector<float> mixed;
+  for (std::size_t node = 0; node + 1 < round.begin.size(); ++node) {
+    for (int c = 0; c < row; ++c) {
+      float x = std::fma(round.self_weight[node], slots[node * row + c], slots[node * row + c]);
+      for (std::int64_t e = round.begin[node]; e < round.begin[node + 1]; ++e) {
+        x = std::fma(round.weight[e], slots[static_cast<std::size_t>(round.slot[e]) * row + c], x);
+      }
+      mixed.push_back(x);
+    }
+  }
+  return mixed;
+}
+
+std::vector<float> densely_mixed(int threads, const std::vector<float>& x, const std::vector<float>& halo, int row,
+                                 const Round& round) {
+  const Cpu cpu(threads);
+  Buffer<Cpu, float> state(cpu, static_cast<int>(x.size()) / row, row, x);
+  Buffer<Cpu, float> remote(cpu, static_cast<int>(halo.size()) / row, row, halo);
+  dense_mix(cpu, {.x = state.view(), .halo = remote.view(), .edges = round.edges()});
+  return state.to_host();
+}
+
+/// Sizes around panels and vectors, and enough slots that a panel is one line wide.
+TEST(DenseMix, MixesRowsAsTheyWereBeforeTheRound) {
+  std::mt19937 generator(3);
+  struct Shape {
+    int nodes, halo, row;
+  };
+  for (const Shape& shape : {Shape{1, 0, 4}, {3, 2, 20}, {5, 0, 16}, {4, 3, 36}, {2, 1, 40004}, {300, 40, 520}}) {
+    const int slots = shape.nodes + shape.halo;
+    const Round round = random_round(shape.nodes, slots, generator);
+    const std::vector<float> x = random_values(static_cast<std::size_t>(shape.nodes) * shape.row, generator);
+    const std::vector<float> halo = random_values(static_cast<std::size_t>(shape.halo) * shape.row, generator);
+    std::vector<float> all = x;
+    all.insert(all.end(), halo.begin(), halo.end());
+    const std::vector<float> wanted = expected_mix(all, shape.row, round);
+    for (const int threads : {1, 2}) EXPECT_EQ(densely_mixed(threads, x, halo, shape.row, round), wanted) << slots;
+  }
+}
+
+TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
+  std::mt19937 generator(4);
+  const int nodes = 8, row = 100;
+  Round ring;
+  for (int node = 0; node < nodes; ++node) {
+    ring.slot.push_back((node + nodes - 1) % nodes);
+    ring.weight.push_back(0.5f);
+    ring.self_weight.push_back(-0.5f);
+    ring.begin.push_back(node + 1);
+  }
+  const std::vector<float> x = random_values(nodes * row, generator);
+  const std::vector<float> after = densely_mixed(1, x, {}, row, ring);
+  for (int c = 0; c < row; ++c) {
+    double before_sum = 0, after_sum = 0, magnitude = 0;
+    for (int node = 0; node < nodes; ++node) {
+      before_sum += x[node * row + c];
+      after_sum += after[node * row + c];
+      magnitude += 2 * std::fabs(x[node * row + c]);
+    }
+    EXPECT_NEAR(after_sum, before_sum, 2 * 0x1p-24 * magnitude);
+  }
+}
+
+TEST(DenseMix, RefusesAHaloOfAnotherWidth) {
+  const Cpu cpu(1);
+  Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4);
+  const std::vector<std::int64_t> begin = {0, 0};
+  const std::vector<float> self = {0};
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = halo.view(), .edges = {begin, {}, {}, self}}),
+               std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sparsepush

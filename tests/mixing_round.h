@@ -1,0 +1,41 @@
+// Random rounds for the tests of the mixing ops.
+#pragma once
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "kernels/round_edges.h"
+
+namespace sparsepush {
+
+/// The in-edges of a round, owned.
+struct Round {
+  std::vector<std::int64_t> begin = {0};
+  std::vector<std::int32_t> slot;
+  std::vector<float> weight, self_weight;
+
+  RoundEdges edges() const { return {begin, slot, weight, self_weight}; }
+};
+
+inline Round random_round(int nodes, int slots, std::mt19937& generator) {
+  Round round;
+  for (int node = 0; node < nodes; ++node) {
+    for (int source = 0; source < slots; ++source) {
+      if (source == node || generator() % 3 != 0) continue;
+      round.slot.push_back(source);
+      round.weight.push_back(0.01f * static_cast<float>(generator() % 100));
+    }
+    round.begin.push_back(static_cast<std::int64_t>(round.slot.size()));
+    round.self_weight.push_back(-0.01f * static_cast<float>(generator() % 100));
+  }
+  return round;
+}
+
+inline std::vector<float> random_values(std::size_t size, std::mt19937& generator) {
+  std::normal_distribution<float> normal;
+  std::vector<float> values(size);
+  for (float& v : values) v = normal(generator);
+  return values;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,85 @@
+#include "kernels/round_edges.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "tests/mixing_round.h"
+
+namespace sparsepush {
+namespace {
+
+TEST(MixPushWeights, AddsSelfThenInNeighboursInDouble) {
+  std::mt19937 generator(1);
+  for (const int nodes : {1, 2, 7, 1023, 1024, 1025}) {
+    const int slots = nodes + 3;
+    Round round;
+    if (nodes < 100) {
+      round = random_round(nodes, slots, generator);
+    } else {  // a ring, so that the test stays small
+      for (int node = 0; node < nodes; ++node) {
+        round.slot.push_back((node + 5) % slots);
+        round.weight.push_back(0.25f);
+        round.self_weight.push_back(-0.125f);
+        round.begin.push_back(node + 1);
+      }
+    }
+    std::vector<double> before, wanted;
+    for (int slot = 0; slot < slots; ++slot) before.push_back(1 + 1e-3 * slot / 3);
+    for (int node = 0; node < nodes; ++node) {
+      double u = std::fma(double{round.self_weight[node]}, before[node], before[node]);
+      for (std::int64_t e = round.begin[node]; e < round.begin[node + 1]; ++e) {
+        u = std::fma(double{round.weight[e]}, before[round.slot[e]], u);
+      }
+      wanted.push_back(u);
+    }
+    std::vector<double> u(nodes);
+    mix_push_weights(Cpu(2), round.edges(), before, u);
+    EXPECT_EQ(u, wanted) << nodes;
+  }
+}
+
+struct Edges {
+  std::vector<std::int64_t> begin = {0, 1, 2};
+  std::vector<std::int32_t> slot = {1, 2};
+  std::vector<float> weight = {0.5f, 0.5f}, self_weight = {-0.5f, -0.5f};
+
+  void mix() const {
+    const std::vector<double> before(3, 1.0);
+    std::vector<double> u(2);
+    mix_push_weights(Cpu(1), {begin, slot, weight, self_weight}, before, u);
+  }
+};
+
+TEST(RoundEdges, AcceptsEdgesThatFit) { EXPECT_NO_THROW(Edges{}.mix()); }
+
+TEST(RoundEdges, RefusesLengthsThatDoNotFit) {
+  Edges edges;
+  edges.begin = {0, 2};
+  EXPECT_THROW(edges.mix(), std::invalid_argument);
+  edges = {};
+  edges.weight = {0.5f};
+  EXPECT_THROW(edges.mix(), std::invalid_argument);
+  edges = {};
+  edges.self_weight = {-0.5f};
+  EXPECT_THROW(edges.mix(), std::invalid_argument);
+  EXPECT_THROW(check_round_edges({}, 2, 1), std::invalid_argument);
+}
+
+TEST(RoundEdges, RefusesValuesOutsideTheirArrays) {
+  for (const std::vector<std::int64_t>& begin : {std::vector<std::int64_t>{1, 1, 2}, {0, 1, 1}, {0, 3, 2}}) {
+    Edges edges;
+    edges.begin = begin;
+    EXPECT_THROW(edges.mix(), std::invalid_argument);
+  }
+  for (const std::int32_t slot : {-1, 3}) {
+    Edges edges;
+    edges.slot[1] = slot;
+    EXPECT_THROW(edges.mix(), std::invalid_argument);
+  }
+}
+
+}  // namespace
+}  // namespace sparsepush

@@ -1,0 +1,384 @@
+#include "kernels/update_select.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <string>
+
+#include "kernels/buffer.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// Everything that a round reads and writes, in host memory: [nodes, row] each.
+struct State {
+  std::vector<float> x, momentum, gradient, error;
+  std::vector<double> u;
+};
+
+struct Result {
+  State state;
+  std::vector<std::vector<std::int32_t>> position;  ///< [nodes][entries]
+  std::vector<std::vector<float>> value;            ///< [nodes][entries]
+  std::vector<std::uint8_t> diverged;               ///< [nodes]
+};
+
+struct Setting {
+  std::vector<SgdSettings> settings = {{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 1e-4f}};
+  bool nesterov = false;
+};
+
+/// Bits, with all NaNs made equal.
+std::uint32_t bits(float v) { return std::isnan(v) ? 0x7fc00000u : std::bit_cast<std::uint32_t>(v); }
+std::vector<std::uint32_t> bits(const std::vector<float>& values) {
+  std::vector<std::uint32_t> all;
+  for (const float v : values) all.push_back(bits(v));
+  return all;
+}
+
+/// a before b: the larger magnitude, NaN first, then the lower position.
+bool ranks_before(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && !std::isnan(b);
+  return std::fabs(a) > std::fabs(b);
+}
+
+/// The definition, one coordinate and one group at a time.
+Result expected_round(const RowLayout& layout, const std::vector<TopkPlan>& plans, State s, const Setting& setting) {
+  const std::size_t nodes = s.u.size();
+  Result result;
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const SgdSettings& sgd = setting.settings[node / (nodes / setting.settings.size())];
+    const TopkPlan& plan = plans[node / (nodes / plans.size())];
+    const float r = static_cast<float>(1.0 / s.u[node]);
+    bool diverged = false;
+    for (const Segment& segment : layout.segments) {
+      for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) {
+        const std::size_t at = node * layout.row + j;
+        const float z = s.x[at] * r;
+        const float g = std::fma(sgd.weight_decay, z, s.gradient[at]);
+        s.momentum[at] = std::fma(sgd.momentum, s.momentum[at], g);
+        const float step = setting.nesterov ? std::fma(sgd.momentum, s.momentum[at], g) : s.momentum[at];
+        s.x[at] = std::fma(-sgd.lr, step, s.x[at]);
+        s.error[at] = s.x[at] + s.error[at];
+        diverged |= !std::isfinite(s.error[at]);
+      }
+    }
+    result.diverged.push_back(diverged);
+    result.position.emplace_back();
+    result.value.emplace_back();
+    float* const v = s.error.data() + node * layout.row;
+    for (const TopkGroup& group : plan.groups) {
+      std::vector<std::int32_t> order;
+      for (int i = group.first_segment; i < group.last_segment; ++i) {
+        for (std::int64_t j = 0; j < layout.segments[i].size; ++j) order.push_back(layout.segments[i].begin + j);
+      }
+      std::stable_sort(order.begin(), order.end(), [v](int a, int b) { return ranks_before(v[a], v[b]); });
+      order.resize(group.entries);
+      std::sort(order.begin(), order.end());
+      for (const std::int32_t j : order) {
+        result.position.back().push_back(j);
+        result.value.back().push_back(v[j]);
+        v[j] = 0;
+      }
+    }
+  }
+  result.state = std::move(s);
+  return result;
+}
+
+/// The op on `threads` threads with the memory's history in `memory`.
+class Emulated {
+ public:
+  Emulated(int threads, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans)
+      : cpu_(threads), nodes_(nodes), layout_(layout), plans_(plans), memory_(cpu_, nodes, layout, plans) {}
+
+  Result round(const State& s, const Setting& setting) {
+    const int row = static_cast<int>(layout_.row);
+    std::int64_t entries = 0;
+    for (const TopkPlan& plan : plans_) entries = std::max(entries, plan.entries);
+    Buffer<Cpu, float> x(cpu_, nodes_, row, s.x), momentum(cpu_, nodes_, row, s.momentum),
+        gradient(cpu_, nodes_, row, s.gradient), error(cpu_, nodes_, row, s.error);
+    Buffer<Cpu, std::int32_t> position(cpu_, nodes_ + 1, static_cast<int>(entries));
+    Buffer<Cpu, float> value(cpu_, nodes_ + 1, static_cast<int>(entries));
+    Result result;
+    result.state = s;
+    result.diverged.assign(nodes_, 0);
+    update_select(cpu_, memory_,
+                  {.sgd = {.x = x.view(),
+                           .momentum = momentum.view(),
+                           .gradient = gradient.view(),
+                           .u = s.u,
+                           .settings = setting.settings,
+                           .nesterov = setting.nesterov,
+                           .diverged = result.diverged},
+                   .error = error.view(),
+                   .messages = {position.view(), value.view()}});
+    result.state.x = x.to_host();
+    result.state.momentum = momentum.to_host();
+    result.state.error = error.to_host();
+    for (int node = 0; node < nodes_; ++node) {
+      const std::int64_t own = plans_[node / (nodes_ / plans_.size())].entries;
+      const std::int32_t* p = position.view().row(node);
+      const float* q = value.view().row(node);
+      result.position.emplace_back(p, p + own);
+      result.value.emplace_back(q, q + own);
+    }
+    return result;
+  }
+
+ private:
+  Cpu cpu_;
+  int nodes_;
+  RowLayout layout_;
+  std::vector<TopkPlan> plans_;
+  SelectionMemory<Cpu> memory_;
+};
+
+void expect_same(const Result& actual, const Result& wanted, const std::string& what) {
+  EXPECT_EQ(bits(actual.state.x), bits(wanted.state.x)) << what;
+  EXPECT_EQ(bits(actual.state.momentum), bits(wanted.state.momentum)) << what;
+  EXPECT_EQ(bits(actual.state.error), bits(wanted.state.error)) << what;
+  EXPECT_EQ(actual.diverged, wanted.diverged) << what;
+  ASSERT_EQ(actual.position, wanted.position) << what;
+  for (std::size_t node = 0; node < wanted.value.size(); ++node) {
+    EXPECT_EQ(bits(actual.value[node]), bits(wanted.value[node])) << what << ", node " << node;
+  }
+}
+
+/// Fills the elements of all segments by fill(element of the row), and leaves the padding zero.
+template <class Fill>
+std::vector<float> filled(const RowLayout& layout, int nodes, const Fill& fill) {
+  std::vector<float> values(nodes * layout.row, 0.0f);
+  for (int node = 0; node < nodes; ++node) {
+    for (const Segment& s : layout.segments) {
+      for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) values[node * layout.row + j] = fill(j);
+    }
+  }
+  return values;
+}
+
+State random_state(const RowLayout& layout, int nodes, unsigned seed, float error_scale = 1) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  const auto draw = [&](float scale) {
+    return filled(layout, nodes, [&, scale](std::int64_t) { return scale * normal(generator); });
+  };
+  State s{draw(1), draw(0.1f), draw(1), draw(error_scale), {}};
+  for (int node = 0; node < nodes; ++node) s.u.push_back(1 + 0.37 * node);
+  return s;
+}
+
+/// A state whose v = x + e is `v` exactly: nothing moves, x = 0.
+State state_of(const std::vector<float>& v, int nodes) {
+  const std::vector<float> zero(v.size(), 0.0f);
+  return {zero, zero, zero, v, std::vector<double>(nodes, 1.0)};
+}
+
+const std::vector<std::int64_t> kOddSizes = {1, 2, 3, 5, 15, 16, 17, 31, 33, 255, 256, 257, 1023, 1024, 1025, 3001};
+
+TEST(UpdateSelect, IsTheDefinitionForEveryScopeAndKeep) {
+  const RowLayout layout = make_row_layout(kOddSizes);
+  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+    for (const double keep : {1e-9, 0.001, 0.01, 0.1, 0.5, 1.0}) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, keep)};
+      Emulated emulated(2, 3, layout, plans);
+      const State state = random_state(layout, 3, 1);
+      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), "keep " + std::to_string(keep));
+    }
+  }
+}
+
+TEST(UpdateSelect, FollowsTheDefinitionOverManyRounds) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1500, 7, 2050, 40000});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+  for (const bool nesterov : {false, true}) {
+    const Setting setting{.nesterov = nesterov};
+    Emulated emulated(2, 2, layout, plans);
+    State state = random_state(layout, 2, 5, 0);
+    for (int round = 0; round < 8; ++round) {
+      state.gradient = random_state(layout, 2, 100 + round).gradient;
+      const Result actual = emulated.round(state, setting);
+      expect_same(actual, expected_round(layout, plans, state, setting), "round " + std::to_string(round));
+      state = actual.state;
+    }
+  }
+}
+
+TEST(UpdateSelect, UsesTheSettingsAndThePlanOfTheNodesReplica) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1200, 50});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.1),
+                                       make_topk_plan(layout, TopkScope::kGlobal, 0.01)};
+  const Setting setting{{{0.1f, 0.9f, 0}, {0.5f, 0, 0.25f}}};
+  Emulated emulated(2, 4, layout, plans);
+  const State state = random_state(layout, 4, 9);
+  expect_same(emulated.round(state, setting), expected_round(layout, plans, state, setting), "two replicas");
+}
+
+TEST(UpdateSelect, TiesKeepTheLowerPosition) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{30000, 5, 1000});
+  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+    for (const float magnitude : {0.0f, 1.0f, std::numeric_limits<float>::denorm_min(), kInfinity, kNan}) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.02)};
+      const State state =
+          state_of(filled(layout, 1, [&](std::int64_t j) { return j % 3 ? magnitude : -magnitude; }), 1);
+      Emulated emulated(1, 1, layout, plans);
+      const Result wanted = expected_round(layout, plans, state, {});
+      for (int round = 0; round < 3; ++round) expect_same(emulated.round(state, {}), wanted, "round");
+    }
+  }
+}
+
+TEST(UpdateSelect, FewDistinctMagnitudesTieAcrossTiles) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40001});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.05)};
+  Emulated emulated(1, 1, layout, plans);
+  for (const int distinct : {2, 3, 20, 500}) {
+    std::mt19937 generator(distinct);
+    const State state =
+        state_of(filled(layout, 1, [&](std::int64_t) { return static_cast<float>(generator() % distinct) - 1; }), 1);
+    expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(distinct));
+  }
+}
+
+TEST(UpdateSelect, RanksNanAboveInfinityAndMarksTheNode) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{2000, 3});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.002)};
+  std::vector<float> v = filled(layout, 3, [](std::int64_t j) { return static_cast<float>(j) * 1e30f; });
+  float* const second = v.data() + layout.row;
+  second[100] = -kInfinity;
+  second[1999] = kNan;
+  second[70] = std::bit_cast<float>(0xff800001u);
+  second[5] = kInfinity;
+  const State state = state_of(v, 3);
+  Emulated emulated(1, 3, layout, plans);
+  const Result actual = emulated.round(state, {});
+  expect_same(actual, expected_round(layout, plans, state, {}), "nan");
+  EXPECT_EQ(actual.diverged, (std::vector<std::uint8_t>{0, 1, 0}));
+  EXPECT_EQ(std::vector<std::int32_t>(actual.position[1].begin(), actual.position[1].begin() + 4),
+            (std::vector<std::int32_t>{5, 70, 100, 1999}));
+}
+
+TEST(UpdateSelect, NeverSelectsPaddingEvenWhereEverythingIsZeroOrInfinitelyScaled) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 3, 2, 1});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 1.0)};
+  for (const double u : {1.0, 0.0}) {
+    State state = state_of(std::vector<float>(layout.row, 0.0f), 1);
+    state.u[0] = u;
+    Emulated emulated(1, 1, layout, plans);
+    const Result actual = emulated.round(state, {});
+    EXPECT_EQ(actual.position[0], (std::vector<std::int32_t>{0, 4, 5, 6, 8, 9, 12}));
+    EXPECT_EQ(bits(actual.state.error), bits(std::vector<float>(layout.row, 0.0f)));
+    EXPECT_EQ(bits(actual.state.x[1]), 0u);
+  }
+}
+
+TEST(UpdateSelect, FindsAllMassInOneSegmentOfAGlobalGroup) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000, 33, 20000});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 0.1)};
+  Emulated emulated(2, 1, layout, plans);
+  for (const std::int64_t loud : {0, 1, 2}) {
+    State state = random_state(layout, 1, 3, 1e-6f);
+    const Segment& segment = layout.segments[loud];
+    for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) state.error[j] += 100;
+    expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(loud));
+  }
+}
+
+TEST(UpdateSelect, IsExactForAscendingAndDescendingMagnitudes) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{50000});
+  for (const double keep : {2e-5, 0.001, 0.3}) {
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
+    for (const float slope : {1.0f, -1.0f}) {
+      const State state =
+          state_of(filled(layout, 1, [&](std::int64_t j) { return 60000 + slope * static_cast<float>(j); }), 1);
+      Emulated emulated(1, 1, layout, plans);
+      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(keep));
+    }
+  }
+}
+
+TEST(UpdateSelect, DoesNotDependOnWhatItRemembers) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1025, 30000, 40000});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+  const State state = random_state(layout, 2, 11);
+  const Result wanted = expected_round(layout, plans, state, {});
+  for (const float scale : {0.0f, 1e-30f, 0.9f, 1.0f, 1.001f, 1.2f, 1e30f, kInfinity, kNan}) {
+    State other = random_state(layout, 2, 12);
+    for (float& e : other.error) e *= scale;
+    Emulated emulated(2, 2, layout, plans);
+    for (int round = 0; round < 2; ++round) emulated.round(other, {});
+    expect_same(emulated.round(state, {}), wanted, "history scaled by " + std::to_string(scale));
+    expect_same(emulated.round(state, {}), wanted, "again after " + std::to_string(scale));
+  }
+}
+
+TEST(UpdateSelect, DoesNotDependOnTheNumberOfThreads) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 35000});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+  const State state = random_state(layout, 3, 21);
+  const Result wanted = Emulated(1, 3, layout, plans).round(state, {});
+  for (const int threads : {2, 5}) {
+    expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+  }
+}
+
+TEST(UpdateSelect, CoversManySmallNodes) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 10});
+  const std::vector<TopkPlan> plans(2, make_topk_plan(layout, TopkScope::kLayer, 0.01));
+  const State state = random_state(layout, 500, 31);
+  expect_same(Emulated(2, 500, layout, plans).round(state, {}), expected_round(layout, plans, state, {}), "500 nodes");
+}
+
+TEST(UpdateSelect, RefusesShapesThatDoNotFit) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.5)};
+  const Cpu cpu(1);
+  Buffer<Cpu, float> state(cpu, 2, 8), narrow(cpu, 2, 4), one(cpu, 1, 8);
+  Buffer<Cpu, std::int32_t> position(cpu, 2, 4), few(cpu, 2, 3);
+  Buffer<Cpu, float> value(cpu, 2, 4);
+  const std::vector<double> u(2, 1.0);
+  const std::vector<SgdSettings> settings(1);
+  std::vector<std::uint8_t> diverged(2);
+  const UpdateSelect good{.sgd = {.x = state.view(),
+                                  .momentum = state.view(),
+                                  .gradient = state.view(),
+                                  .u = u,
+                                  .settings = settings,
+                                  .diverged = diverged},
+                          .error = state.view(),
+                          .messages = {position.view(), value.view()}};
+  EXPECT_NO_THROW(check_update_select_shapes(layout, plans, good));
+  UpdateSelect bad = good;
+  bad.error = narrow.view();
+  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
+  bad = good;
+  bad.error = one.view();
+  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
+  bad = good;
+  bad.messages.position = few.view();
+  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
+  bad = good;
+  bad.sgd.u = std::span(u).first(1);
+  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
+  SelectionMemory<Cpu> memory(cpu, 3, layout, plans);
+  EXPECT_THROW(update_select(cpu, memory, good), std::invalid_argument);
+}
+
+TEST(SelectionMemory, CountsTheBytesItHolds) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{100, 200});
+  const TopkPlan plan = make_topk_plan(layout, TopkScope::kLayer, 0.1);
+  const std::int64_t one = SelectionMemory<Cpu>::bytes(1, layout, plan, 1);
+  EXPECT_EQ(SelectionMemory<Cpu>::bytes(11, layout, plan, 1) - one, 10 * (2 * 8 + 8));
+  EXPECT_EQ(SelectionMemory<Cpu>::bytes(1, layout, plan, 2) - one, 8 * (200 + 1024 + 16));
+}
+
+}  // namespace
+}  // namespace sparsepush
