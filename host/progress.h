@@ -7,13 +7,30 @@
 
 namespace sparsepush {
 
-/// A bar with rate and time left on a terminal, a plain line now and then otherwise, nothing if quiet. Writes to stderr.
+/// How far a run is.
+struct ProgressState {
+  std::int64_t first = 0;  ///< step that it began with, above 0 when resumed
+  std::int64_t step = 0;   ///< steps done
+  std::int64_t last = 0;
+  double seconds = 0;  ///< since it began
+};
+
+/// "step 450 of 1000 (45 %), 123 steps/s, 0:04 left"
+std::string describe_progress(const ProgressState& state);
+
+/// The same after a bar, in `columns` characters at most; the bar goes first where there is no room, then the end.
+std::string progress_bar(const ProgressState& state, int columns);
+
+/// A bar with rate and time left on a terminal, a plain line now and then otherwise, nothing if quiet. Writes to
+/// stderr.
 class Progress {
  public:
   Progress(std::int64_t first_step, std::int64_t last_step, bool quiet, std::FILE* out = stderr);
   ~Progress();  ///< ends the bar's line
+  Progress(const Progress&) = delete;
 
-  /// Cheap enough for every step; draws a few times a second on a terminal, every few seconds otherwise.
+  /// Cheap enough for every step; draws a few times a second on a terminal, every few seconds otherwise, and at the
+  /// end.
   void update(std::int64_t step);
   /// A line of its own, such as an evaluation's result.
   void line(const std::string& text);

@@ -1,0 +1,70 @@
+#include "host/interrupt.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace sparsepush {
+namespace {
+
+/// The signal that ends a child process running `body`; 0 if it comes to its end.
+template <class Body>
+int deadly_signal(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    body();
+    _exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+TEST(Interrupt, TheFirstSignalIsNoted) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const Interrupt interrupt;
+    EXPECT_FALSE(interrupt.requested());
+    raise(signal);
+    EXPECT_TRUE(interrupt.requested());
+  }
+}
+
+TEST(Interrupt, TheSecondSignalEndsTheProcess) {
+  for (const int first : {SIGINT, SIGTERM}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      EXPECT_EQ(deadly_signal([&] {
+                  const Interrupt interrupt;
+                  raise(first);
+                  raise(second);
+                }),
+                second);
+    }
+  }
+}
+
+TEST(Interrupt, SignalsEndTheProcessAfterIt) {
+  EXPECT_EQ(deadly_signal([] {
+              { const Interrupt interrupt; }
+              raise(SIGINT);
+            }),
+            SIGINT);
+  EXPECT_EQ(deadly_signal([] {
+              const Interrupt interrupt;
+              raise(SIGINT);
+            }),
+            0);
+}
+
+void ignore(int) {}
+
+TEST(Interrupt, RestoresTheHandlersBefore) {
+  const auto before = std::signal(SIGINT, ignore);
+  {
+    const Interrupt interrupt;
+    raise(SIGINT);
+  }
+  EXPECT_EQ(std::signal(SIGINT, before), ignore);
+}
+
+}  // namespace
+}  // namespace sparsepush
