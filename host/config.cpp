@@ -91,4 +91,8 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 
 bool is_dense(const AlgorithmConfig& algorithm) { return algorithm.name == "sgp"; }
 
+bool sends_dense_messages(const AlgorithmConfig& algorithm) {
+  return is_dense(algorithm) || algorithm.compressor == "identity";
+}
+
 }  // namespace sparsepush

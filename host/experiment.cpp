@@ -53,6 +53,7 @@ Experiment::Experiment(const Config& config) : config_(config), topologies_(make
     check_strongly_connected(topology, schedule_->rounds_in(schedule_->sgd_steps()) + schedule_->final_rounds());
 }
 
+std::vector<PlannedArray> Experiment::planned_data(int) const { return {}; }
 void Experiment::partition_data() {}
 
 std::string Experiment::partition_table() const { return ""; }

@@ -28,6 +28,6 @@ for topology in ring irregular; do
 done
 trained=$SECONDS
 
-python3 scripts/quickstart_table.py "$out" | tee "$out/table.md"
+/usr/bin/python3 scripts/quickstart_table.py "$out" | tee "$out/table.md"
 echo
 echo "Time: packages $((installed - started)) s, build $((built - installed)) s, training $((trained - built)) s."

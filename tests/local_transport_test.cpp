@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "host/run_shards.h"
+#include "kernels/backend.h"
 
 namespace sparsepush {
 namespace {

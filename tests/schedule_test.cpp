@@ -8,7 +8,9 @@ namespace {
 Config ten_epochs() {
   Config config;
   config.run.epochs = 10;
-  config.optimizer = {.lr = 0.1, .milestones = {4, 6}, .decay = 0.5, .warmup_epochs = 2, .warmup_factor = 0.1};
+  config.optimizer.milestones = {4, 6};
+  config.optimizer.decay = 0.5;
+  config.optimizer.warmup_epochs = 2;
   return config;
 }
 
