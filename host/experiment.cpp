@@ -4,13 +4,54 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
+#include "data/digits.h"
 #include "data/input_error.h"
+#include "data/synthetic.h"
+#include "models/mlp.h"
+#include "models/network_gradients.h"
 #include "models/quadratic_gradients.h"
+#include "models/softmax.h"
 
 namespace sparsepush {
 namespace {
+
+Dataset load_dataset(const DataConfig& data) {
+  if (data.name == "synthetic")
+    return make_synthetic({.samples = data.samples,
+                           .features = data.features,
+                           .classes = data.classes,
+                           .separation = data.separation});
+  return load_digits();
+}
+
+/// Refuses networks whose rows no array could hold, before anything is laid out.
+void check_network_size(const Config& config, const Dataset& data) {
+  double params = 0, in = data.features;
+  for (const std::int64_t width : config.model.hidden) {
+    params += (in + 1) * static_cast<double>(width);
+    in = static_cast<double>(width);
+  }
+  params += (in + 1) * data.classes;
+  constexpr double kMost = std::numeric_limits<std::int32_t>::max() - 4096.0;
+  if (params > kMost)
+    throw InputError("model.hidden: a node has {:.4g} parameters, x of {} nodes alone needs {}; at most {:.0f} fit a row",
+                     params, config.run.nodes, format_bytes(params * sizeof(float) * config.run.nodes), kMost);
+}
+
+Network make_network_of(const Config& config, const Dataset& data) {
+  if (config.model.name == "softmax") return make_softmax(data.features, data.classes);
+  check_network_size(config, data);
+  return make_mlp(data.features, config.model.hidden, data.classes);
+}
+
+Partition divide(const DataConfig& config, const Dataset& data, int nodes, std::uint64_t seed) {
+  if (config.partition == "skew")
+    return partition_skew(data.train.label, data.classes, nodes, config.skew, seed);
+  if (config.partition == "dirichlet")
+    return partition_dirichlet(data.train.label, data.classes, nodes, config.alpha, seed);
+  return partition_iid(data.train.count, nodes, seed);
+}
 
 /// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
 std::int64_t final_rounds(const AlgorithmConfig& algorithm, const std::vector<Topology>& topologies) {
@@ -22,9 +63,15 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const std::vector<To
   for (const Topology& topology : topologies) rounds.push_back(rounds_to_contract(topology, kRemaining));
   const auto [least, most] = std::ranges::minmax(rounds);
   if (least != most)
-    throw InputError("algorithm.final_rounds: \"auto\" gives {} to {} rounds for the topologies of the {} replicas; set a number",
-                     least, most, topologies.size());
+    throw InputError(
+        "algorithm.final_rounds: \"auto\" gives {} to {} rounds for the topologies of the {} replicas; set a number", least,
+        most, topologies.size());
   return most;
+}
+
+std::int64_t steps_per_epoch(const Config& config, const Dataset& data) {
+  const std::int64_t samples_a_step = static_cast<std::int64_t>(config.run.nodes) * config.data.batch;
+  return (data.train.count + samples_a_step - 1) / samples_a_step;
 }
 
 }  // namespace
@@ -43,27 +90,81 @@ StatePlan state_plan(const AlgorithmConfig& algorithm) {
 }
 
 Experiment::Experiment(const Config& config) : config_(config), topologies_(make_topologies(config)) {
-  std::int64_t steps_per_epoch = 0;
   if (config.data.name == "quadratic") {
     problem_ = load_quadratic(config.data.file, config.run.nodes);
     layout_ = make_row_layout(problem_->segments);
+  } else {
+    dataset_ = load_dataset(config.data);
+    network_ = make_network_of(config, *dataset_);
+    layout_ = network_->layout;
   }
-  schedule_.emplace(config, steps_per_epoch, final_rounds(config.algorithm, topologies_));
+  schedule_.emplace(config, dataset_ ? steps_per_epoch(config, *dataset_) : 0,
+                    final_rounds(config.algorithm, topologies_));
+  if (config.algorithm.name == "none") return;
   for (const Topology& topology : topologies_)
     check_strongly_connected(topology, schedule_->rounds_in(schedule_->sgd_steps()) + schedule_->final_rounds());
 }
 
-std::vector<PlannedArray> Experiment::planned_data(int) const { return {}; }
-void Experiment::partition_data() {}
+void Experiment::partition_data() {
+  if (!dataset_) return;
+  for (int r = 0; r < config_.run.replicas; ++r) {
+    partitions_.push_back(divide(config_.data, *dataset_, config_.run.nodes, config_.run.seed + r));
+    check_every_node_has_samples(partitions_.back());
+  }
+}
 
-std::string Experiment::partition_table() const { return ""; }
+std::vector<PlannedArray> Experiment::planned_data(int threads) const {
+  const std::int64_t shards = config_.run.shards;
+  if (!dataset_) {
+    const std::int64_t rows = static_cast<std::int64_t>(config_.run.nodes) * 2;
+    return {{"problem, as read and per shard", fmt::format("2 x [{}, {}] f32", rows, layout_.params),
+             rows * (layout_.params + layout_.row) * 4}};
+  }
+  const std::int64_t samples = dataset_->train.count + dataset_->test.count;
+  const std::int64_t assigned = static_cast<std::int64_t>(dataset_->train.count) * config_.run.replicas;
+  return {{"data set, as read and per shard", fmt::format("{} x [{}, {}] u8", 1 + shards, samples, dataset_->features),
+           (1 + shards) * samples * (dataset_->features + 1)},
+          {"samples of nodes", fmt::format("3 x [{}] i32", assigned), 12 * assigned},
+          {"activations", fmt::format("{} threads", threads * shards),
+           shards * NetworkGradients<Cpu>::activation_bytes(*network_, config_.data.batch, threads)}};
+}
+
+std::string Experiment::partition_table() const {
+  if (!dataset_) return "";
+  std::string table = "replica,node,samples";
+  for (int c = 0; c < dataset_->classes; ++c) table += fmt::format(",class_{}", c);
+  table += "\n";
+  for (std::size_t r = 0; r < partitions_.size(); ++r) {
+    const auto counts = class_histogram(partitions_[r], dataset_->train.label, dataset_->classes);
+    for (std::size_t node = 0; node < partitions_[r].size(); ++node) {
+      const auto of_node = std::span(counts).subspan(node * dataset_->classes, dataset_->classes);
+      table += fmt::format("{},{},{},{}\n", r, node, partitions_[r][node].size(), fmt::join(of_node, ","));
+    }
+  }
+  return table;
+}
 
 template <class Backend>
 std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const Experiment& experiment,
                                                    const Shard& shard) {
   std::vector<std::int32_t> identity;
   for (int row = 0; row < shard.rows(); ++row) identity.push_back(shard.id_of(row).node);
-  return std::make_unique<QuadraticGradients<Backend>>(backend, *experiment.problem(), identity);
+  if (experiment.problem()) return std::make_unique<QuadraticGradients<Backend>>(backend, *experiment.problem(), identity);
+
+  Partition owned;
+  std::vector<std::uint64_t> seed;
+  for (int row = 0; row < shard.rows(); ++row) {
+    const NodeId id = shard.id_of(row);
+    owned.push_back(experiment.partitions()[id.replica][id.node]);
+    seed.push_back(experiment.config().run.seed + id.replica);
+  }
+  return std::make_unique<NetworkGradients<Backend>>(
+      backend, LearningTask{.network = *experiment.network(),
+                            .data = *experiment.dataset(),
+                            .owned = std::move(owned),
+                            .seed = std::move(seed),
+                            .identity = std::move(identity),
+                            .batch = experiment.config().data.batch});
 }
 
 template std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Experiment&, const Shard&);

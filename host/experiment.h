@@ -15,6 +15,7 @@
 #include "host/shard.h"
 #include "host/topology.h"
 #include "models/gradients.h"
+#include "models/network.h"
 
 namespace sparsepush {
 
@@ -33,6 +34,7 @@ class Experiment {
   const Schedule& schedule() const { return *schedule_; }
   const RowLayout& layout() const { return layout_; }
   const std::optional<Dataset>& dataset() const { return dataset_; }
+  const std::optional<Network>& network() const { return network_; }
   const std::optional<QuadraticProblem>& problem() const { return problem_; }
   const std::vector<Partition>& partitions() const { return partitions_; }  ///< one per replica
 
@@ -46,6 +48,7 @@ class Experiment {
   Config config_;
   std::vector<Topology> topologies_;
   std::optional<Dataset> dataset_;
+  std::optional<Network> network_;
   std::optional<QuadraticProblem> problem_;
   RowLayout layout_;
   std::optional<Schedule> schedule_;
