@@ -112,14 +112,21 @@ void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
   });
 }
 
-void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input) {
+void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input,
+                               std::span<std::int32_t> label) {
   CHECK(input.cols == set.bytes.cols, "input ", input, ", set ", set.bytes);
   CHECK(first >= 0 && input.rows <= set.bytes.rows - first, "first ", first, ", input ", input, ", set ", set.bytes);
+  CHECK(label.size() == static_cast<std::size_t>(input.rows), "labels ", label.size(), ", input ", input);
+  CHECK(set.label.size() == static_cast<std::size_t>(set.bytes.rows), "set ", set.bytes, ", labels ", set.label.size());
 }
 
-void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input) {
-  check_load_samples_shapes(set, first, input);
-  cpu.pool().run(input.rows, [&](std::int64_t i, int) { load_sample(set, first + i, input.row(i)); });
+void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input,
+                  std::span<std::int32_t> label) {
+  check_load_samples_shapes(set, first, input, label);
+  cpu.pool().run(input.rows, [&](std::int64_t i, int) {
+    load_sample(set, first + i, input.row(i));
+    label[i] = set.label[first + i];
+  });
 }
 
 }  // namespace sparsepush

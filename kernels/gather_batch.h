@@ -43,9 +43,12 @@ void gather_batch(const Cpu& cpu, const GatherBatch& gather);
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_gather_batch_shapes(const GatherBatch& gather);
 
-/// input [count, features] = the samples [first, first + count) of the set in their own order. Backends agree exactly.
-void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input);
+/// input [count, features] and label [count] = the samples [first, first + count) of the set in their own order.
+/// Backends agree exactly.
+void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input,
+                  std::span<std::int32_t> label);
 
-void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input);
+void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input,
+                               std::span<std::int32_t> label);
 
 }  // namespace sparsepush

@@ -122,11 +122,15 @@ TEST(LoadSamples, KeepsTheOrderOfTheSet) {
   const Case c;
   const Cpu cpu(2);
   std::vector<float> input(5 * Case::kFeatures);
-  load_samples(cpu, c.set(), 35, {input.data(), 5, Case::kFeatures});
+  std::vector<std::int32_t> label(5);
+  const MatrixView<float> view{input.data(), 5, Case::kFeatures};
+  load_samples(cpu, c.set(), 35, view, label);
   for (int i = 0; i < 5 * Case::kFeatures; ++i)
     EXPECT_EQ(input[i], std::fma(1.f / 16, static_cast<float>(c.bytes[35 * Case::kFeatures + i]), -0.3f));
-  EXPECT_THROW(load_samples(cpu, c.set(), 36, {input.data(), 5, Case::kFeatures}), std::invalid_argument);
-  EXPECT_THROW(load_samples(cpu, c.set(), 0, {input.data(), 3, 55}), std::invalid_argument);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(label[i], c.label[35 + i]);
+  EXPECT_THROW(load_samples(cpu, c.set(), 36, view, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, c.set(), 0, {input.data(), 5, 32}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, c.set(), 0, {input.data(), 4, Case::kFeatures}, label), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,0 +1,27 @@
+#include "data/digits.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kPixels = 64;
+constexpr char kImages[][1 + kPixels + 1] = {
+#include "data/digits_images.inc"
+};
+
+}  // namespace
+
+Dataset load_digits() {
+  Dataset digits{
+      .name = "digits", .features = kPixels, .classes = 10, .scale = 1.0f / 16, .offset = 0, .train = {}, .test = {}};
+  int i = 0;
+  for (const auto& image : kImages) {
+    SampleSet& set = is_test_sample(i++) ? digits.test : digits.train;
+    ++set.count;
+    set.label.push_back(static_cast<std::uint8_t>(image[0] - '0'));
+    for (int pixel = 0; pixel < kPixels; ++pixel)
+      set.bytes.push_back(static_cast<std::uint8_t>(image[1 + pixel] - 'A'));
+  }
+  return digits;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,13 @@
+// Multi-layer perceptron.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "models/network.h"
+
+namespace sparsepush {
+
+/// features - hidden[0] - ... - classes, layers fc1, fc2, ... At least one hidden layer.
+Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes);
+
+}  // namespace sparsepush

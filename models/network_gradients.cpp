@@ -1,0 +1,179 @@
+#include "models/network_gradients.h"
+
+#include <algorithm>
+
+#include "kernels/check.h"
+#include "kernels/softmax_xent.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kTestSamples = 64;  // at once: enough for efficient products, few enough to stay in the cache
+
+std::vector<std::int64_t> begins(const Partition& owned) {
+  std::vector<std::int64_t> begin = {0};
+  for (const auto& samples : owned) begin.push_back(begin.back() + static_cast<std::int64_t>(samples.size()));
+  return begin;
+}
+
+std::vector<std::int32_t> joined(const Partition& owned) {
+  std::vector<std::int32_t> all;
+  for (const auto& samples : owned) all.insert(all.end(), samples.begin(), samples.end());
+  return all;
+}
+
+void check_set(const SampleSet& set, const Dataset& data) {
+  CHECK(set.count >= 1 && set.label.size() == static_cast<std::size_t>(set.count), "samples ", set.count, ", labels ",
+        set.label.size());
+  CHECK(set.bytes.size() == static_cast<std::size_t>(set.count) * data.features, "samples ", set.count, ", bytes ",
+        set.bytes.size());
+  const int greatest = *std::ranges::max_element(set.label);
+  CHECK(greatest < data.classes, "label ", greatest, " of ", data.classes, " classes");
+}
+
+const LearningTask& checked(const LearningTask& task) {
+  const std::size_t nodes = task.owned.size();
+  CHECK(nodes >= 1 && task.seed.size() == nodes && task.identity.size() == nodes, "nodes ", nodes, ", seeds ",
+        task.seed.size(), ", identities ", task.identity.size());
+  CHECK(task.batch >= 1, "batch ", task.batch);
+  CHECK(task.network.features == task.data.features && task.network.classes == task.data.classes, "network ",
+        task.network.features, " to ", task.network.classes, ", data ", task.data.features, " to ", task.data.classes);
+  check_set(task.data.train, task.data);
+  check_set(task.data.test, task.data);
+  for (std::size_t node = 0; node < nodes; ++node) {
+    CHECK(!task.owned[node].empty(), "node ", node, " without samples");
+    for (const std::int32_t sample : task.owned[node])
+      CHECK(sample >= 0 && sample < task.data.train.count, "sample ", sample, " of ", task.data.train.count);
+  }
+  return task;
+}
+
+int samples_at_once(int batch) { return std::max(batch, kTestSamples); }
+
+}  // namespace
+
+template <class Backend>
+NetworkGradients<Backend>::SampleBuffers::SampleBuffers(const Backend& backend, const Dataset& data,
+                                                        const SampleSet& set)
+    : bytes(backend, set.count, data.features, set.bytes),
+      label(backend, set.label),
+      scale(data.scale),
+      offset(data.offset) {}
+
+template <class Backend>
+NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask task)
+    : network_(checked(task).network),
+      batch_(task.batch),
+      initial_seed_(task.seed),
+      train_(backend, task.data, task.data.train),
+      test_(backend, task.data, task.data.test),
+      begin_(backend, begins(task.owned)),
+      sample_(backend, joined(task.owned)),
+      identity_(backend, task.identity),
+      seed_(backend, task.seed),
+      loss_(backend, 1, static_cast<int>(task.seed.size())),
+      correct_(backend, 1, static_cast<int>(task.seed.size())),
+      mean_(backend, 1, static_cast<int>(network_.layout.row)),
+      mean_u_(backend, std::vector<double>{1.0}),
+      waves_(backend) {
+  use_single_threaded_products(backend);
+  const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()));
+  for (int worker = 0; worker < waves_.workers(); ++worker)
+    passes_.emplace_back(backend, network_, nodes * samples_at_once(batch_));
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::initialize(int node, float* row) const {
+  initialize_network(network_, initial_seed_[node], row);
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, std::uint64_t step,
+                                        MatrixView<float> gradient, std::span<double> loss) {
+  const int nodes = loss_.view().cols;
+  CHECK(at.x.rows == nodes && gradient.rows == nodes && loss.size() == at.u.size(), "x ", at.x, ", gradient ", gradient,
+        ", losses ", loss.size(), ", nodes ", nodes);
+  waves_.run(backend, nodes, [&](const Backend& inside, int first, int count, int worker) {
+    const NetworkPass<Backend>& pass = passes_[worker];
+    const int samples = count * batch_;
+    const NodeParameters wave{.x = at.x.rows_from(first, count), .u = at.u.subspan(first, count)};
+    gather_batch(inside, {.set = train_.view(),
+                          .owned = {.begin = begin_.span(), .sample = sample_.span()},
+                          .first_node = first,
+                          .batch = batch_,
+                          .step = step,
+                          .seed = seed_.span(),
+                          .identity = identity_.span(),
+                          .input = pass.input(samples),
+                          .label = pass.label(samples)});
+    pass.forward(inside, network_, wave, samples);
+    softmax_xent(inside, {.logits = pass.logits(samples),
+                          .label = pass.label(samples),
+                          .gradient = pass.logits_gradient(samples),
+                          .loss = loss_.span().subspan(first, count)});
+    pass.backward(inside, network_, wave, samples, gradient.rows_from(first, count));
+  });
+  const std::vector<double> step_loss = loss_.to_host();
+  for (int node = 0; node < nodes; ++node) loss[node] += step_loss[node];
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::add_score(const Backend& backend, const NetworkPass<Backend>& pass,
+                                          const NodeParameters& node, int sums) {
+  const int tests = test_.bytes.view().rows;
+  for (int first = 0; first < tests; first += kTestSamples) {
+    const int samples = std::min(kTestSamples, tests - first);
+    load_samples(backend, test_.view(), first, pass.input(samples), pass.label(samples));
+    pass.forward(backend, network_, node, samples);
+    score_logits(backend, {.logits = pass.logits(samples),
+                           .label = pass.label(samples),
+                           .loss = loss_.span().subspan(sums, 1),
+                           .correct = correct_.span().subspan(sums, 1)});
+  }
+}
+
+template <class Backend>
+Score NetworkGradients<Backend>::mean_score(double loss, std::int64_t correct) const {
+  const double tests = test_.bytes.view().rows;
+  return {.loss = loss / tests, .accuracy = static_cast<double>(correct) / tests};
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::score_nodes(const Backend& backend, const NodeParameters& at,
+                                            std::span<const int> nodes, std::span<Score> score) {
+  CHECK(score.size() == nodes.size() && nodes.size() <= loss_.span().size(), "scores ", score.size(), ", nodes ",
+        nodes.size());
+  for (const int node : nodes) CHECK(node >= 0 && node < at.x.rows, "node ", node, ", x ", at.x);
+  loss_.assign(std::vector<double>(loss_.span().size()));
+  correct_.assign(std::vector<std::int64_t>(correct_.span().size()));
+  waves_.run(backend, static_cast<int>(nodes.size()), [&](const Backend& inside, int first, int count, int worker) {
+    for (int i = first; i < first + count; ++i) {
+      const NodeParameters node{.x = at.x.rows_from(nodes[i], 1), .u = at.u.subspan(nodes[i], 1)};
+      add_score(inside, passes_[worker], node, i);
+    }
+  });
+  const std::vector<double> loss = loss_.to_host();
+  const std::vector<std::int64_t> correct = correct_.to_host();
+  for (std::size_t i = 0; i < nodes.size(); ++i) score[i] = mean_score(loss[i], correct[i]);
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::score_mean(const Backend& backend, std::span<const double> mean, int first_node,
+                                           std::span<Score> score) {
+  CHECK(mean.size() == mean_.span().size(), "mean of ", mean.size(), ", row ", mean_.span().size());
+  CHECK(first_node >= 0 && first_node + score.size() <= loss_.span().size(), "nodes ", first_node, " + ", score.size());
+  mean_.assign(std::vector<float>(mean.begin(), mean.end()));
+  const NodeParameters at{.x = mean_.view(), .u = mean_u_.span()};
+  Score one;
+  score_nodes(backend, at, std::vector<int>{0}, {&one, 1});
+  std::ranges::fill(score, one);
+}
+
+template <class Backend>
+std::int64_t NetworkGradients<Backend>::activation_bytes(const Network& network, int batch, int threads) {
+  return threads * NetworkPass<Backend>::bytes(network, samples_at_once(batch));
+}
+
+template class NetworkGradients<Cpu>;
+
+}  // namespace sparsepush

@@ -1,0 +1,78 @@
+// Gradients and scores of a network on a data set that is divided among the nodes.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/partition.h"
+#include "kernels/buffer.h"
+#include "kernels/gather_batch.h"
+#include "models/gradients.h"
+#include "models/network.h"
+#include "models/network_pass.h"
+#include "models/wave.h"
+
+namespace sparsepush {
+
+/// What the local nodes learn. Nodes are replica-major, as the rows of state arrays are.
+struct LearningTask {
+  Network network;
+  const Dataset& data;                 ///< copied to the backend
+  Partition owned;                     ///< [nodes] training samples of each local node
+  std::vector<std::uint64_t> seed;     ///< [nodes] seed of the node's replica
+  std::vector<std::int32_t> identity;  ///< [nodes] the node's number within its replica, over all shards
+  int batch = 0;                       ///< samples a node and step
+};
+
+/// Mean cross-entropy over the node's batch of the step, by gather_batch.h, dense.h and softmax_xent.h.
+template <class Backend>
+class NetworkGradients final : public Gradients<Backend> {
+ public:
+  /// `backend` is the one that runs all calls, or has at least as many threads.
+  NetworkGradients(const Backend& backend, LearningTask task);
+
+  const RowLayout& layout() const override { return network_.layout; }
+  const std::vector<Parameter>& parameters() const override { return network_.parameters; }
+  bool has_accuracy() const override { return true; }
+  void initialize(int node, float* row) const override;
+  void compute(const Backend& backend, const NodeParameters& at, std::uint64_t step, MatrixView<float> gradient,
+               std::span<double> loss) override;
+  void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
+                   std::span<Score> score) override;
+  void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
+                  std::span<Score> score) override;
+
+  /// Bytes of activations that `threads` workers need, for the memory plan.
+  static std::int64_t activation_bytes(const Network& network, int batch, int threads);
+
+ private:
+  /// A data set in backend memory.
+  struct SampleBuffers {
+    Buffer<Backend, std::uint8_t> bytes, label;
+    float scale, offset;
+
+    SampleBuffers(const Backend& backend, const Dataset& data, const SampleSet& set);
+    SampleView view() const { return {.bytes = bytes.view(), .label = label.span(), .scale = scale, .offset = offset}; }
+  };
+
+  /// Adds the whole test set to the sums at index `sums`, at the parameters of one node.
+  void add_score(const Backend& backend, const NetworkPass<Backend>& pass, const NodeParameters& node, int sums);
+  Score mean_score(double loss, std::int64_t correct) const;
+
+  Network network_;
+  int batch_;
+  std::vector<std::uint64_t> initial_seed_;  ///< [nodes] host copy of `seed_`
+  SampleBuffers train_, test_;
+  Buffer<Backend, std::int64_t> begin_;              ///< [nodes + 1] of `sample_`
+  Buffer<Backend, std::int32_t> sample_, identity_;  ///< [assigned samples], [nodes]
+  Buffer<Backend, std::uint64_t> seed_;              ///< [nodes]
+  Buffer<Backend, double> loss_;                     ///< [nodes] of the current step or test
+  Buffer<Backend, std::int64_t> correct_;            ///< [nodes] of the current test
+  Buffer<Backend, float> mean_;                      ///< [1, row]
+  Buffer<Backend, double> mean_u_;                   ///< [1] = 1
+  Waves<Backend> waves_;
+  std::vector<NetworkPass<Backend>> passes_;  ///< [workers]
+};
+
+}  // namespace sparsepush

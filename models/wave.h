@@ -1,0 +1,40 @@
+// How an op over all nodes is cut into waves: ranges of nodes that run through several ops before the next range does.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/check.h"
+
+namespace sparsepush {
+
+/// What a wave is differs between backends: on a GPU all nodes, so that a layer is one launch.
+template <class Backend>
+class Waves;
+
+/// On the Cpu one node per worker: its activations stay in that worker's cache from layer to layer, and the ops of a
+/// wave run inline on a serial `Cpu`.
+template <>
+class Waves<Cpu> {
+ public:
+  explicit Waves(const Cpu& cpu) {
+    for (int worker = 0; worker < cpu.threads(); ++worker) serial_.emplace_back(1);
+  }
+
+  int workers() const { return static_cast<int>(serial_.size()); }
+  static constexpr int nodes_at_once(int) { return 1; }  ///< the largest wave among that many nodes
+
+  /// Calls body(serial, first, count, worker) for ranges of nodes that cover [0, nodes) once. Calls with the same
+  /// `worker` < workers() follow one another.
+  template <class Body>
+  void run(const Cpu& cpu, int nodes, const Body& body) const {
+    CHECK(cpu.threads() <= workers(), "threads ", cpu.threads(), ", workers ", workers());
+    cpu.pool().run(nodes,
+                   [&](std::int64_t node, int worker) { body(serial_[worker], static_cast<int>(node), 1, worker); });
+  }
+
+ private:
+  std::vector<Cpu> serial_;  ///< [workers]
+};
+
+}  // namespace sparsepush
