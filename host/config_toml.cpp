@@ -84,7 +84,7 @@ void store(const Setting& setting, std::string* member) {
   const auto* choices = std::get_if<Choices>(&setting.field.constraint);
   if (choices && std::ranges::find(*choices, word) == choices->end()) {
     const std::string_view nearest = nearest_word(word, *choices);
-    const bool similar = edit_distance(word, nearest) <= nearest.size() / 2;
+    const bool similar = spelling_distance(word, nearest) <= nearest.size() / 2;
     throw InputError("{}: {}: expected {}{}; got {}{}", setting.where, setting.field.name(),
                      choices->size() > 1 ? "one of " : "", fmt::join(*choices, ", "), in_quotes_short(word),
                      similar ? fmt::format("; did you mean {}?", in_quotes(nearest)) : "");
@@ -125,7 +125,7 @@ const Field& nearest_field(std::string_view section, std::string_view key) {
   const auto& fields = config_fields();
   return *std::ranges::min_element(fields, {}, [&](const Field& field) {
     const bool known_word = is_called(field, key) && (field.section == section || key.size() > 1);
-    return std::pair(known_word ? 0 : edit_distance(key, field.key), field.section != section);
+    return std::pair(known_word ? 0 : spelling_distance(key, field.key), field.section != section);
   });
 }
 

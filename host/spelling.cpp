@@ -27,8 +27,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::size_t spelling_distance(std::string_view word, std::string_view known) {
+  const bool shortened = word.size() >= 2 && known.starts_with(word) && known != word;
+  return shortened ? 1 : edit_distance(word, known);
+}
+
 std::string_view nearest_word(std::string_view word, const std::vector<std::string_view>& words) {
-  return *std::ranges::min_element(words, {}, [&](std::string_view known) { return edit_distance(word, known); });
+  return *std::ranges::min_element(words, {}, [&](std::string_view known) { return spelling_distance(word, known); });
 }
 
 std::string in_quotes(std::string_view text) {

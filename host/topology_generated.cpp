@@ -46,10 +46,10 @@ TopologyRound circulant_round(int nodes, const std::vector<int>& offsets) {
   TopologyRound round{.edges = {}, .self_weight = std::vector<double>(nodes, weight)};
   round.edges.reserve(offsets.size() * static_cast<std::size_t>(nodes));
   for (int target = 0; target < nodes; ++target) {
-    const auto first = round.edges.end() - round.edges.begin();
-    for (const int offset : offsets) round.edges.push_back({(target - offset + nodes) % nodes, target, weight});
-    std::sort(round.edges.begin() + first, round.edges.end(),
-              [](const Edge& a, const Edge& b) { return a.source < b.source; });
+    const auto wrap = std::upper_bound(offsets.begin(), offsets.end(), target);  // larger ones come around from the end
+    const auto push = [&](int offset) { round.edges.push_back({(target - offset + nodes) % nodes, target, weight}); };
+    std::for_each(std::reverse_iterator(wrap), offsets.rend(), push);
+    std::for_each(offsets.rbegin(), std::reverse_iterator(wrap), push);
   }
   return round;
 }

@@ -7,7 +7,7 @@
 
 namespace sparsepush {
 
-/// Node j sends to j + offset modulo nodes for each of the distinct, nonzero `offsets`; uniform weights.
+/// Node j sends to j + offset modulo nodes for each of `offsets`, which ascend in [1, nodes); uniform weights.
 TopologyRound circulant_round(int nodes, const std::vector<int>& offsets);
 
 /// 2^j for j = 0, 1, ... while 2^j < nodes.
