@@ -169,8 +169,8 @@ void SafetensorsReader::read_part(const std::string& name, std::int64_t first, s
   const auto elements = static_cast<std::int64_t>(bytes.size() / sizeof(T));
   const auto count = static_cast<std::int64_t>(out.size());
   if (first < 0 || count > elements || first > elements - count) {
-    throw InputError("{}: tensor {} has {} elements; expected at least {}", path_, quote(name), elements,
-                     first + count);
+    throw InputError("{}: tensor {} has {} elements; expected {} from number {} on", path_, quote(name), elements,
+                     count, first);
   }
   if (!out.empty()) std::memcpy(out.data(), bytes.data() + first * sizeof(T), out.size_bytes());
 }

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <regex>
+#include <cctype>
+#include <sstream>
+#include <vector>
 
 #include "data/input_error.h"
 #include "tests/temporary_folder.h"
@@ -98,8 +100,17 @@ TEST(RunFolder, LogLinesCarryTheTimeOfDay) {
   const RunFolder folder(temporary.path(), false);
   folder.log("started");
   folder.log("ended");
-  const std::string time = R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d )";
-  EXPECT_TRUE(std::regex_match(read_file(temporary / "log.txt"), std::regex(time + "started\n" + time + "ended\n")));
+  std::istringstream log(read_file(temporary / "log.txt"));
+  const std::string form = "0000-00-00 00:00:00 ";
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(log, line);) {
+    ASSERT_GT(line.size(), form.size());
+    for (std::size_t i = 0; i < form.size(); ++i) {
+      EXPECT_TRUE(form[i] == '0' ? std::isdigit(line[i]) != 0 : line[i] == form[i]) << line;
+    }
+    lines.push_back(line.substr(form.size()));
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{"started", "ended"}));
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ TEST_F(SafetensorsHeaders, MutatedFilesNeverCrash) {
     return (state >> 33) % below;
   };
   int refused = 0;
-  for (int attempt = 0; attempt < 2000; ++attempt) {
+  for (int attempt = 0; attempt < 200; ++attempt) {
     std::string bytes = good;
     for (std::uint64_t changes = 1 + next(3); changes > 0; --changes) {
       bytes[next(bytes.size())] = "0129{}[]\",:-\xff\0a"[next(15)];
@@ -187,7 +187,7 @@ TEST_F(SafetensorsHeaders, MutatedFilesNeverCrash) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, 1000);
+  EXPECT_GT(refused, 100);
 }
 
 }  // namespace
