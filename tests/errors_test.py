@@ -220,7 +220,7 @@ class FailingRuns(ErrorsTest):
     def test_a_checkpoint_of_another_configuration_is_refused(self):
         out = self.run_ok(self.config, "out")
         before = (out / "checkpoint.safetensors").read_bytes()
-        for setting in ("optimizer.lr=0.2", "run.seed=7", "algorithm.keep=0.02", "topology.name=ring"):
+        for setting in ("optimizer.lr=0.2", "run.seed=7", "algorithm.keep=0.02", "topology.name=complete"):
             done = self.command("run", self.config, "--out", out, "--resume", "--set", setting, "--set", "run.steps=20")
             self.assert_one_line(done, 2, ["configuration"])
         self.assertEqual((out / "checkpoint.safetensors").read_bytes(), before)

@@ -84,7 +84,6 @@ class TwinTest(ProgramTest):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
-        algorithm["local_steps"] = settings.local_steps
         if settings.algorithm != "sgp":
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
@@ -182,9 +181,6 @@ class TwinTest(ProgramTest):
         problem["start"] = problem["start"][0].copy()
         del problem["segments"]
         self.compare([[(0, 1, None), (1, 0, None)]], Settings(keep=0.02), problem=problem)
-
-    def test_exchange_after_every_third_step(self):
-        self.compare(VARYING, Settings(local_steps=3, steps=41), nodes=4)
 
     def test_directed_ring(self):
         self.compare(directed_ring(8), Settings(), nodes=8, sizes=(4, 4, 31), topology={"name": "directed_ring"})

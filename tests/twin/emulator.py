@@ -18,7 +18,6 @@ class Settings:
     scope: str = "layer"
     keep: float = 0.05
     averaging_rate: float = 0.05
-    local_steps: int = 1
     final_rounds: int = 0
     final: str = "gossip"
     lr: float = 0.05
@@ -39,15 +38,14 @@ class Twin:
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
         self.u = np.ones(self.nodes)
-        self.step = self.exchanges = self.messages = 0
+        self.step = self.messages = 0
         self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
         self.train_loss, self.rows = [], [self.measure()]
 
     def run(self):
-        for step in range(self.settings.steps):
+        for _ in range(self.settings.steps):
             self.update()
-            if (step + 1) % self.settings.local_steps == 0:
-                self.exchange()
+            self.exchange()
             self.finish_step()
         if self.settings.algorithm == "scsp":
             self.finish_with_dense_rounds()
@@ -86,7 +84,7 @@ class Twin:
 
     def mix(self, sent, eta, dense):
         """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
-        weights = mixing_weights(self.rounds[self.exchanges % len(self.rounds)], eta)
+        weights = mixing_weights(self.rounds[self.step % len(self.rounds)], eta)
         before = self.u.copy()
         for target in range(self.nodes):
             sources = [source for i, source in weights if i == target]
@@ -97,7 +95,6 @@ class Twin:
         for target, source in weights:
             if target != source:
                 self.count_message(*([] if dense else [before[source], *sent[source]]))
-        self.exchanges += 1
 
     def count_message(self, u=None, indices=None, values=None):
         """Books one message: sparse if it has entries, else dense."""
@@ -145,5 +142,5 @@ class Twin:
             "messages": self.messages,
         }
         if self.settings.algorithm != "sgp":
-            row["error_ratio"] = np.linalg.norm(self.error) / np.linalg.norm(self.x.astype(np.float64))
+            row["error_ratio"] = np.linalg.norm(self.error.astype(np.float64)) / np.linalg.norm(self.x.astype(np.float64))
         return row | {f"bytes_{name}": count for name, count in self.bytes.items()}

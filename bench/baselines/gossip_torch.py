@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""The gossip step of Sparse-Push in PyTorch, as fast as stacked tensors make it: what a user would write instead.
+
+One round for all nodes of a directed ring, with ResNet-20's 59 segments: SGD with momentum and weight decay at
+z = x / u, v = x + e, exact top-k of |v| per node and segment, e = v - q, x += eta (P - I) q, and u likewise.
+Prints nanoseconds per parameter and node, beside a pass over the same arrays that does nothing but the update
+(28 bytes a parameter), and, with --ours, beside this project's benchmark run in turn.
+"""
+
+import argparse
+import ctypes
+import functools
+import itertools
+import json
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+RESNET20 = [432] + [2304] * 6 + [4608] + [9216] * 5 + [18432] + [36864] * 5 + [640, 10] + [16] * 14 + [32] * 12 + [64] * 12
+LR, BETA, DECAY = 0.1, 0.9, 1e-4
+
+
+def kept(keep, size):
+    return max(1, int(keep * size + 1e-9))
+
+
+def top_positions(v, entries, by_blocks):
+    """Positions of the `entries` largest elements along the last dimension, in any order; ties as torch.topk breaks them.
+
+    By blocks: the k largest elements lie in the k blocks with the largest maxima, so only those are looked at. A block
+    is every (size / width)-th element: a maximum over its rows is faster in PyTorch than one over neighbours.
+    """
+    size = v.shape[-1]
+    width = next((w for w in (16, 8, 4) if size % w == 0 and size >= w * w * entries), None)
+    if not by_blocks or width is None:
+        return v.topk(entries, dim=-1, sorted=False).indices
+    blocks = v.unflatten(-1, (width, -1))
+    best = top_positions(blocks.amax(-2), entries, by_blocks).unsqueeze(-2)
+    candidates = blocks.gather(-1, best.expand(*v.shape[:-1], width, -1)).flatten(-2)
+    inside = candidates.topk(entries, dim=-1, sorted=False).indices
+    return best.squeeze(-2).gather(-1, inside % entries) + inside.div_(entries, rounding_mode="floor").mul_(size // width)
+
+
+class Group:
+    """Segments of equal size, which lie beside each other in a row."""
+
+    def __init__(self, begin, count, size, keep, device):
+        self.begin, self.count, self.size, self.entries = begin, count, size, kept(keep, size)
+        self.first = torch.arange(begin, begin + count * size, size, device=device)[None, :, None]
+
+    def select(self, magnitude, by_blocks):
+        """Positions in the row of what is kept, [nodes, count * entries], from magnitudes [nodes, params]."""
+        part = magnitude[:, self.begin : self.begin + self.count * self.size].unflatten(1, (self.count, self.size))
+        return top_positions(part, self.entries, by_blocks).add_(self.first).flatten(1)
+
+
+def update(x, momentum, error, gradient, decay, magnitude):
+    """SGD on x, v = x + e into e, and |v|, all in place; decay is [nodes, 1] weight decay over u."""
+    torch.addcmul(gradient, x, decay, out=gradient)
+    torch.add(gradient, momentum, alpha=BETA, out=momentum)
+    x.add_(momentum, alpha=-LR)
+    error.add_(x)
+    torch.abs(error, out=magnitude)
+
+
+def fused_update(x, momentum, error, gradient, decay, magnitude):
+    """The same for torch.compile, which makes one pass of it."""
+    new_momentum = BETA * momentum + (gradient + decay * x)
+    new_x = x - LR * new_momentum
+    v = error + new_x
+    momentum.copy_(new_momentum)
+    x.copy_(new_x)
+    error.copy_(v)
+    magnitude.copy_(v.abs())
+
+
+@functools.cache
+def compiled_update():
+    return torch.compile(fused_update, dynamic=False)
+
+
+class Round:
+    """State of all nodes, [nodes, params] each, with the segments of a row ordered by size.
+
+    On the CPU every thread owns a range of nodes and PyTorch itself runs on one thread: many small ops in a row are
+    faster so than with a barrier after each of them.
+    """
+
+    def __init__(self, nodes, keep, variant, options):
+        self.groups, begin = [], 0
+        for size in sorted(set(RESNET20), reverse=True):
+            self.groups.append(Group(begin, RESNET20.count(size), size, keep, options.device))
+            begin += RESNET20.count(size) * size
+        self.keep, self.by_blocks = keep, variant.select == "blocks"
+        self.update = compiled_update() if variant.compiled else update
+        generator = torch.Generator(options.device).manual_seed(1)
+        draw = lambda scale: scale * torch.randn(nodes, begin, device=options.device, generator=generator)
+        self.x, self.gradient, self.momentum = draw(1.0), draw(0.01), draw(0.01)
+        self.error = draw(0.3 / keep**0.5)
+        self.u = torch.ones(nodes, dtype=torch.float64, device=options.device)
+        entries = sum(group.count * group.entries for group in self.groups)
+        self.index = torch.zeros(nodes, entries, dtype=torch.int64, device=options.device)
+        self.value = torch.zeros(nodes, entries, device=options.device)
+        workers = min(options.threads, nodes) if options.device == "cpu" else 1
+        self.ranges = [range(i * nodes // workers, (i + 1) * nodes // workers) for i in range(workers)]
+        self.chunk = min(variant.chunk, max(map(len, self.ranges)))
+        self.magnitude = torch.empty(workers, self.chunk, begin, device=options.device)
+        self.pool = ThreadPoolExecutor(workers, initializer=torch.set_grad_enabled, initargs=(False,))
+
+    def step(self, gradient):
+        """One round; `gradient` is overwritten."""
+        decay = (DECAY / self.u).float()[:, None]
+        list(self.pool.map(lambda i: self.update_and_select(i, gradient, decay), range(len(self.ranges))))
+        list(self.pool.map(self.mix, self.ranges))
+        self.u.lerp_(self.u.roll(1, 0), 0.5 * self.keep)
+
+    def update_and_select(self, worker, gradient, decay):
+        """In chunks of nodes that stay in the cache."""
+        nodes = self.ranges[worker]
+        for first in range(nodes.start, nodes.stop, self.chunk):
+            rows = slice(first, min(first + self.chunk, nodes.stop))
+            error, index = self.error[rows], self.index[rows]
+            magnitude = self.magnitude[worker, : rows.stop - first]
+            self.update(self.x[rows], self.momentum[rows], error, gradient[rows], decay[rows], magnitude)
+            torch.cat([group.select(magnitude, self.by_blocks) for group in self.groups], 1, out=index)
+            torch.gather(error, 1, index, out=self.value[rows])
+            error.scatter_(1, index, 0.0)
+
+    def mix(self, nodes):
+        """x += eta (P - I) q on the directed ring: half of what a node sends stays, half goes to the next node."""
+        own, before = slice(nodes.start, nodes.stop), [node - 1 for node in nodes]
+        x = self.x[own].scatter_add_(1, self.index[own], self.value[own] * (-0.5 * self.keep))
+        x.scatter_add_(1, self.index[before], self.value[before] * (0.5 * self.keep))
+
+
+def naive_step(state, gradient):
+    """The same round, node by node and segment by segment, in float64 but for the choice of entries."""
+    x, momentum, error, u = (part.double().clone() for part in (state.x, state.momentum, state.error, state.u))
+    momentum = BETA * momentum + gradient.double() + DECAY * x / u[:, None]
+    x -= LR * momentum
+    v = x + error
+    q = torch.zeros_like(v)
+    for group in state.groups:
+        for node in range(len(x)):
+            for i in range(group.count):
+                span = slice(group.begin + i * group.size, group.begin + (i + 1) * group.size)
+                order = v[node, span].abs().sort(descending=True, stable=True).indices[: group.entries]
+                q[node, span][order] = v[node, span][order]
+    eta = state.keep
+    return x + 0.5 * eta * (q.roll(1, 0) - q), momentum, v - q
+
+
+def check(variant, options):
+    """One small round against `naive_step`."""
+    state = Round(5, options.keep, variant._replace(chunk=2), options)
+    expected = naive_step(state, state.gradient)
+    state.step(state.gradient.clone())
+    for name, wanted in zip(("x", "momentum", "error"), expected):
+        worst = (getattr(state, name).double() - wanted).abs().max().item()
+        if worst > 1e-4:
+            raise SystemExit(f"{variant}: {name} is wrong by {worst}")
+
+
+def synchronize(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def time_round(state, device):
+    """Nanoseconds per parameter and node of one round; the gradient is made anew outside of it."""
+    gradient = state.gradient.clone()
+    synchronize(device)
+    begin = time.perf_counter()
+    state.step(gradient)
+    synchronize(device)
+    return (time.perf_counter() - begin) * 1e9 / state.x.numel()
+
+
+class Variant(NamedTuple):
+    select: str  # "topk" or "blocks"
+    chunk: int  # nodes updated at once
+    compiled: bool
+
+    def __str__(self):
+        return f"{self.select}, {self.chunk} nodes at once{', compiled update' if self.compiled else ''}"
+
+
+class UpdatePass:
+    """The update alone, fused, in C: reads x, m, g, e and writes x, m, e. The floor of a round."""
+
+    def __init__(self, state, threads):
+        source = Path(__file__).with_name("update_pass.c")
+        with tempfile.TemporaryDirectory() as folder:
+            library = f"{folder}/update_pass.so"
+            subprocess.run(["cc", "-O3", "-march=native", "-shared", "-fPIC", source, "-o", library], check=True)
+            self.update = ctypes.CDLL(library).update_pass
+        self.update.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_size_t]
+        self.arrays = [part.clone() for part in (state.x, state.momentum, state.gradient, state.error)]
+        self.threads, self.params = threads, state.x.numel()
+
+    def time(self):
+        """Nanoseconds per parameter; each thread has its own contiguous share."""
+        share = self.params // self.threads
+        calls = [
+            threading.Thread(target=self.update, args=(*(a.data_ptr() + 4 * share * i for a in self.arrays), share))
+            for i in range(self.threads)
+        ]
+        begin = time.perf_counter()
+        for call in calls:
+            call.start()
+        for call in calls:
+            call.join()
+        return (time.perf_counter() - begin) * 1e9 / self.params
+
+
+def run_ours(options):
+    """Nanoseconds per parameter of this project's benchmark, from Google Benchmark's JSON."""
+    command = [options.ours, f"--benchmark_filter={options.filter}", "--benchmark_format=json"]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    runs = [run for run in report["benchmarks"] if run.get("run_type") != "aggregate"]
+    if not runs:
+        raise SystemExit(f"{options.ours} has no benchmark that matches {options.filter}")
+    return statistics.median(run["ns_per_param"] for run in runs)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--nodes", type=int, default=64)
+    parser.add_argument("--keep", type=float, default=0.01)
+    parser.add_argument("--rounds", type=int, default=12, help="timed between two changes from one to the other")
+    parser.add_argument("--repetitions", type=int, default=5, help="changes from one to the other")
+    parser.add_argument("--chunk", type=int, nargs="+", default=[1, 4, 16], help="nodes updated at once; the best counts")
+    parser.add_argument("--ours", metavar="PATH", help="this project's gossip_bench, run between the measurements")
+    parser.add_argument("--filter", default="", help="which of its benchmarks, as for --benchmark_filter")
+    return parser.parse_args()
+
+
+def choose_variants(options):
+    """Every way to run the baseline that gives the right result here."""
+    variants = []
+    for select, chunk, compiled in itertools.product(("topk", "blocks"), options.chunk, (False, True)):
+        variants.append(Variant(select, chunk, compiled))
+    for variant in list(variants):
+        try:
+            check(variant, options)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            print(f"left out {variant}: {str(error).splitlines()[0]}")
+            variants.remove(variant)
+    return variants
+
+
+def measure(state, device, rounds):
+    """Median of `rounds` rounds after three to warm up."""
+    return statistics.median([time_round(state, device) for _ in range(rounds + 3)][3:])
+
+
+def main():
+    options = parse_options()
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    results = {}
+    for variant in choose_variants(options):
+        state = Round(options.nodes, options.keep, variant, options)
+        results[variant] = measure(state, options.device, max(3, options.rounds // 4))
+        print(f"PyTorch {torch.__version__}, {variant}: {results[variant]:.3f} ns/param", flush=True)
+    compare(options, min(results, key=results.get))
+
+
+def compare(options, best):
+    """The best variant, the update pass and ours in turn, so that a noisy machine is noisy for all of them."""
+    state = Round(options.nodes, options.keep, best, options)
+    floor = UpdatePass(state, options.threads) if options.device == "cpu" else None
+    times = {"PyTorch": [], "update pass": [], "ours": []}
+    for _ in range(options.repetitions):
+        times["PyTorch"].append(measure(state, options.device, options.rounds))
+        if floor:
+            times["update pass"].append(statistics.median(floor.time() for _ in range(options.rounds)))
+        if options.ours:
+            times["ours"].append(run_ours(options))
+    medians = {name: statistics.median(values) for name, values in times.items() if values}
+    print(f"keep {options.keep}, {options.nodes} nodes, {options.threads} threads, best PyTorch: {best}")
+    for name, median in medians.items():
+        print(f"{name}: {median:.3f} ns/param; PyTorch takes {medians['PyTorch'] / median:.2f} times that")
+
+
+if __name__ == "__main__":
+    main()
