@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <limits>
+
 #include "data/input_error.h"
 #include "data/safetensors.h"
 
@@ -43,23 +45,28 @@ std::vector<std::int64_t> read_segments(const SafetensorsReader& file, std::int6
 
 }  // namespace
 
-QuadraticProblem load_quadratic(const std::string& path, int nodes) {
+QuadraticShape read_quadratic_shape(const std::string& path, int nodes) {
   const SafetensorsReader file(path);
   check_names(file);
   const Shape& shape = file.info("curvature").shape;
   check_shape(file, "curvature", shape.size() == 2 && shape[0] == nodes && shape[1] >= 1,
               fmt::format("[{}, parameters] for run.nodes = {}", nodes, nodes));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() - 4096;  // of a row, with room for padding
+  check_shape(file, "curvature", shape[1] <= kMost, fmt::format("at most {} parameters a node", kMost));
   check_shape(file, "target", file.info("target").shape == shape, fmt::format("{} as curvature", text(shape)));
   const Shape& start = file.info("start").shape;
   check_shape(file, "start", start == Shape{shape[1]} || start == shape,
               fmt::format("[{}] or {}", shape[1], text(shape)));
   return {.nodes = nodes,
           .params = shape[1],
-          .curvature = file.read<float>("curvature"),
-          .target = file.read<float>("target"),
-          .start = file.read<float>("start"),
           .start_per_node = start.size() == 2,
           .segments = read_segments(file, shape[1])};
+}
+
+QuadraticProblem load_quadratic(const std::string& path, int nodes) {
+  const QuadraticShape shape = read_quadratic_shape(path, nodes);
+  const SafetensorsReader file(path);
+  return {shape, file.read<float>("curvature"), file.read<float>("target"), file.read<float>("start")};
 }
 
 }  // namespace sparsepush

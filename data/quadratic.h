@@ -6,19 +6,24 @@
 
 namespace sparsepush {
 
-/// Unpadded arrays of a quadratic problem file.
-struct QuadraticProblem {
+/// What is known of a problem before its arrays are read.
+struct QuadraticShape {
   int nodes = 0;
-  std::int64_t params = 0;             ///< d
-  std::vector<float> curvature;        ///< [nodes, params] h
-  std::vector<float> target;           ///< [nodes, params] c
-  std::vector<float> start;            ///< [params] or [nodes, params]
+  std::int64_t params = 0;  ///< d
   bool start_per_node = false;
-  std::vector<std::int64_t> segments;  ///< sizes that sum to params
+  std::vector<std::int64_t> segments = {};  ///< sizes that sum to params
+};
+
+/// Unpadded arrays of a quadratic problem file.
+struct QuadraticProblem : QuadraticShape {
+  std::vector<float> curvature = {};  ///< [nodes, params] h
+  std::vector<float> target = {};     ///< [nodes, params] c
+  std::vector<float> start = {};      ///< [params] or [nodes, params]
 };
 
 /// F32 `curvature` [N, d], `target` [N, d], `start` [d] or [N, d]; optional I64 `segments` [L], default one segment.
 /// Any other tensor, dtype or shape, N other than `nodes`, or sizes that do not sum to d throw InputError.
+QuadraticShape read_quadratic_shape(const std::string& path, int nodes);
 QuadraticProblem load_quadratic(const std::string& path, int nodes);
 
 }  // namespace sparsepush

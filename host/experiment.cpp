@@ -91,8 +91,7 @@ StatePlan state_plan(const AlgorithmConfig& algorithm) {
 
 Experiment::Experiment(const Config& config) : config_(config), topologies_(make_topologies(config)) {
   if (config.data.name == "quadratic") {
-    problem_ = load_quadratic(config.data.file, config.run.nodes);
-    layout_ = make_row_layout(problem_->segments);
+    layout_ = make_row_layout(read_quadratic_shape(config.data.file, config.run.nodes).segments);
   } else {
     dataset_ = load_dataset(config.data);
     network_ = make_network_of(config, *dataset_);
@@ -105,8 +104,11 @@ Experiment::Experiment(const Config& config) : config_(config), topologies_(make
     check_strongly_connected(topology, schedule_->rounds_in(schedule_->sgd_steps()) + schedule_->final_rounds());
 }
 
-void Experiment::partition_data() {
-  if (!dataset_) return;
+void Experiment::prepare_data() {
+  if (!dataset_) {
+    problem_ = load_quadratic(config_.data.file, config_.run.nodes);
+    return;
+  }
   for (int r = 0; r < config_.run.replicas; ++r) {
     partitions_.push_back(divide(config_.data, *dataset_, config_.run.nodes, config_.run.seed + r));
     check_every_node_has_samples(partitions_.back());

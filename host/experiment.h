@@ -19,14 +19,14 @@
 
 namespace sparsepush {
 
-/// Immutable once partitioned; shared by all shards.
+/// Immutable once prepared; shared by all shards.
 class Experiment {
  public:
-  /// Loads the data set and builds the topologies. Throws InputError.
+  /// Loads the data set, lays out the parameters and builds the topologies. Throws InputError.
   explicit Experiment(const Config& config);
 
-  /// Divides the data among the nodes; a step of its own, because the memory check comes before it.
-  void partition_data();
+  /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before it.
+  void prepare_data();
 
   const Config& config() const { return config_; }
   /// One per replica, or one that all share.

@@ -51,7 +51,7 @@ int run(const Options& options) {
   const Config config = configure(options);
   Experiment experiment(config);  // topology, data, model
   check_memory_fits(plan_memory(experiment), available_memory());
-  experiment.partition_data();
+  experiment.prepare_data();
 
   const auto out = options.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(options.config).stem()
                                        : std::filesystem::path(options.out);

@@ -69,7 +69,7 @@ inline Config gossip_config(const QuadraticFile& file, int nodes, const std::str
 template <class Body>
 void emulate(const Config& config, Body body) {
   Experiment experiment(config);
-  experiment.partition_data();
+  experiment.prepare_data();
   run_shards<Cpu>(1, config.run.replicas, config.run.nodes, [&](Transport<Cpu>& transport) {
     const Cpu cpu(config.run.threads);
     Emulator<Cpu> emulator(cpu, experiment, transport);

@@ -11,7 +11,10 @@ namespace {
 
 /// Four nodes, 40 parameters in segments of 1, 5 and 34, so that rows have padding.
 QuadraticProblem problem_of_four() {
-  QuadraticProblem p{.nodes = 4, .params = 40, .curvature = {}, .target = {}, .start = {}, .segments = {1, 5, 34}};
+  QuadraticProblem p;
+  p.nodes = 4;
+  p.params = 40;
+  p.segments = {1, 5, 34};
   for (int i = 0; i < 4 * 40; ++i) {
     p.curvature.push_back(0.1f * static_cast<float>((i * 7) % 23));
     p.target.push_back(0.3f * static_cast<float>((i * 5) % 17 - 8));

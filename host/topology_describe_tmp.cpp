@@ -1,2 +1,0 @@
-#include "host/topology.h"
-namespace sparsepush { std::string describe_topology(const Topology&) { return ""; } }
