@@ -222,12 +222,12 @@ class UpdatePass:
 
 def run_ours(options):
     """Nanoseconds per parameter of this project's benchmark, from Google Benchmark's JSON."""
-    command = [options.ours, f"--benchmark_filter={options.filter}", "--benchmark_format=json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    runs = [run for run in report["benchmarks"] if run.get("run_type") != "aggregate"]
-    if not runs:
-        raise SystemExit(f"{options.ours} has no benchmark that matches {options.filter}")
-    return statistics.median(run["ns_per_param"] for run in runs)
+    name = f"gossip/resnet20/N:{options.nodes}/keep:{options.keep:g}/threads:{options.threads}/"
+    command = [options.ours, f"--benchmark_filter={name}", "--benchmark_format=json"]
+    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if not report:
+        raise SystemExit(f"{options.ours} has no benchmark {name}")
+    return json.loads(report)["benchmarks"][0]["ns_per_param"]
 
 
 def parse_options():
@@ -240,7 +240,6 @@ def parse_options():
     parser.add_argument("--repetitions", type=int, default=5, help="changes from one to the other")
     parser.add_argument("--chunk", type=int, nargs="+", default=[1, 4, 16], help="nodes updated at once; the best counts")
     parser.add_argument("--ours", metavar="PATH", help="this project's gossip_bench, run between the measurements")
-    parser.add_argument("--filter", default="", help="which of its benchmarks, as for --benchmark_filter")
     return parser.parse_args()
 
 
