@@ -96,6 +96,17 @@ std::optional<Vector> circulant_moduli(const Topology& topology) {
   return moduli;
 }
 
+// Removes what rounding has added to the sum, which no round would contract, and returns the norm of the rest.
+double remove_mean(Vector& x) {
+  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  double squares = 0;
+  for (double& value : x) {
+    value -= mean;
+    squares += value * value;
+  }
+  return std::sqrt(squares);
+}
+
 // Multiplies by 1 / (largest magnitude), which is returned.
 double normalize(Vector& x) {
   double largest = 0;
@@ -123,6 +134,7 @@ double second_modulus_per_round(const Topology& topology) {
     for (auto image = images.begin(); image != images.end(); image += static_cast<std::ptrdiff_t>(nodes)) {
       std::copy_n(image, nodes, x.begin());
       mix(round, x, y);
+      remove_mean(y);
       std::copy_n(y.begin(), nodes, image);
     }
     log_scale += std::log(normalize(images));  // -infinity if nothing is left
@@ -133,17 +145,6 @@ double second_modulus_per_round(const Topology& topology) {
   for (const auto value : eigenvalues(std::move(restricted), topology.nodes() - 1))
     largest = std::max(largest, std::abs(value));
   return std::exp((log_scale + std::log(largest)) / static_cast<double>(rounds));
-}
-
-// Removes the part along (1, ..., 1), which rounding brings back, and returns the norm of the rest.
-double remove_mean(Vector& x) {
-  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-  double squares = 0;
-  for (double& value : x) {
-    value -= mean;
-    squares += value * value;
-  }
-  return std::sqrt(squares);
 }
 
 // Power iteration on the vectors of sum zero: how much a round contracts a random one, over the second half of as many
@@ -184,12 +185,13 @@ MixingSpeed mixing_speed(const Topology& topology) {
 
 std::int64_t rounds_to_contract(const Topology& topology, double remaining) {
   const double rho = mixing_speed(topology).rho;
-  const std::int64_t least = std::max<std::int64_t>(1, topology.period());
-  if (rho <= 0) return least;
-  constexpr double kSlack = 1e-9;    // a whole number of rounds, plus rounding, is not one more
-  constexpr double kForever = 1e15;  // where rho is 1 but for rounding
+  if (rho <= 0) return rounds_looked_at(topology);
+  constexpr double kSlack = 1e-9;                            // a whole number of rounds, plus rounding, is not one more
+  constexpr double kForever = 1e15;                          // more than any run has
+  if (rho >= 1) return static_cast<std::int64_t>(kForever);  // by rounding: every topology contracts
   const double rounds = std::ceil(std::log(remaining) / std::log(rho) - kSlack);
-  return std::max(least, static_cast<std::int64_t>(rounds > 0 && rounds < kForever ? rounds : kForever));
+  const auto least = std::max<std::int64_t>(1, topology.period());
+  return std::max(least, static_cast<std::int64_t>(rounds < kForever ? rounds : kForever));
 }
 
 bool push_sum_is_idle(const Topology& topology) {

@@ -18,8 +18,8 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]  # Okabe and Ito: safe for colour-blind readers
-LINES = ["-", "--", "-.", ":"]
+COLORS = ["#0072b2", "#d55e00", "#000000", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]  # Okabe and Ito: for every eye
+LINES = ["-", "-", (0, (4, 2)), "-.", ":"]  # the third lies on the second where only the final rounds differ
 
 
 class Run:
@@ -58,7 +58,8 @@ def draw_quality(axes, run, style, over):
     """Accuracy with its band over the column `over`, or the test loss."""
     position = run.column(over)
     if over == "bytes_wire":
-        position = [value / 1e6 for value in position]
+        position = [value / 1e6 or float("nan") for value in position]  # step 0 has no place on a logarithmic axis
+        axes.set_xscale("log")
     if run.has_accuracy:
         percent = {name: [100 * value for value in run.column(f"accuracy_{name}")] for name in ("mean", "min", "max")}
         axes.fill_between(position, percent["min"], percent["max"], color=style["color"], alpha=0.15, linewidth=0)
@@ -66,8 +67,6 @@ def draw_quality(axes, run, style, over):
     else:
         axes.semilogy(position, run.column("test_loss"), **style)
     axes.set_ylabel("test accuracy, %" if run.has_accuracy else "test loss")
-    if over == "bytes_wire":
-        axes.set_xscale("symlog", linthresh=max(1e-3, min(value for value in position if value > 0)))
 
 
 def draw_column(panels, runs, styles):
@@ -76,7 +75,7 @@ def draw_column(panels, runs, styles):
         style = styles[run.label]
         draw_quality(panels[0], run, style, "step")
         draw_quality(panels[1], run, style, "bytes_wire")
-        panels[2].plot(run.column("step"), run.column("consensus"), **style)
+        panels[2].plot(run.column("step"), [value or float("nan") for value in run.column("consensus")], **style)
         trained = [int(row["step"]) for row in run.rows if row["lr"]][-1]
         if trained < int(run.rows[-1]["step"]):
             panels[2].axvline(trained, color=style["color"], linewidth=0.6, alpha=0.6)
@@ -88,13 +87,12 @@ def draw_column(panels, runs, styles):
         axes.grid(linewidth=0.3)
 
 
-
 def draw(runs):
     """The figure with one column per setting, in the order in which the settings come."""
     settings = list(dict.fromkeys(run.setting for run in runs))
     labels = list(dict.fromkeys(run.label for run in runs))
     styles = {
-        label: {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i // len(COLORS) % len(LINES)], "linewidth": 1.4}
+        label: {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i % len(LINES)], "linewidth": 1.4}
         for i, label in enumerate(labels)
     }
     figure, panels = plt.subplots(3, len(settings), figsize=(3.4 * len(settings) + 0.8, 8), squeeze=False, sharey="row")

@@ -76,7 +76,12 @@ class ThreadsAndShards(SameBitsTest):
         self.assert_independent_of_threads_and_shards(QUADRATIC)
 
     def test_replicas_of_a_quadratic_problem(self):
-        self.assert_independent_of_threads_and_shards(changed(QUADRATIC, run={"replicas": 3}, topology={"redraw": True}))
+        experiment = changed(QUADRATIC, run={"replicas": 3}, topology={"redraw": True})
+        self.assert_independent_of_threads_and_shards(experiment)
+
+    def test_exchange_after_every_third_step(self):
+        experiment = with_algorithm(DIGITS, name="scsp", keep=0.05, local_steps=3, final_rounds=4)
+        self.assert_independent_of_threads_and_shards(experiment)
 
     def test_sgp_on_a_quadratic_problem(self):
         self.assert_independent_of_threads_and_shards(with_algorithm(QUADRATIC, name="sgp", averaging_rate=0.6))

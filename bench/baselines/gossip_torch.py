@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import torch
 
-RESNET20 = [432] + [2304] * 6 + [4608] + [9216] * 5 + [18432] + [36864] * 5 + [640, 10] + [16] * 14 + [32] * 12 + [64] * 12
+CONVOLUTIONS = [432] + [2304] * 6 + [4608] + [9216] * 5 + [18432] + [36864] * 5
+RESNET20 = CONVOLUTIONS + [640, 10] + [16] * 14 + [32] * 12 + [64] * 12
 LR, BETA, DECAY = 0.1, 0.9, 1e-4
 
 
@@ -32,7 +33,7 @@ def kept(keep, size):
 
 
 def top_positions(v, entries, by_blocks):
-    """Positions of the `entries` largest elements along the last dimension, in any order; ties as torch.topk breaks them.
+    """Positions of the `entries` largest elements along the last dimension, in any order; ties broken by torch.topk.
 
     By blocks: the k largest elements lie in the k blocks with the largest maxima, so only those are looked at. A block
     is every (size / width)-th element: a maximum over its rows is faster in PyTorch than one over neighbours.
@@ -45,7 +46,8 @@ def top_positions(v, entries, by_blocks):
     best = top_positions(blocks.amax(-2), entries, by_blocks).unsqueeze(-2)
     candidates = blocks.gather(-1, best.expand(*v.shape[:-1], width, -1)).flatten(-2)
     inside = candidates.topk(entries, dim=-1, sorted=False).indices
-    return best.squeeze(-2).gather(-1, inside % entries) + inside.div_(entries, rounding_mode="floor").mul_(size // width)
+    column = best.squeeze(-2).gather(-1, inside % entries)
+    return column + inside.div_(entries, rounding_mode="floor").mul_(size // width)
 
 
 class Group:
@@ -238,7 +240,7 @@ def parse_options():
     parser.add_argument("--keep", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=12, help="timed between two changes from one to the other")
     parser.add_argument("--repetitions", type=int, default=5, help="changes from one to the other")
-    parser.add_argument("--chunk", type=int, nargs="+", default=[1, 4, 16], help="nodes updated at once; the best counts")
+    parser.add_argument("--chunk", type=int, nargs="+", default=[1, 4, 16], help="nodes at once; the best counts")
     parser.add_argument("--ours", metavar="PATH", help="this project's gossip_bench, run between the measurements")
     return parser.parse_args()
 

@@ -142,5 +142,6 @@ class Twin:
             "messages": self.messages,
         }
         if self.settings.algorithm != "sgp":
-            row["error_ratio"] = np.linalg.norm(self.error.astype(np.float64)) / np.linalg.norm(self.x.astype(np.float64))
+            error, x = (np.linalg.norm(state.astype(np.float64)) for state in (self.error, self.x))
+            row["error_ratio"] = error / x
         return row | {f"bytes_{name}": count for name, count in self.bytes.items()}
