@@ -17,7 +17,7 @@ struct MetricsRow {
   std::optional<double> lr = {};
   std::optional<double> train_loss = {}, test_loss = {}, loss_mean_model = {};
   std::optional<double> accuracy_mean = {}, accuracy_min = {}, accuracy_max = {}, accuracy_mean_model = {};
-  std::optional<double> consensus;  ///< none if the mean model is 0
+  std::optional<double> consensus = {};  ///< none if the mean model is 0
   double u_sum = 0, u_min = 0, u_max = 0;
   std::optional<double> error_ratio = {};
   std::int64_t messages = 0;  ///< cumulative, as the bytes

@@ -4,6 +4,7 @@
 usage: scripts/quickstart_table.py FOLDER     FOLDER holds the run folders that scripts/quickstart.sh wrote
 """
 import csv
+import json
 import pathlib
 import subprocess
 import sys
@@ -19,7 +20,7 @@ def last_row(folder):
         return list(csv.DictReader(file))[-1]
 
 
-def rows_at(folder, step):
+def row_at(folder, step):
     with open(folder / "metrics.csv", newline="") as file:
         return next(row for row in csv.DictReader(file) if int(row["step"]) == step)
 
@@ -40,8 +41,8 @@ def table(out):
             for method, method_name in METHODS.items():
                 folder = out / f"{topology}-{data}-{method}"
                 row = last_row(folder)
-                sgd_steps = 6900
-                sgd_row = rows_at(folder, sgd_steps)
+                sgd_steps = json.loads((folder / "summary.json").read_text())["sgd_steps"]
+                sgd_row = row_at(folder, sgd_steps)
                 ratio = float(sgd_row["bytes_dense"]) / float(row["bytes_wire"])
                 print(f"| {topology_name} | {data_name} | {method_name} "
                       f"| {100 * float(row['accuracy_mean']):.1f} | {100 * float(row['accuracy_mean_model']):.1f} "
@@ -50,14 +51,14 @@ def table(out):
 
 
 def curves(out):
-    """One panel per topology and partition, drawn by plot_curves.py."""
-    runs = [f"{METHODS[m]} | {TOPOLOGIES[t]}, {DATA[d]}={out / f'{t}-{d}-{m}'}"
-            for t in TOPOLOGIES for d in DATA for m in METHODS]
-    script = pathlib.Path(__file__).with_name("plot_curves.py")
-    subprocess.run([sys.executable, script, f"{out}.svg", *runs], check=True)
+    runs = [f"{method_name}={out / f'{topology}-{data}-{method}'}"
+            for topology in TOPOLOGIES for data in DATA for method, method_name in METHODS.items()]
+    subprocess.run([sys.executable, pathlib.Path(__file__).with_name("plot_curves.py"), f"{out}.svg", *runs], check=True)
+    print(f"\nCurves: {out}.svg")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     table(pathlib.Path(sys.argv[1]))
+    curves(pathlib.Path(sys.argv[1]))

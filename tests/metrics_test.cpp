@@ -46,7 +46,7 @@ TEST(Metrics, ColumnsStandInTheOrderOfTheHeader) {
 }
 
 TEST(Metrics, WhatIsUndefinedIsEmpty) {
-  EXPECT_EQ(metrics_line({.u_sum = 4, .u_min = 1, .u_max = 1}), "0,0,,,,,,,,,,0,4,1,1,,0,0,0,0,0");
+  EXPECT_EQ(metrics_line({.u_sum = 4, .u_min = 1, .u_max = 1}), "0,0,,,,,,,,,,,4,1,1,,0,0,0,0,0");
 }
 
 TEST(Metrics, NumbersAreWrittenAsPrintfDoes) {
@@ -61,7 +61,7 @@ TEST(Metrics, NumbersAreWrittenAsPrintfDoes) {
 
 TEST(Metrics, EveryNanIsTheSameText) {
   for (const double nan : {std::nan(""), -std::nan("")}) {
-    EXPECT_EQ(metrics_line({.train_loss = nan}), "0,0,,,nan,,,,,,,0,0,0,0,,0,0,0,0,0");
+    EXPECT_EQ(metrics_line({.train_loss = nan}), "0,0,,,nan,,,,,,,,0,0,0,,0,0,0,0,0");
   }
 }
 
