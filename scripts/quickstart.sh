@@ -20,7 +20,7 @@ for topology in ring irregular; do
       settings=(--set "algorithm.name=$algorithm")
       [ "$algorithm" = sgp ] || settings+=(--set algorithm.keep=0.01)
       [ "$topology" = ring ] || settings+=(--set topology.name=random_out --set topology.degree=2)
-      [ "$data" = iid ] || settings+=(--set data.partition=skew --set data.skew=0.8)
+      [ "$data" = iid ] || settings+=(--set data.partition=skew --set data.skew=1.0)
       echo "training: $algorithm, $topology, $data"
       build/cpu/sparsepush run scripts/quickstart.toml "${settings[@]}" --out "$out/$topology-$data-$algorithm" --quiet
     done

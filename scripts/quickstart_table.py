@@ -11,7 +11,7 @@ import sys
 
 METHODS = {"sgp": "SGP (dense)", "sparse_push": "Sparse-Push 1 %", "scsp": "SCSP 1 %"}
 TOPOLOGIES = {"ring": "directed ring", "irregular": "irregular digraph"}
-DATA = {"iid": "IID", "skewed": "skewed 0.8"}
+DATA = {"iid": "IID", "skewed": "skewed"}
 FULL_STEPS = 78_200  # 200 epochs of 391 steps: the length for which papers quote byte ratios
 
 
