@@ -4,12 +4,16 @@
 namespace sparsepush {
 
 /// How wide a processor's vectors are. Results never depend on it.
-enum class VectorLevel { kBaseline, kAvx2, kAvx512 };
+enum class VectorLevel {
+  kBaseline,
+  kAvx2,
+  kAvx512,  ///< Zen 4, Ice Lake and later
+};
 
 #if defined(__x86_64__)
 
 inline VectorLevel vector_level() {
-  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) return VectorLevel::kAvx512;
+  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl")) return VectorLevel::kAvx512;
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? VectorLevel::kAvx2 : VectorLevel::kBaseline;
 }
 

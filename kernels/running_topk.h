@@ -1,17 +1,18 @@
 // The k largest magnitudes of a sequence, found while it passes by: the selection that all top-k ops of the Cpu share.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "kernels/multiversion.h"
+#include "kernels/collect.h"
 
 namespace sparsepush {
 
 /// Where the k-th largest of some keys lies.
 struct KthLargest {
-  std::uint32_t threshold = 0;  ///< at least k keys are >= this, and fewer than k are >= the next key that occurs
-  std::int64_t at_least = 0;    ///< how many keys are >= threshold; more than k only if the k-th largest is tied
+  std::uint32_t threshold = 0;  ///< at least k keys reach it, and fewer than k reach any larger key that occurs
+  std::int64_t at_least = 0;    ///< how many keys are >= threshold: more than k only where the k-th largest is tied
 };
 
 /// By bisection of the range of the keys: O(keys) per bit, without branches on data. 1 <= k <= keys.size().
@@ -25,10 +26,12 @@ class RunningTopk {
   /// For at most `entries` entries of at most `size` elements.
   RunningTopk(std::int64_t entries, std::int64_t size);
 
-  /// Starts a selection of `entries` elements among those with magnitude_key >= threshold.
-  void start(std::int64_t entries, std::uint32_t threshold);
-  /// Looks at v[i], 0 <= i < size, whose positions are first + i.
-  void add(const float* v, std::int64_t first, std::int64_t size);
+  /// Starts a selection of `entries` elements of `row` among those with magnitude_key >= threshold.
+  void start(const float* row, std::int64_t entries, std::uint32_t threshold);
+  /// Looks at the positions [begin, end) of the row; prepare(begin, count) computes the elements at [begin, begin +
+  /// count) just before that.
+  template <class Prepare>
+  void add(std::int64_t begin, std::int64_t end, const Prepare& prepare);
   /// Ends the selection. False if fewer than `entries` elements reached the starting threshold.
   bool finish();
 
@@ -36,29 +39,36 @@ class RunningTopk {
   std::span<const std::int32_t> positions() const { return {position_.data(), static_cast<std::size_t>(entries_)}; }
   /// A key that exactly the selected elements reach, or, with ties, the smallest selected one.
   std::uint32_t threshold() const { return threshold_; }
+  /// The largest magnitude bits of all elements since the start.
+  std::uint32_t largest() const { return largest_; }
 
   static std::int64_t bytes(std::int64_t entries, std::int64_t size);
 
  private:
+  static std::int64_t capacity(std::int64_t entries, std::int64_t size);
   void cut();
 
   std::vector<std::int32_t> position_;  ///< [capacity]
-  std::vector<std::uint32_t> key_;      ///< [capacity]
-  std::int64_t count_ = 0;              ///< collected so far
+  std::vector<std::uint32_t> key_;      ///< [capacity] of the collected positions, filled in for a cut
+  const float* row_ = nullptr;
+  std::int64_t count_ = 0;  ///< collected so far
   std::int64_t entries_ = 0;
-  std::uint32_t threshold_ = 0;
+  std::uint32_t threshold_ = 0, largest_ = 0;
 };
 
-/// Where `collect` writes: parallel arrays with room for kCollectSlack more elements than are collected.
-struct Collected {
-  std::int32_t* position;
-  std::uint32_t* key;
-};
-inline constexpr std::int64_t kCollectSlack = 16;
-
-/// Writes positions first + i and keys of the elements v[i], 0 <= i < size, with magnitude_key >= threshold, in order.
-/// Returns how many. Exposed so that a test can compare the levels.
-std::int64_t collect(const float* v, std::int64_t first, std::int64_t size, std::uint32_t threshold, Collected to,
-                     VectorLevel level = vector_level());
+template <class Prepare>
+void RunningTopk::add(std::int64_t begin, std::int64_t end, const Prepare& prepare) {
+  const std::int64_t room = static_cast<std::int64_t>(key_.size()) - kLongestPiece - kCollectSlack;
+  for (; begin < end; begin += kLongestPiece) {
+    if (count_ > room) {
+      cut();
+      ++threshold_;  // what follows loses against an equal magnitude
+    }
+    const Piece piece{row_, begin, std::min(begin + kLongestPiece, end)};
+    const CollectCount found = collect(piece, threshold_, position_.data() + count_, prepare);
+    count_ += found.collected;
+    largest_ = std::max(largest_, found.largest);
+  }
+}
 
 }  // namespace sparsepush

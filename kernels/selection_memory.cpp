@@ -16,50 +16,6 @@ constexpr std::int64_t kColdSize = 1024;  // groups up to this size jump between
 constexpr float kLeastSlack = 0.002f, kMostSlack = 0.3f;
 constexpr float kSlackDecay = 0.9f;  // a slack is forgotten in some ten rounds
 
-std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group) {
-  return group.size <= kColdSize ? 0 : magnitude_key(warmth.threshold * (1 - warmth.slack));
-}
-
-void learn(Warmth& warmth, std::uint32_t threshold) {
-  const float now = std::bit_cast<float>(threshold);
-  const float fall = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
-  const float wanted = std::isfinite(fall) ? fall + kLeastSlack : kMostSlack;
-  warmth = {now, std::clamp(std::max(wanted, warmth.slack * kSlackDecay), kLeastSlack, kMostSlack)};
-}
-
-/// Moves the selected elements of `row` to the node's message.
-void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value) {
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    position[i] = positions[i];
-    value[i] = row[positions[i]];
-    row[positions[i]] = 0;
-  }
-}
-
-/// One worker's view of a selection in one node.
-struct GroupSelection {
-  const RowLayout& layout;
-  const TopkGroup& group;
-  float* row;
-  RunningTopk& topk;
-
-  /// Calls prepare(begin, size) before each tile. False if fewer than the wanted entries reached the threshold.
-  template <class Prepare>
-  bool select(std::uint32_t threshold, const Prepare& prepare) {
-    topk.start(group.entries, threshold);
-    for (int s = group.first_segment; s < group.last_segment; ++s) {
-      const Segment& segment = layout.segments[s];
-      const std::int64_t end = segment.begin + segment.size;
-      for (std::int64_t begin = segment.begin; begin < end; begin += kTile) {
-        const std::int64_t size = std::min(kTile, end - begin);
-        prepare(begin, size);
-        topk.add(row + begin, begin, size);
-      }
-    }
-    return topk.finish();
-  }
-};
-
 /// Items of about kItem elements over the nodes [first_node, last_node) of a replica: many small nodes, or part of one.
 void add_items(std::vector<SelectionItem>& items, const TopkPlan& plan, std::int64_t params, SelectionItem replica) {
   const int groups = static_cast<int>(plan.groups.size());
@@ -123,26 +79,23 @@ std::int64_t SelectionMemory<Cpu>::bytes(int nodes, const RowLayout&, const Topk
          nodes * (groups * static_cast<std::int64_t>(sizeof(Warmth)) + static_cast<std::int64_t>(sizeof(std::int64_t)));
 }
 
-void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, MatrixView<float> v,
-                      const Messages& messages, const PrepareTile& prepare) {
-  const auto select_group = [&](const TopkGroup& group, int node, int g, RunningTopk& topk) {
-    Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
-    GroupSelection selection{memory.layout, group, v.row(node), topk};
-    const bool enough = selection.select(warm_start(warmth, group),
-                                         [&](std::int64_t begin, std::int64_t size) { prepare(node, begin, size); });
-    if (!enough) selection.select(0, [](std::int64_t, std::int64_t) {});
-    learn(warmth, topk.threshold());
-    take(topk.positions(), v.row(node), messages.position.row(node) + group.message_begin,
-         messages.value.row(node) + group.message_begin);
-  };
-  cpu.pool().run(static_cast<std::int64_t>(memory.items.size()), [&](std::int64_t index, int worker) {
-    const SelectionItem& item = memory.items[index];
-    for (int node = item.first_node; node < item.last_node; ++node) {
-      for (int g = item.first_group; g < item.last_group; ++g) {
-        select_group(memory.plans[item.replica].groups[g], node, g, memory.selections[worker]);
-      }
-    }
-  });
+std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group) {
+  return group.size <= kColdSize ? 0 : magnitude_key(warmth.threshold * (1 - warmth.slack));
+}
+
+void learn(Warmth& warmth, std::uint32_t threshold) {
+  const float now = std::bit_cast<float>(threshold);
+  const float fall = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
+  const float wanted = std::isfinite(fall) ? fall + kLeastSlack : kMostSlack;
+  warmth = {now, std::clamp(std::max(wanted, warmth.slack * kSlackDecay), kLeastSlack, kMostSlack)};
+}
+
+void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value) {
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    position[i] = positions[i];
+    value[i] = row[positions[i]];
+    row[positions[i]] = 0;
+  }
 }
 
 }  // namespace sparsepush

@@ -1,6 +1,6 @@
 // What the Cpu remembers between selections, and the walk over nodes and groups that its selecting ops share.
 #pragma once
-#include <functional>
+#include <span>
 #include <vector>
 
 #include "kernels/running_topk.h"
@@ -31,11 +31,51 @@ struct SelectionMemory<Cpu>::Contents {
   std::vector<RunningTopk> selections;     ///< [threads]
 };
 
-/// Computes v[node][begin .. begin + size) just before it is looked at, so that it need not come from memory.
-using PrepareTile = std::function<void(int node, std::int64_t begin, std::int64_t size)>;
+/// The key that the selection of a group may start from.
+std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group);
+/// Learns from a selection that ended with `threshold`.
+void learn(Warmth& warmth, std::uint32_t threshold);
+/// Moves the selected elements of `row` to a message, leaving +0.
+void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value);
 
-/// Selects from every row of v and moves what it selects to the messages, leaving +0.
+/// Shows the elements of a group to `topk`. False if fewer than the wanted entries reached the threshold.
+template <class Prepare>
+bool look_at_group(RunningTopk& topk, const RowLayout& layout, const TopkGroup& group, const float* row,
+                   std::uint32_t threshold, const Prepare& prepare) {
+  topk.start(row, group.entries, threshold);
+  for (int s = group.first_segment; s < group.last_segment; ++s) {
+    const Segment& segment = layout.segments[s];
+    topk.add(segment.begin, segment.begin + segment.size, prepare);
+  }
+  return topk.finish();
+}
+
+/// Selects from every row of v and moves what it selects to the messages. source.prepare(node) returns a function
+/// (begin, count) that computes those elements of the row just before they are looked at, so that they need not come
+/// from memory; source.seen(node, largest) is told the largest key of each group.
+template <class Source>
 void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, MatrixView<float> v,
-                      const Messages& messages, const PrepareTile& prepare);
+                      const Messages& messages, const Source& source) {
+  const auto select_group = [&](int node, int g, const TopkGroup& group, RunningTopk& topk) {
+    Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
+    float* const row = v.row(node);
+    const bool enough = look_at_group(topk, memory.layout, group, row, warm_start(warmth, group), source.prepare(node));
+    source.seen(node, topk.largest());
+    if (!enough) {
+      look_at_group(topk, memory.layout, group, row, 0, [](std::int64_t, std::int64_t) {});
+    }
+    learn(warmth, topk.threshold());
+    take(topk.positions(), row, messages.position.row(node) + group.message_begin,
+         messages.value.row(node) + group.message_begin);
+  };
+  cpu.pool().run(static_cast<std::int64_t>(memory.items.size()), [&](std::int64_t index, int worker) {
+    const SelectionItem& item = memory.items[index];
+    for (int node = item.first_node; node < item.last_node; ++node) {
+      for (int g = item.first_group; g < item.last_group; ++g) {
+        select_group(node, g, memory.plans[item.replica].groups[g], memory.selections[worker]);
+      }
+    }
+  });
+}
 
 }  // namespace sparsepush

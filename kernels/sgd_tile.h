@@ -47,27 +47,6 @@ template <bool kNesterov, bool kWithError>
   return largest;
 }
 
-/// Applies the step to the elements [begin, begin + size) of row `node`; `error` is that row's error memory or null.
-/// Returns false where it diverged (x is finite wherever x + e is).
-inline bool sgd_tile(const SgdUpdate& update, int node, const SgdNode& s, float* error, std::int64_t begin,
-                     std::int64_t size) {
-  std::uint32_t largest = 0;
-  float* x = update.x.row(node) + begin;
-  float* momentum = update.momentum.row(node) + begin;
-  const float* gradient = update.gradient.row(node) + begin;
-  float* e = error == nullptr ? nullptr : error + begin;
-  run_vectorized([&]() __attribute__((always_inline)) {
-    if (e == nullptr) {
-      largest = s.nesterov ? sgd_loop<true, false>(s, size, x, momentum, gradient, e)
-                           : sgd_loop<false, false>(s, size, x, momentum, gradient, e);
-    } else {
-      largest = s.nesterov ? sgd_loop<true, true>(s, size, x, momentum, gradient, e)
-                           : sgd_loop<false, true>(s, size, x, momentum, gradient, e);
-    }
-  });
-  return largest < kFirstNonFinite;
-}
-
 /// Several workers may find the same node diverged.
 inline void mark_diverged(const SgdUpdate& update, int node) {
   std::atomic_ref(update.diverged[node]).store(1, std::memory_order_relaxed);

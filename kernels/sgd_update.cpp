@@ -10,16 +10,29 @@ namespace {
 
 constexpr std::int64_t kPiece = 1 << 15;  // elements an item: enough to hide its start, few enough to spread one node
 
-/// The elements of `segment` within the piece [begin, end) of the row. Padding belongs to no segment.
-bool update_piece(const SgdUpdate& update, int node, const RowLayout& layout, std::int64_t begin, std::int64_t end) {
+/// Applies the step to the elements [begin, begin + size) of row `node`. Returns false where it diverged.
+bool update_stretch(const SgdUpdate& update, int node, std::int64_t begin, std::int64_t size) {
   const SgdNode settings = sgd_node(update, node);
+  float* x = update.x.row(node) + begin;
+  float* momentum = update.momentum.row(node) + begin;
+  const float* gradient = update.gradient.row(node) + begin;
+  std::uint32_t largest = 0;
+  run_vectorized([&]() __attribute__((always_inline)) {
+    largest = update.nesterov ? sgd_loop<true, false>(settings, size, x, momentum, gradient, nullptr)
+                              : sgd_loop<false, false>(settings, size, x, momentum, gradient, nullptr);
+  });
+  return largest < kFirstNonFinite;
+}
+
+/// The elements of the row's piece [begin, end), without padding.
+bool update_piece(const SgdUpdate& update, int node, const RowLayout& layout, std::int64_t begin, std::int64_t end) {
   const auto after = [](std::int64_t position, const Segment& s) { return position < s.begin; };
   auto segment = std::upper_bound(layout.segments.begin(), layout.segments.end(), begin, after) - 1;
   bool finite = true;
   for (; segment != layout.segments.end() && segment->begin < end; ++segment) {
     const std::int64_t first = std::max(begin, segment->begin);
     const std::int64_t last = std::min(end, segment->begin + segment->size);
-    if (first < last) finite &= sgd_tile(update, node, settings, nullptr, first, last - first);
+    if (first < last) finite &= update_stretch(update, node, first, last - first);
   }
   return finite;
 }

@@ -4,6 +4,17 @@
 #include "kernels/selection_memory.h"
 
 namespace sparsepush {
+namespace {
+
+/// The elements are there already.
+struct GivenRows {
+  auto prepare(int) const {
+    return [](std::int64_t, std::int64_t) {};
+  }
+  void seen(int, std::uint32_t) const {}
+};
+
+}  // namespace
 
 void check_topk_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, MatrixView<const float> v,
                               const Messages& messages) {
@@ -21,7 +32,7 @@ void topk_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, MatrixView<float>
   check_topk_select_shapes(memory.layout(), memory.plans(), v, messages);
   CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(v.rows), "memory of ",
         memory.contents().warmth_begin.size(), " nodes, v ", v);
-  select_from_rows(cpu, memory.contents(), v, messages, [](int, std::int64_t, std::int64_t) {});
+  select_from_rows(cpu, memory.contents(), v, messages, GivenRows{});
 }
 
 }  // namespace sparsepush

@@ -5,6 +5,27 @@
 #include "kernels/sgd_tile.h"
 
 namespace sparsepush {
+namespace {
+
+/// The rows are v = x + e after the SGD step, written to e.
+template <bool kNesterov>
+struct UpdatedRows {
+  const UpdateSelect& round;
+
+  auto prepare(int node) const {
+    return [
+      settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
+      gradient = round.sgd.gradient.row(node), error = round.error.row(node)
+    ](std::int64_t begin, std::int64_t size) __attribute__((always_inline)) {
+      sgd_loop<kNesterov, true>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin);
+    };
+  }
+  void seen(int node, std::uint32_t largest) const {
+    if (largest >= kFirstNonFinite) mark_diverged(round.sgd, node);
+  }
+};
+
+}  // namespace
 
 void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, const UpdateSelect& round) {
   check_sgd_update_shapes(layout, round.sgd);
@@ -16,13 +37,11 @@ void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSel
   check_update_select_shapes(memory.layout(), memory.plans(), round);
   CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(round.error.rows), "memory of ",
         memory.contents().warmth_begin.size(), " nodes, error ", round.error);
-  select_from_rows(cpu, memory.contents(), round.error, round.messages,
-                   [&](int node, std::int64_t begin, std::int64_t size) {
-                     const SgdNode settings = sgd_node(round.sgd, node);
-                     if (!sgd_tile(round.sgd, node, settings, round.error.row(node), begin, size)) {
-                       mark_diverged(round.sgd, node);
-                     }
-                   });
+  if (round.sgd.nesterov) {
+    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<true>{round});
+  } else {
+    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<false>{round});
+  }
 }
 
 }  // namespace sparsepush
