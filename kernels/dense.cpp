@@ -45,10 +45,20 @@ void forward_node(const DenseForward& f, int node, int samples) {
   with_widest_vectors<add_bias>(&bias_relu);
 }
 
-void sum_rows(const float* rows, int count, int cols, float* sum) {
-  std::fill_n(sum, cols, 0.0f);
+/// sum[c] = sum of rows[i, c] over the rows in order, for `kWidth` columns that stay in registers.
+template <int kWidth>
+void sum_columns(const float* rows, int count, int cols, float* sum) {
+  float total[kWidth] = {};
   for (int i = 0; i < count; ++i)
-    for (int c = 0; c < cols; ++c) sum[c] += rows[static_cast<std::int64_t>(i) * cols + c];
+    for (int c = 0; c < kWidth; ++c) total[c] += rows[static_cast<std::int64_t>(i) * cols + c];
+  std::copy_n(total, kWidth, sum);
+}
+
+void sum_rows(const float* rows, int count, int cols, float* sum) {
+  int c = 0;
+  for (; c + 16 <= cols; c += 16) sum_columns<16>(rows + c, count, cols, sum + c);
+  for (; c + 4 <= cols; c += 4) sum_columns<4>(rows + c, count, cols, sum + c);
+  for (; c < cols; ++c) sum_columns<1>(rows + c, count, cols, sum + c);
 }
 
 void mask_relu(const float* input, std::int64_t count, float* gradient) {

@@ -67,26 +67,38 @@ void load_sample(const SampleView& set, std::int64_t sample, float* input) {
   with_widest_vectors<convert>(set.bytes.row(sample), input, set.bytes.cols, set.scale, set.offset);
 }
 
-/// The batch of node `node`, whose first sample is row `first_row` of the input.
-void gather_node(const GatherBatch& g, int node, std::int64_t first_row) {
+/// Samples of the positions [first, first + kLanes) of the node's endless sequence.
+std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std::uint64_t first) {
   const std::int64_t begin = g.owned.begin[node];
   Walk walk{
       .draw = {.seed = g.seed[node], .stream = Stream::kShuffle, .node = static_cast<std::uint32_t>(g.identity[node])},
       .count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin)};
+  std::uint64_t pass = first / walk.count;
+  std::uint32_t index = static_cast<std::uint32_t>(first % walk.count);
+  for (int i = 0; i < kLanes; ++i) {
+    walk.pass[i] = static_cast<std::uint32_t>(pass);
+    walk.index[i] = index;
+    if (++index == walk.count) ++pass, index = 0;
+  }
+  with_widest_vectors<walk_once>(&walk);
+  std::array<std::int32_t, kLanes> sample;
+  for (int i = 0; i < kLanes; ++i) {
+    walk.draw.step = walk.pass[i];
+    const bool ended = walk.index[i] < walk.count;
+    const std::uint32_t item = ended ? walk.index[i] : random_permutation(walk.draw, walk.index[i], walk.count);
+    sample[i] = g.owned.sample[begin + item];
+    __builtin_prefetch(g.set.bytes.row(sample[i]));
+  }
+  return sample;
+}
+
+/// The batch of node `node`, whose first sample is row `first_row` of the input.
+void gather_node(const GatherBatch& g, int node, std::int64_t first_row) {
   for (int b = 0; b < g.batch; b += kLanes) {
-    for (int i = 0; i < kLanes; ++i) {
-      const std::uint64_t position = g.step * static_cast<std::uint64_t>(g.batch) + b + i;
-      walk.pass[i] = static_cast<std::uint32_t>(position / walk.count);
-      walk.index[i] = static_cast<std::uint32_t>(position % walk.count);
-    }
-    with_widest_vectors<walk_once>(&walk);
+    const auto sample = samples_at(g, node, g.step * static_cast<std::uint64_t>(g.batch) + b);
     for (int i = 0; i < std::min(kLanes, g.batch - b); ++i) {
-      walk.draw.step = walk.pass[i];
-      const std::uint32_t item =
-          walk.index[i] < walk.count ? walk.index[i] : random_permutation(walk.draw, walk.index[i], walk.count);
-      const std::int32_t sample = g.owned.sample[begin + item];
-      load_sample(g.set, sample, g.input.row(first_row + b + i));
-      g.label[first_row + b + i] = g.set.label[sample];
+      load_sample(g.set, sample[i], g.input.row(first_row + b + i));
+      g.label[first_row + b + i] = g.set.label[sample[i]];
     }
   }
 }

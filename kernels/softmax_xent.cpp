@@ -5,51 +5,92 @@
 #include <cmath>
 
 #include "kernels/check.h"
+#include "kernels/exponential.h"
+#include "kernels/widest_vectors.h"
 
 namespace sparsepush {
 namespace {
 
 constexpr int kMostClasses = 256;  // a label is a byte in data sets
 
-/// exp(logit - largest logit) of one sample, and what their sum makes of its loss.
-struct Exponentials {
-  std::array<double, kMostClasses> of;
-  double sum = 0;
-  double loss = 0;
+/// Some consecutive samples, few enough for the stack and enough for whole vectors.
+struct Chunk {
+  std::array<double, 4 * kMostClasses> exponential;  ///< [samples, classes] exp(logit - largest logit of the sample)
+  std::array<double, 4 * kMostClasses> sum;          ///< [samples] of those
+  std::array<double, 4 * kMostClasses> loss;         ///< [samples]
 };
 
-void exponentials(std::span<const float> logits, int label, Exponentials& e) {
-  const double largest = *std::ranges::max_element(logits);
-  for (std::size_t c = 0; c < logits.size(); ++c) e.of[c] = std::exp(static_cast<double>(logits[c]) - largest);
-  e.sum = 0;
-  for (std::size_t c = 0; c < logits.size(); ++c) e.sum += e.of[c];
-  e.loss = std::log(e.sum) + (largest - static_cast<double>(logits[label]));
+int chunk_samples(int classes) { return 4 * kMostClasses / classes; }
+
+void exponentiate(double* values, int count) {
+  for (int i = 0; i < count; ++i) values[i] = exp_nonpositive(values[i]);
 }
 
-std::span<const float> row_of(MatrixView<const float> m, std::int64_t row) {
-  return {m.row(row), static_cast<std::size_t>(m.cols)};
+/// Fills `chunk` for the samples [first, first + count).
+void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> label, std::int64_t first, int count,
+              Chunk& chunk) {
+  const int classes = logits.cols;
+  for (int s = 0; s < count; ++s) {
+    const float* row = logits.row(first + s);
+    const double largest = *std::max_element(row, row + classes);
+    for (int c = 0; c < classes; ++c) chunk.exponential[s * classes + c] = static_cast<double>(row[c]) - largest;
+    chunk.loss[s] = -chunk.exponential[s * classes + label[first + s]];
+  }
+  with_widest_vectors<exponentiate>(chunk.exponential.data(), count * classes);
+  for (int s = 0; s < count; ++s) {
+    chunk.sum[s] = 0;
+    for (int c = 0; c < classes; ++c) chunk.sum[s] += chunk.exponential[s * classes + c];
+    chunk.loss[s] += std::log(chunk.sum[s]);
+  }
+}
+
+/// gradient = (softmax - one-hot) / samples of the node, for one sample.
+void write_gradient(const double* exponential, double sum, int label, int samples, std::span<float> gradient) {
+  const double scale = 1.0 / (sum * samples);
+  const auto entry = [&](std::size_t c, double one_hot) {
+    gradient[c] = static_cast<float>(exponential[c] * scale - one_hot / samples);
+  };
+  for (std::size_t c = 0; c < gradient.size(); ++c) entry(c, 0.0);
+  entry(label, 1.0);
 }
 
 void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
-  Exponentials e;
+  Chunk chunk;
+  const int classes = x.logits.cols, step = chunk_samples(classes);
   double sum = 0;
-  for (std::int64_t s = node * samples; s < (node + 1) * samples; ++s) {
-    exponentials(row_of(x.logits, s), x.label[s], e);
-    sum += e.loss;
-    float* gradient = x.gradient.row(s);
-    const double scale = 1.0 / (e.sum * samples);
-    for (int c = 0; c < x.logits.cols; ++c)
-      gradient[c] = static_cast<float>(e.of[c] * scale - (c == x.label[s] ? 1.0 / samples : 0.0));
+  for (int begin = 0; begin < samples; begin += step) {
+    const std::int64_t first = node * samples + begin;
+    const int count = std::min(step, samples - begin);
+    evaluate(x.logits, x.label, first, count, chunk);
+    for (int s = 0; s < count; ++s) {
+      sum += chunk.loss[s];
+      write_gradient(&chunk.exponential[s * classes], chunk.sum[s], x.label[first + s], samples,
+                     {x.gradient.row(first + s), static_cast<std::size_t>(classes)});
+    }
   }
   x.loss[node] = sum / samples;
 }
 
-bool is_correct(std::span<const float> logits, int label) {
+bool is_correct(const float* logits, int classes, int label) {
   for (int c = 0; c < label; ++c)
     if (!(logits[c] < logits[label])) return false;
-  for (std::size_t c = label; c < logits.size(); ++c)
+  for (int c = label; c < classes; ++c)
     if (!(logits[c] <= logits[label])) return false;
   return true;
+}
+
+void score_node(const ScoreLogits& x, std::int64_t node, int samples) {
+  Chunk chunk;
+  const int classes = x.logits.cols, step = chunk_samples(classes);
+  for (int begin = 0; begin < samples; begin += step) {
+    const std::int64_t first = node * samples + begin;
+    const int count = std::min(step, samples - begin);
+    evaluate(x.logits, x.label, first, count, chunk);
+    for (int s = 0; s < count; ++s) {
+      x.loss[node] += chunk.loss[s];
+      x.correct[node] += is_correct(x.logits.row(first + s), classes, x.label[first + s]);
+    }
+  }
 }
 
 void check_logits_shapes(MatrixView<const float> logits, std::size_t labels, std::size_t nodes) {
@@ -82,13 +123,8 @@ void check_score_logits_shapes(const ScoreLogits& score) {
 void score_logits(const Cpu& cpu, const ScoreLogits& score) {
   check_score_logits_shapes(score);
   const auto nodes = static_cast<std::int64_t>(score.loss.size());
-  cpu.pool().run(nodes, [&score, samples = score.logits.rows / nodes](std::int64_t node, int) {
-    Exponentials e;
-    for (std::int64_t s = node * samples; s < (node + 1) * samples; ++s) {
-      exponentials(row_of(score.logits, s), score.label[s], e);
-      score.loss[node] += e.loss;
-      score.correct[node] += is_correct(row_of(score.logits, s), score.label[s]);
-    }
+  cpu.pool().run(nodes, [&score](std::int64_t node, int) {
+    score_node(score, node, score.logits.rows / static_cast<int>(score.loss.size()));
   });
 }
 
