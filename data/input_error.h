@@ -14,8 +14,7 @@ class InputError : public std::runtime_error {
  public:
   explicit InputError(const std::string& line) : std::runtime_error(line) {}
   template <class... Args>
-    requires(sizeof...(Args) > 0)
-  explicit InputError(fmt::format_string<Args...> format, Args&&... args)
+  requires(sizeof...(Args) > 0) explicit InputError(fmt::format_string<Args...> format, Args&&... args)
       : std::runtime_error(fmt::format(format, std::forward<Args>(args)...)) {}
 };
 

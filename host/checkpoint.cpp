@@ -28,9 +28,8 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
 std::string parameter_table(const std::vector<Parameter>& parameters, const RowLayout& layout) {
   auto table = nlohmann::json::array();
   for (std::size_t s = 0; s < parameters.size(); ++s)
-    table.push_back({{"name", parameters[s].name},
-                     {"shape", parameters[s].shape},
-                     {"offset", layout.segments[s].packed_begin}});
+    table.push_back(
+        {{"name", parameters[s].name}, {"shape", parameters[s].shape}, {"offset", layout.segments[s].packed_begin}});
   return table.dump();
 }
 
@@ -77,9 +76,8 @@ void read_rows(const SafetensorsReader& file, const std::string& name, const Nod
 /// One value per node, from or to host memory.
 template <class T>
 void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const std::vector<T>& values) {
-  for_each_row(shard, [&](int local, std::int64_t global) {
-    file.write<T>(name, global, std::span(values).subspan(local, 1));
-  });
+  for_each_row(
+      shard, [&](int local, std::int64_t global) { file.write<T>(name, global, std::span(values).subspan(local, 1)); });
 }
 
 template <class T>
@@ -109,14 +107,16 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   const CheckpointHead head{file.read<std::int64_t>("step").front(), metadata_number(file, "sgd_steps")};
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   for (const double u : file.read<double>("u"))
-    if (!(u > 0 && std::isfinite(u))) throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+    if (!(u > 0 && std::isfinite(u)))
+      throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
   return head;
 }
 
 template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const Experiment& experiment = emulator.experiment();
-  return {path, checkpoint_tensors(experiment),
+  return {path,
+          checkpoint_tensors(experiment),
           {{"config_hash", config_hash(experiment.config())},
            {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
            {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}}};

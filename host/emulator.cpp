@@ -115,11 +115,13 @@ void Emulator<Backend>::report_divergence(int row) const {
   for (std::size_t s = nodes_.layout.segments.size(); s-- > 0;) {
     const Segment& segment = nodes_.layout.segments[s];
     const auto values = std::span(x).subspan(segment.begin, segment.size);
-    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) tensor = gradients_->parameters()[s].name;
+    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+      tensor = gradients_->parameters()[s].name;
   }
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr", step_,
-                             id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", tensor));
+  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr",
+                             step_, id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "",
+                             tensor));
 }
 
 template class Emulator<Cpu>;

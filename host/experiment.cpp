@@ -18,10 +18,8 @@ namespace {
 
 Dataset load_dataset(const DataConfig& data) {
   if (data.name == "synthetic")
-    return make_synthetic({.samples = data.samples,
-                           .features = data.features,
-                           .classes = data.classes,
-                           .separation = data.separation});
+    return make_synthetic(
+        {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation});
   return load_digits();
 }
 
@@ -35,8 +33,9 @@ void check_network_size(const Config& config, const Dataset& data) {
   params += (in + 1) * data.classes;
   constexpr double kMost = std::numeric_limits<std::int32_t>::max() - 4096.0;
   if (params > kMost)
-    throw InputError("model.hidden: a node has {:.4g} parameters, x of {} nodes alone needs {}; at most {:.0f} fit a row",
-                     params, config.run.nodes, format_bytes(params * sizeof(float) * config.run.nodes), kMost);
+    throw InputError(
+        "model.hidden: a node has {:.4g} parameters, x of {} nodes alone needs {}; at most {:.0f} fit a row", params,
+        config.run.nodes, format_bytes(params * sizeof(float) * config.run.nodes), kMost);
 }
 
 Network make_network_of(const Config& config, const Dataset& data) {
@@ -46,8 +45,7 @@ Network make_network_of(const Config& config, const Dataset& data) {
 }
 
 Partition divide(const DataConfig& config, const Dataset& data, int nodes, std::uint64_t seed) {
-  if (config.partition == "skew")
-    return partition_skew(data.train.label, data.classes, nodes, config.skew, seed);
+  if (config.partition == "skew") return partition_skew(data.train.label, data.classes, nodes, config.skew, seed);
   if (config.partition == "dirichlet")
     return partition_dirichlet(data.train.label, data.classes, nodes, config.alpha, seed);
   return partition_iid(data.train.count, nodes, seed);
@@ -64,8 +62,8 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const std::vector<To
   const auto [least, most] = std::ranges::minmax(rounds);
   if (least != most)
     throw InputError(
-        "algorithm.final_rounds: \"auto\" gives {} to {} rounds for the topologies of the {} replicas; set a number", least,
-        most, topologies.size());
+        "algorithm.final_rounds: \"auto\" gives {} to {} rounds for the topologies of the {} replicas; set a number",
+        least, most, topologies.size());
   return most;
 }
 
@@ -151,7 +149,8 @@ std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const
                                                    const Shard& shard) {
   std::vector<std::int32_t> identity;
   for (int row = 0; row < shard.rows(); ++row) identity.push_back(shard.id_of(row).node);
-  if (experiment.problem()) return std::make_unique<QuadraticGradients<Backend>>(backend, *experiment.problem(), identity);
+  if (experiment.problem())
+    return std::make_unique<QuadraticGradients<Backend>>(backend, *experiment.problem(), identity);
 
   Partition owned;
   std::vector<std::uint64_t> seed;
@@ -160,13 +159,12 @@ std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const
     owned.push_back(experiment.partitions()[id.replica][id.node]);
     seed.push_back(experiment.config().run.seed + id.replica);
   }
-  return std::make_unique<NetworkGradients<Backend>>(
-      backend, LearningTask{.network = *experiment.network(),
-                            .data = *experiment.dataset(),
-                            .owned = std::move(owned),
-                            .seed = std::move(seed),
-                            .identity = std::move(identity),
-                            .batch = experiment.config().data.batch});
+  return std::make_unique<NetworkGradients<Backend>>(backend, LearningTask{.network = *experiment.network(),
+                                                                           .data = *experiment.dataset(),
+                                                                           .owned = std::move(owned),
+                                                                           .seed = std::move(seed),
+                                                                           .identity = std::move(identity),
+                                                                           .batch = experiment.config().data.batch});
 }
 
 template std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Experiment&, const Shard&);

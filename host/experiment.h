@@ -25,7 +25,8 @@ class Experiment {
   /// Loads the data set, lays out the parameters and builds the topologies. Throws InputError.
   explicit Experiment(const Config& config);
 
-  /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before it.
+  /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before
+  /// it.
   void prepare_data();
 
   const Config& config() const { return config_; }
@@ -63,6 +64,7 @@ StatePlan state_plan(const AlgorithmConfig& algorithm);
 
 /// The gradients of a shard's nodes on `backend`.
 template <class Backend>
-std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const Experiment& experiment, const Shard& shard);
+std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const Experiment& experiment,
+                                                   const Shard& shard);
 
 }  // namespace sparsepush

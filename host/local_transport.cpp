@@ -46,8 +46,7 @@ void LocalTransport<Backend>::exchange(const Backend& backend, std::span<const E
 }
 
 template <class Backend>
-void LocalTransport<Backend>::sum_in_order(std::span<double> sums,
-                                           const std::function<void(std::span<double>)>& add) {
+void LocalTransport<Backend>::sum_in_order(std::span<double> sums, const std::function<void(std::span<double>)>& add) {
   std::ranges::fill(sums, 0.0);
   meeting_.shown(shard_.index) = sums.data();
   for (int turn = 0; turn < shard_.shards; ++turn) {

@@ -1,7 +1,7 @@
 // sparsepush: many learning devices on one machine.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "data/input_error.h"
@@ -36,7 +36,7 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
       emulator.take_gradients();  // batch, gradient at z = x / u
       emulator.run_algorithm();   // update, select, deliver, mix, de-bias
     }
-    recorder.record(emulator);    // losses, accuracies, consensus, mass, bytes
+    recorder.record(emulator);  // losses, accuracies, consensus, mass, bytes
   }
   return true;
 }
@@ -98,7 +98,8 @@ int command_line(int argc, char** argv) {
   const auto add = [&](const std::string& name, const std::string& help) {
     auto* command = app.add_subcommand(name, help);
     command->add_option("config", options.config, "description of the experiment (TOML)")->required();
-    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")->allow_extra_args(false);
+    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
+        ->allow_extra_args(false);
     return command;
   };
   auto* run_command = add("run", "train");

@@ -60,8 +60,9 @@ class Measures {
     const auto x = norms(nodes_.x);
     const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
     if (bad != x.end())
-      throw Diverged(fmt::format("diverged at step {}: the parameters of node {} are not finite; try a smaller optimizer.lr",
-                                 step, (bad - x.begin()) % shard_.all_nodes));
+      throw Diverged(
+          fmt::format("diverged at step {}: the parameters of node {} are not finite; try a smaller optimizer.lr", step,
+                      (bad - x.begin()) % shard_.all_nodes));
     if (!nodes_.error) return;
     const auto error = norms(*nodes_.error);
     for (MetricsRow& row : rows) {
@@ -130,7 +131,7 @@ class Measures {
   std::span<const double> of_replica(const std::vector<double>& all, int replica) const {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
-  double mean_of(const std::vector<Score>& scores, double Score::* field) {
+  double mean_of(const std::vector<Score>& scores, double Score::*field) {
     std::vector<double> values;
     for (const Score& score : scores) values.push_back(score.*field);
     return sum_of(gather_replica(values)) / shard_.all_nodes;

@@ -44,8 +44,13 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
 
 template <class Backend>
 SgdUpdate Nodes<Backend>::sgd() {
-  return {.x = x.view(), .momentum = momentum.view(), .gradient = gradient.view(), .u = u.span(),
-          .settings = settings.span(), .nesterov = nesterov, .diverged = diverged.span()};
+  return {.x = x.view(),
+          .momentum = momentum.view(),
+          .gradient = gradient.view(),
+          .u = u.span(),
+          .settings = settings.span(),
+          .nesterov = nesterov,
+          .diverged = diverged.span()};
 }
 
 template <class Backend>

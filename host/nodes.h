@@ -22,8 +22,8 @@ struct Traffic {
 /// What an algorithm needs besides x, momentum and u, and how it communicates.
 struct StatePlan {
   bool error_memory = false;
-  bool messages = false;   ///< sparse messages
-  bool dense_halo = false; ///< rows of remote in-neighbours
+  bool messages = false;    ///< sparse messages
+  bool dense_halo = false;  ///< rows of remote in-neighbours
 };
 
 /// What every node selects for its messages; identity keeps everything.
@@ -45,7 +45,9 @@ class Nodes {
   void send_rows(const PlannedRound<Backend>& round);
   /// The messages of all slots.
   Messages messages() { return {position->view(), value->view()}; }
-  MatrixView<const float> halo_rows() const { return halo_x ? halo_x->view() : MatrixView<const float>{nullptr, 0, x.view().cols}; }
+  MatrixView<const float> halo_rows() const {
+    return halo_x ? halo_x->view() : MatrixView<const float>{nullptr, 0, x.view().cols};
+  }
   /// u += eta (P - I) u with the u that `send_messages` or `send_rows` delivered.
   void mix_push_weights(const PlannedRound<Backend>& round);
   /// Counts dense messages: copies[i] by local row i (in backend memory), messages[r] by all nodes of replica r.
@@ -58,12 +60,12 @@ class Nodes {
   const bool nesterov;
   const bool identity;  ///< messages hold every entry and are counted as dense ones
 
-  Buffer<Backend, float> x, momentum, gradient;         ///< [rows, layout.row]
-  Buffer<Backend, double> u;                            ///< [rows]
-  Buffer<Backend, double> u_slots;                      ///< [slots] u before the round
-  Buffer<Backend, SgdSettings> settings;                ///< [replicas]
-  Buffer<Backend, std::uint8_t> diverged;               ///< [rows]
-  std::optional<Buffer<Backend, float>> error;          ///< [rows, layout.row]
+  Buffer<Backend, float> x, momentum, gradient;  ///< [rows, layout.row]
+  Buffer<Backend, double> u;                     ///< [rows]
+  Buffer<Backend, double> u_slots;               ///< [slots] u before the round
+  Buffer<Backend, SgdSettings> settings;         ///< [replicas]
+  Buffer<Backend, std::uint8_t> diverged;        ///< [rows]
+  std::optional<Buffer<Backend, float>> error;   ///< [rows, layout.row]
   std::optional<SelectionMemory<Backend>> selection;
   std::optional<Buffer<Backend, std::int32_t>> position;  ///< [slots, entries]
   std::optional<Buffer<Backend, float>> value;            ///< [slots, entries]

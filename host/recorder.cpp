@@ -15,10 +15,12 @@ namespace {
 void check_length(const CheckpointHead& head, const Schedule& schedule, const std::string& path) {
   const bool merged = head.step > head.sgd_steps;
   if (merged && head.sgd_steps != schedule.sgd_steps())
-    throw InputError("{}: the final rounds after step {} have begun, so the run cannot be given {} steps; choose another --out",
-                     path, head.sgd_steps, schedule.sgd_steps());
+    throw InputError(
+        "{}: the final rounds after step {} have begun, so the run cannot be given {} steps; choose another --out",
+        path, head.sgd_steps, schedule.sgd_steps());
   if (head.step > schedule.end())
-    throw InputError("{}: is at step {}, beyond the {} steps of this run; choose another --out", path, head.step, schedule.end());
+    throw InputError("{}: is at step {}, beyond the {} steps of this run; choose another --out", path, head.step,
+                     schedule.end());
 }
 
 std::string evaluation_line(const MetricsRow& row, int replicas) {
@@ -71,7 +73,8 @@ void Recorder::open_files() {
     keep = lengthened && !schedule.evaluates_by_cadence(resumed_->step) ? resumed_->step - 1 : resumed_->step;
   }
   folder_.write_text("config.toml", to_toml(experiment_.config()));
-  if (const std::string table = experiment_.partition_table(); !table.empty()) folder_.write_text("partition.csv", table);
+  if (const std::string table = experiment_.partition_table(); !table.empty())
+    folder_.write_text("partition.csv", table);
   metrics_.emplace(folder_.file("metrics.csv"), metrics_header(), keep);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
   progress_.emplace(resumed_ ? resumed_->step : 0, schedule.end(), quiet_);

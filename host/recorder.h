@@ -18,7 +18,8 @@ namespace sparsepush {
 /// One for all shards of a run; they call `begin` and `record` together.
 class Recorder {
  public:
-  /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on from.
+  /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on
+  /// from.
   Recorder(const Experiment& experiment, const RunFolder& folder, bool resume, bool quiet);
 
   /// The checkpoint is the run's end: nothing is left to do.

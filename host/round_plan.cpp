@@ -19,7 +19,8 @@ struct HostBlock {
 /// One round of every replica: who is in the halo, then all in-edges in slot numbers.
 class RoundBuilder {
  public:
-  RoundBuilder(const Shard& shard, std::vector<TopologyRound> replicas) : shard_(shard), replicas_(std::move(replicas)) {
+  RoundBuilder(const Shard& shard, std::vector<TopologyRound> replicas)
+      : shard_(shard), replicas_(std::move(replicas)) {
     std::set<std::pair<int, int>> remote;
     for (int r = 0; r < shard_.replicas; ++r)
       for (const Edge& e : replica(r).edges)
@@ -115,8 +116,11 @@ void RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
   }
   first_edge.push_back(host.slot.size());
   block_.reset();
-  block_.emplace(Block{{backend_, host.begin}, {backend_, host.copies}, {backend_, host.slot},
-                       {backend_, host.weight}, {backend_, host.self_weight}});
+  block_.emplace(Block{{backend_, host.begin},
+                       {backend_, host.copies},
+                       {backend_, host.slot},
+                       {backend_, host.weight},
+                       {backend_, host.self_weight}});
   const std::size_t nodes = shard_.rows();
   for (std::size_t k = 0; k < rounds_.size(); ++k) {
     const std::size_t edges = first_edge[k + 1] - first_edge[k];

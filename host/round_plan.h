@@ -28,7 +28,8 @@ template <class Backend>
 class RoundPlan {
  public:
   /// topologies: one per replica, or one that all share; eta[r] is replica r's averaging rate.
-  RoundPlan(const Backend& backend, const std::vector<Topology>& topologies, std::vector<double> eta, const Shard& shard);
+  RoundPlan(const Backend& backend, const std::vector<Topology>& topologies, std::vector<double> eta,
+            const Shard& shard);
 
   /// Round t >= 0; valid until the next call.
   const PlannedRound<Backend>& round(std::int64_t t);

@@ -33,7 +33,8 @@ Extent extent_of(const Experiment& experiment) {
   Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
                 .halo = halo_slots(experiment),
                 .row = experiment.layout().row};
-  if (state_plan(config.algorithm).messages) extent.entries = message_plan(config.algorithm, experiment.layout()).entries;
+  if (state_plan(config.algorithm).messages)
+    extent.entries = message_plan(config.algorithm, experiment.layout()).entries;
   return extent;
 }
 
@@ -135,13 +136,15 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   PlanBuilder plan;
   add_state(plan, extent, state_plan(config.algorithm));
   if (extent.entries > 0)
-    plan.add_bytes("selection memory", fmt::format("{} threads", threads * config.run.shards),
-                   config.run.shards * SelectionMemory<Cpu>::bytes(
-                                           static_cast<int>((extent.rows + config.run.shards - 1) / config.run.shards),
-                                           experiment.layout(), message_plan(config.algorithm, experiment.layout()), threads));
+    plan.add_bytes(
+        "selection memory", fmt::format("{} threads", threads * config.run.shards),
+        config.run.shards * SelectionMemory<Cpu>::bytes(
+                                static_cast<int>((extent.rows + config.run.shards - 1) / config.run.shards),
+                                experiment.layout(), message_plan(config.algorithm, experiment.layout()), threads));
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row);
   add_topology(plan, experiment, extent);
-  for (const PlannedArray& array : experiment.planned_data(threads)) plan.add_bytes(array.name, array.shape, array.bytes);
+  for (const PlannedArray& array : experiment.planned_data(threads))
+    plan.add_bytes(array.name, array.shape, array.bytes);
   return plan.take();
 }
 

@@ -31,8 +31,10 @@ class Transport {
 
   virtual const Shard& shard() const = 0;
 
-  /// Fills every array's halo: row h with what the owner of halo[h] has for it. Arrays stand in the same order everywhere.
-  virtual void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, std::span<const NodeId> halo) = 0;
+  /// Fills every array's halo: row h with what the owner of halo[h] has for it. Arrays stand in the same order
+  /// everywhere.
+  virtual void exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
+                        std::span<const NodeId> halo) = 0;
 
   /// Calls add(sums) in one shard after the other, in shard order, on sums that begin at 0; then all have the result.
   virtual void sum_in_order(std::span<double> sums, const std::function<void(std::span<double>)>& add) = 0;

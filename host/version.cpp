@@ -1,10 +1,10 @@
 #include "host/version.h"
 
-#include <CLI/Version.hpp>
 #include <cblas.h>
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <CLI/Version.hpp>
 #include <nlohmann/json.hpp>
 
 namespace sparsepush {
@@ -18,7 +18,8 @@ std::string version_text() {
       "precision: parameters, gradients and messages fp32; push-sum weights, losses and measures fp64\n"
       "libraries: {}; toml++ {}.{}.{}; nlohmann json {}.{}.{}; fmt {}; CLI11 {}\n",
       SPARSEPUSH_VERSION, openblas_get_config(), TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH,
-      NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, FMT_VERSION, CLI11_VERSION);
+      NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, FMT_VERSION,
+      CLI11_VERSION);
 }
 
 }  // namespace sparsepush

@@ -14,7 +14,8 @@ RowLayout make_row_layout(std::span<const std::int64_t> sizes) {
   RowLayout layout;
   for (const std::int64_t size : sizes) {
     CHECK(size >= 1, "segment of ", size, " elements");
-    CHECK(size < std::numeric_limits<std::int32_t>::max() - layout.row - kAlignment, "row of ", layout.row, " + ", size);
+    CHECK(size < std::numeric_limits<std::int32_t>::max() - layout.row - kAlignment, "row of ", layout.row, " + ",
+          size);
     layout.segments.push_back({.begin = layout.row, .packed_begin = layout.params, .size = size});
     layout.row += (size + kAlignment - 1) / kAlignment * kAlignment;
     layout.params += size;

@@ -20,7 +20,8 @@ struct RowLayout {
   std::int64_t params = 0;  ///< elements without padding: d in the papers
 };
 
-/// Lays out segments of `sizes` elements, each >= 1. Throws std::invalid_argument if the row would exceed 2^31 - 1 elements.
+/// Lays out segments of `sizes` elements, each >= 1. Throws std::invalid_argument if the row would exceed 2^31 - 1
+/// elements.
 RowLayout make_row_layout(std::span<const std::int64_t> sizes);
 
 /// Copies a padded row to `packed` [params], and back (which leaves the row's padding as it is).

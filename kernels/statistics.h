@@ -13,8 +13,8 @@ void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums)
 
 /// distance[i] = || x_i / u_i - center ||^2 for each row, in double, coordinates in an order that depends on the row's
 /// length only. x: [nodes, row], u: [nodes], center: [row], distance: [nodes].
-void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<const double> u, std::span<const double> center,
-                       std::span<double> distance);
+void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<const double> u,
+                       std::span<const double> center, std::span<double> distance);
 
 /// norm[i] = || x_i ||^2 likewise. x: [nodes, row], norm: [nodes].
 void squared_norms(const Cpu& cpu, MatrixView<const float> x, std::span<double> norm);

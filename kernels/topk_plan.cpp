@@ -11,9 +11,13 @@ TopkPlan make_topk_plan(const RowLayout& layout, TopkScope scope, double keep) {
   CHECK(keep > 0 && keep <= 1, "keep = ", keep);
   TopkPlan plan;
   const auto add_group = [&](int first, int last, std::int64_t size) {
-    const auto entries = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(keep * static_cast<double>(size) + 1e-9)));
-    plan.groups.push_back({.first_segment = first, .last_segment = last, .size = size,
-                           .entries = std::min(entries, size), .message_begin = plan.entries});
+    const auto entries =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(keep * static_cast<double>(size) + 1e-9)));
+    plan.groups.push_back({.first_segment = first,
+                           .last_segment = last,
+                           .size = size,
+                           .entries = std::min(entries, size),
+                           .message_begin = plan.entries});
     plan.entries += plan.groups.back().entries;
   };
   const int segments = static_cast<int>(layout.segments.size());

@@ -20,10 +20,8 @@ struct MatrixView {
   /// The rows [first, first + count).
   constexpr MatrixView rows_from(int first, int count) const { return {row(first), count, cols}; }
   template <class U>
-    requires std::is_same_v<U, const T>
-  constexpr operator MatrixView<U>() const {
-    return {data, rows, cols};
-  }
+  requires std::is_same_v<U, const T>
+  constexpr operator MatrixView<U>() const { return {data, rows, cols}; }
 };
 
 template <class T>
@@ -31,7 +29,8 @@ std::ostream& operator<<(std::ostream& os, const MatrixView<T>& m) {
   return os << '[' << m.rows << ", " << m.cols << ']';
 }
 
-/// Bits of |x| as an unsigned key: key(a) < key(b) exactly when |a| < |b|; every NaN has the same key, above infinity's.
+/// Bits of |x| as an unsigned key: key(a) < key(b) exactly when |a| < |b|; every NaN has the same key, above
+/// infinity's.
 constexpr std::uint32_t magnitude_key(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x) & 0x7fff'ffffu;
   return bits > 0x7f80'0000u ? 0x7f80'0001u : bits;

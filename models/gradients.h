@@ -55,7 +55,8 @@ class Gradients {
   /// The mean model's score. `mean` [row] host memory is sum x / sum u of the replica that the local nodes
   /// [first_node, first_node + score.size()) belong to. Networks have one test set and fill every score alike; problems
   /// without data score each node's objective.
-  virtual void score_mean(const Backend& backend, std::span<const double> mean, int first_node, std::span<Score> score) = 0;
+  virtual void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
+                          std::span<Score> score) = 0;
 };
 
 }  // namespace sparsepush

@@ -17,8 +17,8 @@ namespace sparsepush {
 class QuadraticFile {
  public:
   QuadraticFile(int nodes, std::vector<std::int64_t> segments, float curvature, unsigned seed = 1)
-      : path_(std::filesystem::temp_directory_path() /
-              ("sparsepush-" + std::to_string(::getpid()) + "-" + std::to_string(reinterpret_cast<std::uintptr_t>(this)))) {
+      : path_(std::filesystem::temp_directory_path() / ("sparsepush-" + std::to_string(::getpid()) + "-" +
+                                                        std::to_string(reinterpret_cast<std::uintptr_t>(this)))) {
     std::int64_t d = 0;
     for (const auto size : segments) d += size;
     const auto segment_count = static_cast<std::int64_t>(segments.size());
@@ -31,10 +31,12 @@ class QuadraticFile {
     };
     std::vector<float> h = draw(1);
     for (float& v : h) v = curvature * std::abs(v);
-    SafetensorsWriter file(path_, {{"curvature", "F32", {nodes, d}},
-                                   {"target", "F32", {nodes, d}},
-                                   {"start", "F32", {nodes, d}},
-                                   {"segments", "I64", {segment_count}}}, {});
+    SafetensorsWriter file(path_,
+                           {{"curvature", "F32", {nodes, d}},
+                            {"target", "F32", {nodes, d}},
+                            {"start", "F32", {nodes, d}},
+                            {"segments", "I64", {segment_count}}},
+                           {});
     file.write<float>("curvature", 0, h);
     file.write<float>("target", 0, draw(1));
     file.write<float>("start", 0, draw(1));

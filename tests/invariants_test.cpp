@@ -11,7 +11,8 @@ namespace {
 
 const std::vector<std::int64_t> kSegments = {1, 3, 33, 256, 707};  // 1,000 parameters, most segments with padding
 
-Config with(Config config, const std::string& algorithm, double keep, double averaging_rate, const std::string& scope = "layer") {
+Config with(Config config, const std::string& algorithm, double keep, double averaging_rate,
+            const std::string& scope = "layer") {
   config.algorithm.name = algorithm;
   config.algorithm.keep = keep;
   config.algorithm.averaging_rate = averaging_rate;
@@ -83,24 +84,26 @@ TEST(Invariants, CompressingAndMixingMoveNoMass) {
   const QuadraticFile file(kNodes, kSegments, 0);
   for (const bool redraw : {false, true})
     for (const double keep : {0.001, 0.05, 1.0})
-      emulate(with(irregular(gossip_config(file, kNodes, ""), redraw), "sparse_push", keep, 0.2), [&](Emulator<Cpu>& e) {
-        for (int round = 0; round < 50; ++round) {
-          const auto before = e.nodes().x.to_host();
-          advance(e, 1);
-          const auto after = e.nodes().x.to_host();
-          const auto kept = e.nodes().value->to_host();
-          const auto in_degree = kNodes - 1;
-          double magnitude = 0, moved = 0;
-          for (const float v : before) magnitude += std::abs(v);
-          for (const float v : kept) magnitude += std::abs(v);
-          const auto sums_before = column_sums(before, kNodes), sums_after = column_sums(after, kNodes);
-          for (std::size_t j = 0; j < sums_before.size(); ++j) moved += std::abs(sums_after[j] - sums_before[j]);
-          ASSERT_LE(moved, (in_degree + 1) * 0x1p-24 * magnitude);
-        }
-        double mass = 0;
-        for (const double u : e.nodes().u.to_host()) mass += u;
-        EXPECT_NEAR(mass, kNodes, 1e-12 * kNodes);
-      });
+      emulate(with(irregular(gossip_config(file, kNodes, ""), redraw), "sparse_push", keep, 0.2),
+              [&](Emulator<Cpu>& e) {
+                for (int round = 0; round < 50; ++round) {
+                  const auto before = e.nodes().x.to_host();
+                  advance(e, 1);
+                  const auto after = e.nodes().x.to_host();
+                  const auto kept = e.nodes().value->to_host();
+                  const auto in_degree = kNodes - 1;
+                  double magnitude = 0, moved = 0;
+                  for (const float v : before) magnitude += std::abs(v);
+                  for (const float v : kept) magnitude += std::abs(v);
+                  const auto sums_before = column_sums(before, kNodes), sums_after = column_sums(after, kNodes);
+                  for (std::size_t j = 0; j < sums_before.size(); ++j)
+                    moved += std::abs(sums_after[j] - sums_before[j]);
+                  ASSERT_LE(moved, (in_degree + 1) * 0x1p-24 * magnitude);
+                }
+                double mass = 0;
+                for (const double u : e.nodes().u.to_host()) mass += u;
+                EXPECT_NEAR(mass, kNodes, 1e-12 * kNodes);
+              });
 }
 
 TEST(Invariants, MessagePlusErrorIsTheCompressedValueExactly) {
@@ -235,7 +238,8 @@ TEST(Invariants, FinalRoundsReturnTheMeanWhateverTheErrorMemoryHolds) {
       const auto x = e.nodes().x.to_host();
       const auto u = e.nodes().u.to_host();
       for (std::size_t k = 0; k < x.size(); ++k)
-        ASSERT_NEAR(x[k] / u[k / mean.size()], mean[k % mean.size()], 2e-5 * std::max(1.0, std::abs(mean[k % mean.size()])));
+        ASSERT_NEAR(x[k] / u[k / mean.size()], mean[k % mean.size()],
+                    2e-5 * std::max(1.0, std::abs(mean[k % mean.size()])));
       for (const float v : e.nodes().error->to_host()) ASSERT_EQ(v, 0.0f);
     });
   }

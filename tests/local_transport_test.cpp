@@ -80,8 +80,7 @@ TEST_P(LocalTransportShards, GatherJoinsRowsInGlobalOrder) {
   run_shards<Cpu>(GetParam(), 3, 7, [](Transport<Cpu>& transport) {
     const Shard& shard = transport.shard();
     std::vector<double> local, global(shard.all_rows());
-    for (int row = 0; row < shard.rows(); ++row)
-      local.push_back(shard.id_of(row).replica * 7 + shard.id_of(row).node);
+    for (int row = 0; row < shard.rows(); ++row) local.push_back(shard.id_of(row).replica * 7 + shard.id_of(row).node);
     transport.gather(local, global);
     for (int k = 0; k < shard.all_rows(); ++k) EXPECT_EQ(global[k], k);
   });

@@ -19,7 +19,8 @@ TEST(Philox, MatchesTheKnownAnswersOfItsAuthors) {  // kat_vectors of the Random
 TEST(RandomPermutation, VisitsEveryItemOnce) {
   for (std::uint32_t count : {1u, 2u, 3u, 4u, 5u, 16u, 17u, 187u, 1000u, 4097u}) {
     std::vector<int> visits(count, 0);
-    for (std::uint32_t i = 0; i < count; ++i) ++visits[random_permutation({.seed = 7, .stream = Stream::kShuffle}, i, count)];
+    for (std::uint32_t i = 0; i < count; ++i)
+      ++visits[random_permutation({.seed = 7, .stream = Stream::kShuffle}, i, count)];
     EXPECT_EQ(visits, std::vector<int>(count, 1)) << count;
   }
 }

@@ -12,7 +12,8 @@ void sparse_push(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
   update_select(n.backend, *n.selection, {.sgd = n.sgd(), .error = n.error->view(), .messages = n.messages()});
   n.send_messages(round);
   // X+ = X' + eta (P - I) Q
-  push_sum_mix(n.backend, {.x = n.x.view(), .messages = n.messages(), .entries = n.entries->span(), .edges = round.edges});
+  push_sum_mix(n.backend,
+               {.x = n.x.view(), .messages = n.messages(), .entries = n.entries->span(), .edges = round.edges});
   // u+ = u + eta (P - I) u;  Z+ = X+ / u+
   n.mix_push_weights(round);
 }
