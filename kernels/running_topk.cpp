@@ -1,5 +1,7 @@
 #include "kernels/running_topk.h"
 
+#include "kernels/view.h"
+
 namespace sparsepush {
 namespace {
 
