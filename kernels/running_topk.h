@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/collect.h"
+#include "kernels/view.h"
 
 namespace sparsepush {
 
@@ -65,6 +66,7 @@ void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source
     }
     const Piece piece{begin, std::min(begin + kLongestPiece, end)};
     const CollectCount found = collect(piece, threshold_, position_.data() + count_, source);
+    for (std::int64_t i = count_; i < count_ + found.collected; ++i) key_[i] = magnitude_key(row_[position_[i]]);
     count_ += found.collected;
     largest_ = std::max(largest_, found.largest);
   }
