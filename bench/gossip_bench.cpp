@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <random>
@@ -144,14 +145,15 @@ class Gossip {
     cpu_.pool().run(nodes_, [&](std::int64_t node, int) {
       std::minstd_rand generator(seed * 7919 + static_cast<unsigned>(node) + 1);
       std::normal_distribution<float> normal;
-      std::vector<float> noise(9973);  // a prime: nodes and layers meet it at different places
-      for (float& v : noise) v = normal(generator);
-      std::size_t start = generator();
+      std::array<float, 4096> normals;
+      for (float& v : normals) v = normal(generator);
       for (const Segment& s : layout_.segments) {
         const float layer_scale = scale / std::sqrt(1 + static_cast<float>(s.size) / 1000);
-        for (std::int64_t j = 0; j < s.size; ++j)
-          values.view().row(node)[s.begin + j] = layer_scale * noise[(start + j) % noise.size()];
-        start += generator();
+        for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) {
+          const auto bits = static_cast<std::uint32_t>(generator());  // low bits: which normal; high bits: no two alike
+          values.view().row(node)[j] =
+              layer_scale * normals[bits % 4096] * (1 + static_cast<float>(bits >> 12) * 0x1p-22f);
+        }
       }
     });
   }

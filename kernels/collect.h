@@ -1,12 +1,12 @@
-// The inner loop of selection: compute elements, look at them while they are in registers, keep what may matter.
+// The inner loop of selection: takes elements as they are computed and notes which of them may matter.
 #pragma once
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/multiversion.h"
-#include "kernels/view.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -21,26 +21,26 @@ inline constexpr std::int64_t kLongestPiece = 1024;
 
 struct CollectCount {
   std::int64_t collected = 0;
-  std::uint32_t largest = 0;  ///< largest key of all elements, collected or not
+  std::uint32_t largest = 0;  ///< largest magnitude bits of all elements, collected or not
 };
 
-/// The elements at the positions [begin, end) of a row, at most kLongestPiece.
+/// The positions [begin, end) of a row, at most kLongestPiece.
 struct Piece {
-  const float* row;
   std::int64_t begin, end;
 };
 
-template <class Prepare>
-CollectCount collect_portable(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Prepare& prepare,
+template <class Source>
+CollectCount collect_portable(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& source,
                               VectorLevel level) {
+  std::array<float, kLongestPiece> element;
   run_vectorized(
-      [&]() __attribute__((always_inline)) { prepare(piece.begin, piece.end - piece.begin); }, level);
+      [&]() __attribute__((always_inline)) { source(piece.begin, piece.end - piece.begin, element.data()); }, level);
   CollectCount count;
   for (std::int64_t position = piece.begin; position < piece.end; ++position) {
-    const std::uint32_t key = magnitude_key(piece.row[position]);
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(element[position - piece.begin]) & 0x7fff'ffffu;
     to[count.collected] = static_cast<std::int32_t>(position);
-    count.collected += key >= threshold;  // no branch: what is not wanted is overwritten
-    count.largest = std::max(count.largest, key);
+    count.collected += bits >= threshold;  // no branch: what is not wanted is overwritten
+    count.largest = std::max(count.largest, bits);
   }
   return count;
 }
@@ -79,38 +79,47 @@ constexpr auto kByteIndex = [] {
   return count;
 }
 
-/// First pass: compute, and note one bit an element, so that the stream of loads and stores is hardly disturbed.
-/// Second pass: the positions of the bits.
-template <class Prepare>
-[[gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] CollectCount collect_avx512(
-    const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Prepare& prepare_lanes) {
-  const Prepare prepare = prepare_lanes;  // in registers, since no store can reach a local
+/// Notes one bit an element in `words`, so that the stream of loads and stores is hardly disturbed. Returns the largest
+/// magnitude bits.
+template <class Source>
+[[gnu::always_inline, gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] inline std::uint32_t
+mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, const Source& source) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fff'ffff), limit = _mm512_set1_epi32(static_cast<int>(threshold));
   __m512i largest = _mm512_setzero_si512();
-  std::array<std::uint64_t, kLongestPiece / 64> words{};
-  const auto* const row = piece.row;
-  auto* const masks = reinterpret_cast<std::uint8_t*>(words.data());
-  for (std::int64_t i = piece.begin; i < piece.end; i += 16) {
-    const std::int64_t left = piece.end - i;
-    const __mmask16 live = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    if (left >= 16) {
-      prepare(i, std::int64_t{16});  // a constant, so that this is straight vector code
-    } else {
-      prepare(i, left);
-    }
-    const __m512i bits = _mm512_maskz_and_epi32(live, _mm512_maskz_loadu_epi32(live, row + i), magnitude);
-    const __mmask16 wanted = _mm512_mask_cmpge_epu32_mask(live, bits, limit);
-    std::memcpy(masks + (i - piece.begin) / 8, &wanted, sizeof wanted);
+  auto* masks = reinterpret_cast<std::uint8_t*>(words);
+  alignas(64) std::array<float, 16> element;  // a register: read back from its row it would wait for the store
+  std::int64_t i = piece.begin;
+  for (; i + 16 <= piece.end; i += 16, masks += sizeof(__mmask16)) {
+    source(i, std::int64_t{16}, element.data());  // a constant, so that this is straight vector code
+    const __m512i bits = _mm512_maskz_and_epi32(0xffff, _mm512_load_si512(element.data()), magnitude);
+    const __mmask16 wanted = _mm512_cmpge_epu32_mask(bits, limit);
+    std::memcpy(masks, &wanted, sizeof wanted);
     largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
   }
-  __m512i bytes = _mm512_loadu_si512(kByteIndex.data());
-  std::int64_t collected = 0;
-  for (std::int64_t begin = piece.begin; begin < piece.end; begin += 64) {
-    collected += append_bits(to + collected, words[(begin - piece.begin) / 64], bytes, begin);
+  if (i < piece.end) {
+    source(i, piece.end - i, element.data());
+    const __mmask16 live = static_cast<__mmask16>((1u << (piece.end - i)) - 1);
+    const __m512i bits = _mm512_maskz_and_epi32(live, _mm512_maskz_loadu_epi32(live, element.data()), magnitude);
+    const __mmask16 wanted = _mm512_mask_cmpge_epu32_mask(live, bits, limit);
+    std::memcpy(masks, &wanted, sizeof wanted);
+    largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
   }
-  std::array<std::uint32_t, 16> lane_largest;
-  _mm512_storeu_si512(lane_largest.data(), largest);
-  return {collected, *std::max_element(lane_largest.begin(), lane_largest.end())};
+  std::array<std::uint32_t, 16> lanes;
+  _mm512_storeu_si512(lanes.data(), largest);
+  return *std::max_element(lanes.begin(), lanes.end());
+}
+
+template <class Source>
+[[gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] CollectCount collect_avx512(
+    const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& elements) {
+  const Source source = elements;  // in registers, since no store can reach a local
+  std::array<std::uint64_t, kLongestPiece / 64> words{};
+  CollectCount count{.largest = mark_wanted(piece, threshold, words.data(), source)};
+  const __m512i bytes = _mm512_loadu_si512(kByteIndex.data());
+  for (std::int64_t begin = piece.begin; begin < piece.end; begin += 64) {
+    count.collected += append_bits(to + count.collected, words[(begin - piece.begin) / 64], bytes, begin);
+  }
+  return count;
 }
 
 /// Compresses in registers and stores whole vectors: compressing stores are many times slower on Zen 4.
@@ -132,16 +141,16 @@ template <class Prepare>
 
 #endif
 
-/// Calls prepare(begin, count) for consecutive stretches of the piece, each just before it is looked at, and writes the
-/// positions of the elements with magnitude_key >= threshold, in order. Every level gives the same positions; `largest`
-/// may differ in how it tells NaNs apart.
-template <class Prepare>
-CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Prepare& prepare,
+/// source(begin, count, out) is called for consecutive stretches of the piece and writes their elements to `out` (it
+/// may compute and store them on the way). Writes the positions of the elements with magnitude_key >= threshold, in
+/// order. Every level gives the same result.
+template <class Source>
+CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& source,
                      VectorLevel level = vector_level()) {
 #if defined(__x86_64__)
-  if (level == VectorLevel::kAvx512) return collect_avx512(piece, threshold, to, prepare);
+  if (level == VectorLevel::kAvx512) return collect_avx512(piece, threshold, to, source);
 #endif
-  return collect_portable(piece, threshold, to, prepare, level);
+  return collect_portable(piece, threshold, to, source, level);
 }
 
 /// Keeps those of the first `size` positions whose key is >= threshold, in order and in place. Returns how many.

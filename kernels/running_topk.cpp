@@ -1,5 +1,7 @@
 #include "kernels/running_topk.h"
 
+#include "kernels/view.h"
+
 namespace sparsepush {
 namespace {
 
@@ -81,7 +83,6 @@ bool RunningTopk::finish() {
 }
 
 void RunningTopk::cut() {
-  for (std::int64_t i = 0; i < count_; ++i) key_[i] = magnitude_key(row_[position_[i]]);
   const std::span<const std::uint32_t> keys(key_.data(), static_cast<std::size_t>(count_));
   const KthLargest kth = kth_largest(keys, entries_);
   if (kth.at_least == entries_) {

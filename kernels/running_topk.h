@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/collect.h"
+#include "kernels/view.h"
 
 namespace sparsepush {
 
@@ -28,10 +29,9 @@ class RunningTopk {
 
   /// Starts a selection of `entries` elements of `row` among those with magnitude_key >= threshold.
   void start(const float* row, std::int64_t entries, std::uint32_t threshold);
-  /// Looks at the positions [begin, end) of the row; prepare(begin, count) computes the elements at [begin, begin +
-  /// count) just before that.
-  template <class Prepare>
-  void add(std::int64_t begin, std::int64_t end, const Prepare& prepare);
+  /// Looks at the positions [begin, end) of the row, taking their elements from `source` as `collect` does.
+  template <class Source>
+  void add(std::int64_t begin, std::int64_t end, const Source& source);
   /// Ends the selection. False if fewer than `entries` elements reached the starting threshold.
   bool finish();
 
@@ -56,16 +56,17 @@ class RunningTopk {
   std::uint32_t threshold_ = 0, largest_ = 0;
 };
 
-template <class Prepare>
-void RunningTopk::add(std::int64_t begin, std::int64_t end, const Prepare& prepare) {
+template <class Source>
+void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source) {
   const std::int64_t room = static_cast<std::int64_t>(key_.size()) - kLongestPiece - kCollectSlack;
   for (; begin < end; begin += kLongestPiece) {
     if (count_ > room) {
       cut();
       ++threshold_;  // what follows loses against an equal magnitude
     }
-    const Piece piece{row_, begin, std::min(begin + kLongestPiece, end)};
-    const CollectCount found = collect(piece, threshold_, position_.data() + count_, prepare);
+    const Piece piece{begin, std::min(begin + kLongestPiece, end)};
+    const CollectCount found = collect(piece, threshold_, position_.data() + count_, source);
+    for (std::int64_t i = count_; i < count_ + found.collected; ++i) key_[i] = magnitude_key(row_[position_[i]]);
     count_ += found.collected;
     largest_ = std::max(largest_, found.largest);
   }

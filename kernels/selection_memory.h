@@ -38,31 +38,41 @@ void learn(Warmth& warmth, std::uint32_t threshold);
 /// Moves the selected elements of `row` to a message, leaving +0.
 void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value);
 
+/// Elements that stand in their row already.
+struct RowElements {
+  const float* row;
+
+  [[gnu::always_inline]] void operator()(std::int64_t begin, std::int64_t count, float* out) const {
+    std::copy_n(row + begin, count, out);
+  }
+};
+
 /// Shows the elements of a group to `topk`. False if fewer than the wanted entries reached the threshold.
-template <class Prepare>
+template <class Elements>
 bool look_at_group(RunningTopk& topk, const RowLayout& layout, const TopkGroup& group, const float* row,
-                   std::uint32_t threshold, const Prepare& prepare) {
+                   std::uint32_t threshold, const Elements& elements) {
   topk.start(row, group.entries, threshold);
   for (int s = group.first_segment; s < group.last_segment; ++s) {
     const Segment& segment = layout.segments[s];
-    topk.add(segment.begin, segment.begin + segment.size, prepare);
+    topk.add(segment.begin, segment.begin + segment.size, elements);
   }
   return topk.finish();
 }
 
-/// Selects from every row of v and moves what it selects to the messages. source.prepare(node) returns a function
-/// (begin, count) that computes those elements of the row just before they are looked at, so that they need not come
-/// from memory; source.seen(node, largest) is told the largest key of each group.
+/// Selects from every row of v and moves what it selects to the messages. source.elements(node) returns what `collect`
+/// takes the row's elements from, so that they may be computed on the way; source.seen(node, bits) is told the largest
+/// magnitude bits of each group.
 template <class Source>
 void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, MatrixView<float> v,
                       const Messages& messages, const Source& source) {
   const auto select_group = [&](int node, int g, const TopkGroup& group, RunningTopk& topk) {
     Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
     float* const row = v.row(node);
-    const bool enough = look_at_group(topk, memory.layout, group, row, warm_start(warmth, group), source.prepare(node));
+    const bool enough =
+        look_at_group(topk, memory.layout, group, row, warm_start(warmth, group), source.elements(node));
     source.seen(node, topk.largest());
     if (!enough) {
-      look_at_group(topk, memory.layout, group, row, 0, [](std::int64_t, std::int64_t) {});
+      look_at_group(topk, memory.layout, group, row, 0, RowElements{row});
     }
     learn(warmth, topk.threshold());
     take(topk.positions(), row, messages.position.row(node) + group.message_begin,

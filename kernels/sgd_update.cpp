@@ -18,8 +18,8 @@ bool update_stretch(const SgdUpdate& update, int node, std::int64_t begin, std::
   const float* gradient = update.gradient.row(node) + begin;
   std::uint32_t largest = 0;
   run_vectorized([&]() __attribute__((always_inline)) {
-    largest = update.nesterov ? sgd_loop<true, false>(settings, size, x, momentum, gradient, nullptr)
-                              : sgd_loop<false, false>(settings, size, x, momentum, gradient, nullptr);
+    largest = update.nesterov ? sgd_loop<true>(settings, size, x, momentum, gradient)
+                              : sgd_loop<false>(settings, size, x, momentum, gradient);
   });
   return largest < kFirstNonFinite;
 }

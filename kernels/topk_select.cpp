@@ -8,9 +8,9 @@ namespace {
 
 /// The elements are there already.
 struct GivenRows {
-  auto prepare(int) const {
-    return [](std::int64_t, std::int64_t) {};
-  }
+  MatrixView<const float> v;
+
+  auto elements(int node) const { return RowElements{v.row(node)}; }
   void seen(int, std::uint32_t) const {}
 };
 
@@ -32,7 +32,7 @@ void topk_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, MatrixView<float>
   check_topk_select_shapes(memory.layout(), memory.plans(), v, messages);
   CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(v.rows), "memory of ",
         memory.contents().warmth_begin.size(), " nodes, v ", v);
-  select_from_rows(cpu, memory.contents(), v, messages, GivenRows{});
+  select_from_rows(cpu, memory.contents(), v, messages, GivenRows{v});
 }
 
 }  // namespace sparsepush

@@ -12,12 +12,12 @@ template <bool kNesterov>
 struct UpdatedRows {
   const UpdateSelect& round;
 
-  auto prepare(int node) const {
+  auto elements(int node) const {
     return [
       settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
       gradient = round.sgd.gradient.row(node), error = round.error.row(node)
-    ](std::int64_t begin, std::int64_t size) __attribute__((always_inline)) {
-      sgd_loop<kNesterov, true>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin);
+    ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
+      sgd_error_loop<kNesterov>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
     };
   }
   void seen(int node, std::uint32_t largest) const {
