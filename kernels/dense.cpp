@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "kernels/check.h"
-#include "kernels/widest_vectors.h"
+#include "kernels/multiversion.h"
 
 namespace sparsepush {
 namespace {
@@ -42,7 +42,7 @@ void forward_node(const DenseForward& f, int node, int samples) {
                            .samples = samples,
                            .out = layer.out,
                            .relu = f.relu};
-  with_widest_vectors<add_bias>(&bias_relu);
+  run_vectorized([&] { add_bias(&bias_relu); });
 }
 
 /// sum[c] = sum of rows[i, c] over the rows in order, for `kWidth` columns that stay in registers.
@@ -72,13 +72,14 @@ void backward_node(const DenseBackward& b, int node, int samples) {
   float* gradient = b.gradient.row(node);
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, layer.out, layer.in, samples, 1, output_gradient, layer.out,
               b.input.row(first), layer.in, 0, gradient + layer.weight, layer.in);
-  with_widest_vectors<sum_rows>(output_gradient, samples, layer.out, gradient + layer.bias);
+  run_vectorized([&] { sum_rows(output_gradient, samples, layer.out, gradient + layer.bias); });
   if (b.input_gradient.data == nullptr) return;
   float* input_gradient = b.input_gradient.row(first);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, samples, layer.in, layer.out, reciprocal(b.u[node]),
               output_gradient, layer.out, b.x.row(node) + layer.weight, layer.in, 0, input_gradient, layer.in);
   if (b.relu)
-    with_widest_vectors<mask_relu>(b.input.row(first), static_cast<std::int64_t>(samples) * layer.in, input_gradient);
+    run_vectorized(
+        [&] { mask_relu(b.input.row(first), static_cast<std::int64_t>(samples) * layer.in, input_gradient); });
 }
 
 /// What both directions share: parameters inside the row, and `samples` rows per node on both sides of the layer.

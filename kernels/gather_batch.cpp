@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "kernels/check.h"
+#include "kernels/multiversion.h"
 #include "kernels/random.h"
-#include "kernels/widest_vectors.h"
 
 namespace sparsepush {
 namespace {
@@ -64,7 +64,7 @@ void convert(const std::uint8_t* bytes, float* input, int features, float scale,
 
 /// Copies sample `sample` of the set to `input` as floats.
 void load_sample(const SampleView& set, std::int64_t sample, float* input) {
-  with_widest_vectors<convert>(set.bytes.row(sample), input, set.bytes.cols, set.scale, set.offset);
+  run_vectorized([&] { convert(set.bytes.row(sample), input, set.bytes.cols, set.scale, set.offset); });
 }
 
 /// Samples of the positions [first, first + kLanes) of the node's endless sequence.
@@ -80,7 +80,7 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
     walk.index[i] = index;
     if (++index == walk.count) ++pass, index = 0;
   }
-  with_widest_vectors<walk_once>(&walk);
+  run_vectorized([&] { walk_once(&walk); });
   std::array<std::int32_t, kLanes> sample;
   for (int i = 0; i < kLanes; ++i) {
     walk.draw.step = walk.pass[i];

@@ -18,17 +18,17 @@ inline VectorLevel vector_level() {
 }
 
 template <class Loop>
-[[gnu::noinline, gnu::target("avx512f,avx512bw,avx512vl,fma")]] void run_avx512(const Loop& loop) {
+[[gnu::noinline, gnu::flatten, gnu::target("avx512f,avx512bw,avx512vl,fma")]] void run_avx512(const Loop& loop) {
   loop();
 }
 
 template <class Loop>
-[[gnu::noinline, gnu::target("avx2,fma")]] void run_avx2(const Loop& loop) {
+[[gnu::noinline, gnu::flatten, gnu::target("avx2,fma")]] void run_avx2(const Loop& loop) {
   loop();
 }
 
-/// Calls `loop`, a lambda with __attribute__((always_inline)): it becomes part of a function for `level` and is
-/// vectorised for it. (Function clones would do the same by an ifunc, which sanitizers cannot load.)
+/// Calls `loop`, a lambda: with everything it calls it becomes part of a function for `level` and is vectorised for it.
+/// (Function clones would do the same by an ifunc, which sanitizers cannot load.)
 template <class Loop>
 void run_vectorized(const Loop& loop, VectorLevel level = vector_level()) {
   switch (level) {

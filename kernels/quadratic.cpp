@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/check.h"
-#include "kernels/widest_vectors.h"
+#include "kernels/multiversion.h"
 
 namespace sparsepush {
 namespace {
@@ -74,7 +74,7 @@ void quadratic_gradient(const Cpu& cpu, const QuadraticGradient& step) {
   check_quadratic_gradient_shapes(step);
   cpu.pool().run(step.x.rows, [&step](std::int64_t node, int) {
     const NodeRow n = node_row(step.objective, step.x, step.u, static_cast<int>(node));
-    with_widest_vectors<write_gradient>(&n, step.gradient.row(node));
+    run_vectorized([&] { write_gradient(&n, step.gradient.row(node)); });
     step.loss[node] += loss_at_own_parameters(n);
   });
 }

@@ -6,7 +6,7 @@
 
 #include "kernels/check.h"
 #include "kernels/exponential.h"
-#include "kernels/widest_vectors.h"
+#include "kernels/multiversion.h"
 
 namespace sparsepush {
 namespace {
@@ -36,7 +36,7 @@ void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> labe
     for (int c = 0; c < classes; ++c) chunk.exponential[s * classes + c] = static_cast<double>(row[c]) - largest;
     chunk.loss[s] = -chunk.exponential[s * classes + label[first + s]];
   }
-  with_widest_vectors<exponentiate>(chunk.exponential.data(), count * classes);
+  run_vectorized([&] { exponentiate(chunk.exponential.data(), count * classes); });
   for (int s = 0; s < count; ++s) {
     chunk.sum[s] = 0;
     for (int c = 0; c < classes; ++c) chunk.sum[s] += chunk.exponential[s * classes + c];
