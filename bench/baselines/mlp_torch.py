@@ -71,20 +71,22 @@ class Loop(Step):
         return [torch.autograd.grad(loss_of(row, inputs[i], labels[i]), row) for i, row in enumerate(self.rows)]
 
 
-def microseconds(step, seconds):
-    """Time a node-step, over at least `seconds`."""
-    runs, begin = 0, time.perf_counter()
-    while time.perf_counter() - begin < seconds:
+def microseconds(step, options):
+    """Time a node-step, over at least options.seconds."""
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    runs, begin = 0, clock()
+    while clock() - begin < options.seconds:
         step.run()
         runs += 1
-    return (time.perf_counter() - begin) / runs / step.nodes * 1e6
+    return (clock() - begin) / runs / step.nodes * 1e6
 
 
-def ours_microseconds(program, nodes, threads, seconds):
-    command = [program, f"--benchmark_filter=nodes:{nodes}/threads:{threads}/", f"--benchmark_min_time={seconds}",
-               "--benchmark_format=json"]
+def ours_microseconds(nodes, options):
+    command = [options.ours, f"--benchmark_filter=nodes:{nodes}/threads:{options.threads}/",
+               f"--benchmark_min_time={options.seconds}", "--benchmark_format=json"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output)["benchmarks"][0]["us_per_node_step"]
+    benchmark = json.loads(output)["benchmarks"][0]
+    return benchmark["cpu_time"] * 1e3 / nodes if options.cpu_time else benchmark["us_per_node_step"]
 
 
 def warmed_up(kind, nodes):
@@ -105,12 +107,12 @@ def compare(nodes, options):
     ours = []
     for _ in range(options.rounds):
         for step in ways:
-            times[step.name].append(microseconds(step, options.seconds))
+            times[step.name].append(microseconds(step, options))
         if options.ours:
-            ours.append(ours_microseconds(options.ours, nodes, options.threads, options.seconds))
+            ours.append(ours_microseconds(nodes, options))
     best = min(times, key=lambda name: statistics.median(times[name]))
     loop = Loop(nodes)
-    times["loop"] = [microseconds(loop, options.seconds) for _ in range(3)]
+    times["loop"] = [microseconds(loop, options) for _ in range(3)]
     for name, values in times.items():
         print(f"nodes {nodes}: {name} {statistics.median(values):.2f} us a node-step")
     if ours:
@@ -126,7 +128,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.2, help="per measurement")
     parser.add_argument("--rounds", type=int, default=30, help="turns of both sides")
     parser.add_argument("--ours", help="path of mlp_bench")
+    parser.add_argument("--cpu-time", action="store_true",
+                        help="processor time of one thread instead of wall time, for a busy machine")
     options = parser.parse_args()
+    if options.cpu_time and options.threads != 1:
+        parser.error("--cpu-time needs --threads 1")
     torch.set_num_threads(options.threads)
     print(f"PyTorch {torch.__version__}, {options.threads} threads")
     for nodes in options.nodes:
