@@ -175,7 +175,7 @@ TEST(Invariants, OnIrregularTopologiesTheNumeratorsAreBiasedAndTheDebiasedParame
 }
 
 TEST(Invariants, DisagreementSettlesAtAFloorProportionalToTheAveragingRate) {
-  const QuadraticFile file(8, {10'000}, 0);
+  const QuadraticFile file(8, {4000}, 0);
   const auto floor_at = [&](double eta, int rounds) {
     double floor = 0;
     emulate(with(gossip_config(file, 8, "directed_ring"), "sparse_push", 0.01, eta), [&](Emulator<Cpu>& e) {
@@ -192,7 +192,7 @@ TEST(Invariants, DisagreementSettlesAtAFloorProportionalToTheAveragingRate) {
 }
 
 TEST(Invariants, TooLargeAnAveragingRateIsUnstable) {
-  const QuadraticFile file(8, {10'000}, 0);
+  const QuadraticFile file(8, {4000}, 0);
   emulate(with(gossip_config(file, 8, "directed_ring"), "sparse_push", 0.01, 0.15), [](Emulator<Cpu>& e) {
     advance(e, 1000);
     EXPECT_GT(consensus(e), 2);
