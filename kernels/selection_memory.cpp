@@ -10,9 +10,9 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kTile = 1024;      // elements: what a tile reads and writes stays in L1
-constexpr std::int64_t kItem = 1 << 15;   // elements: enough to hide an item's start, few enough to spread one node
-constexpr std::int64_t kColdSize = 1024;  // groups up to this size jump between rounds and are cheap to select from
+constexpr std::int64_t kTile = 1024;     // elements: what a tile reads and writes stays in L1
+constexpr std::int64_t kItem = 1 << 15;  // elements: enough to hide an item's start, few enough to spread one node
+constexpr std::int64_t kColdSize = 256;  // groups up to this size jump between rounds and are cheap to select from
 // A miss costs a second look, so a fall is believed at once; a rise, which saves candidates, only by and by. The margin
 // is for chance, which moves the threshold of many entries less than that of few.
 constexpr float kMargin = 0.1f, kMostFall = 0.3f, kForget = 0.1f;
