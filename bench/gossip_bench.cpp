@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kBytesPerParam = 28;  // read x, momentum, gradient, error; write x, momentum, error
 constexpr int kGradients = 4;          // independent gradient arrays that rounds take in turn
-constexpr int kWarmUpRounds = 40;      // until thresholds and errors have settled
+constexpr int kWarmUpRounds = 120;     // until thresholds and errors have settled
 constexpr float kLr = 0.01f, kMomentum = 0.9f, kWeightDecay = 1e-4f;
 
 std::vector<std::int64_t> resnet20() {

@@ -47,9 +47,13 @@ class RunningTopk {
  private:
   static std::int64_t capacity(std::int64_t entries, std::int64_t size);
   void cut();
+  /// Fills in the keys of the collected positions from number `first` on.
+  void read_keys(std::int64_t first) {
+    for (std::int64_t i = first; i < count_; ++i) key_[i] = magnitude_key(row_[position_[i]]);
+  }
 
   std::vector<std::int32_t> position_;  ///< [capacity]
-  std::vector<std::uint32_t> key_;      ///< [capacity] of the collected positions, filled in for a cut
+  std::vector<std::uint32_t> key_;      ///< [capacity] of the collected positions
   const float* row_ = nullptr;
   std::int64_t count_ = 0;  ///< collected so far
   std::int64_t entries_ = 0;
@@ -62,6 +66,7 @@ void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source
   while (begin < end) {
     if (count_ > room) {
       cut();
+      read_keys(0);
       ++threshold_;  // what follows loses against an equal magnitude
     }
     // From the second piece on at whole cache lines, wherever the row begins: vectors that cross lines cost double.
@@ -69,8 +74,8 @@ void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source
         static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(row_ + begin) / sizeof(float) % 16);
     const Piece piece{begin, std::min(begin + kLongestPiece - beyond_line, end)};
     const CollectCount found = collect(piece, threshold_, position_.data() + count_, source);
-    for (std::int64_t i = count_; i < count_ + found.collected; ++i) key_[i] = magnitude_key(row_[position_[i]]);
     count_ += found.collected;
+    read_keys(count_ - found.collected);  // while they are in L1
     largest_ = std::max(largest_, found.largest);
     begin = piece.end;
   }

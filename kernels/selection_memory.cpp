@@ -10,11 +10,12 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kTile = 1024;      // elements: what a tile reads and writes stays in L1
-constexpr std::int64_t kItem = 1 << 15;   // elements: enough to hide an item's start, few enough to spread one node
-constexpr std::int64_t kColdSize = 1024;  // groups up to this size jump between rounds and are cheap to select from
-constexpr float kLeastSlack = 0.002f, kMostSlack = 0.3f;
-constexpr float kSlackDecay = 0.9f;  // a slack is forgotten in some ten rounds
+constexpr std::int64_t kTile = 1024;     // elements: what a tile reads and writes stays in L1
+constexpr std::int64_t kItem = 1 << 15;  // elements: enough to hide an item's start, few enough to spread one node
+constexpr std::int64_t kColdSize = 256;  // groups up to this size jump between rounds and are cheap to select from
+// A miss costs a second look, so a fall is believed at once; a rise, which saves candidates, only by and by. The margin
+// is for chance, which moves the threshold of many entries less than that of few.
+constexpr float kMargin = 0.1f, kMostFall = 0.3f, kForget = 0.1f;
 
 /// Items of about kItem elements over the nodes [first_node, last_node) of a replica: many small nodes, or part of one.
 void add_items(std::vector<SelectionItem>& items, const TopkPlan& plan, std::int64_t params, SelectionItem replica) {
@@ -80,14 +81,16 @@ std::int64_t SelectionMemory<Cpu>::bytes(int nodes, const RowLayout&, const Topk
 }
 
 std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group) {
-  return group.size <= kColdSize ? 0 : magnitude_key(warmth.threshold * (1 - warmth.slack));
+  if (group.size <= kColdSize) return 0;
+  const float margin = kMargin / std::sqrt(static_cast<float>(group.entries));
+  return magnitude_key(warmth.threshold * (1 - warmth.fall - margin));
 }
 
 void learn(Warmth& warmth, std::uint32_t threshold) {
   const float now = std::bit_cast<float>(threshold);
-  const float fall = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
-  const float wanted = std::isfinite(fall) ? fall + kLeastSlack : kMostSlack;
-  warmth = {now, std::clamp(std::max(wanted, warmth.slack * kSlackDecay), kLeastSlack, kMostSlack)};
+  const float seen = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
+  const float fall = std::isfinite(seen) ? std::clamp(seen, -kMostFall, kMostFall) : kMostFall;
+  warmth = {now, fall > warmth.fall ? fall : warmth.fall + kForget * (fall - warmth.fall)};
 }
 
 void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value) {

@@ -1,17 +1,19 @@
 // What the Cpu remembers between selections, and the walk over nodes and groups that its selecting ops share.
 #pragma once
+#include <bit>
 #include <span>
 #include <vector>
 
 #include "kernels/running_topk.h"
 #include "kernels/topk_select.h"
+#include "kernels/view.h"
 
 namespace sparsepush {
 
 /// What the last selection of a (node, group) teaches the next one.
 struct Warmth {
   float threshold = 0;  ///< magnitude that its entries reached; 0: start cold
-  float slack = 0;      ///< how far below it the next selection starts, relative
+  float fall = 0;       ///< by how much it falls from round to round at worst, relative; negative where it rises
 };
 
 /// Selections that one worker does in turn: the groups [first_group, last_group) of the nodes [first_node, last_node),
@@ -59,6 +61,8 @@ bool look_at_group(RunningTopk& topk, const RowLayout& layout, const TopkGroup& 
   return topk.finish();
 }
 
+inline constexpr float kSecondStart = 0.75f;  ///< a selection that missed starts again from this share of its threshold
+
 /// Selects from every row of v and moves what it selects to the messages. source.elements(node) returns what `collect`
 /// takes the row's elements from, so that they may be computed on the way; source.seen(node, bits) is told the largest
 /// magnitude bits of each group.
@@ -68,11 +72,11 @@ void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, Ma
   const auto select_group = [&](int node, int g, const TopkGroup& group, RunningTopk& topk) {
     Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
     float* const row = v.row(node);
-    const bool enough =
-        look_at_group(topk, memory.layout, group, row, warm_start(warmth, group), source.elements(node));
+    const std::uint32_t start = warm_start(warmth, group);
+    bool enough = look_at_group(topk, memory.layout, group, row, start, source.elements(node));
     source.seen(node, topk.largest());
-    if (!enough) {
-      look_at_group(topk, memory.layout, group, row, 0, RowElements{row});
+    for (const std::uint32_t lower : {magnitude_key(kSecondStart * std::bit_cast<float>(start)), 0u}) {
+      if (!enough) enough = look_at_group(topk, memory.layout, group, row, lower, RowElements{row});
     }
     learn(warmth, topk.threshold());
     take(topk.positions(), row, messages.position.row(node) + group.message_begin,

@@ -1,0 +1,91 @@
+#include "kernels/topk_select.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "kernels/buffer.h"
+
+namespace sparsepush {
+namespace {
+
+TEST(TopkSelect, MovesTheLargestOfEachGroupToTheMessage) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3, 5});
+  const Cpu cpu(2);
+  Buffer<Cpu, float> v(cpu, 1, 12, std::vector<float>{1, -4, 2, 0, 3, 3, -3, 0.5f, 1, 0, 0, 0});
+  Buffer<Cpu, std::int32_t> position(cpu, 1, 3);
+  Buffer<Cpu, float> value(cpu, 1, 3);
+  SelectionMemory<Cpu> memory(cpu, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.4)});
+  topk_select(cpu, memory, v.view(), {position.view(), value.view()});
+  EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{1, 4, 5}));
+  EXPECT_EQ(value.to_host(), (std::vector<float>{-4, 3, 3}));
+  EXPECT_EQ(v.to_host(), (std::vector<float>{1, 0, 2, 0, 0, 0, -3, 0.5f, 1, 0, 0, 0}));
+}
+
+TEST(TopkSelect, TakesTheOneElementOfEveryGroup) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 1, 1});
+  const Cpu cpu(1);
+  Buffer<Cpu, float> v(cpu, 1, 12, std::vector<float>{0, 0, 0, 0, -0.0f, 0, 0, 0, 7, 0, 0, 0});
+  Buffer<Cpu, std::int32_t> position(cpu, 1, 3);
+  Buffer<Cpu, float> value(cpu, 1, 3);
+  SelectionMemory<Cpu> memory(cpu, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.001)});
+  topk_select(cpu, memory, v.view(), {position.view(), value.view()});
+  EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{0, 4, 8}));
+  EXPECT_TRUE(std::signbit(value.to_host()[1]));
+  EXPECT_FALSE(std::signbit(v.to_host()[4]));
+}
+
+TEST(TopkSelect, SplitsEveryElementExactlyBetweenMessageAndRemainder) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000, 5, 999});
+  const int row = static_cast<int>(layout.row);
+  const Cpu cpu(2);
+  std::mt19937 generator(1);
+  std::vector<float> start(2 * layout.row, 0.0f);
+  for (int node = 0; node < 2; ++node) {
+    for (const Segment& s : layout.segments) {
+      for (std::int64_t j = 0; j < s.size; ++j) {
+        start[node * layout.row + s.begin + j] = static_cast<float>(generator() % 1000) - 500;
+      }
+    }
+  }
+  const TopkPlan plan = make_topk_plan(layout, TopkScope::kGlobal, 0.03);
+  Buffer<Cpu, float> v(cpu, 2, row, start), value(cpu, 2, static_cast<int>(plan.entries));
+  Buffer<Cpu, std::int32_t> position(cpu, 2, static_cast<int>(plan.entries));
+  SelectionMemory<Cpu> made(cpu, 2, layout, {plan}), memory = std::move(made);
+  topk_select(cpu, memory, v.view(), {position.view(), value.view()});
+  std::vector<float> sum = v.to_host();
+  for (int node = 0; node < 2; ++node) {
+    float smallest_sent = 1e9f, largest_left = 0;
+    for (int j = 0; j < row; ++j) largest_left = std::max(largest_left, std::fabs(v.view().row(node)[j]));
+    for (std::int64_t i = 0; i < plan.entries; ++i) {
+      sum[node * row + position.view().row(node)[i]] += value.view().row(node)[i];
+      smallest_sent = std::min(smallest_sent, std::fabs(value.view().row(node)[i]));
+    }
+    EXPECT_GE(smallest_sent, largest_left);
+  }
+  EXPECT_EQ(sum, start);
+}
+
+TEST(TopkSelect, RefusesShapesThatDoNotFit) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
+  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.5)};
+  const Cpu cpu(1);
+  Buffer<Cpu, float> v(cpu, 2, 8), narrow(cpu, 2, 4), value(cpu, 2, 4), few_values(cpu, 2, 3);
+  Buffer<Cpu, std::int32_t> position(cpu, 2, 4), one(cpu, 1, 4);
+  const Messages messages{position.view(), value.view()};
+  SelectionMemory<Cpu> memory(cpu, 2, layout, plans), other(cpu, 4, layout, plans);
+  EXPECT_NO_THROW(topk_select(cpu, memory, v.view(), messages));
+  EXPECT_THROW(topk_select(cpu, other, v.view(), messages), std::invalid_argument);
+  EXPECT_THROW(topk_select(cpu, memory, narrow.view(), messages), std::invalid_argument);
+  EXPECT_THROW(topk_select(cpu, memory, v.view(), {one.view(), value.view()}), std::invalid_argument);
+  EXPECT_THROW(topk_select(cpu, memory, v.view(), {position.view(), few_values.view()}), std::invalid_argument);
+  EXPECT_THROW((SelectionMemory<Cpu>(cpu, 3, layout, {plans[0], plans[0]})), std::invalid_argument);
+  EXPECT_EQ(memory.plans().size(), 1u);
+  EXPECT_EQ(memory.layout().params, 8);
+}
+
+}  // namespace
+}  // namespace sparsepush
