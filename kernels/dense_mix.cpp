@@ -33,6 +33,11 @@ void load_panel(const DenseMix& mix, const Panel& panel) {
   }
 }
 
+[[gnu::always_inline]] inline void start_scaled(float* __restrict mixed, float weight, const float* __restrict before,
+                                                std::int64_t width) {
+  for (std::int64_t c = 0; c < width; ++c) mixed[c] = std::fma(weight, before[c], before[c]);
+}
+
 [[gnu::always_inline]] inline void add_scaled(float* __restrict mixed, float weight, const float* __restrict before,
                                               std::int64_t width) {
   for (std::int64_t c = 0; c < width; ++c) mixed[c] = std::fma(weight, before[c], mixed[c]);
@@ -41,7 +46,7 @@ void load_panel(const DenseMix& mix, const Panel& panel) {
 [[gnu::always_inline]] inline void mix_panel(const DenseMix& mix, const Panel& panel) {
   for (std::int64_t node = 0; node < mix.x.rows; ++node) {
     float* mixed = mix.x.row(node) + panel.begin;
-    add_scaled(mixed, mix.edges.self_weight[node], panel.before + node * panel.width, panel.width);
+    start_scaled(mixed, mix.edges.self_weight[node], panel.before + node * panel.width, panel.width);
     for (std::int64_t e = mix.edges.begin[node]; e < mix.edges.begin[node + 1]; ++e) {
       add_scaled(mixed, mix.edges.weight[e], panel.before + mix.edges.slot[e] * panel.width, panel.width);
     }

@@ -187,7 +187,7 @@ const std::vector<std::int64_t> kOddSizes = {1, 2, 3, 5, 15, 16, 17, 31, 33, 255
 TEST(UpdateSelect, IsTheDefinitionForEveryScopeAndKeep) {
   const RowLayout layout = make_row_layout(kOddSizes);
   for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
-    for (const double keep : {1e-9, 0.001, 0.01, 0.1, 0.5, 1.0}) {
+    for (const double keep : {1e-9, 0.01, 0.3, 1.0}) {
       const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, keep)};
       Emulated emulated(2, 3, layout, plans);
       const State state = random_state(layout, 3, 1);
@@ -197,13 +197,13 @@ TEST(UpdateSelect, IsTheDefinitionForEveryScopeAndKeep) {
 }
 
 TEST(UpdateSelect, FollowsTheDefinitionOverManyRounds) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1500, 7, 2050, 40000});
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 7, 2050, 12000});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
   for (const bool nesterov : {false, true}) {
     const Setting setting{.nesterov = nesterov};
     Emulated emulated(2, 2, layout, plans);
     State state = random_state(layout, 2, 5, 0);
-    for (int round = 0; round < 8; ++round) {
+    for (int round = 0; round < 5; ++round) {
       state.gradient = random_state(layout, 2, 100 + round).gradient;
       const Result actual = emulated.round(state, setting);
       expect_same(actual, expected_round(layout, plans, state, setting), "round " + std::to_string(round));
@@ -223,7 +223,7 @@ TEST(UpdateSelect, UsesTheSettingsAndThePlanOfTheNodesReplica) {
 }
 
 TEST(UpdateSelect, TiesKeepTheLowerPosition) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{30000, 5, 1000});
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 5, 1000});
   for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
     for (const float magnitude : {0.0f, 1.0f, std::numeric_limits<float>::denorm_min(), kInfinity, kNan}) {
       const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.02)};
@@ -237,7 +237,7 @@ TEST(UpdateSelect, TiesKeepTheLowerPosition) {
 }
 
 TEST(UpdateSelect, FewDistinctMagnitudesTieAcrossTiles) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40001});
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{15001});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.05)};
   Emulated emulated(1, 1, layout, plans);
   for (const int distinct : {2, 3, 20, 500}) {
@@ -281,7 +281,7 @@ TEST(UpdateSelect, NeverSelectsPaddingEvenWhereEverythingIsZeroOrInfinitelyScale
 }
 
 TEST(UpdateSelect, FindsAllMassInOneSegmentOfAGlobalGroup) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000, 33, 20000});
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 33, 12000});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 0.1)};
   Emulated emulated(2, 1, layout, plans);
   for (const std::int64_t loud : {0, 1, 2}) {
@@ -293,12 +293,12 @@ TEST(UpdateSelect, FindsAllMassInOneSegmentOfAGlobalGroup) {
 }
 
 TEST(UpdateSelect, IsExactForAscendingAndDescendingMagnitudes) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{50000});
-  for (const double keep : {2e-5, 0.001, 0.3}) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000});
+  for (const double keep : {5e-5, 0.001, 0.3}) {
     const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
     for (const float slope : {1.0f, -1.0f}) {
       const State state =
-          state_of(filled(layout, 1, [&](std::int64_t j) { return 60000 + slope * static_cast<float>(j); }), 1);
+          state_of(filled(layout, 1, [&](std::int64_t j) { return 30000 + slope * static_cast<float>(j); }), 1);
       Emulated emulated(1, 1, layout, plans);
       expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(keep));
     }
@@ -306,7 +306,7 @@ TEST(UpdateSelect, IsExactForAscendingAndDescendingMagnitudes) {
 }
 
 TEST(UpdateSelect, DoesNotDependOnWhatItRemembers) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1025, 30000, 40000});
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{257, 10000, 3000});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
   const State state = random_state(layout, 2, 11);
   const Result wanted = expected_round(layout, plans, state, {});
