@@ -85,6 +85,8 @@ def draw_column(panels, runs, styles):
     for axes, label in zip(panels, ("step", "MB sent by all nodes", "step")):
         axes.set_xlabel(label)
         axes.grid(linewidth=0.3)
+        if label == "step":
+            axes.locator_params(axis="x", nbins=5)
 
 
 def draw(runs):
