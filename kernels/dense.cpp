@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/check.h"
+#include "kernels/matrix_product.h"
 #include "kernels/multiversion.h"
 
 namespace sparsepush {
@@ -34,8 +35,14 @@ void forward_node(const DenseForward& f, int node, int samples) {
   const float* x = f.x.row(node);
   const std::int64_t first = static_cast<std::int64_t>(node) * samples;
   const float r = reciprocal(f.u[node]);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, samples, layer.out, layer.in, r, f.input.row(first), layer.in,
-              x + layer.weight, layer.in, 0, f.output.row(first), layer.out);
+  multiply({.rows = samples,
+            .cols = layer.out,
+            .depth = layer.in,
+            .a = f.input.row(first),
+            .b = x + layer.weight,
+            .b_transposed = true,
+            .scale = r,
+            .c = f.output.row(first)});
   const BiasRelu bias_relu{.bias = x + layer.bias,
                            .r = r,
                            .output = f.output.row(first),
@@ -70,13 +77,23 @@ void backward_node(const DenseBackward& b, int node, int samples) {
   const std::int64_t first = static_cast<std::int64_t>(node) * samples;
   const float* output_gradient = b.output_gradient.row(first);
   float* gradient = b.gradient.row(node);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, layer.out, layer.in, samples, 1, output_gradient, layer.out,
-              b.input.row(first), layer.in, 0, gradient + layer.weight, layer.in);
+  multiply({.rows = layer.out,
+            .cols = layer.in,
+            .depth = samples,
+            .a = output_gradient,
+            .a_transposed = true,
+            .b = b.input.row(first),
+            .c = gradient + layer.weight});
   run_vectorized([&] { sum_rows(output_gradient, samples, layer.out, gradient + layer.bias); });
   if (b.input_gradient.data == nullptr) return;
   float* input_gradient = b.input_gradient.row(first);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, samples, layer.in, layer.out, reciprocal(b.u[node]),
-              output_gradient, layer.out, b.x.row(node) + layer.weight, layer.in, 0, input_gradient, layer.in);
+  multiply({.rows = samples,
+            .cols = layer.in,
+            .depth = layer.out,
+            .a = output_gradient,
+            .b = b.x.row(node) + layer.weight,
+            .scale = reciprocal(b.u[node]),
+            .c = input_gradient});
   if (b.relu)
     run_vectorized(
         [&] { mask_relu(b.input.row(first), static_cast<std::int64_t>(samples) * layer.in, input_gradient); });

@@ -1,5 +1,6 @@
 // Loops compiled once per vector width, the widest that the processor has being run.
 #pragma once
+#include <type_traits>
 
 namespace sparsepush {
 
@@ -13,12 +14,14 @@ enum class VectorLevel {
 #if defined(__x86_64__)
 
 inline VectorLevel vector_level() {
-  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl")) return VectorLevel::kAvx512;
+  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return VectorLevel::kAvx512;
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? VectorLevel::kAvx2 : VectorLevel::kBaseline;
 }
 
 template <class Loop>
-[[gnu::noinline, gnu::flatten, gnu::target("avx512f,avx512bw,avx512vl,fma")]] void run_avx512(const Loop& loop) {
+[[gnu::noinline, gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void run_avx512(
+    const Loop& loop) {
   loop();
 }
 
@@ -41,6 +44,19 @@ void run_vectorized(const Loop& loop, VectorLevel level = vector_level()) {
   }
 }
 
+/// The same for loops written with vector types: calls loop(floats), floats() being how many of them one vector holds.
+template <class Loop>
+void run_with_vectors(const Loop& loop, VectorLevel level = vector_level()) {
+  switch (level) {
+    case VectorLevel::kAvx512:
+      return run_avx512([&] { loop(std::integral_constant<int, 16>{}); });
+    case VectorLevel::kAvx2:
+      return run_avx2([&] { loop(std::integral_constant<int, 8>{}); });
+    case VectorLevel::kBaseline:
+      return loop(std::integral_constant<int, 4>{});
+  }
+}
+
 #else
 
 inline VectorLevel vector_level() { return VectorLevel::kBaseline; }
@@ -48,6 +64,11 @@ inline VectorLevel vector_level() { return VectorLevel::kBaseline; }
 template <class Loop>
 void run_vectorized(const Loop& loop, VectorLevel = VectorLevel::kBaseline) {
   loop();
+}
+
+template <class Loop>
+void run_with_vectors(const Loop& loop, VectorLevel = VectorLevel::kBaseline) {
+  loop(std::integral_constant<int, 4>{});
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/check.h"
+#include "kernels/prefetch.h"
 #include "kernels/softmax_xent.h"
 
 namespace sparsepush {
@@ -97,6 +98,8 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
     const NetworkPass<Backend>& pass = passes_[worker];
     const int samples = count * batch_;
     const NodeParameters wave{.x = at.x.rows_from(first, count), .u = at.u.subspan(first, count)};
+    prefetch(inside, wave.x);
+    prefetch(inside, gradient.rows_from(first, count));
     gather_batch(inside, {.set = train_.view(),
                           .owned = {.begin = begin_.span(), .sample = sample_.span()},
                           .first_node = first,

@@ -10,16 +10,10 @@
 #include <vector>
 
 #include "kernels/view.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
-
-std::vector<VectorLevel> levels() {
-  std::vector<VectorLevel> usable = {VectorLevel::kBaseline};
-  if (vector_level() >= VectorLevel::kAvx2) usable.push_back(VectorLevel::kAvx2);
-  if (vector_level() >= VectorLevel::kAvx512) usable.push_back(VectorLevel::kAvx512);
-  return usable;
-}
 
 std::vector<float> normal_values(std::int64_t size, unsigned seed) {
   std::mt19937 generator(seed);
@@ -49,7 +43,7 @@ TEST(Collect, FindsWhatReachesTheThresholdOnEveryLevel) {
         if (!(std::fabs(row[i]) < limit)) wanted.push_back(static_cast<std::int32_t>(i));
         largest = std::max(largest, std::bit_cast<std::uint32_t>(std::fabs(row[i])));
       }
-      for (const VectorLevel level : levels()) {
+      for (const VectorLevel level : usable_vector_levels()) {
         std::vector<std::int32_t> position(size + kCollectSlack);
         const CollectCount count =
             collect({5, 5 + size}, std::bit_cast<std::uint32_t>(limit), position.data(), from(row), level);
@@ -62,7 +56,7 @@ TEST(Collect, FindsWhatReachesTheThresholdOnEveryLevel) {
 }
 
 TEST(Collect, AsksForEveryElementOnceAndInOrder) {
-  for (const VectorLevel level : levels()) {
+  for (const VectorLevel level : usable_vector_levels()) {
     std::int64_t next = 3;
     std::vector<std::int32_t> position(200 + kCollectSlack);
     collect(
@@ -87,7 +81,7 @@ TEST(Compact, KeepsTheSamePositionsOnEveryLevel) {
       all[i] = static_cast<std::int32_t>(3 * i);
       if (key[i] >= 6) wanted.push_back(all[i]);
     }
-    for (const VectorLevel level : levels()) {
+    for (const VectorLevel level : usable_vector_levels()) {
       std::vector<std::int32_t> position = all;
       position.resize(compact(position.data(), key.data(), size, 6, level));
       if (position.empty() && wanted.empty()) continue;
