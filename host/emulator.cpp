@@ -25,6 +25,14 @@ void initialize(const Backend& backend, const Gradients<Backend>& gradients, Mat
   }
 }
 
+/// What the algorithm called `name` does after the gradients of a step that ends with a gossip round.
+template <class Backend>
+auto algorithm_named(const std::string& name) {
+  if (name == "none") return none<Backend>;
+  if (name == "sgp") return sgp<Backend>;
+  return sparse_push<Backend>;  // scsp differs after the last step only
+}
+
 }  // namespace
 
 template <class Backend>
@@ -37,7 +45,8 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
              halo_slots_),
       plan_(backend, experiment.topologies(),
             std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
-            transport.shard()) {
+            transport.shard()),
+      algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)) {
   loss_.sum.assign(nodes_.shard.rows(), 0.0);
   initialize(backend, *gradients_, nodes_.x.view());
 }
@@ -52,15 +61,10 @@ void Emulator<Backend>::take_gradients() {
 template <class Backend>
 void Emulator<Backend>::run_algorithm() {
   set_learning_rates();
-  const std::string& name = experiment_.config().algorithm.name;
-  const auto round = experiment_.schedule().round_after(step_);
-  if (!round || name == "none") {
+  if (const auto round = experiment_.schedule().round_after(step_))
+    algorithm_(nodes_, plan_.round(*round));
+  else
     local_step(nodes_);
-  } else if (name == "sgp") {
-    sgp(nodes_, plan_.round(*round));
-  } else {
-    sparse_push(nodes_, plan_.round(*round));  // scsp differs after the last step only
-  }
   ++step_;
   check_finite();
 }

@@ -65,6 +65,7 @@ class Emulator {
   Nodes<Backend> nodes_;
   RoundPlan<Backend> plan_;
   std::optional<RoundPlan<Backend>> final_plan_;  ///< with eta = 1
+  void (*algorithm_)(Nodes<Backend>&, const PlannedRound<Backend>&);
   LossWindow loss_;
   std::int64_t step_ = 0;
 };

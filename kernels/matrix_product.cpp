@@ -16,8 +16,8 @@ template <int kFloats>
 using Vector = typename VectorOf<kFloats>::Type;
 
 constexpr std::int64_t kSmallFloats = 1 << 19;  // 2 MiB; measured: beyond it OpenBLAS's blocking begins to pay
-constexpr int kTileRows = 8;                   // as many independent sums as hide the latency of an addition
-constexpr int kPanelDepth = 256;               // a panel of B stays in the first level of cache
+constexpr int kTileRows = 8;                    // as many independent sums as hide the latency of an addition
+constexpr int kPanelDepth = 256;                // a panel of B stays in the first level of cache
 
 /// Rows of B, as many columns wide as a vector: in place, or in `copy` if they are fewer columns or transposed.
 template <int kFloats>
@@ -30,7 +30,7 @@ struct Panel {
 /// `depth` terms of the sums of some rows of C, as many columns wide as a vector or fewer.
 struct Tile {
   int rows = 0, cols = 0, depth = 0;
-  const float* a = nullptr;               ///< first element of A
+  const float* a = nullptr;                 ///< first element of A
   std::int64_t a_row_step = 0, a_step = 0;  ///< from row to row of A, from term to term
   float* c = nullptr;
   std::int64_t c_row = 0;  ///< length of a row of C
