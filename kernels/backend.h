@@ -21,11 +21,34 @@ class Cpu {
   std::unique_ptr<ThreadPool> pool_;
 };
 
-/// 64-byte aligned and zeroed. Throws std::bad_alloc.
+/// One CUDA GPU and the stream on which all ops of it are ordered. Defined where the CUDA backend is linked.
+class Cuda {
+ public:
+  /// The first GPU. Throws std::runtime_error if there is none that works.
+  Cuda();
+  ~Cuda();
+  Cuda(const Cuda&) = delete;
+  Cuda& operator=(const Cuda&) = delete;
+
+  void* stream() const { return stream_; }  ///< a cudaStream_t
+  int multiprocessors() const { return multiprocessors_; }
+  void synchronize() const;
+
+ private:
+  void* stream_ = nullptr;
+  int multiprocessors_ = 0;
+};
+
+/// 64-byte aligned at least, and zeroed. Throws std::bad_alloc.
 void* allocate(const Cpu&, std::size_t bytes);
+void* allocate(const Cuda& gpu, std::size_t bytes);
 void release(const Cpu&, void* p) noexcept;
+void release(const Cuda& gpu, void* p) noexcept;
+/// Between memory of the host and of the backend, either way, or within the latter. Has happened on return.
 void copy(const Cpu&, void* to, const void* from, std::size_t bytes);
+void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
 /// Sets `bytes` bytes to 0.
 void clear(const Cpu&, void* p, std::size_t bytes);
+void clear(const Cuda& gpu, void* p, std::size_t bytes);
 
 }  // namespace sparsepush

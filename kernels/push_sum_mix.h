@@ -21,6 +21,7 @@ struct PushSumMix {
 /// x_i = fma(w_ij, q_j, x_i). Elements without a kept entry stay untouched. Backends agree exactly (NaN payloads
 /// aside).
 void push_sum_mix(const Cpu& cpu, const PushSumMix& mix);
+void push_sum_mix(const Cuda& gpu, const PushSumMix& mix);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_push_sum_mix_shapes(const PushSumMix& mix);

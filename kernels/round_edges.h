@@ -24,5 +24,6 @@ void check_round_edge_values(const RoundEdges& edges, int slots);
 /// u_i = fma(w_ii, u_i, u_i), then over in-edges u_i = fma(w_ij, u_j, u_i), in double; `before` [slots] holds every
 /// slot's u before the round, `u` [nodes] receives the new ones (the two may not overlap).
 void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
+void mix_push_weights(const Cuda& gpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
 
 }  // namespace sparsepush

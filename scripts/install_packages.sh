@@ -7,7 +7,7 @@ set -euo pipefail
 packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev libopenblas-dev" ;;
-    test) echo "libgtest-dev python3 python3-numpy" ;;
+    test) echo "libgtest-dev libboost-context-dev python3 python3-numpy" ;;
     plot) echo "python3-matplotlib" ;;
     bench) echo "libbenchmark-dev" ;;
     # Another version of clang-format would format differently; it is better than none.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 #include "tests/mixing_round.h"
 
 namespace sparsepush {
@@ -27,22 +28,35 @@ std::vector<float> expected_mix(const std::vector<float>& slots, int row, const 
   return mixed;
 }
 
-std::vector<float> densely_mixed(int threads, const std::vector<float>& x, const std::vector<float>& halo, int row,
-                                 const Round& round) {
-  const Cpu cpu(threads);
-  Buffer<Cpu, float> state(cpu, static_cast<int>(x.size()) / row, row, x);
-  Buffer<Cpu, float> remote(cpu, static_cast<int>(halo.size()) / row, row, halo);
-  dense_mix(cpu, {.x = state.view(), .halo = remote.view(), .edges = round.edges()});
+template <class Backend>
+std::vector<float> densely_mixed(const Backend& backend, const std::vector<float>& x, const std::vector<float>& halo,
+                                 int row, const Round& round) {
+  const Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
+  const Buffer<Backend, float> remote(backend, static_cast<int>(halo.size()) / row, row, halo);
+  const RoundOn<Backend> round_there(backend, round);
+  dense_mix(backend, {.x = state.view(), .halo = remote.view(), .edges = round_there.edges()});
   return state.to_host();
 }
 
-/// Sizes around panels and vectors, and enough slots that a panel is one line wide.
-TEST(DenseMix, MixesRowsAsTheyWereBeforeTheRound) {
+template <class Backend>
+class DenseMixOn : public testing::Test {};
+TYPED_TEST_SUITE(DenseMixOn, Backends);
+
+/// Sizes around panels and vectors, enough slots that a panel is one line wide, and more than shared memory of a GPU
+/// holds.
+TYPED_TEST(DenseMixOn, MixesRowsAsTheyWereBeforeTheRound) {
   std::mt19937 generator(3);
   struct Shape {
     int nodes, halo, row;
   };
-  for (const Shape& shape : {Shape{1, 0, 4}, {3, 2, 20}, {5, 0, 16}, {4, 3, 36}, {2, 1, 40004}, {300, 40, 520}}) {
+  for (const Shape& shape : {Shape{1, 0, 4},
+                             {3, 2, 20},
+                             {5, 0, 16},
+                             {4, 3, 36},
+                             {2, 1, 40004},
+                             {300, 40, 520},
+                             {1, 1700, 44},
+                             {1, 7300, 12}}) {
     const int slots = shape.nodes + shape.halo;
     const Round round = random_round(shape.nodes, slots, generator);
     const std::vector<float> x = random_values(static_cast<std::size_t>(shape.nodes) * shape.row, generator);
@@ -50,7 +64,9 @@ TEST(DenseMix, MixesRowsAsTheyWereBeforeTheRound) {
     std::vector<float> all = x;
     all.insert(all.end(), halo.begin(), halo.end());
     const std::vector<float> wanted = expected_mix(all, shape.row, round);
-    for (const int threads : {1, 2}) EXPECT_EQ(densely_mixed(threads, x, halo, shape.row, round), wanted) << slots;
+    for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
+      EXPECT_EQ(densely_mixed(backend, x, halo, shape.row, round), wanted) << slots;
+    });
   }
 }
 
@@ -65,7 +81,7 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
     ring.begin.push_back(node + 1);
   }
   const std::vector<float> x = random_values(nodes * row, generator);
-  const std::vector<float> after = densely_mixed(1, x, {}, row, ring);
+  const std::vector<float> after = densely_mixed(Cpu(1), x, {}, row, ring);
   for (int c = 0; c < row; ++c) {
     double before_sum = 0, after_sum = 0, magnitude = 0;
     for (int node = 0; node < nodes; ++node) {

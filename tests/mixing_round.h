@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/buffer.h"
 #include "kernels/round_edges.h"
 
 namespace sparsepush {
@@ -15,6 +16,24 @@ struct Round {
   std::vector<float> weight, self_weight;
 
   RoundEdges edges() const { return {begin, slot, weight, self_weight}; }
+};
+
+/// The same in the memory of a backend.
+template <class Backend>
+class RoundOn {
+ public:
+  RoundOn(const Backend& backend, const Round& round)
+      : begin_(backend, round.begin),
+        slot_(backend, round.slot),
+        weight_(backend, round.weight),
+        self_weight_(backend, round.self_weight) {}
+
+  RoundEdges edges() const { return {begin_.span(), slot_.span(), weight_.span(), self_weight_.span()}; }
+
+ private:
+  Buffer<Backend, std::int64_t> begin_;
+  Buffer<Backend, std::int32_t> slot_;
+  Buffer<Backend, float> weight_, self_weight_;
 };
 
 inline Round random_round(int nodes, int slots, std::mt19937& generator) {

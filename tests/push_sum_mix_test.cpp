@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 #include "tests/mixing_round.h"
 
 namespace sparsepush {
@@ -52,60 +53,78 @@ Sent random_messages(int slots, int row, int entries, std::mt19937& generator) {
   return sent;
 }
 
-std::vector<float> mixed(int threads, std::vector<float> x, int row, int entries, const Round& round,
+template <class Backend>
+std::vector<float> mixed(const Backend& backend, std::span<const float> x, int row, int entries, const Round& round,
                          const Sent& sent) {
-  const Cpu cpu(threads);
   const int slots = static_cast<int>(sent.count.size());
-  Buffer<Cpu, float> state(cpu, static_cast<int>(x.size()) / row, row, x);
-  Buffer<Cpu, std::int32_t> position(cpu, slots, entries);
-  Buffer<Cpu, float> value(cpu, slots, entries);
+  Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
+  std::vector<std::int32_t> positions(slots * entries, 1 << 30);  // what does not count is not looked at
+  std::vector<float> values(slots * entries, 1e30f);
   for (int slot = 0; slot < slots; ++slot) {
-    std::fill_n(position.view().row(slot), entries, 1 << 30);  // what does not count is not looked at
-    std::copy(sent.position[slot].begin(), sent.position[slot].end(), position.view().row(slot));
-    std::copy(sent.value[slot].begin(), sent.value[slot].end(), value.view().row(slot));
+    std::ranges::copy(sent.position[slot], positions.begin() + slot * entries);
+    std::ranges::copy(sent.value[slot], values.begin() + slot * entries);
   }
-  push_sum_mix(cpu, {.x = state.view(),
-                     .messages = Messages{position.view(), value.view()},
-                     .entries = sent.count,
-                     .edges = round.edges()});
+  const Buffer<Backend, std::int32_t> position(backend, slots, entries, positions);
+  const Buffer<Backend, float> value(backend, slots, entries, values);
+  const Buffer<Backend, std::int64_t> count(backend, sent.count);
+  const RoundOn<Backend> round_there(backend, round);
+  push_sum_mix(backend, {.x = state.view(),
+                         .messages = Messages{position.view(), value.view()},
+                         .entries = count.span(),
+                         .edges = round_there.edges()});
   return state.to_host();
 }
 
-TEST(PushSumMix, AddsSelfThenInNeighboursByAscendingSource) {
+template <class Backend>
+class PushSumMixOn : public testing::Test {};
+TYPED_TEST_SUITE(PushSumMixOn, Backends);
+
+TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
   std::mt19937 generator(1);
   for (const int entries : {1, 15, 16, 17, 40}) {
     const int nodes = 5, slots = 8, row = 60;
     const Round round = random_round(nodes, slots, generator);
     const Sent sent = random_messages(slots, row, entries, generator);
     const std::vector<float> x = random_values(nodes * row, generator);
-    EXPECT_EQ(mixed(1, x, row, entries, round, sent), expected_mix(x, row, round, sent.position, sent.value))
-        << entries;
+    const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
+    for_each_way_to_run<TypeParam>(
+        [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted) << entries; });
   }
 }
 
-TEST(PushSumMix, CutsTheRowsOfFewNodesWithoutChangingABit) {
+TYPED_TEST(PushSumMixOn, CutsTheRowsOfFewNodesWithoutChangingABit) {
   std::mt19937 generator(2);
-  const int nodes = 2, slots = 3, row = 60000, entries = 30000;
+  const int nodes = 2, slots = 3, row = 30000, entries = 15000;
   const Round round = random_round(nodes, slots, generator);
   const Sent sent = random_messages(slots, row, entries, generator);
   const std::vector<float> x = random_values(nodes * row, generator);
   const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
-  for (const int threads : {1, 2, 4}) EXPECT_EQ(mixed(threads, x, row, entries, round, sent), wanted) << threads;
+  for_each_way_to_run<TypeParam>(
+      [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted); });
 }
 
-TEST(PushSumMix, LeavesElementsWithoutAnEntryUntouched) {
-  const Cpu cpu(1);
-  Buffer<Cpu, float> x(cpu, 1, 4, std::vector<float>{-0.0f, 1, -0.0f, 3});
-  Buffer<Cpu, std::int32_t> position(cpu, {1});
-  Buffer<Cpu, float> value(cpu, {2.0f});
-  const std::vector<std::int64_t> begin = {0, 0}, entries = {1};
-  const std::vector<float> self = {-0.5f};
-  push_sum_mix(cpu, {.x = x.view(),
-                     .messages = Messages{position.view(), value.view()},
-                     .entries = entries,
-                     .edges = {.begin = begin, .slot = {}, .weight = {}, .self_weight = self}});
-  EXPECT_EQ(x.to_host(), (std::vector<float>{-0.0f, 0, -0.0f, 3}));
-  EXPECT_TRUE(std::signbit(x.to_host()[0]));
+/// More in-neighbours than a block of a GPU looks at together.
+TYPED_TEST(PushSumMixOn, AddsHundredsOfInNeighbours) {
+  std::mt19937 generator(3);
+  const int nodes = 2, slots = 600, row = 12, entries = 5;
+  const Round round = random_round(nodes, slots, generator);
+  const Sent sent = random_messages(slots, row, entries, generator);
+  const std::vector<float> x = random_values(nodes * row, generator);
+  const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
+  for_each_way_to_run<TypeParam>(
+      [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted); });
+}
+
+TYPED_TEST(PushSumMixOn, LeavesElementsWithoutAnEntryUntouched) {
+  const Sent sent{.position = {{1}}, .value = {{2.0f}}, .count = {1}};
+  Round round;
+  round.begin = {0, 0};
+  round.self_weight = {-0.5f};
+  for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
+    const std::vector<float> x = mixed(backend, std::vector<float>{-0.0f, 1, -0.0f, 3}, 4, 1, round, sent);
+    EXPECT_EQ(x, (std::vector<float>{-0.0f, 0, -0.0f, 3}));
+    EXPECT_TRUE(std::signbit(x[0]));
+  });
 }
 
 TEST(PushSumMix, RefusesShapesAndValuesThatDoNotFit) {

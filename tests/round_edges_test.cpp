@@ -6,12 +6,17 @@
 #include <random>
 #include <vector>
 
+#include "tests/backends.h"
 #include "tests/mixing_round.h"
 
 namespace sparsepush {
 namespace {
 
-TEST(MixPushWeights, AddsSelfThenInNeighboursInDouble) {
+template <class Backend>
+class MixPushWeightsOn : public testing::Test {};
+TYPED_TEST_SUITE(MixPushWeightsOn, Backends);
+
+TYPED_TEST(MixPushWeightsOn, AddsSelfThenInNeighboursInDouble) {
   std::mt19937 generator(1);
   for (const int nodes : {1, 2, 7, 1023, 1024, 1025}) {
     const int slots = nodes + 3;
@@ -35,9 +40,12 @@ TEST(MixPushWeights, AddsSelfThenInNeighboursInDouble) {
       }
       wanted.push_back(u);
     }
-    std::vector<double> u(nodes);
-    mix_push_weights(Cpu(2), round.edges(), before, u);
-    EXPECT_EQ(u, wanted) << nodes;
+    for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
+      const Buffer<TypeParam, double> before_there(backend, before), u(backend, 1, nodes);
+      const RoundOn<TypeParam> round_there(backend, round);
+      mix_push_weights(backend, round_there.edges(), before_there.span(), u.span());
+      EXPECT_EQ(u.to_host(), wanted) << nodes;
+    });
   }
 }
 

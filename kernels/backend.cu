@@ -1,0 +1,42 @@
+#include <new>
+
+#include "kernels/backend.h"
+#include "kernels/cuda_launch.h"
+
+namespace sparsepush {
+namespace {
+
+cudaStream_t create_stream() {
+  int gpus = 0;
+  check_cuda(cudaGetDeviceCount(&gpus), "cudaGetDeviceCount");
+  if (gpus == 0) throw std::runtime_error("no CUDA GPU");
+  check_cuda(cudaSetDevice(0), "cudaSetDevice");
+  cudaStream_t stream;
+  check_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
+  return stream;
+}
+
+}  // namespace
+
+Cuda::Cuda() : stream_(create_stream()) {
+  check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+}
+Cuda::~Cuda() { cudaStreamDestroy(stream_of(*this)); }
+void Cuda::synchronize() const { check_cuda(cudaStreamSynchronize(stream_of(*this)), "cudaStreamSynchronize"); }
+
+void* allocate(const Cuda& gpu, std::size_t bytes) {
+  void* p = nullptr;
+  if (cudaMalloc(&p, bytes > 0 ? bytes : 1) != cudaSuccess) throw std::bad_alloc();
+  clear(gpu, p, bytes);
+  return p;
+}
+void release(const Cuda&, void* p) noexcept { cudaFree(p); }
+void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(gpu)), "cudaMemcpyAsync");
+  gpu.synchronize();
+}
+void clear(const Cuda& gpu, void* p, std::size_t bytes) {
+  check_cuda(cudaMemsetAsync(p, 0, bytes, stream_of(gpu)), "cudaMemsetAsync");
+}
+
+}  // namespace sparsepush

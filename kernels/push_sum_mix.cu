@@ -1,0 +1,73 @@
+#include "kernels/cuda_launch.h"
+#include "kernels/push_sum_mix.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kEdgesAtOnce = kThreads / 2 - 1;  // one thread searches one end of one message's part
+constexpr std::int64_t kEntriesPerPart = 2048;  // of a message of full length: eight a thread hide the barriers
+
+/// Entries [begin, end) of one message, which fall into a part of the row.
+struct Cut {
+  std::int64_t begin, end;
+};
+
+/// Number of positions below `limit` among the first `entries` of an ascending list.
+__device__ std::int64_t positions_below(const std::int32_t* position, std::int64_t entries, std::int64_t limit) {
+  std::int64_t low = 0, high = entries;
+  while (low < high) {
+    const std::int64_t middle = (low + high) / 2;
+    if (position[middle] < limit)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/// One block per (node, part of the row), in strides of the grid. All messages that the node mixes, its own first, are
+/// cut to the part by binary searches side by side, some edges at a time. Then the block adds one message after the
+/// other, a thread per entry; positions within a message are unique, and a barrier keeps the order of messages.
+__global__ void push_sum_mix_kernel(PushSumMix mix, std::int64_t parts) {
+  __shared__ Cut cut[kEdgesAtOnce];
+  for (std::int64_t item = blockIdx.x; item < mix.x.rows * parts; item += gridDim.x) {
+    const std::int64_t node = item / parts, part = item % parts;
+    const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
+    const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
+    const auto slot_of = [&](std::int64_t e) { return e == edges_begin ? node : mix.edges.slot[e]; };
+    for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += kEdgesAtOnce) {
+      const auto edges = static_cast<unsigned>(edges_end - chunk < kEdgesAtOnce ? edges_end - chunk : kEdgesAtOnce);
+      if (threadIdx.x < 2 * edges) {
+        const std::int64_t slot = slot_of(chunk + threadIdx.x / 2);
+        const bool is_end = threadIdx.x % 2;
+        const std::int64_t found =
+            positions_below(mix.messages.position.row(slot), mix.entries[slot], is_end ? limit : first);
+        (is_end ? cut[threadIdx.x / 2].end : cut[threadIdx.x / 2].begin) = found;
+      }
+      __syncthreads();
+      for (unsigned i = 0; i < edges; ++i) {
+        const std::int64_t e = chunk + i, slot = slot_of(e);
+        const float weight = e == edges_begin ? mix.edges.self_weight[node] : mix.edges.weight[e];
+        const std::int32_t* position = mix.messages.position.row(slot);
+        const float* value = mix.messages.value.row(slot);
+        for (std::int64_t k = cut[i].begin + threadIdx.x; k < cut[i].end; k += kThreads) {
+          float& x = mix.x.row(node)[position[k]];
+          x = __fmaf_rn(weight, value[k], x);
+        }
+        __syncthreads();
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void push_sum_mix(const Cuda& gpu, const PushSumMix& mix) {
+  check_push_sum_mix_shapes(mix);
+  const std::int64_t entries = mix.messages.position.cols;
+  const std::int64_t parts = std::max<std::int64_t>(1, (entries + kEntriesPerPart / 2) / kEntriesPerPart);
+  launch(gpu, {.blocks = blocks_for(gpu, mix.x.rows * parts), .threads = kThreads}, push_sum_mix_kernel, mix, parts);
+}
+
+}  // namespace sparsepush

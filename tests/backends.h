@@ -1,0 +1,43 @@
+// The backends that op tests run on, and the ways to run each.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <string>
+#include <type_traits>
+
+#include "kernels/backend.h"
+
+#if SPARSEPUSH_SIMULATED_CUDA
+#include "tests/simt/simt.h"
+#endif
+
+namespace sparsepush {
+
+#if SPARSEPUSH_SIMULATED_CUDA || SPARSEPUSH_CUDA
+using Backends = testing::Types<Cpu, Cuda>;
+#else
+using Backends = testing::Types<Cpu>;
+#endif
+
+/// Calls body(backend) for every way to run ops: with several numbers of threads, or under several thread schedules.
+/// What an op returns may not depend on it.
+template <class Backend, class Body>
+void for_each_way_to_run(const Body& body) {
+  if constexpr (std::is_same_v<Backend, Cpu>) {
+    for (const int threads : {1, 2, 4}) {
+      SCOPED_TRACE(std::to_string(threads) + " threads");
+      body(Cpu(threads));
+    }
+  } else {
+#if SPARSEPUSH_SIMULATED_CUDA
+    for (simt::schedule = 0; simt::schedule < 5; ++simt::schedule) {
+      SCOPED_TRACE("schedule " + std::to_string(simt::schedule));
+      body(Backend());
+    }
+#else
+    body(Backend());
+#endif
+  }
+}
+
+}  // namespace sparsepush

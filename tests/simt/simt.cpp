@@ -1,0 +1,161 @@
+#include "tests/simt/simt.h"
+
+#include <algorithm>
+#include <boost/context/fiber.hpp>
+#include <boost/context/pooled_fixedsize_stack.hpp>
+#include <exception>
+#include <numeric>
+#include <random>
+#include <vector>
+
+// The linker's names for the ends of the section that holds all static shared memory.
+extern "C" {
+extern unsigned char __start_simt_shared[] __attribute__((weak));
+extern unsigned char __stop_simt_shared[] __attribute__((weak));
+}
+
+namespace simt {
+
+Place place;
+unsigned schedule = 0;
+
+namespace {
+
+constexpr std::size_t kStackBytes = 64 * 1024;
+
+struct Barrier {
+  unsigned expected = 0, arrived = 0, generation = 0;
+};
+
+struct Warp {
+  Barrier barrier;
+  std::uint64_t value[kWarp] = {};
+};
+
+/// The threads of the running block.
+struct Block {
+  std::vector<boost::context::fiber> thread, scheduler;  ///< where to go on, and where to go back to
+  std::vector<Warp> warp;
+  Barrier barrier;
+  std::uint64_t progress = 0;         ///< barriers passed and threads ended
+  std::vector<unsigned char> shared;  ///< whose size the launch gave
+  std::exception_ptr error;           ///< the first of a thread
+
+  void wait(Barrier& b) {
+    const unsigned mine = b.generation, self = place.thread.x;
+    if (++b.arrived == b.expected) {
+      b.arrived = 0;
+      ++b.generation;
+    }
+    while (b.generation == mine) scheduler[self] = std::move(scheduler[self]).resume();
+    ++progress;
+  }
+};
+
+Block* running = nullptr;
+
+Block& block() {
+  if (running == nullptr) throw Error("simt: a device function was called outside of a kernel");
+  return *running;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+__attribute__((no_sanitize("address")))
+#endif
+void poison_static_shared_memory() {
+  for (volatile unsigned char* p = __start_simt_shared; p != __stop_simt_shared; ++p) *p = 0xff;
+}
+
+/// 0 .. count - 1: by schedule ascending, descending, or shuffled.
+std::vector<unsigned> order(unsigned count, std::mt19937& random) {
+  std::vector<unsigned> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  if (schedule % 3 == 1) std::reverse(numbers.begin(), numbers.end());
+  if (schedule % 3 == 2) std::shuffle(numbers.begin(), numbers.end(), random);
+  return numbers;
+}
+
+/// Lets every thread of a warp run to its next barrier. True if any got further.
+bool run_warp(Block& b, unsigned warp, std::mt19937& random) {
+  const std::uint64_t before = b.progress;
+  for (const unsigned lane : order(b.warp[warp].barrier.expected, random)) {
+    const unsigned t = warp * kWarp + lane;
+    if (!b.thread[t]) continue;
+    place.thread = dim3(t);
+    b.thread[t] = std::move(b.thread[t]).resume();
+  }
+  return b.progress != before;
+}
+
+/// One block to its end. Each warp runs as far as it can before another one does: fair turns would hide a missing
+/// barrier.
+void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, std::mt19937& random) {
+  static boost::context::pooled_fixedsize_stack stacks(kStackBytes);
+  const unsigned threads = place.block_shape.x;
+  Block b;
+  b.scheduler.resize(threads);
+  b.warp.resize((threads + kWarp - 1) / kWarp);
+  b.barrier.expected = threads;
+  for (unsigned t = 0; t < threads; ++t) {
+    ++b.warp[t / kWarp].barrier.expected;
+    b.thread.emplace_back(std::allocator_arg, stacks, [&b, &kernel, t](boost::context::fiber&& caller) {
+      b.scheduler[t] = std::move(caller);
+      try {
+        kernel();
+      } catch (const std::exception&) {
+        b.error = std::current_exception();
+      }
+      ++b.progress;
+      return std::move(b.scheduler[t]);
+    });
+  }
+  b.shared.assign(shared_bytes, 0xff);
+  poison_static_shared_memory();
+  running = &b;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const unsigned warp : order(static_cast<unsigned>(b.warp.size()), random))
+      while (run_warp(b, warp, random)) moved = true;
+  }
+  running = nullptr;
+  if (b.error) std::rethrow_exception(b.error);
+  for (const auto& thread : b.thread)
+    if (thread) throw Error("simt: threads wait at a barrier that others of their block or warp never reach");
+}
+
+}  // namespace
+
+void run(const Launch& launch, const std::function<void()>& kernel) {
+  const dim3 &grid = launch.grid, &shape = launch.block;
+  if (shape.y * shape.z * grid.y * grid.z != 1) throw Error("simt: only one-dimensional launches are simulated");
+  if (shape.x < 1 || shape.x > kMostThreads) throw Error("simt: a block of " + std::to_string(shape.x) + " threads");
+  if (grid.x < 1 || grid.x > 0x7fffffffu) throw Error("simt: a grid of " + std::to_string(grid.x) + " blocks");
+  if (launch.shared_bytes > kSharedBytes)
+    throw Error("simt: " + std::to_string(launch.shared_bytes) + " bytes of shared memory");
+  if (running != nullptr) throw Error("simt: a launch from within a kernel is not simulated");
+  std::mt19937 random(schedule);
+  std::vector<unsigned> blocks(grid.x);
+  std::iota(blocks.begin(), blocks.end(), 0u);
+  std::shuffle(blocks.begin(), blocks.end(), random);
+  place.grid = grid;
+  place.block_shape = shape;
+  for (const unsigned b : blocks) {
+    place.block = dim3(b);
+    run_block(kernel, launch.shared_bytes, random);
+  }
+}
+
+void wait_for_block() { block().wait(block().barrier); }
+
+void wait_for_warp(unsigned mask) {
+  Warp& warp = block().warp[place.thread.x / kWarp];
+  const unsigned all = warp.barrier.expected == kWarp ? ~0u : (1u << warp.barrier.expected) - 1;
+  if ((mask & all) != all) throw Error("simt: masks that leave out threads of the warp are not simulated");
+  block().wait(warp.barrier);
+}
+
+unsigned warp_threads() { return block().warp[place.thread.x / kWarp].barrier.expected; }
+std::uint64_t& lane_value(unsigned lane) { return block().warp[place.thread.x / kWarp].value[lane]; }
+unsigned char* dynamic_shared() { return block().shared.data(); }
+
+}  // namespace simt

@@ -1,0 +1,79 @@
+// Runs CUDA kernels that were compiled as C++ on the processor: one fiber per CUDA thread, one block at a time.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  dim3() = default;
+  explicit dim3(unsigned x, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+namespace simt {
+
+/// A kernel did what no GPU would let pass, or what is not simulated.
+class Error : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+inline constexpr unsigned kWarp = 32;
+inline constexpr unsigned kMostThreads = 1024;
+inline constexpr std::size_t kSharedBytes = 227 * 1024;  ///< of one block on sm_90
+
+/// Indices of the running thread and the shape of its launch.
+struct Place {
+  dim3 thread, block, block_shape, grid;
+};
+extern Place place;
+
+/// In which order threads run, as far as barriers leave it open; every value is another unfair order.
+extern unsigned schedule;
+
+struct Launch {
+  dim3 grid, block;
+  std::size_t shared_bytes = 0;
+};
+
+/// Runs `kernel` for every thread of the launch, blocks in shuffled order. Before each block its shared memory is
+/// filled with 0xff bytes. Throws Error where threads wait at a barrier that others never reach.
+void run(const Launch& launch, const std::function<void()>& kernel);
+
+/// Waits until all threads of the block have called it.
+void wait_for_block();
+/// Waits until all threads of the warp have called it; `mask` must name them all.
+void wait_for_warp(unsigned mask);
+
+/// The running thread's number in its warp, and how many threads the warp has.
+inline unsigned lane() { return place.thread.x % kWarp; }
+unsigned warp_threads();
+/// What the threads of the warp have put down for each other.
+std::uint64_t& lane_value(unsigned lane);
+
+/// The value that `source(lane)` names of all lanes' values; all threads of the warp call it.
+template <class T, class Source>
+T exchange(unsigned mask, const T& value, const Source& source) {
+  static_assert(sizeof(T) <= sizeof(std::uint64_t));
+  std::memcpy(&lane_value(lane()), &value, sizeof value);
+  wait_for_warp(mask);
+  const unsigned from = source(lane());
+  T result = value;
+  if (from < warp_threads()) std::memcpy(&result, &lane_value(from), sizeof result);
+  wait_for_warp(mask);
+  return result;
+}
+
+/// Whether GCC calls a function so that was made from a template.
+constexpr bool is_of_template(std::string_view pretty_function) {
+  return pretty_function.find("[with ") != std::string_view::npos;
+}
+
+/// Shared memory whose size the launch gives.
+unsigned char* dynamic_shared();
+
+}  // namespace simt
