@@ -53,7 +53,7 @@ __global__ void dense_mix_kernel(DenseMix mix, int columns) {
   Panel panel{dynamic_shared<float>(), columns, 0, columns};
   for (panel.begin = static_cast<std::int64_t>(blockIdx.x) * columns; panel.begin < mix.x.cols;
        panel.begin += static_cast<std::int64_t>(gridDim.x) * columns) {
-    if (mix.x.cols - panel.begin < columns) panel.width = static_cast<int>(mix.x.cols - panel.begin);
+    panel.width = static_cast<int>(std::min<std::int64_t>(columns, mix.x.cols - panel.begin));
     for (int i = threadIdx.x; i < slots * columns; i += kThreads) load_element(mix, panel, i);
     __syncthreads();
     for (int i = threadIdx.x; i < nodes * columns; i += kThreads) mix_element(mix, panel, i);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/cuda_launch.h"
 #include "kernels/push_sum_mix.h"
 
@@ -37,7 +39,7 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, std::int64_t parts) {
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
     const auto slot_of = [&](std::int64_t e) { return e == edges_begin ? node : mix.edges.slot[e]; };
     for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += kEdgesAtOnce) {
-      const auto edges = static_cast<unsigned>(edges_end - chunk < kEdgesAtOnce ? edges_end - chunk : kEdgesAtOnce);
+      const auto edges = static_cast<unsigned>(std::min<std::int64_t>(kEdgesAtOnce, edges_end - chunk));
       if (threadIdx.x < 2 * edges) {
         const std::int64_t slot = slot_of(chunk + threadIdx.x / 2);
         const bool is_end = threadIdx.x % 2;

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
+
+A mutant lacks one barrier or has one comparison or logical operator changed, in the device code of a kernels/*.cu.
+It is compiled for the simulator, with AddressSanitizer, and linked with the op's own test; it counts as caught if that
+fails or hangs.
+Files whose hash stands in the table already are not run again. A survivor needs a reason in the table's last column;
+the exit code is 1 where one lacks it, or where fewer than 95 % of the barriers or 90 % of the others are caught.
+"""
+import argparse
+import csv
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "tests/simt/mutants.csv"
+COLUMNS = ["file", "hash", "kind", "line", "mutant", "caught", "reason"]
+SANITIZE = "-fsanitize=address"
+COMPILE = ["g++", SANITIZE, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1", f"-I{ROOT}/tests/simt",
+           f"-I{ROOT}", "-x", "c++", "-c"]
+LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-lpthread"]
+FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
+BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
+OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>)(?= )")  # as formatted: templates and shifts have no such spaces
+
+
+def device_lines(text):
+    """Numbers of the lines, from 0, within functions that run on the device."""
+    inside, lines = False, set()
+    for number, line in enumerate(text.splitlines()):
+        if re.match(r"(template <.*> )?(__global__|__device__)", line):
+            inside = True
+        if inside:
+            lines.add(number)
+        if line == "}":
+            inside = False
+    return lines
+
+
+def mutants_of(text):
+    """(kind, line number from 1, description, mutated text) of every mutant."""
+    lines = text.splitlines(keepends=True)
+    for number in sorted(device_lines(text)):
+        line = lines[number].split("//")[0]
+        for kind, pattern in (("barrier", BARRIER), ("comparison", OPERATOR)):
+            for i, match in enumerate(pattern.finditer(line)):
+                changed = ";" if kind == "barrier" else FLIPS[match[0]]
+                mutated = line[: match.start()] + changed + line[match.end() :].rstrip("\n") + "\n"
+                name = f"{line.strip()} -- {match[0]} becomes {changed}" + (f" ({i + 1})" if i else "")
+                yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
+
+
+def is_caught(source, text, build):
+    """Whether the test of source's stem fails with the kernel `text`."""
+    name = f"{source.stem}_test"
+    with tempfile.TemporaryDirectory() as folder:
+        mutant, program = Path(folder) / "mutant.cu", f"{folder}/test"
+        mutant.write_text(text)
+        compiled = subprocess.run([*COMPILE, mutant, "-o", f"{folder}/mutant.o"], capture_output=True)
+        if compiled.returncode != 0:
+            return True
+        subprocess.run(["g++", SANITIZE, f"{build}/CMakeFiles/{name}.dir/tests/{name}.cpp.o", f"{folder}/mutant.o",
+                        f"{build}/libsparsepush_cuda.a", f"{build}/libsparsepush.a", *LIBRARIES, "-o", program],
+                       check=True)
+        try:
+            return subprocess.run([program, "--gtest_filter=*On/1.*"], capture_output=True, timeout=60).returncode != 0
+        except subprocess.TimeoutExpired:
+            return True
+
+
+def rows_of(source, known, arguments):
+    """The table's rows of one kernel file, from `known` ones where it has not changed."""
+    text, file = source.read_text(), str(source.relative_to(ROOT))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    old = [row for row in known if row["file"] == file]
+    if old and all(row["hash"] == digest for row in old):
+        return old
+    mutants = list(mutants_of(text))
+    if mutants and is_caught(source, text, arguments.build):
+        raise SystemExit(f"{file}: the test fails without any change")
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        caught = list(pool.map(lambda mutant: is_caught(source, mutant[3], arguments.build), mutants))
+    reasons = {row["mutant"]: row["reason"] for row in old}
+    return [dict(zip(COLUMNS, (file, digest, kind, line, name, "yes" if hit else "no", reasons.get(name, ""))))
+            for (kind, line, name, _), hit in zip(mutants, caught)]
+
+
+def share_caught(rows, kind):
+    chosen = [row["caught"] == "yes" for row in rows if row["kind"] == kind]
+    print(f"{kind}: {sum(chosen)} of {len(chosen)} mutants caught")
+    return sum(chosen) / max(1, len(chosen)) if chosen else 1.0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=ROOT / "build/cpu", help="folder of the built tests")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
+    rows = [row for source in sorted((ROOT / "kernels").glob("*.cu")) for row in rows_of(source, known, arguments)]
+    with TABLE.open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    unexplained = [row for row in rows if row["caught"] == "no" and not row["reason"]]
+    for row in unexplained:
+        print(f"{row['file']}:{row['line']}: survived without a reason: {row['mutant']}")
+    enough = share_caught(rows, "barrier") >= 0.95 and share_caught(rows, "comparison") >= 0.9
+    sys.exit(0 if enough and not unexplained else 1)
+
+
+if __name__ == "__main__":
+    main()
