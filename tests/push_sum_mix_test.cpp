@@ -73,8 +73,8 @@ std::vector<float> mixed(int threads, std::vector<float> x, int row, int entries
 
 TEST(PushSumMix, AddsSelfThenInNeighboursByAscendingSource) {
   std::mt19937 generator(1);
-  for (const int entries : {1, 15, 16, 17, 40}) {
-    const int nodes = 5, slots = 8, row = 60;
+  for (const int entries : {1, 40, 127, 128, 129, 300}) {
+    const int nodes = 5, slots = 8, row = 400;
     const Round round = random_round(nodes, slots, generator);
     const Sent sent = random_messages(slots, row, entries, generator);
     const std::vector<float> x = random_values(nodes * row, generator);
