@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import struct
+import subprocess
 
 import numpy as np
 
@@ -27,8 +28,9 @@ class ErrorsTest(ProgramTest):
         self.config = self.write_config(EXPERIMENT)
 
     def assert_one_line(self, done, code, words):
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
         self.assertNotIn("terminate called", done.stderr)
         for word in words:
             self.assertIn(word, done.stderr)
@@ -103,6 +105,44 @@ class CommandLine(ErrorsTest):
             self.assertRegex(done.stderr, rf"\b{array}\b")
             self.assertRegex(plan.stdout, rf"\b{array}\b")
         self.assertFalse((self.folder / "large" / "checkpoint.safetensors").exists())
+
+
+class StandardStreams(ErrorsTest):
+    def test_closed_ones_do_not_mix_progress_into_the_files(self):
+        expected = self.run_ok(self.config, "expected")
+        for closed in ([2], [1, 2], [0, 1, 2]):
+            with self.subTest(closed):
+                out = self.folder / f"closed{len(closed)}"
+                done = self.command("run", self.config, "--out", out, preexec_fn=lambda: [os.close(fd) for fd in closed])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assert_same_results(expected, out)
+                self.assertEqual((out / ".lock").read_text(), "")
+                self.assertNotIn("loss", (out / "timing.csv").read_text())
+
+    def test_an_error_output_that_takes_nothing_does_not_end_a_run(self):
+        expected = self.run_ok(self.config, "expected")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([self.program, "run", self.config, "--out", "full"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 0)
+            done = subprocess.run([self.program, "run", "no.toml"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 2)
+        self.assert_same_results(expected, self.folder / "full")
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([self.program, "run", self.config, "--out", "broken"], cwd=self.folder, stderr=write)
+        os.close(write)
+        self.assertEqual(done.returncode, 0)
+        self.assert_same_results(expected, self.folder / "broken")
+
+    def test_lost_output_is_an_error(self):
+        for arguments in (["plan", self.config], ["topology", self.config], ["--version"]):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                done = subprocess.run([self.program, *arguments], cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                      text=True)
+                self.assert_one_line(done, 1, ["standard output"])
+
+    def test_control_characters_of_names_stay_on_one_line(self):
+        self.assert_refused("typo", config=self.write("two\nlines\x1b[2J.toml", "[run]\ntypo = 4\n"))
 
 
 class Topologies(ErrorsTest):
