@@ -286,6 +286,20 @@ class FailingRuns(ErrorsTest):
         self.run_ok(self.config, "out", "--resume", "--set", "run.steps=30")
         self.assert_same_results(out, self.run_ok(self.config, "straight", "--set", "run.steps=30"))
 
+    def test_threads_that_cannot_be_started_end_the_run(self):
+        config = self.write_config({"run": {"nodes": 600, "steps": 1}, "model": {"name": "softmax"}}, "many.toml")
+
+        def room_for_a_few_stacks():
+            resource.setrlimit(resource.RLIMIT_STACK, (2**27, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+
+        if self.command("--version", preexec_fn=room_for_a_few_stacks).returncode != 0:
+            self.skipTest("this build reserves more address space than the test allows")
+        for setting in ("run.threads=600", "run.shards=600"):
+            with self.subTest(setting):
+                done = self.command("run", config, "--out", setting, "--set", setting, preexec_fn=room_for_a_few_stacks)
+                self.assert_one_line(done, 1, ["cannot start 600"])
+
     def test_a_diverging_run_names_step_node_and_tensor_and_keeps_its_results(self):
         settings = ["--set", "optimizer.lr=1e4", "--set", "run.steps=60", "--set", "evaluate.every_steps=1"]
         done = self.command("run", self.config, "--out", "out", "--quiet", *settings)
