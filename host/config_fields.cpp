@@ -57,7 +57,7 @@ std::vector<Field> data_fields() {
        NumberRange{0, kHuge, true},
        {when("data.partition", {"dirichlet"}), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
-      {"data", "samples", at<data, &C::samples>, IntegerRange{2, 1'000'000'000}, {synthetic}},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
       {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
       {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
       {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {synthetic}},

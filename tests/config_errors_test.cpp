@@ -57,6 +57,10 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(set_error("optimizer.lr=nan"), "optimizer.lr: expected 0 <= lr <= 1000000, got nan");
   EXPECT_EQ(set_error("optimizer.lr=inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got inf");
   EXPECT_EQ(set_error("optimizer.lr=-inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got -inf");
+  EXPECT_EQ(set_error("model.hidden=[]"),
+            "model.hidden: expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  EXPECT_EQ(error("[data]\nname = \"synthetic\"\nsamples = 5\n"),
+            "a.toml:3: data.samples: expected 6 <= samples <= 1000000000, got 5");
   EXPECT_EQ(set_error("model.hidden=[8, 0]"), "model.hidden: expected 1 <= hidden <= 1000000, got 0");
   EXPECT_EQ(set_error("algorithm.final_rounds=0"),
             "algorithm.final_rounds: expected 1 <= final_rounds <= 1000000000000, got 0");
