@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/input_error.h"
+#include "data/safetensors_header.h"
 
 namespace sparsepush {
 namespace {
@@ -97,7 +98,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
   if (hash->second != config_hash(experiment.config()))
     throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     hash->second, config_hash(experiment.config()));
+                     quote(hash->second), config_hash(experiment.config()));
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
     const TensorInfo& found = file.info(expected.name);
     if (found.dtype != expected.dtype || found.shape != expected.shape)

@@ -214,6 +214,19 @@ class ProblemFiles(ErrorsTest):
                 self.write("problem.safetensors", content)
                 self.assert_refused("problem.safetensors")
 
+    def test_words_of_a_hostile_file_are_quoted_and_shortened(self):
+        good, hostile = quadratic(4, SIZES), "two\nlines\x1b[2J" + "x" * 10000
+        self.write("problem.safetensors", good | {hostile: good["target"]})
+        done = self.command("plan", self.config)
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
+        self.write("problem.safetensors", good)
+        checkpoint = self.run_ok(self.config, "out") / "checkpoint.safetensors"
+        checkpoint.write_bytes(self.header({"__metadata__": {"config_hash": hostile}}))
+        done = self.command("run", self.config, "--out", "out", "--resume")
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
+
     def test_a_problem_of_terabytes_is_refused_before_it_is_read(self):
         nodes, params = 256, 2**31 - 64
         size = 4 * nodes * params
