@@ -9,7 +9,8 @@ namespace {
 constexpr std::int64_t kMany = 1'000'000;             // nodes and widths: far above what fits, far below overflow
 constexpr std::int64_t kForever = 1'000'000'000'000;  // steps: products with nodes stay below 2^63
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
-constexpr double kHuge = 1e6;  // keeps products of settings finite in fp32
+constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps: the product stays below 2^63
+constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
 // What a key is read into.
 template <auto section, auto key>
@@ -28,7 +29,7 @@ std::vector<Field> run_fields() {
       {"run", "nodes", at<run, &C::nodes>, IntegerRange{1, kMany}, {}, "clients devices workers agents n world_size"},
       {"run", "replicas", at<run, &C::replicas>, IntegerRange{1, 10'000}, {}, "trials repetitions repeats"},
       {"run", "steps", at<run, &C::steps>, IntegerRange{0, kForever}, {}, "iterations rounds", false},
-      {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kForever}, {}, "", false},
+      {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kMostEpochs}, {}, "", false},
       {"run", "backend", at<run, &C::backend>, Choices{"auto", "cpu"}, {}, "device platform", false},
       {"run", "threads", at<run, &C::threads>, IntegerRange{0, 4096}, {}, "", false},
       {"run", "shards", at<run, &C::shards>, IntegerRange{1, kMany}, {}, "", false},

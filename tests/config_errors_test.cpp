@@ -49,6 +49,7 @@ TEST_F(ConfigFile, WrongTypesSayWhatCame) {
 
 TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(error("[run]\n\nnodes = -4\n"), "a.toml:3: run.nodes: expected 1 <= nodes <= 1000000, got -4");
+  EXPECT_EQ(set_error("run.epochs=1000000000000"), "run.epochs: expected 1 <= epochs <= 1000000000, got 1000000000000");
   EXPECT_EQ(set_error("algorithm.keep=2"), "algorithm.keep: expected 0 < keep <= 1, got 2");
   EXPECT_EQ(set_error("algorithm.keep=0"), "algorithm.keep: expected 0 < keep <= 1, got 0");
   EXPECT_EQ(set_error("algorithm.averaging_rate=1.5"),

@@ -107,6 +107,18 @@ class CommandLine(ErrorsTest):
         self.assertFalse((self.folder / "large" / "checkpoint.safetensors").exists())
 
 
+    def test_a_plan_of_the_longest_run_does_not_overflow(self):
+        plan = self.command("plan", self.write_config({"run": {"nodes": 1000, "steps": 10**12}}, "long.toml"),
+                            "--set", "topology.name=complete", "--set", "algorithm.name=sgp")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertIn(f"messages a replica: {999 * 10**15}\n", plan.stdout)
+        self.assertIn("19224.8 EB", plan.stdout)  # 4 * 4810 + 4 bytes each
+
+    def test_a_state_beyond_64_bits_does_not_fit(self):
+        vast = self.write_config({"run": {"nodes": 10**6, "replicas": 2000}, "model": {"hidden": [10**6, 2000]}})
+        self.assert_refused("memory", "x [2000000000, ", arguments=["--set", "algorithm.name=none"], config=vast)
+
+
 class StandardStreams(ErrorsTest):
     def test_closed_ones_do_not_mix_progress_into_the_files(self):
         expected = self.run_ok(self.config, "expected")
