@@ -118,6 +118,15 @@ class CommandLine(ErrorsTest):
         vast = self.write_config({"run": {"nodes": 10**6, "replicas": 2000}, "model": {"hidden": [10**6, 2000]}})
         self.assert_refused("memory", "x [2000000000, ", arguments=["--set", "algorithm.name=none"], config=vast)
 
+    def test_data_too_large_for_memory_is_refused_before_it_is_made(self):
+        vast = self.write_config({"data": {"name": "synthetic", "samples": 10**9, "features": 10**6}})
+        self.assert_refused("memory", "data set [1000000000, 1000000]", config=vast)
+
+    def test_topologies_too_large_for_memory_are_refused_before_they_are_made(self):
+        many = self.write_config({"run": {"nodes": 200000, "replicas": 10000},
+                                  "topology": {"name": "random_out", "degree": 600}})
+        self.assert_refused("memory", "topologies", config=many)
+
 
 class StandardStreams(ErrorsTest):
     def test_closed_ones_do_not_mix_progress_into_the_files(self):
