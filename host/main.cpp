@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <new>
 
 #include "data/input_error.h"
 #include "host/config.h"
@@ -133,6 +134,9 @@ int main(int argc, char** argv) {
   } catch (const sparsepush::InputError& error) {
     sparsepush::print_error(error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    sparsepush::print_error("sparsepush: out of memory");
+    return 1;
   } catch (const std::exception& error) {
     sparsepush::print_error(std::string("sparsepush: ") + error.what());
     return 1;

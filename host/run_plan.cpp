@@ -149,6 +149,8 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   add_topology(plan, experiment, extent);
   for (const PlannedArray& array : experiment.planned_data(threads))
     plan.add_bytes(array.name, array.shape, array.bytes);
+  plan.add_bytes("reserved address space", fmt::format("{} threads", threads * config.run.shards),
+                 address_space_of_threads(threads * config.run.shards));
   return plan.take();
 }
 

@@ -134,7 +134,8 @@ class StandardStreams(ErrorsTest):
         for closed in ([2], [1, 2], [0, 1, 2]):
             with self.subTest(closed):
                 out = self.folder / f"closed{len(closed)}"
-                done = self.command("run", self.config, "--out", out, preexec_fn=lambda: [os.close(fd) for fd in closed])
+                done = self.command("run", self.config, "--out", out,
+                                    preexec_fn=lambda: [os.close(fd) for fd in closed])
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assert_same_results(expected, out)
                 self.assertEqual((out / ".lock").read_text(), "")
@@ -323,16 +324,26 @@ class FailingRuns(ErrorsTest):
     def test_threads_that_cannot_be_started_end_the_run(self):
         config = self.write_config({"run": {"nodes": 600, "steps": 1}, "model": {"name": "softmax"}}, "many.toml")
 
-        def room_for_a_few_stacks():
-            resource.setrlimit(resource.RLIMIT_STACK, (2**27, resource.RLIM_INFINITY))
-            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+        def huge_stacks():  # the address space holds less than 128
+            resource.setrlimit(resource.RLIMIT_STACK, (2**40, resource.RLIM_INFINITY))
 
-        if self.command("--version", preexec_fn=room_for_a_few_stacks).returncode != 0:
-            self.skipTest("this build reserves more address space than the test allows")
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # its own threads could not be started either
         for setting in ("run.threads=600", "run.shards=600"):
             with self.subTest(setting):
-                done = self.command("run", config, "--out", setting, "--set", setting, preexec_fn=room_for_a_few_stacks)
+                done = self.command("run", config, "--out", setting, "--set", setting,
+                                    preexec_fn=huge_stacks, env=environment)
                 self.assert_one_line(done, 1, ["cannot start 600"])
+
+    def test_a_limited_address_space_must_hold_what_threads_reserve(self):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
+
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        if self.command("--version", preexec_fn=limited, env=environment).returncode != 0:
+            self.skipTest("this build reserves more address space than the test allows")
+        digits = self.write_config({"run": {"steps": 1, "threads": 4}}, "digits.toml")
+        done = self.command("run", digits, "--out", "out", preexec_fn=limited, env=environment)
+        self.assert_one_line(done, 2, ["memory", "4 threads"])
 
     def test_a_diverging_run_names_step_node_and_tensor_and_keeps_its_results(self):
         settings = ["--set", "optimizer.lr=1e4", "--set", "run.steps=60", "--set", "evaluate.every_steps=1"]
