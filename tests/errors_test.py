@@ -197,6 +197,10 @@ class Topologies(ErrorsTest):
         self.assert_refused("lost.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=lost.csv"])
         self.assert_setting_refused("data.file=lost.safetensors", "lost.safetensors")
 
+    def test_a_pipe_is_refused_not_waited_for(self):
+        os.mkfifo(self.folder / "pipe.csv")
+        self.assert_refused("pipe.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=pipe.csv"])
+
     def test_topology_describes_degrees_mixing_and_push_sum(self):
         done = self.command("topology", self.config)
         self.assertEqual(done.returncode, 0, done.stderr)
