@@ -300,6 +300,19 @@ class FailingRuns(ErrorsTest):
                 self.assert_one_line(done, 2, ["checkpoint.safetensors"])
                 self.assertEqual(before, {name: (out / name).read_bytes() for name in before})
 
+    def test_lost_rows_of_metrics_are_noticed(self):
+        out = self.run_ok(self.config, "out", "--set", "run.replicas=2")
+        lines = (out / "metrics.csv").read_bytes().splitlines(keepends=True)
+        cases = {"row": lines[:5], "torn": lines[:5] + [lines[5][:20]], "rows": lines[:1], "all": []}
+        for name, content in cases.items():
+            with self.subTest(name):
+                (out / "metrics.csv").write_bytes(b"".join(content))
+                before = {path.name: path.read_bytes() for path in out.iterdir()}
+                done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20",
+                                    "--set", "run.replicas=2")
+                self.assert_one_line(done, 2, ["metrics.csv", "step 10"])
+                self.assertEqual(before, {path.name: path.read_bytes() for path in out.iterdir()})
+
     def test_a_checkpoint_of_another_configuration_is_refused(self):
         out = self.run_ok(self.config, "out")
         before = (out / "checkpoint.safetensors").read_bytes()
