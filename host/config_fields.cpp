@@ -10,6 +10,7 @@ constexpr std::int64_t kMany = 1'000'000;             // nodes and widths: far a
 constexpr std::int64_t kForever = 1'000'000'000'000;  // steps: products with nodes stay below 2^63
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps: the product stays below 2^63
+constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
 // What a key is read into.
@@ -55,7 +56,7 @@ std::vector<Field> data_fields() {
       {"data",
        "alpha",
        at<data, &C::alpha>,
-       NumberRange{0, kHuge, true},
+       NumberRange{kTinyAlpha, kHuge},
        {when("data.partition", {"dirichlet"}), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
       {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},

@@ -58,6 +58,8 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(set_error("optimizer.lr=nan"), "optimizer.lr: expected 0 <= lr <= 1000000, got nan");
   EXPECT_EQ(set_error("optimizer.lr=inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got inf");
   EXPECT_EQ(set_error("optimizer.lr=-inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got -inf");
+  EXPECT_EQ(error("[data]\npartition = \"dirichlet\"\nalpha = 1e-320\n"),
+            "a.toml:3: data.alpha: expected 1e-300 <= alpha <= 1000000, got 1e-320");
   EXPECT_EQ(set_error("model.hidden=[]"),
             "model.hidden: expected at least one width; a model without hidden layers is model.name = \"softmax\"");
   EXPECT_EQ(error("[data]\nname = \"synthetic\"\nsamples = 5\n"),
