@@ -43,6 +43,15 @@ std::int64_t metadata_number(const SafetensorsReader& file, const std::string& k
   return value;
 }
 
+/// Counts go on from the file's: neither they nor their sum may be near an overflow.
+void check_counts(const SafetensorsReader& file, const std::string& name) {
+  const std::vector<std::int64_t> counts = file.read<std::int64_t>(name);
+  const std::int64_t most = (std::int64_t{1} << 62) / static_cast<std::int64_t>(counts.size());
+  for (const std::int64_t count : counts)
+    if (count < 0 || count > most)
+      throw InputError("{}: tensor \"{}\": expected counts from 0 to {}, got {}", file.path(), name, most, count);
+}
+
 /// Calls visit(local row, global row) for every local node.
 template <class Visit>
 void for_each_row(const Shard& shard, Visit visit) {
@@ -110,6 +119,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   for (const double u : file.read<double>("u"))
     if (!(u > 0 && std::isfinite(u)))
       throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+  for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
   return head;
 }
 

@@ -300,6 +300,18 @@ class FailingRuns(ErrorsTest):
                 self.assert_one_line(done, 2, ["checkpoint.safetensors"])
                 self.assertEqual(before, {name: (out / name).read_bytes() for name in before})
 
+    def test_impossible_counts_of_a_checkpoint_are_refused(self):
+        out = self.run_ok(self.config, "out")
+        path = out / "checkpoint.safetensors"
+        good, (tensors, _) = path.read_bytes(), read_safetensors(path)
+        for name in ("train_loss_steps", "bytes_wire", "traffic"):
+            for count in (-1, 2**63 - 1):
+                with self.subTest(name=name, count=count):
+                    begin = good.rindex(tensors[name].tobytes())
+                    path.write_bytes(good[:begin] + struct.pack("<q", count) + good[begin + 8 :])
+                    done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20")
+                    self.assert_one_line(done, 2, [name, str(count)])
+
     def test_lost_rows_of_metrics_are_noticed(self):
         out = self.run_ok(self.config, "out", "--set", "run.replicas=2")
         lines = (out / "metrics.csv").read_bytes().splitlines(keepends=True)
