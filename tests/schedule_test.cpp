@@ -66,6 +66,22 @@ TEST(Schedule, EveryStepsCountsFinalRoundsToo) {
   EXPECT_EQ(rows, (std::vector<std::int64_t>{0, 10, 16, 20, 22}));
 }
 
+TEST(Schedule, KnowsTheLastEvaluationByCadence) {
+  for (const std::int64_t every_steps : {0, 1, 3, 7, 100}) {
+    Config config;
+    config.run.steps = 20;
+    config.evaluate.every_steps = every_steps;
+    for (const std::int64_t steps_per_epoch : {0, 6}) {
+      const Schedule schedule(config, steps_per_epoch, 9);
+      std::int64_t last = 0;
+      for (std::int64_t step = 0; step <= schedule.end(); ++step) {
+        if (schedule.evaluates_by_cadence(step)) last = step;
+        EXPECT_EQ(schedule.last_evaluation_by_cadence(step), last) << step << " by " << every_steps;
+      }
+    }
+  }
+}
+
 TEST(Schedule, CheckpointsAtEvaluationsUnlessToldOtherwise) {
   Config config;
   config.run.steps = 16;
