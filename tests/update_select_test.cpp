@@ -356,20 +356,17 @@ TEST(UpdateSelect, RefusesShapesThatDoNotFit) {
                           .error = state.view(),
                           .messages = {position.view(), value.view()}};
   EXPECT_NO_THROW(check_update_select_shapes(layout, plans, good));
-  UpdateSelect bad = good;
-  bad.error = narrow.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.error = one.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.messages.position = few.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.sgd.u = std::span(u).first(1);
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  SelectionMemory<Cpu> memory(cpu, 3, layout, plans);
-  EXPECT_THROW(update_select(cpu, memory, good), std::invalid_argument);
+  SelectionMemory<Cpu> memory(cpu, 2, layout, plans), of_three(cpu, 3, layout, plans);
+  EXPECT_THROW(update_select(cpu, of_three, good), std::invalid_argument);
+  const auto expect_refused = [&](auto change) {
+    UpdateSelect bad = good;
+    change(bad);
+    EXPECT_THROW(update_select(cpu, memory, bad), std::invalid_argument);
+  };
+  expect_refused([&](UpdateSelect& bad) { bad.error = narrow.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.error = one.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.messages.position = few.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.sgd.u = std::span(u).first(1); });
 }
 
 TEST(SelectionMemory, CountsTheBytesItHolds) {
