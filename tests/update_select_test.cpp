@@ -320,13 +320,15 @@ TEST(UpdateSelect, DoesNotDependOnWhatItRemembers) {
   }
 }
 
-TEST(UpdateSelect, DoesNotDependOnTheNumberOfThreads) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 35000});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
-  const State state = random_state(layout, 3, 21);
-  const Result wanted = Emulated(1, 3, layout, plans).round(state, {});
-  for (const int threads : {2, 5}) {
-    expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+TEST(UpdateSelect, DividesLargeRowsAmongAnyNumberOfThreads) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 20, 35000, 7});
+  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.01)};
+    const State state = random_state(layout, 3, 21);
+    const Result wanted = expected_round(layout, plans, state, {});
+    for (const int threads : {1, 2, 5}) {
+      expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+    }
   }
 }
 
