@@ -150,5 +150,16 @@ TEST(RunningTopk, StaysExactWhenItCutsAgainAndAgain) {
   }
 }
 
+TEST(RunningTopk, StaysExactWhereACutLeavesOnlyZeros) {
+  std::vector<float> row(20000, 0.0f);
+  row[17000] = -1;
+  RunningTopk topk(3, 20000);
+  topk.start(row.data(), 3, 0);
+  topk.add(0, 20000, from(row));
+  ASSERT_TRUE(topk.finish());
+  EXPECT_EQ(std::vector<std::int32_t>(topk.positions().begin(), topk.positions().end()),
+            (std::vector<std::int32_t>{0, 1, 17000}));
+}
+
 }  // namespace
 }  // namespace sparsepush

@@ -180,6 +180,10 @@ TEST(SoftmaxXent, RefusesShapesThatDoNotFit) {
       std::invalid_argument);
   EXPECT_THROW(check_score_logits_shapes({.logits = good.view(), .label = good.label, .loss = three, .correct = count}),
                std::invalid_argument);
+  count.resize(3);
+  EXPECT_THROW(check_score_logits_shapes({.logits = good.view(), .label = good.label, .loss = three, .correct = count}),
+               std::invalid_argument)
+      << "4 samples of 3 nodes";
 }
 
 }  // namespace
