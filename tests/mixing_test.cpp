@@ -161,6 +161,12 @@ TEST(MixingWeights, RefuseRatesOutsideTheirRange) {
     EXPECT_THROW(mixing_weights(ring, eta, 0), std::invalid_argument);
 }
 
+TEST(MixingWeights, RefuseNodesThatSendMoreThanTheyHave) {
+  EXPECT_EQ(mixing_weights({.edges = {{0, 1, 0.5}, {0, 2, 0.5}}, .self_weight = {0, 1, 1}}, 1, 0).self[0], -1.0f);
+  const TopologyRound more{.edges = {{0, 1, 0.5}, {0, 2, 0.51}}, .self_weight = {0, 1, 1}};
+  EXPECT_THROW(mixing_weights(more, 1, 0), std::invalid_argument);
+}
+
 TEST(MixingWeights, OfManyOutEdgesStayWithinOne) {
   const TopologyRound complete = round_of("complete", 300);
   for (const double eta : kRates) {
