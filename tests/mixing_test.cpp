@@ -125,6 +125,12 @@ TEST(MixingWeights, AreRoundedDownWhereTheColumnWouldExceedTheRate) {
   EXPECT_EQ(nearest.edge[0], 3000001 * 0x1p-24f) << "a column that fits is rounded to nearest";
 }
 
+TEST(MixingWeights, AreRoundedToNearestWhereTheColumnJustFits) {
+  const MixingWeights weights = mixing_weights(star({8388607.6, 8388608.4}, 0x1p-24), 1, 0);
+  EXPECT_EQ(weights.edge, (std::vector<float>{0.5f, 0.5f}));
+  EXPECT_EQ(weights.self[0], -1.0f);
+}
+
 TEST(MixingWeights, RoundDownColumnByColumn) {
   const double unit = 0x1p-24;
   TopologyRound round = star({3000000.6, 3000000.6, 3000000.6, 3000000.6, 4777212.6}, unit);
