@@ -54,7 +54,9 @@ void Emulator<Backend>::run_algorithm() {
   set_learning_rates();
   const std::string& name = experiment_.config().algorithm.name;
   const auto round = experiment_.schedule().round_after(step_);
-  if (!round || name == "none") {
+  if (name == "none") {
+    none(nodes_);
+  } else if (!round) {
     local_step(nodes_);
   } else if (name == "sgp") {
     sgp(nodes_, plan_.round(*round));
