@@ -27,6 +27,7 @@ class KnownScores : public Gradients<Cpu> {
   void initialize(int, float*) const override {}
   void compute(const Cpu&, const NodeParameters&, std::uint64_t, MatrixView<float>, std::span<double>) override {}
   void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, std::span<Score> score) override {
+    scored += nodes.size();
     for (std::size_t i = 0; i < nodes.size(); ++i)
       score[i] = {loss_of(shard_.id_of(nodes[i])), accuracy_of(shard_.id_of(nodes[i]))};
   }
@@ -39,6 +40,7 @@ class KnownScores : public Gradients<Cpu> {
   }
 
   bool accuracy = true;
+  std::size_t scored = 0;                  ///< nodes on their own
   std::vector<std::vector<double>> means;  ///< [replicas] that were scored
 
  private:
@@ -151,8 +153,9 @@ TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
 
 TEST(Measure, ScoresTheFirstNodesOnlyIfTold) {
   for (const int shards : {1, 3})
-    measure_on(shards, 2, 0, [](Nodes<Cpu>&, KnownScores&, auto measure) {
+    measure_on(shards, 2, 0, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
       const std::vector<MetricsRow> rows = measure();
+      EXPECT_LE(scores.scored, 2u * kReplicas);
       for (int r = 0; r < kReplicas; ++r) {
         EXPECT_EQ(rows[r].test_loss, (loss_of({r, 0}) + loss_of({r, 1})) / 2);
         EXPECT_EQ(rows[r].accuracy_min, accuracy_of({r, 1}));
