@@ -134,7 +134,7 @@ class TwinTest(ProgramTest):
 
     def test_sparse_push_from_all_to_a_thousandth(self):
         for scope, keep in itertools.product(("layer", "global"), (1.0, 0.3, 0.05, 0.01, 0.001)):
-            settings = Settings(scope=scope, keep=keep, averaging_rate=min(1.0, 2 * keep), steps=25)
+            settings = Settings(scope=scope, keep=keep, averaging_rate=min(1.0, 2 * keep), steps=12)
             for rounds, nodes in ((IRREGULAR, 5), (VARYING, 4)):
                 with self.subTest(scope=scope, keep=keep, nodes=nodes):
                     self.compare(rounds, settings, nodes, sizes=(7, 2500, 33))
