@@ -128,6 +128,9 @@ TEST(PushSumMix, RefusesShapesAndValuesThatDoNotFit) {
   bad = good;
   bad.messages.value = narrow.view();
   EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
+  bad = good;
+  bad.edges.self_weight = {};
+  EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
   const std::vector<std::int32_t> outside = {2};
   bad = good;
   bad.edges.slot = outside;
