@@ -6,6 +6,7 @@
 
 #include "data/input_error.h"
 #include "data/safetensors.h"
+#include "data/safetensors_header.h"
 
 namespace sparsepush {
 namespace {
@@ -17,8 +18,8 @@ std::string text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shap
 void check_names(const SafetensorsReader& file) {
   for (const TensorInfo& info : file.tensors())
     if (info.name != "curvature" && info.name != "target" && info.name != "start" && info.name != "segments")
-      throw InputError("{}: unexpected tensor \"{}\"; expected curvature, target, start and, optionally, segments",
-                       file.path(), info.name);
+      throw InputError("{}: unexpected tensor {}; expected curvature, target, start and, optionally, segments",
+                       file.path(), quote(info.name));
 }
 
 void check_shape(const SafetensorsReader& file, const std::string& name, bool fits, const std::string& expected) {

@@ -54,6 +54,9 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
                           .step = part,
                           .index = static_cast<std::uint64_t>(feature)});
   };
+  const std::size_t tests = static_cast<std::size_t>(samples) / 6;
+  set.test.bytes.reserve(tests * features);  // growing would take several times the memory
+  set.train.bytes.reserve((samples - tests) * features);
   for (int i = 0; i < samples; ++i) {
     SampleSet& part = is_test_sample(i) ? set.test : set.train;
     const Draw order{.seed = kSeed, .stream = Stream::kSynthetic, .step = kOrder};

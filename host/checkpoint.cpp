@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/input_error.h"
+#include "data/safetensors_header.h"
 
 namespace sparsepush {
 namespace {
@@ -40,6 +41,15 @@ std::int64_t metadata_number(const SafetensorsReader& file, const std::string& k
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
   if (value < 0) throw InputError("{}: not a checkpoint: no number \"{}\" in its metadata", file.path(), key);
   return value;
+}
+
+/// Counts go on from the file's: neither they nor their sum may be near an overflow.
+void check_counts(const SafetensorsReader& file, const std::string& name) {
+  const std::vector<std::int64_t> counts = file.read<std::int64_t>(name);
+  const std::int64_t most = (std::int64_t{1} << 62) / static_cast<std::int64_t>(counts.size());
+  for (const std::int64_t count : counts)
+    if (count < 0 || count > most)
+      throw InputError("{}: tensor \"{}\": expected counts from 0 to {}, got {}", file.path(), name, most, count);
 }
 
 /// Calls visit(local row, global row) for every local node.
@@ -97,7 +107,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
   if (hash->second != config_hash(experiment.config()))
     throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     hash->second, config_hash(experiment.config()));
+                     quote(hash->second), config_hash(experiment.config()));
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
     const TensorInfo& found = file.info(expected.name);
     if (found.dtype != expected.dtype || found.shape != expected.shape)
@@ -109,6 +119,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   for (const double u : file.read<double>("u"))
     if (!(u > 0 && std::isfinite(u)))
       throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+  for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
   return head;
 }
 

@@ -46,6 +46,8 @@ std::string find_file(const std::string& path, const std::string& key, const Ori
     if (fs::is_directory(candidate, error))
       throw InputError("{}: {}: expected a file, got the folder {}", origins.of(key), key,
                        in_quotes(candidate.string()));
+    if (!fs::is_regular_file(candidate, error))  // a pipe would be waited for, and read only once
+      throw InputError("{}: {}: expected a regular file, got {}", origins.of(key), key, in_quotes(candidate.string()));
     return candidate.string();
   }
   const bool two_places = beside != fs::path(path);

@@ -72,6 +72,8 @@ void check_config(const Config& config, const Origins& origins) {
   check_run(config.run, origins);
   check_quadratic(config, origins);
   check_topology_keys(config, origins);
+  require(config.model.name != "mlp" || !config.model.hidden.empty(), origins, "model.hidden",
+          "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
   const auto& milestones = config.optimizer.milestones;
   require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
           "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));

@@ -9,7 +9,9 @@ namespace {
 constexpr std::int64_t kMany = 1'000'000;             // nodes and widths: far above what fits, far below overflow
 constexpr std::int64_t kForever = 1'000'000'000'000;  // steps: products with nodes stay below 2^63
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
-constexpr double kHuge = 1e6;  // keeps products of settings finite in fp32
+constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps: the product stays below 2^63
+constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
+constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
 // What a key is read into.
 template <auto section, auto key>
@@ -28,7 +30,7 @@ std::vector<Field> run_fields() {
       {"run", "nodes", at<run, &C::nodes>, IntegerRange{1, kMany}, {}, "clients devices workers agents n world_size"},
       {"run", "replicas", at<run, &C::replicas>, IntegerRange{1, 10'000}, {}, "trials repetitions repeats"},
       {"run", "steps", at<run, &C::steps>, IntegerRange{0, kForever}, {}, "iterations rounds", false},
-      {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kForever}, {}, "", false},
+      {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kMostEpochs}, {}, "", false},
       {"run", "backend", at<run, &C::backend>, Choices{"auto", "cpu"}, {}, "device platform", false},
       {"run", "threads", at<run, &C::threads>, IntegerRange{0, 4096}, {}, "", false},
       {"run", "shards", at<run, &C::shards>, IntegerRange{1, kMany}, {}, "", false},
@@ -54,10 +56,10 @@ std::vector<Field> data_fields() {
       {"data",
        "alpha",
        at<data, &C::alpha>,
-       NumberRange{0, kHuge, true},
+       NumberRange{kTinyAlpha, kHuge},
        {when("data.partition", {"dirichlet"}), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
-      {"data", "samples", at<data, &C::samples>, IntegerRange{2, 1'000'000'000}, {synthetic}},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
       {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
       {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
       {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {synthetic}},

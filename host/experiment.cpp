@@ -16,10 +16,18 @@
 namespace sparsepush {
 namespace {
 
+/// Before an array is made that the plan of the whole run can count only afterwards.
+void check_array_fits(const std::string& name, const std::string& shape, std::int64_t bytes) {
+  check_memory_fits({{{name, shape, bytes}}}, available_memory());
+}
+
 Dataset load_dataset(const DataConfig& data) {
-  if (data.name == "synthetic")
+  if (data.name == "synthetic") {
+    check_array_fits("data set", fmt::format("[{}, {}] u8", data.samples, data.features),
+                     std::int64_t{data.samples} * (data.features + 1));
     return make_synthetic(
         {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation});
+  }
   return load_digits();
 }
 
@@ -77,6 +85,10 @@ std::int64_t steps_per_epoch(const Config& config, const Dataset& data) {
 std::vector<Topology> make_topologies(const Config& config) {
   std::vector<Topology> topologies;
   const int different = depends_on_seed(config.topology) ? config.run.replicas : 1;
+  if (different > 1 && !config.topology.redraw) {
+    const std::int64_t edges = std::int64_t{config.run.nodes} * config.topology.degree;
+    check_array_fits("topologies", fmt::format("[{}, {}] edges", different, edges), different * edges * sizeof(Edge));
+  }
   for (int r = 0; r < different; ++r)
     topologies.push_back(make_topology(config.topology, config.run.nodes, config.run.seed + r));
   return topologies;

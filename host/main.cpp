@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <new>
 
 #include "data/input_error.h"
 #include "host/config.h"
@@ -12,6 +13,7 @@
 #include "host/recorder.h"
 #include "host/run_plan.h"
 #include "host/run_shards.h"
+#include "host/standard_streams.h"
 #include "host/version.h"
 
 namespace sparsepush {
@@ -75,7 +77,7 @@ int run(const Options& options) {
   }
   recorder.summarize(finished ? "finished" : "interrupted", "cpu");
   if (finished) return 0;
-  fmt::print(stderr, "stopped; go on with: sparsepush run {} --out {} --resume\n", options.config, out.string());
+  print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config, out.string()));
   return 1;
 }
 
@@ -124,13 +126,19 @@ int command_line(int argc, char** argv) {
 }  // namespace sparsepush
 
 int main(int argc, char** argv) {
+  sparsepush::prepare_standard_streams();
   try {
-    return sparsepush::command_line(argc, argv);
+    const int code = sparsepush::command_line(argc, argv);
+    sparsepush::flush_standard_output();
+    return code;
   } catch (const sparsepush::InputError& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    sparsepush::print_error(error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    sparsepush::print_error("sparsepush: out of memory");
+    return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "sparsepush: {}\n", error.what());
+    sparsepush::print_error(std::string("sparsepush: ") + error.what());
     return 1;
   }
 }

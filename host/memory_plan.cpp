@@ -88,6 +88,12 @@ std::int64_t left_in_control_groups(const fs::path& root) {
   return left;
 }
 
+std::int64_t address_space_limit() {
+  rlimit limit{};
+  const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < static_cast<rlim_t>(kUnlimited);
+  return limited ? static_cast<std::int64_t>(limit.rlim_cur) : kUnlimited;
+}
+
 }  // namespace
 
 std::int64_t MemoryPlan::total() const {
@@ -110,10 +116,11 @@ std::int64_t available_memory_below(const fs::path& root, std::int64_t address_s
   return left;
 }
 
-std::int64_t available_memory() {
-  rlimit limit{};
-  const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < static_cast<rlim_t>(kUnlimited);
-  return available_memory_below("/", limited ? static_cast<std::int64_t>(limit.rlim_cur) : kUnlimited);
+std::int64_t available_memory() { return available_memory_below("/", address_space_limit()); }
+
+std::int64_t address_space_of_threads(int threads) {
+  constexpr std::int64_t kEach = 200 << 20;  // 128 MiB for OpenBLAS, 64 for malloc, 8 for the stack
+  return address_space_limit() < kUnlimited ? threads * kEach : 0;
 }
 
 void check_memory_fits(const MemoryPlan& plan, std::int64_t available) {

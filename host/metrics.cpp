@@ -77,10 +77,23 @@ std::string kept_lines(std::string_view text, const std::string& path, const std
   }
 }
 
+/// Step of the last of the lines that were kept, -1 if there is only the header.
+std::int64_t last_step_of(std::string_view kept, const std::string& header) {
+  kept.remove_suffix(1);
+  return number_in_column(kept.substr(kept.rfind('\n') + 1), step_column(header)).value_or(-1);
+}
+
 /// Writes what the file begins with; returns `path`.
-const std::string& begin_csv(const std::string& path, const std::string& header, std::int64_t keep_through_step) {
+const std::string& begin_csv(const std::string& path, const std::string& header, std::int64_t keep_through_step,
+                             std::int64_t expected_step) {
   const bool keep = keep_through_step >= 0 && std::filesystem::exists(path);
-  replace_file(path, keep ? kept_lines(read_csv(path), path, header, keep_through_step) : header + '\n');
+  const std::string text = keep ? kept_lines(read_csv(path), path, header, keep_through_step) : header + '\n';
+  if (last_step_of(text, header) < expected_step)
+    throw InputError(
+        "{}: expected rows through step {}, which the checkpoint has passed; without them, choose another "
+        "--out",
+        path, expected_step);
+  replace_file(path, text);
   return path;
 }
 
@@ -99,8 +112,9 @@ std::string metrics_line(const MetricsRow& row) {
               row.bytes_coo32, row.bytes_wire, row.bytes_dense);
 }
 
-CsvFile::CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step)
-    : file_(begin_csv(path, header, keep_through_step), O_WRONLY | O_APPEND) {}
+CsvFile::CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step,
+                 std::int64_t expected_step)
+    : file_(begin_csv(path, header, keep_through_step, expected_step), O_WRONLY | O_APPEND) {}
 
 void CsvFile::append(const std::vector<std::string>& lines) {
   std::string text;

@@ -32,8 +32,9 @@ class CsvFile {
  public:
   /// Starts `path` anew with `header`, or, with `keep_through_step` >= 0, keeps the existing file's complete lines
   /// whose column `step` is at most that and cuts the rest. A file with another header or a line without step is an
-  /// InputError.
-  CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step);
+  /// InputError, and so is one whose lines end before `expected_step`; it is left as it is.
+  CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step,
+          std::int64_t expected_step = -1);
 
   /// Appends complete lines with one write.
   void append(const std::vector<std::string>& lines);

@@ -84,23 +84,26 @@ void Progress::update(std::int64_t step) {
   draw(step);
 }
 
+void Progress::print(const std::string& text) {
+  std::fputs(text.c_str(), out_);
+  std::fflush(out_);
+}
+
 void Progress::draw(std::int64_t step) {
   const std::chrono::duration<double> elapsed = drawn_ - start_;
   const ProgressState state = {.first = first_, .step = step, .last = last_, .seconds = elapsed.count()};
   if (terminal_) {
     // One column stays free: a character in the last one makes some terminals begin a new line.
-    fmt::print(out_, "{}{}", kToLineStart, progress_bar(state, terminal_columns(out_) - 1));
+    print(kToLineStart + progress_bar(state, terminal_columns(out_) - 1));
     on_bar_ = true;
   } else {
-    fmt::print(out_, "{}\n", describe_progress(state));
+    print(describe_progress(state) + '\n');
   }
-  std::fflush(out_);
 }
 
 void Progress::line(const std::string& text) {
   if (quiet_) return;
-  fmt::print(out_, "{}{}\n", on_bar_ ? kToLineStart : "", text);
-  std::fflush(out_);
+  print((on_bar_ ? kToLineStart : "") + text + '\n');
   on_bar_ = false;
   if (terminal_) drawn_ = Clock::time_point();  // the next update redraws the bar
 }

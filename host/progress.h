@@ -37,6 +37,7 @@ class Progress {
 
  private:
   void draw(std::int64_t step);
+  void print(const std::string& text);  ///< a run goes on when nobody can read it
 
   using Clock = std::chrono::steady_clock;
   std::int64_t first_, last_;

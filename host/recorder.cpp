@@ -72,11 +72,12 @@ void Recorder::open_files() {
     const bool lengthened = resumed_->step == resumed_->sgd_steps && resumed_->sgd_steps < schedule.sgd_steps();
     keep = lengthened && !schedule.evaluates_by_cadence(resumed_->step) ? resumed_->step - 1 : resumed_->step;
   }
+  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(), keep,
+                   resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
+  timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
   folder_.write_text("config.toml", to_toml(experiment_.config()));
   if (const std::string table = experiment_.partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
-  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(), keep);
-  timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
   progress_.emplace(resumed_ ? resumed_->step : 0, schedule.end(), quiet_);
   folder_.log(resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started");
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "host/run_shards.h"
@@ -43,7 +44,9 @@ class PlanBuilder {
  public:
   template <class T>
   void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols) {
-    const std::int64_t bytes = rows * cols * static_cast<std::int64_t>(sizeof(T));
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(rows, cols * static_cast<std::int64_t>(sizeof(T)), &bytes))
+      bytes = std::numeric_limits<std::int64_t>::max();
     if (bytes > 0) plan_.arrays.push_back({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes});
   }
   void add_bytes(const std::string& name, const std::string& shape, std::int64_t bytes) {
@@ -81,27 +84,28 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
                  plans * planned * (edges * 8 + extent.rows * 20));
 }
 
-/// Messages of one replica in all rounds and in the final rounds.
-std::int64_t messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds) {
+/// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53
+/// and does not overflow.
+double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds) {
   const Topology& topology = experiment.topologies().front();
   const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
-  std::int64_t messages = 0;
+  double messages = 0;
   for (std::int64_t phase = 0; phase < period; ++phase) {
     const std::int64_t t = first_round + phase;
     const std::int64_t times = (rounds - phase + period - 1) / period;
-    if (times > 0) messages += times * static_cast<std::int64_t>(topology.round(t).edges.size());
+    if (times > 0) messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
   }
   return messages;
 }
 
 struct PlannedTraffic {
-  std::int64_t messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
-  void add(std::int64_t count, const MessageBytes& each, std::int64_t wire) {
+  double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
+  void add(double count, const MessageBytes& each, std::int64_t wire) {
     messages += count;
-    authors += count * each.authors;
-    coo32 += count * each.coo32;
-    wire_bound += count * wire;
-    dense += count * each.dense;
+    authors += count * static_cast<double>(each.authors);
+    coo32 += count * static_cast<double>(each.coo32);
+    wire_bound += count * static_cast<double>(wire);
+    dense += count * static_cast<double>(each.dense);
   }
 };
 
@@ -120,7 +124,7 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
     traffic.add(messages_in(experiment, 0, rounds), message_bytes(d, kept), wire_size_bound(d, kept));
   }
   if (config.algorithm.final == "all_reduce" && schedule.final_rounds() > 0) {
-    traffic.add(2 * (config.run.nodes - 1), dense, dense.dense);
+    traffic.add(2.0 * (config.run.nodes - 1), dense, dense.dense);
   } else {
     traffic.add(messages_in(experiment, rounds, schedule.final_rounds()), dense, dense.dense);
   }
@@ -145,6 +149,8 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   add_topology(plan, experiment, extent);
   for (const PlannedArray& array : experiment.planned_data(threads))
     plan.add_bytes(array.name, array.shape, array.bytes);
+  plan.add_bytes("reserved address space", fmt::format("{} threads", threads * config.run.shards),
+                 address_space_of_threads(threads * config.run.shards));
   return plan.take();
 }
 
@@ -155,9 +161,9 @@ std::string describe_run_plan(const Experiment& experiment) {
   text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
                       experiment.layout().segments.size());
   text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
-  text += fmt::format("messages a replica: {}\n", traffic.messages);
-  const auto line = [&](const char* name, std::int64_t bytes, const char* note) {
-    text += fmt::format("bytes {}: {} ({}{})\n", name, bytes, format_bytes(static_cast<double>(bytes)), note);
+  text += fmt::format("messages a replica: {:.0f}\n", traffic.messages);
+  const auto line = [&](const char* name, double bytes, const char* note) {
+    text += fmt::format("bytes {}: {:.0f} ({}{})\n", name, bytes, format_bytes(bytes), note);
   };
   line("authors", traffic.authors, "");
   line("coo32", traffic.coo32, "");

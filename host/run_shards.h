@@ -2,6 +2,8 @@
 #pragma once
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -16,7 +18,8 @@ inline int threads_per_shard(int threads, int shards) {
 }
 
 /// Calls body(transport) once per shard, each in its own thread if there are several. If one throws, the others are
-/// released from their collective calls, and the first shard's own exception is rethrown when all have ended.
+/// released from their collective calls, and the first shard's own exception is rethrown when all have ended. Throws
+/// std::runtime_error if the system has no more threads.
 template <class Backend, class Body>
 void run_shards(int shards, int replicas, int nodes, Body body) {
   LocalMeeting meeting(shards);
@@ -32,7 +35,12 @@ void run_shards(int shards, int replicas, int nodes, Body body) {
     }
   };
   std::vector<std::jthread> threads;
-  for (int index = 1; index < shards; ++index) threads.emplace_back(run_one, index);
+  try {
+    for (int index = 1; index < shards; ++index) threads.emplace_back(run_one, index);
+  } catch (const std::exception& error) {
+    meeting.abort();
+    throw std::runtime_error("cannot start " + std::to_string(shards) + " shards: " + error.what());
+  }
   run_one(0);
   threads.clear();
   for (const auto& error : errors)

@@ -37,6 +37,11 @@ bool Schedule::evaluates_by_cadence(std::int64_t step) const {
   return step == 0 || (every_steps_ > 0 && step % every_steps_ == 0);
 }
 
+std::int64_t Schedule::last_evaluation_by_cadence(std::int64_t step) const {
+  if (each_epoch_) step = std::min(step, sgd_steps_);
+  return every_steps_ > 0 ? step - step % every_steps_ : 0;
+}
+
 bool Schedule::evaluates_at(std::int64_t step) const {
   return evaluates_by_cadence(step) || step == sgd_steps_ || step == end();
 }

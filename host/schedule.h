@@ -32,6 +32,8 @@ class Schedule {
   bool evaluates_by_cadence(std::int64_t step) const;
   /// That, and the rows at the last SGD step and at the end.
   bool evaluates_at(std::int64_t step) const;
+  /// The last step up to `step` that has a row whatever the run's length.
+  std::int64_t last_evaluation_by_cadence(std::int64_t step) const;
   bool checkpoints_at(std::int64_t step) const;
 
  private:

@@ -79,30 +79,34 @@ constexpr auto kByteIndex = [] {
   return count;
 }
 
-/// Notes one bit an element in `words`, so that the stream of loads and stores is hardly disturbed. Returns the largest
-/// magnitude bits.
+/// Notes one bit an element in `words`, so that the stream of loads and stores is hardly disturbed. Words are stored
+/// whole: a load of several small stores would wait until all stores before them have reached the cache. Returns the
+/// largest magnitude bits.
 template <class Source>
 [[gnu::always_inline, gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] inline std::uint32_t
 mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, const Source& source) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fff'ffff), limit = _mm512_set1_epi32(static_cast<int>(threshold));
   __m512i largest = _mm512_setzero_si512();
-  auto* masks = reinterpret_cast<std::uint8_t*>(words);
   alignas(64) std::array<float, 16> element;  // a register: read back from its row it would wait for the store
+  const auto note = [&](__mmask16 live)
+      __attribute__((always_inline, target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt"))) {
+    const __m512i bits = _mm512_maskz_and_epi32(live, _mm512_load_si512(element.data()), magnitude);
+    largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
+    return static_cast<std::uint64_t>(_mm512_mask_cmpge_epu32_mask(live, bits, limit));
+  };
   std::int64_t i = piece.begin;
-  for (; i + 16 <= piece.end; i += 16, masks += sizeof(__mmask16)) {
-    source(i, std::int64_t{16}, element.data());  // a constant, so that this is straight vector code
-    const __m512i bits = _mm512_maskz_and_epi32(0xffff, _mm512_load_si512(element.data()), magnitude);
-    const __mmask16 wanted = _mm512_cmpge_epu32_mask(bits, limit);
-    std::memcpy(masks, &wanted, sizeof wanted);
-    largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
+  for (; i + 64 <= piece.end; i += 64) {
+    std::uint64_t word = 0;
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      source(i + 16 * quarter, std::int64_t{16}, element.data());  // a constant, so that this is straight vector code
+      word |= note(0xffff) << (16 * quarter);
+    }
+    *words++ = word;
   }
-  if (i < piece.end) {
-    source(i, piece.end - i, element.data());
-    const __mmask16 live = static_cast<__mmask16>((1u << (piece.end - i)) - 1);
-    const __m512i bits = _mm512_maskz_and_epi32(live, _mm512_maskz_loadu_epi32(live, element.data()), magnitude);
-    const __mmask16 wanted = _mm512_mask_cmpge_epu32_mask(live, bits, limit);
-    std::memcpy(masks, &wanted, sizeof wanted);
-    largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
+  for (int shift = 0; i < piece.end; i += 16, shift += 16) {
+    const std::int64_t count = std::min<std::int64_t>(16, piece.end - i);
+    source(i, count, element.data());
+    *words |= note(static_cast<__mmask16>((1u << count) - 1)) << shift;
   }
   std::array<std::uint32_t, 16> lanes;
   _mm512_storeu_si512(lanes.data(), largest);

@@ -9,7 +9,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kAhead = 16;  // entries: their lines of x arrive while these are computed
+constexpr std::int64_t kAhead = 128;  // entries whose lines of x are on their way from memory while others are added
 
 /// The entries of one message that fall into a part of the row.
 struct MessagePart {
@@ -20,16 +20,17 @@ struct MessagePart {
 
 /// row += weight * message. Positions within a message are unique, so the order of its entries does not matter.
 [[gnu::always_inline]] inline void add_message(float* row, float weight, const MessagePart& part) {
+  const auto add = [&](std::int64_t i) __attribute__((always_inline)) {
+    float& x = row[part.position[i]];
+    x = std::fma(weight, part.value[i], x);
+  };
+  for (std::int64_t i = 0; i < std::min(kAhead, part.entries); ++i) __builtin_prefetch(row + part.position[i], 1);
   std::int64_t i = 0;
   for (; i + kAhead < part.entries; ++i) {
     __builtin_prefetch(row + part.position[i + kAhead], 1);
-    float& x = row[part.position[i]];
-    x = std::fma(weight, part.value[i], x);
+    add(i);
   }
-  for (; i < part.entries; ++i) {
-    float& x = row[part.position[i]];
-    x = std::fma(weight, part.value[i], x);
-  }
+  for (; i < part.entries; ++i) add(i);
 }
 
 MessagePart part_of(const PushSumMix& mix, std::int64_t slot, std::int64_t begin, std::int64_t end) {

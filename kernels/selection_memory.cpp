@@ -10,7 +10,6 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kTile = 1024;     // elements: what a tile reads and writes stays in L1
 constexpr std::int64_t kItem = 1 << 15;  // elements: enough to hide an item's start, few enough to spread one node
 constexpr std::int64_t kColdSize = 256;  // groups up to this size jump between rounds and are cheap to select from
 // A miss costs a second look, so a fall is believed at once; a rise, which saves candidates, only by and by. The margin

@@ -1,5 +1,8 @@
 #include "kernels/thread_pool.h"
 
+#include <stdexcept>
+#include <string>
+
 #include "kernels/check.h"
 
 namespace sparsepush {
@@ -9,10 +12,17 @@ constexpr int kSpins = 2000;  // a few microseconds: the gap between two ops of 
 
 ThreadPool::ThreadPool(int threads) {
   CHECK(threads >= 1, "threads = ", threads);
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (const std::exception& error) {
+    stop_workers();
+    throw std::runtime_error("cannot start " + std::to_string(threads) + " threads: " + error.what());
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop_workers(); }
+
+void ThreadPool::stop_workers() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -17,6 +17,7 @@ class ThreadPool {
  public:
   using Body = std::function<void(std::int64_t item, int worker)>;
 
+  /// Throws std::runtime_error if the system has no more threads.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -29,6 +30,7 @@ class ThreadPool {
 
  private:
   void work(int worker);
+  void stop_workers();
   void take_items(int worker);
 
   std::vector<std::thread> workers_;

@@ -7,6 +7,13 @@
 namespace sparsepush {
 namespace {
 
+constexpr std::int64_t kAhead = 512;  // floats to where the rows are asked for: processors stop to do so at each page
+
+template <class... Row>
+[[gnu::always_inline]] inline void prefetch_at(std::int64_t position, const Row*... row) {
+  (__builtin_prefetch(row + position), ...);
+}
+
 /// The rows are v = x + e after the SGD step, written to e.
 template <bool kNesterov>
 struct UpdatedRows {
@@ -17,6 +24,7 @@ struct UpdatedRows {
       settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
       gradient = round.sgd.gradient.row(node), error = round.error.row(node)
     ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
+      prefetch_at(begin + kAhead, x, momentum, gradient, error);
       sgd_error_loop<kNesterov>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
     };
   }

@@ -1,5 +1,6 @@
 // How an op over all nodes is cut into waves: ranges of nodes that run through several ops before the next range does.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -29,11 +30,17 @@ class Waves<Cpu> {
   template <class Body>
   void run(const Cpu& cpu, int nodes, const Body& body) const {
     CHECK(cpu.threads() <= workers(), "threads ", cpu.threads(), ", workers ", workers());
-    cpu.pool().run(nodes,
-                   [&](std::int64_t node, int worker) { body(serial_[worker], static_cast<int>(node), 1, worker); });
+    const int stretch = std::clamp(nodes / (kStretchesPerThread * cpu.threads()), 1, kLongestStretch);
+    cpu.pool().run((nodes + stretch - 1) / stretch, [&](std::int64_t item, int worker) {
+      const int first = static_cast<int>(item) * stretch, last = std::min(first + stretch, nodes);
+      for (int node = first; node < last; ++node) body(serial_[worker], node, 1, worker);
+    });
   }
 
  private:
+  // Nodes that one worker takes in a row: what neighbouring nodes write shares cache lines.
+  static constexpr int kLongestStretch = 16, kStretchesPerThread = 8;
+
   std::vector<Cpu> serial_;  ///< [workers]
 };
 

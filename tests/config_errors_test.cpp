@@ -49,6 +49,7 @@ TEST_F(ConfigFile, WrongTypesSayWhatCame) {
 
 TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(error("[run]\n\nnodes = -4\n"), "a.toml:3: run.nodes: expected 1 <= nodes <= 1000000, got -4");
+  EXPECT_EQ(set_error("run.epochs=1000000000000"), "run.epochs: expected 1 <= epochs <= 1000000000, got 1000000000000");
   EXPECT_EQ(set_error("algorithm.keep=2"), "algorithm.keep: expected 0 < keep <= 1, got 2");
   EXPECT_EQ(set_error("algorithm.keep=0"), "algorithm.keep: expected 0 < keep <= 1, got 0");
   EXPECT_EQ(set_error("algorithm.averaging_rate=1.5"),
@@ -57,6 +58,12 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(set_error("optimizer.lr=nan"), "optimizer.lr: expected 0 <= lr <= 1000000, got nan");
   EXPECT_EQ(set_error("optimizer.lr=inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got inf");
   EXPECT_EQ(set_error("optimizer.lr=-inf"), "optimizer.lr: expected 0 <= lr <= 1000000, got -inf");
+  EXPECT_EQ(error("[data]\npartition = \"dirichlet\"\nalpha = 1e-320\n"),
+            "a.toml:3: data.alpha: expected 1e-300 <= alpha <= 1000000, got 1e-320");
+  EXPECT_EQ(set_error("model.hidden=[]"),
+            "model.hidden: expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  EXPECT_EQ(error("[data]\nname = \"synthetic\"\nsamples = 5\n"),
+            "a.toml:3: data.samples: expected 6 <= samples <= 1000000000, got 5");
   EXPECT_EQ(set_error("model.hidden=[8, 0]"), "model.hidden: expected 1 <= hidden <= 1000000, got 0");
   EXPECT_EQ(set_error("algorithm.final_rounds=0"),
             "algorithm.final_rounds: expected 1 <= final_rounds <= 1000000000000, got 0");

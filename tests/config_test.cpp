@@ -156,7 +156,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.name=none"},
       {"algorithm.compressor=identity", "algorithm.averaging_rate=0.333333333333333333"},
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
-      {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.hidden=[]"},
+      {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
       {"data.partition=skew", "data.skew=0.1", "run.seed=9223372036854775807", "optimizer.milestones=[0, 3]"},
       {"data.partition=dirichlet", "data.alpha=1e-300", "topology.name=random_out", "topology.redraw=true"}};
   for (const auto& overrides : cases) {

@@ -93,13 +93,17 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
   }
 }
 
-TEST(DenseMix, RefusesAHaloOfAnotherWidth) {
+TEST(DenseMix, RefusesAHaloOfAnotherWidthAndEdgesThatDoNotFit) {
   const Cpu cpu(1);
   Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4);
   const std::vector<std::int64_t> begin = {0, 0};
   const std::vector<float> self = {0};
   EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = halo.view(), .edges = {begin, {}, {}, self}}),
                std::invalid_argument);
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = {}, .edges = {begin, {}, {}, {}}}), std::invalid_argument);
+  const std::vector<std::int64_t> one = {0, 1};
+  const std::vector<std::int32_t> slot = {1};
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = {}, .edges = {one, slot, self, self}}), std::invalid_argument);
 }
 
 }  // namespace

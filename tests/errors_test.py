@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import struct
+import subprocess
 
 import numpy as np
 
@@ -27,8 +28,9 @@ class ErrorsTest(ProgramTest):
         self.config = self.write_config(EXPERIMENT)
 
     def assert_one_line(self, done, code, words):
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
         self.assertNotIn("terminate called", done.stderr)
         for word in words:
             self.assertIn(word, done.stderr)
@@ -105,6 +107,66 @@ class CommandLine(ErrorsTest):
         self.assertFalse((self.folder / "large" / "checkpoint.safetensors").exists())
 
 
+    def test_a_plan_of_the_longest_run_does_not_overflow(self):
+        plan = self.command("plan", self.write_config({"run": {"nodes": 1000, "steps": 10**12}}, "long.toml"),
+                            "--set", "topology.name=complete", "--set", "algorithm.name=sgp")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertIn(f"messages a replica: {999 * 10**15}\n", plan.stdout)
+        self.assertIn("19224.8 EB", plan.stdout)  # 4 * 4810 + 4 bytes each
+
+    def test_a_state_beyond_64_bits_does_not_fit(self):
+        vast = self.write_config({"run": {"nodes": 10**6, "replicas": 2000}, "model": {"hidden": [10**6, 2000]}})
+        self.assert_refused("memory", "x [2000000000, ", arguments=["--set", "algorithm.name=none"], config=vast)
+
+    def test_data_too_large_for_memory_is_refused_before_it_is_made(self):
+        vast = self.write_config({"data": {"name": "synthetic", "samples": 10**9, "features": 10**6}})
+        self.assert_refused("memory", "data set [1000000000, 1000000]", config=vast)
+
+    def test_topologies_too_large_for_memory_are_refused_before_they_are_made(self):
+        many = self.write_config({"run": {"nodes": 200000, "replicas": 10000},
+                                  "topology": {"name": "random_out", "degree": 600}})
+        self.assert_refused("memory", "topologies", config=many)
+
+
+class StandardStreams(ErrorsTest):
+    def test_closed_ones_do_not_mix_progress_into_the_files(self):
+        expected = self.run_ok(self.config, "expected")
+        for closed in ([2], [1, 2], [0, 1, 2]):
+            with self.subTest(closed):
+                out = self.folder / f"closed{len(closed)}"
+                done = self.command("run", self.config, "--out", out,
+                                    preexec_fn=lambda: [os.close(fd) for fd in closed])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assert_same_results(expected, out)
+                self.assertEqual((out / ".lock").read_text(), "")
+                self.assertNotIn("loss", (out / "timing.csv").read_text())
+
+    def test_an_error_output_that_takes_nothing_does_not_end_a_run(self):
+        expected = self.run_ok(self.config, "expected")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([self.program, "run", self.config, "--out", "full"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 0)
+            done = subprocess.run([self.program, "run", "no.toml"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 2)
+        self.assert_same_results(expected, self.folder / "full")
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([self.program, "run", self.config, "--out", "broken"], cwd=self.folder, stderr=write)
+        os.close(write)
+        self.assertEqual(done.returncode, 0)
+        self.assert_same_results(expected, self.folder / "broken")
+
+    def test_lost_output_is_an_error(self):
+        for arguments in (["plan", self.config], ["topology", self.config], ["--version"]):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                done = subprocess.run([self.program, *arguments], cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                      text=True)
+                self.assert_one_line(done, 1, ["standard output"])
+
+    def test_control_characters_of_names_stay_on_one_line(self):
+        self.assert_refused("typo", config=self.write("two\nlines\x1b[2J.toml", "[run]\ntypo = 4\n"))
+
+
 class Topologies(ErrorsTest):
     def test_faults_of_a_topology_file_are_named(self):
         ring = "0,0,1\n0,1,2\n0,2,3\n0,3,0\n"
@@ -134,6 +196,10 @@ class Topologies(ErrorsTest):
     def test_missing_files_are_named(self):
         self.assert_refused("lost.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=lost.csv"])
         self.assert_setting_refused("data.file=lost.safetensors", "lost.safetensors")
+
+    def test_a_pipe_is_refused_not_waited_for(self):
+        os.mkfifo(self.folder / "pipe.csv")
+        self.assert_refused("pipe.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=pipe.csv"])
 
     def test_topology_describes_degrees_mixing_and_push_sum(self):
         done = self.command("topology", self.config)
@@ -173,6 +239,19 @@ class ProblemFiles(ErrorsTest):
             with self.subTest(name):
                 self.write("problem.safetensors", content)
                 self.assert_refused("problem.safetensors")
+
+    def test_words_of_a_hostile_file_are_quoted_and_shortened(self):
+        good, hostile = quadratic(4, SIZES), "two\nlines\x1b[2J" + "x" * 10000
+        self.write("problem.safetensors", good | {hostile: good["target"]})
+        done = self.command("plan", self.config)
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
+        self.write("problem.safetensors", good)
+        checkpoint = self.run_ok(self.config, "out") / "checkpoint.safetensors"
+        checkpoint.write_bytes(self.header({"__metadata__": {"config_hash": hostile}}))
+        done = self.command("run", self.config, "--out", "out", "--resume")
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
 
     def test_a_problem_of_terabytes_is_refused_before_it_is_read(self):
         nodes, params = 256, 2**31 - 64
@@ -221,6 +300,31 @@ class FailingRuns(ErrorsTest):
                 self.assert_one_line(done, 2, ["checkpoint.safetensors"])
                 self.assertEqual(before, {name: (out / name).read_bytes() for name in before})
 
+    def test_impossible_counts_of_a_checkpoint_are_refused(self):
+        out = self.run_ok(self.config, "out")
+        path = out / "checkpoint.safetensors"
+        good, (tensors, _) = path.read_bytes(), read_safetensors(path)
+        for name in ("train_loss_steps", "bytes_wire", "traffic"):
+            for count in (-1, 2**63 - 1):
+                with self.subTest(name=name, count=count):
+                    begin = good.rindex(tensors[name].tobytes())
+                    path.write_bytes(good[:begin] + struct.pack("<q", count) + good[begin + 8 :])
+                    done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20")
+                    self.assert_one_line(done, 2, [name, str(count)])
+
+    def test_lost_rows_of_metrics_are_noticed(self):
+        out = self.run_ok(self.config, "out", "--set", "run.replicas=2")
+        lines = (out / "metrics.csv").read_bytes().splitlines(keepends=True)
+        cases = {"row": lines[:5], "torn": lines[:5] + [lines[5][:20]], "rows": lines[:1], "all": []}
+        for name, content in cases.items():
+            with self.subTest(name):
+                (out / "metrics.csv").write_bytes(b"".join(content))
+                before = {path.name: path.read_bytes() for path in out.iterdir()}
+                done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20",
+                                    "--set", "run.replicas=2")
+                self.assert_one_line(done, 2, ["metrics.csv", "step 10"])
+                self.assertEqual(before, {path.name: path.read_bytes() for path in out.iterdir()})
+
     def test_a_checkpoint_of_another_configuration_is_refused(self):
         out = self.run_ok(self.config, "out")
         before = (out / "checkpoint.safetensors").read_bytes()
@@ -245,6 +349,30 @@ class FailingRuns(ErrorsTest):
         self.assertEqual([path.name for path in out.iterdir() if "tmp" in path.name or "temporary" in path.name], [])
         self.run_ok(self.config, "out", "--resume", "--set", "run.steps=30")
         self.assert_same_results(out, self.run_ok(self.config, "straight", "--set", "run.steps=30"))
+
+    def test_threads_that_cannot_be_started_end_the_run(self):
+        config = self.write_config({"run": {"nodes": 600, "steps": 1}, "model": {"name": "softmax"}}, "many.toml")
+
+        def huge_stacks():  # the address space holds less than 128
+            resource.setrlimit(resource.RLIMIT_STACK, (2**40, resource.RLIM_INFINITY))
+
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # its own threads could not be started either
+        for setting in ("run.threads=600", "run.shards=600"):
+            with self.subTest(setting):
+                done = self.command("run", config, "--out", setting, "--set", setting,
+                                    preexec_fn=huge_stacks, env=environment)
+                self.assert_one_line(done, 1, ["cannot start 600"])
+
+    def test_a_limited_address_space_must_hold_what_threads_reserve(self):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
+
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        if self.command("--version", preexec_fn=limited, env=environment).returncode != 0:
+            self.skipTest("this build reserves more address space than the test allows")
+        digits = self.write_config({"run": {"steps": 1, "threads": 4}}, "digits.toml")
+        done = self.command("run", digits, "--out", "out", preexec_fn=limited, env=environment)
+        self.assert_one_line(done, 2, ["memory", "4 threads"])
 
     def test_a_diverging_run_names_step_node_and_tensor_and_keeps_its_results(self):
         settings = ["--set", "optimizer.lr=1e4", "--set", "run.steps=60", "--set", "evaluate.every_steps=1"]

@@ -116,6 +116,8 @@ TEST(GatherBatch, RefusesShapesThatDoNotFit) {
   part.batch = 2;
   part.input = {input.data(), 3, Case::kFeatures};  // one and a half batches
   EXPECT_THROW(check_gather_batch_shapes(part), std::invalid_argument);
+  part.batch = 0;
+  EXPECT_THROW(check_gather_batch_shapes(part), std::invalid_argument);
 }
 
 TEST(LoadSamples, KeepsTheOrderOfTheSet) {

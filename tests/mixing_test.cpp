@@ -125,6 +125,12 @@ TEST(MixingWeights, AreRoundedDownWhereTheColumnWouldExceedTheRate) {
   EXPECT_EQ(nearest.edge[0], 3000001 * 0x1p-24f) << "a column that fits is rounded to nearest";
 }
 
+TEST(MixingWeights, AreRoundedToNearestWhereTheColumnJustFits) {
+  const MixingWeights weights = mixing_weights(star({8388607.6, 8388608.4}, 0x1p-24), 1, 0);
+  EXPECT_EQ(weights.edge, (std::vector<float>{0.5f, 0.5f}));
+  EXPECT_EQ(weights.self[0], -1.0f);
+}
+
 TEST(MixingWeights, RoundDownColumnByColumn) {
   const double unit = 0x1p-24;
   TopologyRound round = star({3000000.6, 3000000.6, 3000000.6, 3000000.6, 4777212.6}, unit);
@@ -159,6 +165,12 @@ TEST(MixingWeights, RefuseRatesOutsideTheirRange) {
   const TopologyRound ring = round_of("directed_ring", 3);
   for (const double eta : {0.0, -0.1, 1.1, std::nan("")})
     EXPECT_THROW(mixing_weights(ring, eta, 0), std::invalid_argument);
+}
+
+TEST(MixingWeights, RefuseNodesThatSendMoreThanTheyHave) {
+  EXPECT_EQ(mixing_weights({.edges = {{0, 1, 0.5}, {0, 2, 0.5}}, .self_weight = {0, 1, 1}}, 1, 0).self[0], -1.0f);
+  const TopologyRound more{.edges = {{0, 1, 0.5}, {0, 2, 0.51}}, .self_weight = {0, 1, 1}};
+  EXPECT_THROW(mixing_weights(more, 1, 0), std::invalid_argument);
 }
 
 TEST(MixingWeights, OfManyOutEdgesStayWithinOne) {

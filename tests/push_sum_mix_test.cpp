@@ -81,8 +81,8 @@ TYPED_TEST_SUITE(PushSumMixOn, Backends);
 
 TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
   std::mt19937 generator(1);
-  for (const int entries : {1, 15, 16, 17, 40}) {
-    const int nodes = 5, slots = 8, row = 60;
+  for (const int entries : {1, 40, 127, 128, 129, 300}) {
+    const int nodes = 5, slots = 8, row = 400;
     const Round round = random_round(nodes, slots, generator);
     const Sent sent = random_messages(slots, row, entries, generator);
     const std::vector<float> x = random_values(nodes * row, generator);
@@ -146,6 +146,9 @@ TEST(PushSumMix, RefusesShapesAndValuesThatDoNotFit) {
   EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
   bad = good;
   bad.messages.value = narrow.view();
+  EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
+  bad = good;
+  bad.edges.self_weight = {};
   EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
   const std::vector<std::int32_t> outside = {2};
   bad = good;

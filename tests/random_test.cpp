@@ -57,6 +57,16 @@ TEST(RandomUniform, HasTheMeanAndRangeOfAUniform) {
   EXPECT_NEAR(sum / 100000, 0.5, 0.005);
 }
 
+TEST(RandomUniform, IsTheFirst53Bits) {
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const Draw draw{.seed = 1ull << 40 | 5, .stream = Stream::kPartition, .node = 3, .step = 4, .index = i};
+    const PhiloxBlock bits = random_bits(draw);
+    EXPECT_EQ(bits, philox({static_cast<std::uint32_t>(i), 4, 3, 2}, {5, 256}));
+    EXPECT_EQ(random_uniform(draw), bits[0] * 0x1p-32 + (bits[1] >> 11) * 0x1p-53);
+    EXPECT_EQ(random_below(draw, 1ull << 40), std::uint64_t{bits[0]} << 8 | bits[1] >> 24);
+  }
+}
+
 TEST(RandomBelow, StaysBelowItsBound) {
   for (std::uint64_t i = 0; i < 1000; ++i) {
     EXPECT_LT(random_below({.seed = 5, .stream = Stream::kPartition, .index = i}, 3), 3u);

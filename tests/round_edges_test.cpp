@@ -73,7 +73,10 @@ TEST(RoundEdges, RefusesLengthsThatDoNotFit) {
   edges = {};
   edges.self_weight = {-0.5f};
   EXPECT_THROW(edges.mix(), std::invalid_argument);
-  EXPECT_THROW(check_round_edges({}, 2, 1), std::invalid_argument);
+  edges = {};
+  const RoundEdges of_two{edges.begin, edges.slot, edges.weight, edges.self_weight};
+  EXPECT_NO_THROW(check_round_edges(of_two, 2, 2));
+  EXPECT_THROW(check_round_edges(of_two, 2, 1), std::invalid_argument) << "fewer slots than nodes";
 }
 
 TEST(RoundEdges, RefusesValuesOutsideTheirArrays) {

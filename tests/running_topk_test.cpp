@@ -74,7 +74,7 @@ TEST(Collect, AsksForEveryElementOnceAndInOrder) {
 TEST(Compact, KeepsTheSamePositionsOnEveryLevel) {
   std::mt19937 generator(7);
   for (const std::int64_t size : {0, 1, 15, 16, 17, 33, 500}) {
-    std::vector<std::uint32_t> key(size + kCollectSlack);
+    std::vector<std::uint32_t> key(size + kCollectSlack, 9);  // what is beyond does not count
     std::vector<std::int32_t> all(size + kCollectSlack), wanted;
     for (std::int64_t i = 0; i < size; ++i) {
       key[i] = generator() % 10;
@@ -142,6 +142,17 @@ TEST(RunningTopk, StaysExactWhenItCutsAgainAndAgain) {
     std::sort(wanted.begin(), wanted.end());
     EXPECT_EQ(std::vector<std::int32_t>(topk.positions().begin(), topk.positions().end()), wanted) << entries;
   }
+}
+
+TEST(RunningTopk, StaysExactWhereACutLeavesOnlyZeros) {
+  std::vector<float> row(20000, 0.0f);
+  row[17000] = -1;
+  RunningTopk topk(3, 20000);
+  topk.start(row.data(), 3, 0);
+  topk.add(0, 20000, from(row));
+  ASSERT_TRUE(topk.finish());
+  EXPECT_EQ(std::vector<std::int32_t>(topk.positions().begin(), topk.positions().end()),
+            (std::vector<std::int32_t>{0, 1, 17000}));
 }
 
 }  // namespace

@@ -119,6 +119,10 @@ class Replicas(SameBitsTest):
         experiment = with_algorithm(changed(QUADRATIC, topology={"redraw": True}), name="scsp", final_rounds=5)
         self.assert_replicas_are_runs_of_their_own(experiment, 7)
 
+    def test_replicas_that_end_with_an_exact_mean(self):
+        experiment = with_algorithm(changed(QUADRATIC, topology={"redraw": True}), name="scsp", final="all_reduce")
+        self.assert_replicas_are_runs_of_their_own(experiment, 7)
+
 
 class Properties(SameBitsTest):
     def test_keeping_everything_equals_sgp(self):

@@ -151,7 +151,7 @@ TEST(SgdUpdate, RefusesShapesThatDoNotFit) {
   const auto expect_refused = [&](auto change) {
     SgdUpdate bad = good;
     change(bad);
-    EXPECT_THROW(check_sgd_update_shapes(step.layout, bad), std::invalid_argument);
+    EXPECT_THROW(sgd_update(cpu, step.layout, bad), std::invalid_argument);
   };
   expect_refused([&](SgdUpdate& bad) { bad.x = narrow.view(); });
   expect_refused([&](SgdUpdate& bad) { bad.momentum = one.view(); });

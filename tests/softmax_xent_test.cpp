@@ -73,7 +73,7 @@ TEST(ExpNonpositive, StaysAboveZeroFarBelow) {
 
 TEST(SoftmaxXent, IsTheMeanCrossEntropyAndItsGradient) {
   for (const auto& [classes, samples, scale] :
-       {std::tuple{1, 3, 1.f}, {2, 1, 5.f}, {10, 16, 3.f}, {10, 103, 20.f}, {256, 9, 1000.f}}) {
+       {std::tuple{1, 3, 1.f}, {1, 1030, 1.f}, {2, 1, 5.f}, {10, 16, 3.f}, {10, 103, 20.f}, {256, 9, 1000.f}}) {
     const Case c(classes, samples, scale);
     const Case::Result r = c.loss();
     for (int node = 0; node < 2; ++node) {
@@ -180,6 +180,10 @@ TEST(SoftmaxXent, RefusesShapesThatDoNotFit) {
       std::invalid_argument);
   EXPECT_THROW(check_score_logits_shapes({.logits = good.view(), .label = good.label, .loss = three, .correct = count}),
                std::invalid_argument);
+  count.resize(3);
+  EXPECT_THROW(check_score_logits_shapes({.logits = good.view(), .label = good.label, .loss = three, .correct = count}),
+               std::invalid_argument)
+      << "4 samples of 3 nodes";
 }
 
 }  // namespace

@@ -320,13 +320,15 @@ TEST(UpdateSelect, DoesNotDependOnWhatItRemembers) {
   }
 }
 
-TEST(UpdateSelect, DoesNotDependOnTheNumberOfThreads) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 35000});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
-  const State state = random_state(layout, 3, 21);
-  const Result wanted = Emulated(1, 3, layout, plans).round(state, {});
-  for (const int threads : {2, 5}) {
-    expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+TEST(UpdateSelect, DividesLargeRowsAmongAnyNumberOfThreads) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 20, 35000, 7});
+  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.01)};
+    const State state = random_state(layout, 3, 21);
+    const Result wanted = expected_round(layout, plans, state, {});
+    for (const int threads : {1, 2, 5}) {
+      expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+    }
   }
 }
 
@@ -356,28 +358,17 @@ TEST(UpdateSelect, RefusesShapesThatDoNotFit) {
                           .error = state.view(),
                           .messages = {position.view(), value.view()}};
   EXPECT_NO_THROW(check_update_select_shapes(layout, plans, good));
-  UpdateSelect bad = good;
-  bad.error = narrow.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.error = one.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.messages.position = few.view();
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  bad = good;
-  bad.sgd.u = std::span(u).first(1);
-  EXPECT_THROW(check_update_select_shapes(layout, plans, bad), std::invalid_argument);
-  SelectionMemory<Cpu> memory(cpu, 3, layout, plans);
-  EXPECT_THROW(update_select(cpu, memory, good), std::invalid_argument);
-}
-
-TEST(SelectionMemory, CountsTheBytesItHolds) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{100, 200});
-  const TopkPlan plan = make_topk_plan(layout, TopkScope::kLayer, 0.1);
-  const std::int64_t one = SelectionMemory<Cpu>::bytes(1, layout, plan, 1);
-  EXPECT_EQ(SelectionMemory<Cpu>::bytes(11, layout, plan, 1) - one, 10 * (2 * 8 + 8));
-  EXPECT_EQ(SelectionMemory<Cpu>::bytes(1, layout, plan, 2) - one, 8 * (200 + 1024 + 16));
+  SelectionMemory<Cpu> memory(cpu, 2, layout, plans), of_three(cpu, 3, layout, plans);
+  EXPECT_THROW(update_select(cpu, of_three, good), std::invalid_argument);
+  const auto expect_refused = [&](auto change) {
+    UpdateSelect bad = good;
+    change(bad);
+    EXPECT_THROW(update_select(cpu, memory, bad), std::invalid_argument);
+  };
+  expect_refused([&](UpdateSelect& bad) { bad.error = narrow.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.error = one.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.messages.position = few.view(); });
+  expect_refused([&](UpdateSelect& bad) { bad.sgd.u = std::span(u).first(1); });
 }
 
 }  // namespace

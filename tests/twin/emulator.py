@@ -45,7 +45,8 @@ class Twin:
     def run(self):
         for _ in range(self.settings.steps):
             self.update()
-            self.exchange()
+            if self.settings.algorithm != "none":
+                self.exchange()
             self.finish_step()
         if self.settings.algorithm == "scsp":
             self.finish_with_dense_rounds()
@@ -141,7 +142,7 @@ class Twin:
             "u_sum": np.sum(self.u), "u_min": np.min(self.u), "u_max": np.max(self.u),
             "messages": self.messages,
         }
-        if self.settings.algorithm != "sgp":
+        if self.settings.algorithm not in ("none", "sgp"):
             error, x = (np.linalg.norm(state.astype(np.float64)) for state in (self.error, self.x))
             row["error_ratio"] = error / x
         return row | {f"bytes_{name}": count for name, count in self.bytes.items()}

@@ -1,0 +1,17 @@
+// The program's three standard streams, whatever state they were handed over in.
+#pragma once
+#include <string_view>
+
+namespace sparsepush {
+
+/// Opens those that are closed, or a file of the run would get their number and be printed into. A broken pipe and a
+/// file size limit become errors of a write instead of ending the process.
+void prepare_standard_streams();
+
+/// Throws std::runtime_error if something printed to the standard output was lost.
+void flush_standard_output();
+
+/// One line on the standard error, control characters replaced. Never throws.
+void print_error(std::string_view line);
+
+}  // namespace sparsepush

@@ -1,0 +1,198 @@
+#include "host/measure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tests/emulation.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kNodes = 5, kReplicas = 2, kSteps = 20;
+
+double loss_of(NodeId id) { return 1 + id.node * id.node + 100 * id.replica; }
+double accuracy_of(NodeId id) { return 0.75 - 0.125 * ((id.node + 1) % 4) + 0.01 * id.replica; }
+
+/// Scores that are known functions of the node, and of the replica for its mean model.
+class KnownScores : public Gradients<Cpu> {
+ public:
+  KnownScores(const RowLayout& layout, const Shard& shard) : layout_(layout), shard_(shard) {}
+
+  const RowLayout& layout() const override { return layout_; }
+  const std::vector<Parameter>& parameters() const override { return parameters_; }
+  bool has_accuracy() const override { return accuracy; }
+  void initialize(int, float*) const override {}
+  void compute(const Cpu&, const NodeParameters&, std::uint64_t, MatrixView<float>, std::span<double>) override {}
+  void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, std::span<Score> score) override {
+    scored += nodes.size();
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      score[i] = {loss_of(shard_.id_of(nodes[i])), accuracy_of(shard_.id_of(nodes[i]))};
+  }
+  void score_mean(const Cpu&, std::span<const double> mean, int first, std::span<Score> score) override {
+    means.emplace_back(mean.begin(), mean.end());
+    for (std::size_t i = 0; i < score.size(); ++i) {
+      const NodeId id = shard_.id_of(first + static_cast<int>(i));
+      score[i] = {2 * loss_of(id), accuracy_of(id) / 2};
+    }
+  }
+
+  bool accuracy = true;
+  std::size_t scored = 0;                  ///< nodes on their own
+  std::vector<std::vector<double>> means;  ///< [replicas] that were scored
+
+ private:
+  const RowLayout& layout_;
+  const Shard shard_;
+  std::vector<Parameter> parameters_;
+};
+
+float x_of(NodeId id, int j) { return 3 + std::sin(static_cast<float>(100 * id.replica + 10 * id.node + j)); }
+float error_of(NodeId id, int j) { return std::cos(static_cast<float>(7 * id.node + j)) * (2.0f + id.replica); }
+double u_of(NodeId id) { return 1 + 0.3 * std::sin(1.0 + id.node + id.replica); }
+
+/// Calls body(nodes, scores, measure) in every shard; measure() looks at the state as body has left it.
+template <class Body>
+void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
+  const QuadraticFile file(kNodes, {6, 3}, 1);
+  Config config = gossip_config(file, kNodes, "directed_ring");
+  config.run.replicas = kReplicas;
+  config.run.steps = kSteps;
+  config.optimizer.lr = 0.25;
+  config.algorithm.name = "scsp";
+  config.algorithm.final_rounds = 5;
+  config.evaluate.nodes = evaluated;
+  const Experiment experiment(config);
+  run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
+    const Cpu cpu(1);
+    const Shard& shard = transport.shard();
+    Nodes<Cpu> nodes(cpu, transport, experiment.layout(), config, state_plan(config.algorithm), kNodes);
+    Emulator<Cpu>::LossWindow window{.sum = {}, .steps = 4};
+    for (int row = 0; row < shard.rows(); ++row) {
+      const NodeId id = shard.id_of(row);
+      for (int j = 0; j < 9; ++j) {
+        const int at = j < 6 ? j : j + 2;  // the row has padding
+        nodes.x.view().row(row)[at] = x_of(id, j);
+        nodes.error->view().row(row)[at] = error_of(id, j);
+      }
+      nodes.u.span()[row] = u_of(id);
+      nodes.wire.span()[row] = 1000 * id.replica + id.node;
+      window.sum.push_back(4 * loss_of(id));
+    }
+    nodes.traffic = {{11, 12}, {21, 22}, {31, 32}, {41, 42}};
+    KnownScores scores(experiment.layout(), shard);
+    body(nodes, scores, [&] { return measure_nodes<Cpu>(cpu, experiment, scores, nodes, window, step); });
+  });
+}
+
+/// The nodes of a replica, and its mean model sum x / sum u.
+struct Replica {
+  explicit Replica(int replica) {
+    for (int node = 0; node < kNodes; ++node) ids.push_back({replica, node}), u_sum += u_of(ids.back());
+    for (int j = 0; j < 9; ++j) {
+      mean.push_back(0);
+      for (const NodeId id : ids) mean.back() += x_of(id, j) / u_sum;
+    }
+  }
+  std::vector<NodeId> ids;
+  std::vector<double> mean;
+  double u_sum = 0;
+};
+
+TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
+  for (const int shards : {1, 2, 5})
+    measure_on(shards, 0, 12, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
+      const std::vector<MetricsRow> rows = measure();
+      ASSERT_EQ(rows.size(), 2u);
+      for (int r = 0; r < kReplicas; ++r) {
+        const MetricsRow& row = rows[r];
+        const Replica replica(r);
+        double distance = 0, norm = 0, x_norm = 0, error_norm = 0, loss = 0, accuracy = 0;
+        std::vector<double> u, accuracies;
+        for (const NodeId id : replica.ids) {
+          for (int j = 0; j < 9; ++j) {
+            distance += std::pow(x_of(id, j) / u_of(id) - replica.mean[j], 2);
+            x_norm += std::pow(x_of(id, j), 2);
+            error_norm += std::pow(error_of(id, j), 2);
+          }
+          u.push_back(u_of(id));
+          loss += loss_of(id) / kNodes;
+          accuracy += accuracy_of(id) / kNodes;
+          accuracies.push_back(accuracy_of(id));
+        }
+        for (int j = 0; j < 9; ++j) {
+          norm += replica.mean[j] * replica.mean[j];
+          EXPECT_NEAR(scores.means[r][j < 6 ? j : j + 2], replica.mean[j], 1e-14);
+        }
+        EXPECT_EQ(row.replica, r);
+        EXPECT_EQ(row.step, 12);
+        EXPECT_FALSE(row.epoch) << "the problem has none";
+        EXPECT_EQ(row.lr, 0.25);
+        EXPECT_NEAR(row.u_sum, replica.u_sum, 1e-14);
+        EXPECT_EQ(row.u_min, std::ranges::min(u));
+        EXPECT_EQ(row.u_max, std::ranges::max(u));
+        EXPECT_NEAR(*row.consensus, std::sqrt(distance / kNodes / norm), 1e-14);
+        EXPECT_NEAR(*row.error_ratio, std::sqrt(error_norm / x_norm), 1e-14);
+        EXPECT_NEAR(*row.train_loss, loss, 1e-12);
+        EXPECT_NEAR(*row.test_loss, loss, 1e-12);
+        EXPECT_NEAR(*row.loss_mean_model, 2 * loss, 1e-12);
+        EXPECT_NEAR(*row.accuracy_mean, accuracy, 1e-14);
+        EXPECT_EQ(*row.accuracy_min, std::ranges::min(accuracies));
+        EXPECT_EQ(*row.accuracy_max, std::ranges::max(accuracies));
+        EXPECT_NEAR(*row.accuracy_mean_model, accuracy / 2, 1e-14);
+        EXPECT_EQ(row.messages, 11 + r);
+        EXPECT_EQ(row.bytes_authors, 21 + r);
+        EXPECT_EQ(row.bytes_coo32, 31 + r);
+        EXPECT_EQ(row.bytes_dense, 41 + r);
+        EXPECT_EQ(row.bytes_wire, 5000 * r + 0 + 1 + 2 + 3 + 4);
+      }
+    });
+}
+
+TEST(Measure, ScoresTheFirstNodesOnlyIfTold) {
+  for (const int shards : {1, 3})
+    measure_on(shards, 2, 0, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
+      const std::vector<MetricsRow> rows = measure();
+      EXPECT_LE(scores.scored, 2u * kReplicas);
+      for (int r = 0; r < kReplicas; ++r) {
+        EXPECT_EQ(rows[r].test_loss, (loss_of({r, 0}) + loss_of({r, 1})) / 2);
+        EXPECT_EQ(rows[r].accuracy_min, accuracy_of({r, 1}));
+        EXPECT_EQ(rows[r].accuracy_max, accuracy_of({r, 0}));
+      }
+    });
+}
+
+TEST(Measure, LeavesOutWhatIsUndefined) {
+  measure_on(1, 0, kSteps, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
+    scores.accuracy = false;
+    const MetricsRow row = measure().front();
+    EXPECT_TRUE(row.lr && row.train_loss && row.test_loss) << "the last SGD step has a learning rate";
+    EXPECT_FALSE(row.accuracy_mean || row.accuracy_min || row.accuracy_max || row.accuracy_mean_model);
+  });
+  measure_on(1, 0, kSteps + 1, [](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
+    EXPECT_FALSE(measure().front().lr || measure().front().train_loss) << "a final round";
+    clear(nodes.backend, nodes.x.view().data, nodes.x.span().size_bytes());
+    EXPECT_FALSE(measure().front().consensus || measure().front().error_ratio) << "a mean model of norm 0";
+    nodes.error.reset();
+    EXPECT_FALSE(measure().back().error_ratio);
+  });
+}
+
+TEST(Measure, NamesTheNodeWhoseParametersAreNotFinite) {
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    measure_on(1, 0, 3, [&](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
+      nodes.x.view().row(kNodes + 2)[1] = bad;  // node 2 of replica 1
+      try {
+        measure();
+        FAIL();
+      } catch (const Diverged& e) {
+        const std::string line = e.what();
+        EXPECT_TRUE(line.starts_with("diverged at step 3: the parameters of node 2 are not finite")) << line;
+      }
+    });
+}
+
+}  // namespace
+}  // namespace sparsepush
