@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/backend.h"
+#include "kernels/cuda_layout.h"
 #include "kernels/row_layout.h"
 #include "kernels/view.h"
 
@@ -31,6 +32,7 @@ struct SgdUpdate {
 ///   g = fma(wd, z, g); m = fma(beta, m, g); s = nesterov ? fma(beta, m, g) : m; x = fma(-lr, s, x).
 /// Every line is executed even when wd or beta is 0. Backends agree exactly (NaN payloads aside).
 void sgd_update(const Cpu&, const RowLayout& layout, const SgdUpdate& update);
+void sgd_update(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_sgd_update_shapes(const RowLayout& layout, const SgdUpdate& update);

@@ -20,6 +20,7 @@ struct UpdateSelect {
 /// ranks above infinity, all NaNs equal; padding is never selected. Exact for every input; backends agree exactly (NaN
 /// payloads aside).
 void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round);
+void update_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, const UpdateSelect& round);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, const UpdateSelect& round);

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "kernels/backend.h"
+#include "kernels/cuda_layout.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
@@ -39,5 +40,9 @@ void for_each_way_to_run(const Body& body) {
 #endif
   }
 }
+
+/// What ops of the backend take as the layout of a row.
+inline const RowLayout& layout_on(const Cpu&, const RowLayout& layout) { return layout; }
+inline CudaLayout layout_on(const Cuda& gpu, const RowLayout& layout) { return CudaLayout(gpu, layout); }
 
 }  // namespace sparsepush

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 
 namespace sparsepush {
 namespace {
@@ -64,21 +65,25 @@ Step expected(Step step) {
   return step;
 }
 
-Step updated(Step step, int threads) {
-  const Cpu cpu(threads);
+template <class Backend>
+Step updated(const Backend& backend, Step step) {
   const int row = static_cast<int>(step.layout.row);
-  Buffer<Cpu, float> x(cpu, step.nodes, row, step.x), momentum(cpu, step.nodes, row, step.momentum);
-  const Buffer<Cpu, float> gradient(cpu, step.nodes, row, step.gradient);
-  sgd_update(cpu, step.layout,
+  const Buffer<Backend, float> x(backend, step.nodes, row, step.x), momentum(backend, step.nodes, row, step.momentum),
+      gradient(backend, step.nodes, row, step.gradient);
+  const Buffer<Backend, double> u(backend, step.u);
+  const Buffer<Backend, SgdSettings> settings(backend, step.settings);
+  const Buffer<Backend, std::uint8_t> diverged(backend, step.diverged);
+  sgd_update(backend, layout_on(backend, step.layout),
              {.x = x.view(),
               .momentum = momentum.view(),
               .gradient = gradient.view(),
-              .u = step.u,
-              .settings = step.settings,
+              .u = u.span(),
+              .settings = settings.span(),
               .nesterov = step.nesterov,
-              .diverged = step.diverged});
+              .diverged = diverged.span()});
   step.x = x.to_host();
   step.momentum = momentum.to_host();
+  step.diverged = diverged.to_host();
   return step;
 }
 
@@ -89,33 +94,38 @@ std::vector<std::uint32_t> bits(const std::vector<float>& values) {
   return all;
 }
 
+template <class Backend>
 void expect_definition(const Step& step) {
   const Step wanted = expected(step);
-  for (const int threads : {1, 3}) {
-    const Step actual = updated(step, threads);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    const Step actual = updated(backend, step);
     EXPECT_EQ(bits(actual.x), bits(wanted.x)) << step.layout.row;
     EXPECT_EQ(bits(actual.momentum), bits(wanted.momentum)) << step.layout.row;
     EXPECT_EQ(actual.diverged, wanted.diverged) << step.layout.row;
-  }
+  });
 }
 
-TEST(SgdUpdate, IsTheDefinitionForSizesAroundVectorsAndPieces) {
+template <class Backend>
+class SgdUpdateOn : public testing::Test {};
+TYPED_TEST_SUITE(SgdUpdateOn, Backends);
+
+TYPED_TEST(SgdUpdateOn, IsTheDefinitionForSizesAroundVectorsAndPieces) {
   for (const std::vector<std::int64_t>& sizes : std::vector<std::vector<std::int64_t>>{
            {1}, {15}, {16}, {17}, {31, 33, 1, 2}, {32768}, {32767, 5}, {32766, 32769}, {70001, 3}}) {
     Step step = random_step(sizes, 2);
-    expect_definition(step);
+    expect_definition<TypeParam>(step);
     step.nesterov = true;
-    expect_definition(step);
+    expect_definition<TypeParam>(step);
   }
 }
 
-TEST(SgdUpdate, UsesTheSettingsOfTheNodesReplica) {
+TYPED_TEST(SgdUpdateOn, UsesTheSettingsOfTheNodesReplica) {
   Step step = random_step({100, 7}, 6);
   step.settings = {{0.1f, 0.9f, 0.5f}, {0.0f, 0.0f, 0.0f}, {1.0f, 0.1f, 0.25f}};
-  expect_definition(step);
+  expect_definition<TypeParam>(step);
 }
 
-TEST(SgdUpdate, MarksTheNodesWhoseXIsNotFiniteAndNoOthers) {
+TYPED_TEST(SgdUpdateOn, MarksTheNodesWhoseXIsNotFiniteAndNoOthers) {
   Step step = random_step({40000, 9}, 5);
   const std::int64_t row = step.layout.row;
   step.gradient[1 * row + 39999] = std::numeric_limits<float>::infinity();
@@ -124,15 +134,17 @@ TEST(SgdUpdate, MarksTheNodesWhoseXIsNotFiniteAndNoOthers) {
   step.gradient[3 * row + 5] = -std::numeric_limits<float>::max();
   step.settings[0].lr = 10;
   step.diverged[4] = 1;  // from an earlier step: left alone
-  expect_definition(step);
-  EXPECT_EQ(updated(step, 2).diverged, (std::vector<std::uint8_t>{0, 1, 1, 1, 1}));
+  expect_definition<TypeParam>(step);
+  EXPECT_EQ(expected(step).diverged, (std::vector<std::uint8_t>{0, 1, 1, 1, 1}));
 }
 
-TEST(SgdUpdate, LeavesPaddingZeroWhereEverythingElseIsNaN) {
+TYPED_TEST(SgdUpdateOn, LeavesPaddingZeroWhereEverythingElseIsNaN) {
   Step step = random_step({1, 2, 3}, 1);
   step.u[0] = 0;
-  const Step actual = updated(step, 1);
-  for (const std::int64_t padding : {1, 2, 3, 6, 7, 11}) EXPECT_EQ(bits(actual.x)[padding], 0u) << padding;
+  for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
+    const Step actual = updated(backend, step);
+    for (const std::int64_t padding : {1, 2, 3, 6, 7, 11}) EXPECT_EQ(bits(actual.x)[padding], 0u) << padding;
+  });
 }
 
 TEST(SgdUpdate, RefusesShapesThatDoNotFit) {

@@ -8,34 +8,41 @@
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 
 namespace sparsepush {
 namespace {
 
-TEST(TopkSelect, MovesTheLargestOfEachGroupToTheMessage) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3, 5});
-  const Cpu cpu(2);
-  Buffer<Cpu, float> v(cpu, 1, 12, std::vector<float>{1, -4, 2, 0, 3, 3, -3, 0.5f, 1, 0, 0, 0});
-  Buffer<Cpu, std::int32_t> position(cpu, 1, 3);
-  Buffer<Cpu, float> value(cpu, 1, 3);
-  SelectionMemory<Cpu> memory(cpu, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.4)});
-  topk_select(cpu, memory, v.view(), {position.view(), value.view()});
-  EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{1, 4, 5}));
-  EXPECT_EQ(value.to_host(), (std::vector<float>{-4, 3, 3}));
-  EXPECT_EQ(v.to_host(), (std::vector<float>{1, 0, 2, 0, 0, 0, -3, 0.5f, 1, 0, 0, 0}));
+template <class Backend>
+class TopkSelectOn : public testing::Test {};
+TYPED_TEST_SUITE(TopkSelectOn, Backends);
+
+TYPED_TEST(TopkSelectOn, MovesTheLargestOfEachGroupToTheMessage) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3, 5});
+    Buffer<TypeParam, float> v(backend, 1, 12, std::vector<float>{1, -4, 2, 0, 3, 3, -3, 0.5f, 1, 0, 0, 0});
+    Buffer<TypeParam, std::int32_t> position(backend, 1, 3);
+    Buffer<TypeParam, float> value(backend, 1, 3);
+    SelectionMemory<TypeParam> memory(backend, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.4)});
+    topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{1, 4, 5}));
+    EXPECT_EQ(value.to_host(), (std::vector<float>{-4, 3, 3}));
+    EXPECT_EQ(v.to_host(), (std::vector<float>{1, 0, 2, 0, 0, 0, -3, 0.5f, 1, 0, 0, 0}));
+  });
 }
 
-TEST(TopkSelect, TakesTheOneElementOfEveryGroup) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 1, 1});
-  const Cpu cpu(1);
-  Buffer<Cpu, float> v(cpu, 1, 12, std::vector<float>{0, 0, 0, 0, -0.0f, 0, 0, 0, 7, 0, 0, 0});
-  Buffer<Cpu, std::int32_t> position(cpu, 1, 3);
-  Buffer<Cpu, float> value(cpu, 1, 3);
-  SelectionMemory<Cpu> memory(cpu, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.001)});
-  topk_select(cpu, memory, v.view(), {position.view(), value.view()});
-  EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{0, 4, 8}));
-  EXPECT_TRUE(std::signbit(value.to_host()[1]));
-  EXPECT_FALSE(std::signbit(v.to_host()[4]));
+TYPED_TEST(TopkSelectOn, TakesTheOneElementOfEveryGroup) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 1, 1});
+    Buffer<TypeParam, float> v(backend, 1, 12, std::vector<float>{0, 0, 0, 0, -0.0f, 0, 0, 0, 7, 0, 0, 0});
+    Buffer<TypeParam, std::int32_t> position(backend, 1, 3);
+    Buffer<TypeParam, float> value(backend, 1, 3);
+    SelectionMemory<TypeParam> memory(backend, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.001)});
+    topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{0, 4, 8}));
+    EXPECT_TRUE(std::signbit(value.to_host()[1]));
+    EXPECT_FALSE(std::signbit(v.to_host()[4]));
+  });
 }
 
 TEST(TopkSelect, SplitsEveryElementExactlyBetweenMessageAndRemainder) {

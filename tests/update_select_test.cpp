@@ -11,6 +11,7 @@
 #include <string>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 
 namespace sparsepush {
 namespace {
@@ -94,40 +95,44 @@ Result expected_round(const RowLayout& layout, const std::vector<TopkPlan>& plan
   return result;
 }
 
-/// The op on `threads` threads with the memory's history in `memory`.
+/// The op with what it remembers from round to round.
+template <class Backend>
 class Emulated {
  public:
-  Emulated(int threads, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans)
-      : cpu_(threads), nodes_(nodes), layout_(layout), plans_(plans), memory_(cpu_, nodes, layout, plans) {}
+  Emulated(const Backend& backend, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans)
+      : backend_(backend), nodes_(nodes), layout_(layout), plans_(plans), memory_(backend, nodes, layout, plans) {}
 
   Result round(const State& s, const Setting& setting) {
     const int row = static_cast<int>(layout_.row);
     std::int64_t entries = 0;
     for (const TopkPlan& plan : plans_) entries = std::max(entries, plan.entries);
-    Buffer<Cpu, float> x(cpu_, nodes_, row, s.x), momentum(cpu_, nodes_, row, s.momentum),
-        gradient(cpu_, nodes_, row, s.gradient), error(cpu_, nodes_, row, s.error);
-    Buffer<Cpu, std::int32_t> position(cpu_, nodes_ + 1, static_cast<int>(entries));
-    Buffer<Cpu, float> value(cpu_, nodes_ + 1, static_cast<int>(entries));
-    Result result;
-    result.state = s;
-    result.diverged.assign(nodes_, 0);
-    update_select(cpu_, memory_,
+    Array<float> x(backend_, nodes_, row, s.x), momentum(backend_, nodes_, row, s.momentum),
+        gradient(backend_, nodes_, row, s.gradient), error(backend_, nodes_, row, s.error),
+        value(backend_, nodes_ + 1, static_cast<int>(entries));
+    Array<std::int32_t> position(backend_, nodes_ + 1, static_cast<int>(entries));
+    const Array<double> u(backend_, s.u);
+    const Array<SgdSettings> settings(backend_, setting.settings);
+    Array<std::uint8_t> diverged(backend_, 1, nodes_);
+    update_select(backend_, memory_,
                   {.sgd = {.x = x.view(),
                            .momentum = momentum.view(),
                            .gradient = gradient.view(),
-                           .u = s.u,
-                           .settings = setting.settings,
+                           .u = u.span(),
+                           .settings = settings.span(),
                            .nesterov = setting.nesterov,
-                           .diverged = result.diverged},
+                           .diverged = diverged.span()},
                    .error = error.view(),
                    .messages = {position.view(), value.view()}});
-    result.state.x = x.to_host();
-    result.state.momentum = momentum.to_host();
-    result.state.error = error.to_host();
+    Result result{.state = {x.to_host(), momentum.to_host(), s.gradient, error.to_host(), s.u},
+                  .position = {},
+                  .value = {},
+                  .diverged = diverged.to_host()};
+    const std::vector<std::int32_t> positions = position.to_host();
+    const std::vector<float> values = value.to_host();
     for (int node = 0; node < nodes_; ++node) {
       const std::int64_t own = plans_[node / (nodes_ / plans_.size())].entries;
-      const std::int32_t* p = position.view().row(node);
-      const float* q = value.view().row(node);
+      const auto p = positions.begin() + node * entries;
+      const auto q = values.begin() + node * entries;
       result.position.emplace_back(p, p + own);
       result.value.emplace_back(q, q + own);
     }
@@ -135,12 +140,19 @@ class Emulated {
   }
 
  private:
-  Cpu cpu_;
+  template <class T>
+  using Array = Buffer<Backend, T>;
+
+  const Backend& backend_;
   int nodes_;
   RowLayout layout_;
   std::vector<TopkPlan> plans_;
-  SelectionMemory<Cpu> memory_;
+  SelectionMemory<Backend> memory_;
 };
+
+template <class Backend>
+class UpdateSelectOn : public testing::Test {};
+TYPED_TEST_SUITE(UpdateSelectOn, Backends);
 
 void expect_same(const Result& actual, const Result& wanted, const std::string& what) {
   EXPECT_EQ(bits(actual.state.x), bits(wanted.state.x)) << what;
@@ -184,159 +196,183 @@ State state_of(const std::vector<float>& v, int nodes) {
 
 const std::vector<std::int64_t> kOddSizes = {1, 2, 3, 5, 15, 16, 17, 31, 33, 255, 256, 257, 1023, 1024, 1025, 3001};
 
-TEST(UpdateSelect, IsTheDefinitionForEveryScopeAndKeep) {
-  const RowLayout layout = make_row_layout(kOddSizes);
-  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
-    for (const double keep : {1e-9, 0.01, 0.3, 1.0}) {
-      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, keep)};
-      Emulated emulated(2, 3, layout, plans);
-      const State state = random_state(layout, 3, 1);
-      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), "keep " + std::to_string(keep));
+TYPED_TEST(UpdateSelectOn, IsTheDefinitionForEveryScopeAndKeep) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(kOddSizes);
+    for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+      for (const double keep : {1e-9, 0.01, 0.3, 1.0}) {
+        const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, keep)};
+        Emulated<TypeParam> emulated(backend, 3, layout, plans);
+        const State state = random_state(layout, 3, 1);
+        expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}),
+                    "keep " + std::to_string(keep));
+      }
     }
-  }
+  });
 }
 
-TEST(UpdateSelect, FollowsTheDefinitionOverManyRounds) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 7, 2050, 12000});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
-  for (const bool nesterov : {false, true}) {
-    const Setting setting{.nesterov = nesterov};
-    Emulated emulated(2, 2, layout, plans);
-    State state = random_state(layout, 2, 5, 0);
-    for (int round = 0; round < 5; ++round) {
-      state.gradient = random_state(layout, 2, 100 + round).gradient;
-      const Result actual = emulated.round(state, setting);
-      expect_same(actual, expected_round(layout, plans, state, setting), "round " + std::to_string(round));
-      state = actual.state;
+TYPED_TEST(UpdateSelectOn, FollowsTheDefinitionOverManyRounds) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 7, 2050, 12000});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+    for (const bool nesterov : {false, true}) {
+      const Setting setting{.nesterov = nesterov};
+      Emulated<TypeParam> emulated(backend, 2, layout, plans);
+      State state = random_state(layout, 2, 5, 0);
+      for (int round = 0; round < 5; ++round) {
+        state.gradient = random_state(layout, 2, 100 + round).gradient;
+        const Result actual = emulated.round(state, setting);
+        expect_same(actual, expected_round(layout, plans, state, setting), "round " + std::to_string(round));
+        state = actual.state;
+      }
     }
-  }
+  });
 }
 
-TEST(UpdateSelect, UsesTheSettingsAndThePlanOfTheNodesReplica) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1200, 50});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.1),
-                                       make_topk_plan(layout, TopkScope::kGlobal, 0.01)};
-  const Setting setting{{{0.1f, 0.9f, 0}, {0.5f, 0, 0.25f}}};
-  Emulated emulated(2, 4, layout, plans);
-  const State state = random_state(layout, 4, 9);
-  expect_same(emulated.round(state, setting), expected_round(layout, plans, state, setting), "two replicas");
+TYPED_TEST(UpdateSelectOn, UsesTheSettingsAndThePlanOfTheNodesReplica) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1200, 50});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.1),
+                                         make_topk_plan(layout, TopkScope::kGlobal, 0.01)};
+    const Setting setting{{{0.1f, 0.9f, 0}, {0.5f, 0, 0.25f}}};
+    Emulated<TypeParam> emulated(backend, 4, layout, plans);
+    const State state = random_state(layout, 4, 9);
+    expect_same(emulated.round(state, setting), expected_round(layout, plans, state, setting), "two replicas");
+  });
 }
 
-TEST(UpdateSelect, TiesKeepTheLowerPosition) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 5, 1000});
-  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
-    for (const float magnitude : {0.0f, 1.0f, std::numeric_limits<float>::denorm_min(), kInfinity, kNan}) {
-      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.02)};
+TYPED_TEST(UpdateSelectOn, TiesKeepTheLowerPosition) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 5, 1000});
+    for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+      for (const float magnitude : {0.0f, 1.0f, std::numeric_limits<float>::denorm_min(), kInfinity, kNan}) {
+        const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.02)};
+        const State state =
+            state_of(filled(layout, 1, [&](std::int64_t j) { return j % 3 ? magnitude : -magnitude; }), 1);
+        Emulated<TypeParam> emulated(backend, 1, layout, plans);
+        const Result wanted = expected_round(layout, plans, state, {});
+        for (int round = 0; round < 3; ++round) expect_same(emulated.round(state, {}), wanted, "round");
+      }
+    }
+  });
+}
+
+TYPED_TEST(UpdateSelectOn, FewDistinctMagnitudesTieAcrossTiles) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{15001});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.05)};
+    Emulated<TypeParam> emulated(backend, 1, layout, plans);
+    for (const int distinct : {2, 3, 20, 500}) {
+      std::mt19937 generator(distinct);
       const State state =
-          state_of(filled(layout, 1, [&](std::int64_t j) { return j % 3 ? magnitude : -magnitude; }), 1);
-      Emulated emulated(1, 1, layout, plans);
-      const Result wanted = expected_round(layout, plans, state, {});
-      for (int round = 0; round < 3; ++round) expect_same(emulated.round(state, {}), wanted, "round");
+          state_of(filled(layout, 1, [&](std::int64_t) { return static_cast<float>(generator() % distinct) - 1; }), 1);
+      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(distinct));
     }
-  }
+  });
 }
 
-TEST(UpdateSelect, FewDistinctMagnitudesTieAcrossTiles) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{15001});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.05)};
-  Emulated emulated(1, 1, layout, plans);
-  for (const int distinct : {2, 3, 20, 500}) {
-    std::mt19937 generator(distinct);
-    const State state =
-        state_of(filled(layout, 1, [&](std::int64_t) { return static_cast<float>(generator() % distinct) - 1; }), 1);
-    expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(distinct));
-  }
-}
-
-TEST(UpdateSelect, RanksNanAboveInfinityAndMarksTheNode) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{2000, 3});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.002)};
-  std::vector<float> v = filled(layout, 3, [](std::int64_t j) { return static_cast<float>(j) * 1e30f; });
-  float* const second = v.data() + layout.row;
-  second[100] = -kInfinity;
-  second[1999] = kNan;
-  second[70] = std::bit_cast<float>(0xff800001u);
-  second[5] = kInfinity;
-  const State state = state_of(v, 3);
-  Emulated emulated(1, 3, layout, plans);
-  const Result actual = emulated.round(state, {});
-  expect_same(actual, expected_round(layout, plans, state, {}), "nan");
-  EXPECT_EQ(actual.diverged, (std::vector<std::uint8_t>{0, 1, 0}));
-  EXPECT_EQ(std::vector<std::int32_t>(actual.position[1].begin(), actual.position[1].begin() + 4),
-            (std::vector<std::int32_t>{5, 70, 100, 1999}));
-}
-
-TEST(UpdateSelect, NeverSelectsPaddingEvenWhereEverythingIsZeroOrInfinitelyScaled) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 3, 2, 1});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 1.0)};
-  for (const double u : {1.0, 0.0}) {
-    State state = state_of(std::vector<float>(layout.row, 0.0f), 1);
-    state.u[0] = u;
-    Emulated emulated(1, 1, layout, plans);
+TYPED_TEST(UpdateSelectOn, RanksNanAboveInfinityAndMarksTheNode) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{2000, 3});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.002)};
+    std::vector<float> v = filled(layout, 3, [](std::int64_t j) { return static_cast<float>(j) * 1e30f; });
+    float* const second = v.data() + layout.row;
+    second[100] = -kInfinity;
+    second[1999] = kNan;
+    second[70] = std::bit_cast<float>(0xff800001u);
+    second[5] = kInfinity;
+    const State state = state_of(v, 3);
+    Emulated<TypeParam> emulated(backend, 3, layout, plans);
     const Result actual = emulated.round(state, {});
-    EXPECT_EQ(actual.position[0], (std::vector<std::int32_t>{0, 4, 5, 6, 8, 9, 12}));
-    EXPECT_EQ(bits(actual.state.error), bits(std::vector<float>(layout.row, 0.0f)));
-    EXPECT_EQ(bits(actual.state.x[1]), 0u);
-  }
+    expect_same(actual, expected_round(layout, plans, state, {}), "nan");
+    EXPECT_EQ(actual.diverged, (std::vector<std::uint8_t>{0, 1, 0}));
+    EXPECT_EQ(std::vector<std::int32_t>(actual.position[1].begin(), actual.position[1].begin() + 4),
+              (std::vector<std::int32_t>{5, 70, 100, 1999}));
+  });
 }
 
-TEST(UpdateSelect, FindsAllMassInOneSegmentOfAGlobalGroup) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 33, 12000});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 0.1)};
-  Emulated emulated(2, 1, layout, plans);
-  for (const std::int64_t loud : {0, 1, 2}) {
-    State state = random_state(layout, 1, 3, 1e-6f);
-    const Segment& segment = layout.segments[loud];
-    for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) state.error[j] += 100;
-    expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(loud));
-  }
-}
-
-TEST(UpdateSelect, IsExactForAscendingAndDescendingMagnitudes) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000});
-  for (const double keep : {5e-5, 0.001, 0.3}) {
-    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
-    for (const float slope : {1.0f, -1.0f}) {
-      const State state =
-          state_of(filled(layout, 1, [&](std::int64_t j) { return 30000 + slope * static_cast<float>(j); }), 1);
-      Emulated emulated(1, 1, layout, plans);
-      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(keep));
+TYPED_TEST(UpdateSelectOn, NeverSelectsPaddingEvenWhereEverythingIsZeroOrInfinitelyScaled) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 3, 2, 1});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 1.0)};
+    for (const double u : {1.0, 0.0}) {
+      State state = state_of(std::vector<float>(layout.row, 0.0f), 1);
+      state.u[0] = u;
+      Emulated<TypeParam> emulated(backend, 1, layout, plans);
+      const Result actual = emulated.round(state, {});
+      EXPECT_EQ(actual.position[0], (std::vector<std::int32_t>{0, 4, 5, 6, 8, 9, 12}));
+      EXPECT_EQ(bits(actual.state.error), bits(std::vector<float>(layout.row, 0.0f)));
+      EXPECT_EQ(bits(actual.state.x[1]), 0u);
     }
-  }
+  });
 }
 
-TEST(UpdateSelect, DoesNotDependOnWhatItRemembers) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{257, 10000, 3000});
-  const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
-  const State state = random_state(layout, 2, 11);
-  const Result wanted = expected_round(layout, plans, state, {});
-  for (const float scale : {0.0f, 1e-30f, 0.9f, 1.0f, 1.001f, 1.2f, 1e30f, kInfinity, kNan}) {
-    State other = random_state(layout, 2, 12);
-    for (float& e : other.error) e *= scale;
-    Emulated emulated(2, 2, layout, plans);
-    for (int round = 0; round < 2; ++round) emulated.round(other, {});
-    expect_same(emulated.round(state, {}), wanted, "history scaled by " + std::to_string(scale));
-    expect_same(emulated.round(state, {}), wanted, "again after " + std::to_string(scale));
-  }
+TYPED_TEST(UpdateSelectOn, FindsAllMassInOneSegmentOfAGlobalGroup) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{12000, 33, 12000});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kGlobal, 0.1)};
+    Emulated<TypeParam> emulated(backend, 1, layout, plans);
+    for (const std::int64_t loud : {0, 1, 2}) {
+      State state = random_state(layout, 1, 3, 1e-6f);
+      const Segment& segment = layout.segments[loud];
+      for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) state.error[j] += 100;
+      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(loud));
+    }
+  });
 }
 
-TEST(UpdateSelect, DividesLargeRowsAmongAnyNumberOfThreads) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 20, 35000, 7});
-  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
-    const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.01)};
-    const State state = random_state(layout, 3, 21);
+TYPED_TEST(UpdateSelectOn, IsExactForAscendingAndDescendingMagnitudes) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000});
+    for (const double keep : {5e-5, 0.001, 0.3}) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
+      for (const float slope : {1.0f, -1.0f}) {
+        const State state =
+            state_of(filled(layout, 1, [&](std::int64_t j) { return 30000 + slope * static_cast<float>(j); }), 1);
+        Emulated<TypeParam> emulated(backend, 1, layout, plans);
+        expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(keep));
+      }
+    }
+  });
+}
+
+TYPED_TEST(UpdateSelectOn, DoesNotDependOnWhatItRemembers) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{257, 10000, 3000});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+    const State state = random_state(layout, 2, 11);
     const Result wanted = expected_round(layout, plans, state, {});
-    for (const int threads : {1, 2, 5}) {
-      expect_same(Emulated(threads, 3, layout, plans).round(state, {}), wanted, std::to_string(threads));
+    for (const float scale : {0.0f, 1e-30f, 0.9f, 1.0f, 1.001f, 1.2f, 1e30f, kInfinity, kNan}) {
+      State other = random_state(layout, 2, 12);
+      for (float& e : other.error) e *= scale;
+      Emulated<TypeParam> emulated(backend, 2, layout, plans);
+      for (int round = 0; round < 2; ++round) emulated.round(other, {});
+      expect_same(emulated.round(state, {}), wanted, "history scaled by " + std::to_string(scale));
+      expect_same(emulated.round(state, {}), wanted, "again after " + std::to_string(scale));
     }
-  }
+  });
 }
 
-TEST(UpdateSelect, CoversManySmallNodes) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 10});
-  const std::vector<TopkPlan> plans(2, make_topk_plan(layout, TopkScope::kLayer, 0.01));
-  const State state = random_state(layout, 500, 31);
-  expect_same(Emulated(2, 500, layout, plans).round(state, {}), expected_round(layout, plans, state, {}), "500 nodes");
+TYPED_TEST(UpdateSelectOn, DividesLargeRows) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 100, 20, 35000, 7});
+    for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal}) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, 0.01)};
+      const State state = random_state(layout, 3, 21);
+      const Result wanted = expected_round(layout, plans, state, {});
+      expect_same(Emulated<TypeParam>(backend, 3, layout, plans).round(state, {}), wanted, "large rows");
+    }
+  });
+}
+
+TYPED_TEST(UpdateSelectOn, CoversManySmallNodes) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 10});
+    const std::vector<TopkPlan> plans(2, make_topk_plan(layout, TopkScope::kLayer, 0.01));
+    const State state = random_state(layout, 500, 31);
+    expect_same(Emulated<TypeParam>(backend, 500, layout, plans).round(state, {}),
+                expected_round(layout, plans, state, {}), "500 nodes");
+  });
 }
 
 TEST(UpdateSelect, RefusesShapesThatDoNotFit) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one comparison or logical operator changed, in the device code of a kernels/*.cu.
-It is compiled for the simulator, with AddressSanitizer, and linked with the op's own test; it counts as caught if that
-fails or hangs.
+A mutant lacks one barrier or has one comparison, logical or additive operator changed, in the device code of a kernels/*.cu or of
+a header that kernels share. It is compiled for the simulator, with AddressSanitizer, and linked with the tests of its
+ops; it counts as caught if one fails or hangs.
 Files whose hash stands in the table already are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where fewer than 95 % of the barriers or 90 % of the others are caught.
 """
@@ -21,24 +21,32 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "tests/simt/mutants.csv"
 COLUMNS = ["file", "hash", "kind", "line", "mutant", "caught", "reason"]
 SANITIZE = "-fsanitize=address"
-COMPILE = ["g++", SANITIZE, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1", f"-I{ROOT}/tests/simt",
-           f"-I{ROOT}", "-x", "c++", "-c"]
+SECTIONS = "-fsanitize-sections=simt_shared"
+COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1", f"-I{ROOT}/tests/simt",
+           "-x", "c++", "-c"]
 LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-lpthread"]
-FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
+FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
+         "+": "-", "-": "+"}
 BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
-OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>)(?= )")  # as formatted: templates and shifts have no such spaces
+OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
+
+
+# Which kernels/*.cu a shared header is compiled into, and whose tests look at a file besides those of its own stem.
+SHARED_HEADERS = {"block_scan": "topk_select", "quad": "topk_select"}
+MORE_TESTS = {"topk_select": ["update_select"], "sgd_update": ["update_select"]}
 
 
 def device_lines(text):
     """Numbers of the lines, from 0, within functions that run on the device."""
-    inside, lines = False, set()
+    end, lines = None, set()
     for number, line in enumerate(text.splitlines()):
-        if re.match(r"(template <.*> )?(__global__|__device__)", line):
-            inside = True
-        if inside:
+        start = re.match(r"( *)(__global__|__device__)", line)
+        if start and end is None:
+            end = start[1] + "}"
+        if end is not None:
             lines.add(number)
-        if line == "}":
-            inside = False
+        if line == end or (start and line.endswith("}")):
+            end = None
     return lines
 
 
@@ -47,7 +55,7 @@ def mutants_of(text):
     lines = text.splitlines(keepends=True)
     for number in sorted(device_lines(text)):
         line = lines[number].split("//")[0]
-        for kind, pattern in (("barrier", BARRIER), ("comparison", OPERATOR)):
+        for kind, pattern in (("barrier", BARRIER), ("operator", OPERATOR)):
             for i, match in enumerate(pattern.finditer(line)):
                 changed = ";" if kind == "barrier" else FLIPS[match[0]]
                 mutated = line[: match.start()] + changed + line[match.end() :].rstrip("\n") + "\n"
@@ -56,21 +64,30 @@ def mutants_of(text):
 
 
 def is_caught(source, text, build):
-    """Whether the test of source's stem fails with the kernel `text`."""
-    name = f"{source.stem}_test"
+    """Whether a test fails with `text` in place of the file."""
+    stem = SHARED_HEADERS.get(source.stem, source.stem)
     with tempfile.TemporaryDirectory() as folder:
-        mutant, program = Path(folder) / "mutant.cu", f"{folder}/test"
+        mutant = Path(folder) / "kernels" / source.name
+        mutant.parent.mkdir()
         mutant.write_text(text)
-        compiled = subprocess.run([*COMPILE, mutant, "-o", f"{folder}/mutant.o"], capture_output=True)
+        compiled_file = mutant if source.suffix == ".cu" else ROOT / f"kernels/{stem}.cu"
+        compiled = subprocess.run([*COMPILE, f"-I{folder}", f"-I{ROOT}", compiled_file, "-o", f"{folder}/mutant.o"],
+                                  capture_output=True)
         if compiled.returncode != 0:
             return True
-        subprocess.run(["g++", SANITIZE, f"{build}/CMakeFiles/{name}.dir/tests/{name}.cpp.o", f"{folder}/mutant.o",
-                        f"{build}/libsparsepush_cuda.a", f"{build}/libsparsepush.a", *LIBRARIES, "-o", program],
-                       check=True)
-        try:
-            return subprocess.run([program, "--gtest_filter=*On/1.*"], capture_output=True, timeout=60).returncode != 0
-        except subprocess.TimeoutExpired:
-            return True
+        return any(fails(f"{test}_test", folder, build) for test in [stem, *MORE_TESTS.get(stem, [])])
+
+
+def fails(name, folder, build):
+    """Whether the test program `name` does, linked with the mutant."""
+    program = f"{folder}/{name}"
+    subprocess.run(["g++", SANITIZE, f"{build}/CMakeFiles/{name}.dir/tests/{name}.cpp.o", f"{folder}/mutant.o",
+                    f"{build}/libsparsepush_cuda.a", f"{build}/libsparsepush.a", *LIBRARIES, "-o", program],
+                   check=True)
+    try:
+        return subprocess.run([program, "--gtest_filter=*On/1.*"], capture_output=True, timeout=60).returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
 
 
 def rows_of(source, known, arguments):
@@ -102,7 +119,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
-    rows = [row for source in sorted((ROOT / "kernels").glob("*.cu")) for row in rows_of(source, known, arguments)]
+    sources = sorted((ROOT / "kernels").glob("*.cu")) + [ROOT / f"kernels/{stem}.h" for stem in SHARED_HEADERS]
+    rows = [row for source in sources for row in rows_of(source, known, arguments)]
     with TABLE.open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
@@ -110,7 +128,7 @@ def main():
     unexplained = [row for row in rows if row["caught"] == "no" and not row["reason"]]
     for row in unexplained:
         print(f"{row['file']}:{row['line']}: survived without a reason: {row['mutant']}")
-    enough = share_caught(rows, "barrier") >= 0.95 and share_caught(rows, "comparison") >= 0.9
+    enough = share_caught(rows, "barrier") >= 0.95 and share_caught(rows, "operator") >= 0.9
     sys.exit(0 if enough and not unexplained else 1)
 
 

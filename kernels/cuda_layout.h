@@ -1,0 +1,34 @@
+// A row layout as kernels read it.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "kernels/buffer.h"
+#include "kernels/row_layout.h"
+
+namespace sparsepush {
+
+/// Threads take 4 neighbouring elements at a time. They all belong to one tensor, and the last ones may be padding.
+class CudaLayout {
+ public:
+  CudaLayout(const Cuda& gpu, RowLayout layout) : host_(std::move(layout)), live_(gpu, live_elements(host_)) {}
+
+  const RowLayout& host() const { return host_; }
+  /// [row / 4] how many of the 4 elements are not padding, on the GPU.
+  std::span<const std::uint8_t> live() const { return live_.span(); }
+
+ private:
+  static std::vector<std::uint8_t> live_elements(const RowLayout& layout) {
+    std::vector<std::uint8_t> live(layout.row / 4, 4);
+    for (const Segment& s : layout.segments)
+      if (s.size % 4 != 0) live[(s.begin + s.size) / 4] = static_cast<std::uint8_t>(s.size % 4);
+    return live;
+  }
+
+  RowLayout host_;
+  Buffer<Cuda, std::uint8_t> live_;
+};
+
+}  // namespace sparsepush
