@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/dense.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -83,6 +84,7 @@ TEST(Multiply, LargeProductsAreWithinTheirBound) {
   const int rows = 20, cols = 700, depth = 800;
   const Factors f(rows, cols, depth);
   std::vector<float> c(rows * cols);
+  use_single_threaded_products(Cpu(1));
   for (int transposed = 0; transposed < 4; ++transposed) {
     const MatrixProduct product = product_of(f, rows, cols, depth, transposed, c.data());
     ASSERT_FALSE(is_small(product));
