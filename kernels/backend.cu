@@ -7,9 +7,6 @@ namespace sparsepush {
 namespace {
 
 cudaStream_t create_stream() {
-  int gpus = 0;
-  check_cuda(cudaGetDeviceCount(&gpus), "cudaGetDeviceCount");
-  if (gpus == 0) throw std::runtime_error("no CUDA GPU");
   check_cuda(cudaSetDevice(0), "cudaSetDevice");
   cudaStream_t stream;
   check_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
@@ -17,6 +14,11 @@ cudaStream_t create_stream() {
 }
 
 }  // namespace
+
+bool Cuda::is_available() {
+  int gpus = 0;
+  return cudaGetDeviceCount(&gpus) == cudaSuccess && gpus > 0;
+}
 
 Cuda::Cuda() : stream_(create_stream()) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");

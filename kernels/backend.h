@@ -24,6 +24,9 @@ class Cpu {
 /// One CUDA GPU and the stream on which all ops of it are ordered. Defined where the CUDA backend is linked.
 class Cuda {
  public:
+  /// Whether this machine has a GPU and a driver for it.
+  static bool is_available();
+
   /// The first GPU. Throws std::runtime_error if there is none that works.
   Cuda();
   ~Cuda();

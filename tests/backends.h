@@ -36,6 +36,7 @@ void for_each_way_to_run(const Body& body) {
       body(Backend());
     }
 #else
+    if (!Backend::is_available()) GTEST_SKIP() << "no CUDA GPU";
     body(Backend());
 #endif
   }
