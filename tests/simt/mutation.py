@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one comparison or logical operator changed, in the device code of a kernels/*.cu.
-It is compiled for the simulator, with AddressSanitizer, and linked with the op's own test; it counts as caught if that
-fails or hangs.
+A mutant lacks one barrier or has one comparison or logical operator changed, in the device code of a kernels/*.cu or of
+a header that such files include. It is compiled for the simulator, with AddressSanitizer, and linked with the op's own
+test; it counts as caught if that fails or hangs, for a header if one op's test does.
 Files whose hash stands in the table already are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where fewer than 95 % of the barriers or 90 % of the others are caught.
 """
@@ -47,6 +47,8 @@ def mutants_of(text):
     lines = text.splitlines(keepends=True)
     for number in sorted(device_lines(text)):
         line = lines[number].split("//")[0]
+        if "static_assert" in line:
+            continue
         for kind, pattern in (("barrier", BARRIER), ("comparison", OPERATOR)):
             for i, match in enumerate(pattern.finditer(line)):
                 changed = ";" if kind == "barrier" else FLIPS[match[0]]
@@ -55,12 +57,26 @@ def mutants_of(text):
                 yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
+def users_of(source):
+    """The .cu files whose tests try `source`: itself, or those that include the header."""
+    return [source] if source.suffix == ".cu" else [
+        file for file in sorted(source.parent.glob("*.cu")) if f'#include "kernels/{source.name}"' in file.read_text()]
+
+
 def is_caught(source, text, build):
-    """Whether the test of source's stem fails with the kernel `text`."""
-    name = f"{source.stem}_test"
+    """Whether a test fails with `text` in the place of source's."""
+    return any(fails(user, source, text, build) for user in users_of(source))
+
+
+def fails(user, source, text, build):
+    """Whether the test of user's stem does."""
+    name = f"{user.stem}_test"
     with tempfile.TemporaryDirectory() as folder:
         mutant, program = Path(folder) / "mutant.cu", f"{folder}/test"
-        mutant.write_text(text)
+        mutant.write_text(user.read_text())
+        changed = mutant if source == user else Path(folder) / "kernels" / source.name  # found first by #include
+        changed.parent.mkdir(exist_ok=True)
+        changed.write_text(text)
         compiled = subprocess.run([*COMPILE, mutant, "-o", f"{folder}/mutant.o"], capture_output=True)
         if compiled.returncode != 0:
             return True
@@ -102,7 +118,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
-    rows = [row for source in sorted((ROOT / "kernels").glob("*.cu")) for row in rows_of(source, known, arguments)]
+    sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").glob(pattern)) if users_of(file)]
+    rows = [row for source in sources for row in rows_of(source, known, arguments)]
     with TABLE.open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
