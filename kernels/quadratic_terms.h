@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/debias.h"
 #include "kernels/quadratic.h"
 
 namespace sparsepush {
@@ -36,7 +37,7 @@ struct QuadraticNode {
 
 constexpr QuadraticNode quadratic_node(const QuadraticView& objective, MatrixView<const float> x,
                                        std::span<const double> u, std::int64_t node) {
-  return {.problem = quadratic_row(objective, node), .x = x.row(node), .r = static_cast<float>(1.0 / u[node])};
+  return {.problem = quadratic_row(objective, node), .x = x.row(node), .r = debias_factor(u[node])};
 }
 
 }  // namespace sparsepush
