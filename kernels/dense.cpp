@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "kernels/check.h"
+#include "kernels/debias.h"
 #include "kernels/matrix_product.h"
 #include "kernels/multiversion.h"
 
 namespace sparsepush {
 namespace {
-
-float reciprocal(double u) { return static_cast<float>(1.0 / u); }
 
 struct BiasRelu {
   const float* bias;  ///< [out] at x
@@ -34,7 +33,7 @@ void forward_node(const DenseForward& f, int node, int samples) {
   const DenseLayer& layer = f.layer;
   const float* x = f.x.row(node);
   const std::int64_t first = static_cast<std::int64_t>(node) * samples;
-  const float r = reciprocal(f.u[node]);
+  const float r = debias_factor(f.u[node]);
   multiply({.rows = samples,
             .cols = layer.out,
             .depth = layer.in,
@@ -92,7 +91,7 @@ void backward_node(const DenseBackward& b, int node, int samples) {
             .depth = layer.out,
             .a = output_gradient,
             .b = b.x.row(node) + layer.weight,
-            .scale = reciprocal(b.u[node]),
+            .scale = debias_factor(b.u[node]),
             .c = input_gradient});
   if (b.relu)
     run_vectorized(

@@ -30,6 +30,7 @@ struct DenseForward {
 /// order that depends on the layer and `samples` only, times r, plus b r. Each output is within (in + 3) 2^-24 of sum
 /// |input_k z_k| + |b| of the exact value, on every backend.
 void dense_forward(const Cpu& cpu, const DenseForward& forward);
+void dense_forward(const Cuda& gpu, const DenseForward& forward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_dense_forward_shapes(const DenseForward& forward);
@@ -49,12 +50,14 @@ struct DenseBackward {
 /// With dY = output_gradient: dW = dY^T input, db = sum of dY over the node's samples, dX = dY W at z, masked by the
 /// ReLU. Sums in fp32, with the bound of `dense_forward` for sums of that many terms, on every backend.
 void dense_backward(const Cpu& cpu, const DenseBackward& backward);
+void dense_backward(const Cuda& gpu, const DenseBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_dense_backward_shapes(const DenseBackward& backward);
 
 /// Makes every product run on the thread that calls it: sums must not depend on a number of threads, and parallelism is
-/// over nodes. It is a setting of the process; call it before the ops above.
+/// over nodes. It is a setting of the process; call it before the ops above. A GPU needs none.
 void use_single_threaded_products(const Cpu& cpu);
+inline void use_single_threaded_products(const Cuda&) {}
 
 }  // namespace sparsepush

@@ -7,7 +7,7 @@
 namespace sparsepush {
 
 /// exp(x) for x <= 0, to 2 ulp; below -708 (next to the smallest normal result) it stays exp(-708). NaN gives NaN.
-inline double exp_nonpositive(double x) {
+constexpr double exp_nonpositive(double x) {
   constexpr double kLog2E = 0x1.71547652b82fep0, kLn2High = 0x1.62e42fefa39efp-1, kLn2Low = 0x1.abc9e3b39803fp-56;
   constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer, which then stands in the low bits
   const double bounded = x < -708.0 ? -708.0 : x;

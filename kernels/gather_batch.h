@@ -22,7 +22,7 @@ struct NodeSamples {
   std::span<const std::int32_t> sample;  ///< [assigned samples] rows of the set
 };
 
-/// Arguments of `gather_batch`.
+/// Arguments of `gather_batch`, all in backend memory.
 struct GatherBatch {
   SampleView set;
   NodeSamples owned;
@@ -39,6 +39,7 @@ struct GatherBatch {
 /// n samples has its own random order: random_permutation({seed, kShuffle, identity, pass}, p % n, n). Backends agree
 /// exactly.
 void gather_batch(const Cpu& cpu, const GatherBatch& gather);
+void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_gather_batch_shapes(const GatherBatch& gather);
@@ -46,6 +47,8 @@ void check_gather_batch_shapes(const GatherBatch& gather);
 /// input [count, features] and label [count] = the samples [first, first + count) of the set in their own order.
 /// Backends agree exactly.
 void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input,
+                  std::span<std::int32_t> label);
+void load_samples(const Cuda& gpu, const SampleView& set, int first, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
 void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input,

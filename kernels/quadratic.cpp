@@ -4,48 +4,25 @@
 
 #include "kernels/check.h"
 #include "kernels/multiversion.h"
+#include "kernels/quadratic_terms.h"
 
 namespace sparsepush {
 namespace {
 
-/// One node's rows; z_j = x_j * r.
-struct NodeRow {
-  const float* curvature;
-  const float* target;
-  const float* x;
-  float r;
-  std::int64_t row;
-};
-
-NodeRow node_row(const QuadraticView& objective, MatrixView<const float> x, std::span<const double> u, int node) {
-  const std::int32_t problem = objective.problem[node];
-  return {.curvature = objective.curvature.row(problem),
-          .target = objective.target.row(problem),
-          .x = x.row(node),
-          .r = static_cast<float>(1.0 / u[node]),
-          .row = x.cols};
+void write_gradient(const QuadraticNode* n, std::int64_t row, float* gradient) {
+  for (std::int64_t j = 0; j < row; ++j) gradient[j] = n->gradient(j);
 }
 
-void write_gradient(const NodeRow* n, float* gradient) {
-  for (std::int64_t j = 0; j < n->row; ++j) gradient[j] = n->curvature[j] * (n->x[j] * n->r - n->target[j]);
-}
-
-/// f at the point whose coordinate j is z(j). Padding adds +0 and so changes nothing.
-template <class Point>
-double loss_at(const float* curvature, const float* target, std::int64_t row, const Point& z) {
+/// f from its coordinates' terms.
+template <class Term>
+double loss_of(std::int64_t row, const Term& term) {
   double sum = 0;
-  for (std::int64_t j = 0; j < row; ++j) {
-    const double d = z(j) - static_cast<double>(target[j]);
-    sum += static_cast<double>(curvature[j]) * (d * d);
-  }
+  for (std::int64_t j = 0; j < row; ++j) sum += term(j);
   return 0.5 * sum;
 }
 
-double loss_at_own_parameters(const NodeRow& n) {
-  return loss_at(n.curvature, n.target, n.row, [&n](std::int64_t j) {
-    const float z = n.x[j] * n.r;
-    return static_cast<double>(z);
-  });
+double loss_at_own_parameters(const QuadraticNode& n, std::int64_t row) {
+  return loss_of(row, [&n](std::int64_t j) { return n.term(j); });
 }
 
 void check_objective_shapes(const QuadraticView& objective, int row) {
@@ -73,9 +50,9 @@ void check_quadratic_gradient_shapes(const QuadraticGradient& step) {
 void quadratic_gradient(const Cpu& cpu, const QuadraticGradient& step) {
   check_quadratic_gradient_shapes(step);
   cpu.pool().run(step.x.rows, [&step](std::int64_t node, int) {
-    const NodeRow n = node_row(step.objective, step.x, step.u, static_cast<int>(node));
-    run_vectorized([&] { write_gradient(&n, step.gradient.row(node)); });
-    step.loss[node] += loss_at_own_parameters(n);
+    const QuadraticNode n = quadratic_node(step.objective, step.x, step.u, node);
+    run_vectorized([&] { write_gradient(&n, step.x.cols, step.gradient.row(node)); });
+    step.loss[node] += loss_at_own_parameters(n, step.x.cols);
   });
 }
 
@@ -88,7 +65,7 @@ void check_quadratic_loss_shapes(const QuadraticLoss& at) {
 void quadratic_loss(const Cpu& cpu, const QuadraticLoss& at) {
   check_quadratic_loss_shapes(at);
   cpu.pool().run(static_cast<std::int64_t>(at.nodes.size()), [&at](std::int64_t i, int) {
-    at.loss[i] = loss_at_own_parameters(node_row(at.objective, at.x, at.u, at.nodes[i]));
+    at.loss[i] = loss_at_own_parameters(quadratic_node(at.objective, at.x, at.u, at.nodes[i]), at.x.cols);
   });
 }
 
@@ -103,9 +80,8 @@ void quadratic_loss_at(const Cpu& cpu, const QuadraticView& objective, std::span
                        std::span<double> loss) {
   check_quadratic_loss_at_shapes(objective, point, first_node, loss);
   cpu.pool().run(static_cast<std::int64_t>(loss.size()), [&](std::int64_t i, int) {
-    const std::int32_t problem = objective.problem[first_node + i];
-    loss[i] = loss_at(objective.curvature.row(problem), objective.target.row(problem), objective.curvature.cols,
-                      [&point](std::int64_t j) { return point[j]; });
+    const QuadraticRow problem = quadratic_row(objective, first_node + i);
+    loss[i] = loss_of(objective.curvature.cols, [&](std::int64_t j) { return problem.term(j, point[j]); });
   });
 }
 

@@ -7,20 +7,17 @@
 #include "kernels/check.h"
 #include "kernels/exponential.h"
 #include "kernels/multiversion.h"
+#include "kernels/softmax_terms.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kMostClasses = 256;  // a label is a byte in data sets
-
-/// Some consecutive samples, few enough for the stack and enough for whole vectors.
+/// Some consecutive samples.
 struct Chunk {
-  std::array<double, 4 * kMostClasses> exponential;  ///< [samples, classes] exp(logit - largest logit of the sample)
-  std::array<double, 4 * kMostClasses> sum;          ///< [samples] of those
-  std::array<double, 4 * kMostClasses> loss;         ///< [samples]
+  std::array<double, kLogitsAtOnce> exponential;  ///< [samples, classes] exp(logit - largest logit of the sample)
+  std::array<double, kLogitsAtOnce> sum;          ///< [samples] of those
+  std::array<double, kLogitsAtOnce> loss;         ///< [samples]
 };
-
-int chunk_samples(int classes) { return 4 * kMostClasses / classes; }
 
 void exponentiate(double* values, int count) {
   for (int i = 0; i < count; ++i) values[i] = exp_nonpositive(values[i]);
@@ -47,16 +44,14 @@ void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> labe
 /// gradient = (softmax - one-hot) / samples of the node, for one sample.
 void write_gradient(const double* exponential, double sum, int label, int samples, std::span<float> gradient) {
   const double scale = 1.0 / (sum * samples);
-  const auto entry = [&](std::size_t c, double one_hot) {
-    gradient[c] = static_cast<float>(exponential[c] * scale - one_hot / samples);
-  };
-  for (std::size_t c = 0; c < gradient.size(); ++c) entry(c, 0.0);
-  entry(label, 1.0);
+  for (std::size_t c = 0; c < gradient.size(); ++c)
+    gradient[c] = softmax_gradient(exponential[c], scale, false, samples);
+  gradient[label] = softmax_gradient(exponential[label], scale, true, samples);
 }
 
 void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
   Chunk chunk;
-  const int classes = x.logits.cols, step = chunk_samples(classes);
+  const int classes = x.logits.cols, step = samples_at_once(classes);
   double sum = 0;
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
@@ -71,17 +66,9 @@ void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
   x.loss[node] = sum / samples;
 }
 
-bool is_correct(const float* logits, int classes, int label) {
-  for (int c = 0; c < label; ++c)
-    if (!(logits[c] < logits[label])) return false;
-  for (int c = label; c < classes; ++c)
-    if (!(logits[c] <= logits[label])) return false;
-  return true;
-}
-
 void score_node(const ScoreLogits& x, std::int64_t node, int samples) {
   Chunk chunk;
-  const int classes = x.logits.cols, step = chunk_samples(classes);
+  const int classes = x.logits.cols, step = samples_at_once(classes);
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
     const int count = std::min(step, samples - begin);

@@ -8,7 +8,7 @@
 
 namespace sparsepush {
 
-/// Arguments of `softmax_xent`. Samples of one node are consecutive, equally many per node.
+/// Arguments of `softmax_xent`, all in backend memory. Samples of one node are consecutive, equally many per node.
 struct SoftmaxXent {
   MatrixView<const float> logits;       ///< [nodes * samples, classes], at most 256 classes
   std::span<const std::int32_t> label;  ///< [nodes * samples] in [0, classes)
@@ -18,14 +18,15 @@ struct SoftmaxXent {
 
 /// loss = mean over the node's samples, in order, of log(sum_c exp(logit_c - m)) + m - logit_label in double, m the
 /// largest logit; gradient = (softmax - one-hot) / samples, rounded once to fp32. A row with NaN or +infinity makes its
-/// node's loss and its own gradient NaN. Backends agree to 2^-40 relative in the loss, to 1 ulp in the softmax of the
-/// gradient.
+/// node's loss and its own gradient NaN. Backends agree to 2^-40 relative in the loss, exactly in the gradient (NaN
+/// payloads aside).
 void softmax_xent(const Cpu& cpu, const SoftmaxXent& loss);
+void softmax_xent(const Cuda& gpu, const SoftmaxXent& loss);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_softmax_xent_shapes(const SoftmaxXent& loss);
 
-/// Arguments of `score_logits`.
+/// Arguments of `score_logits`, all in backend memory.
 struct ScoreLogits {
   MatrixView<const float> logits;       ///< [nodes * samples, classes], at most 256 classes
   std::span<const std::int32_t> label;  ///< [nodes * samples] in [0, classes)
@@ -36,6 +37,7 @@ struct ScoreLogits {
 /// The same cross-entropy, without its gradient. Of equal largest logits the lowest class is the prediction; a row with
 /// NaN is never correct. Backends agree to 2^-40 relative in the loss and exactly in the count.
 void score_logits(const Cpu& cpu, const ScoreLogits& score);
+void score_logits(const Cuda& gpu, const ScoreLogits& score);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_score_logits_shapes(const ScoreLogits& score);

@@ -10,7 +10,7 @@ namespace sparsepush {
 namespace {
 
 constexpr std::int64_t kColumns = 2048;  // of the sums that a worker keeps in L1 while it walks down the rows
-constexpr int kLanes = 16;  // partial sums of a row: column c goes to lane c mod 16, added up in lane order
+constexpr int kLanes = kStatisticsLanes;
 
 double ordered_sum(const std::array<double, kLanes>& lanes) {
   double sum = 0;
@@ -32,8 +32,12 @@ template <class Term>
 
 }  // namespace
 
-void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums) {
+void check_add_rows_shapes(MatrixView<const float> x, std::span<const double> sums) {
   CHECK(sums.size() == static_cast<std::size_t>(x.cols), "sums [", sums.size(), "], x ", x);
+}
+
+void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums) {
+  check_add_rows_shapes(x, sums);
   cpu.pool().run((x.cols + kColumns - 1) / kColumns, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kColumns, size = std::min<std::int64_t>(kColumns, x.cols - begin);
     run_vectorized([&]() __attribute__((always_inline)) {
@@ -46,11 +50,16 @@ void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums)
   });
 }
 
-void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<const double> u,
-                       std::span<const double> center, std::span<double> distance) {
+void check_squared_distances_shapes(MatrixView<const float> x, std::span<const double> u,
+                                    std::span<const double> center, std::span<const double> distance) {
   CHECK(u.size() == static_cast<std::size_t>(x.rows) && distance.size() == u.size(), "u [", u.size(), "], distance [",
         distance.size(), "], x ", x);
   CHECK(center.size() == static_cast<std::size_t>(x.cols), "center [", center.size(), "], x ", x);
+}
+
+void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<const double> u,
+                       std::span<const double> center, std::span<double> distance) {
+  check_squared_distances_shapes(x, u, center, distance);
   cpu.pool().run(x.rows, [&](std::int64_t i, int) {
     run_vectorized([&]() __attribute__((always_inline)) {
       const float* row = x.row(i);
@@ -61,8 +70,12 @@ void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<cons
   });
 }
 
-void squared_norms(const Cpu& cpu, MatrixView<const float> x, std::span<double> norm) {
+void check_squared_norms_shapes(MatrixView<const float> x, std::span<const double> norm) {
   CHECK(norm.size() == static_cast<std::size_t>(x.rows), "norm [", norm.size(), "], x ", x);
+}
+
+void squared_norms(const Cpu& cpu, MatrixView<const float> x, std::span<double> norm) {
+  check_squared_norms_shapes(x, norm);
   cpu.pool().run(x.rows, [&](std::int64_t i, int) {
     run_vectorized([&]() __attribute__((always_inline)) {
       const float* row = x.row(i);

@@ -4,31 +4,50 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "kernels/buffer.h"
 #include "kernels/random.h"
+#include "tests/backends.h"
+#include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
 
-/// Three nodes with 1, 5 and 23 samples of a set of 40 with 33 features.
+/// Three nodes with 1, 5 and 23 samples of a set of 40.
 struct Case {
-  static constexpr int kSamples = 40, kFeatures = 33;
+  static constexpr int kSamples = 40;
+  int features;
+  float scale = 1.f / 16, offset = -0.3f;
   std::vector<std::uint8_t> bytes, label;
   std::vector<std::int64_t> begin = {0, 1, 6, 29};
   std::vector<std::int32_t> sample;
   std::vector<std::uint64_t> seed = {7, 7, 1ull << 40 | 8};
   std::vector<std::int32_t> identity = {0, 1, 0};
 
-  Case() {
-    for (int i = 0; i < kSamples * kFeatures; ++i) bytes.push_back(static_cast<std::uint8_t>(i * 37 + i / 256));
+  explicit Case(int features = 33) : features(features) {
+    for (int i = 0; i < kSamples * features; ++i) bytes.push_back(static_cast<std::uint8_t>(i * 37 + i / 256));
     for (int i = 0; i < kSamples; ++i) label.push_back(static_cast<std::uint8_t>(i % 11));
     for (int i = 0; i < 29; ++i) sample.push_back((i * 7 + 3) % kSamples);
   }
-  SampleView set() const {
-    return {.bytes = {bytes.data(), kSamples, kFeatures}, .label = label, .scale = 1.f / 16, .offset = -0.3f};
+  float input(int of_sample, int feature) const {
+    return std::fma(scale, static_cast<float>(bytes[of_sample * features + feature]), offset);
   }
+};
+
+/// The set in the memory of a backend.
+template <class Backend>
+struct SetOn {
+  SetOn(const Backend& backend, const Case& c)
+      : scale(c.scale),
+        offset(c.offset),
+        bytes(backend, Case::kSamples, c.features, c.bytes),
+        label(backend, c.label) {}
+  SampleView view() const { return {.bytes = bytes.view(), .label = label.span(), .scale = scale, .offset = offset}; }
+
+  float scale, offset;
+  Buffer<Backend, std::uint8_t> bytes, label;
 };
 
 struct Batch {
@@ -36,19 +55,31 @@ struct Batch {
   std::vector<std::int32_t> label;
 };
 
-Batch gather(const Case& c, int threads, int batch, std::uint64_t step, int first_node, int nodes) {
-  const Cpu cpu(threads);
-  Batch out{std::vector<float>(nodes * batch * Case::kFeatures), std::vector<std::int32_t>(nodes * batch)};
-  gather_batch(cpu, {.set = c.set(),
-                     .owned = {c.begin, c.sample},
-                     .first_node = first_node,
-                     .batch = batch,
-                     .step = step,
-                     .seed = c.seed,
-                     .identity = c.identity,
-                     .input = {out.input.data(), nodes * batch, Case::kFeatures},
-                     .label = out.label});
-  return out;
+struct Request {
+  int batch;
+  std::uint64_t step;
+  int first_node, nodes;
+};
+
+template <class Backend>
+Batch gather(const Backend& backend, const Case& c, const Request& request) {
+  const int rows = request.nodes * request.batch;
+  const SetOn<Backend> set(backend, c);
+  const Buffer<Backend, std::int64_t> begin(backend, c.begin);
+  const Buffer<Backend, std::int32_t> sample(backend, c.sample), identity(backend, c.identity);
+  const Buffer<Backend, std::uint64_t> seed(backend, c.seed);
+  const Buffer<Backend, float> input(backend, rows, c.features, std::vector<float>(rows * c.features, 99));
+  const Buffer<Backend, std::int32_t> label(backend, std::vector<std::int32_t>(rows, -1));
+  gather_batch(backend, {.set = set.view(),
+                         .owned = {begin.span(), sample.span()},
+                         .first_node = request.first_node,
+                         .batch = request.batch,
+                         .step = request.step,
+                         .seed = seed.span(),
+                         .identity = identity.span(),
+                         .input = input.view(),
+                         .label = label.span()});
+  return {input.to_host(), label.to_host()};
 }
 
 /// The contract, one sample at a time.
@@ -61,28 +92,64 @@ int expected_sample(const Case& c, int node, std::uint64_t position) {
   return c.sample[c.begin[node] + random_permutation(draw, position % n, n)];
 }
 
-TEST(GatherBatch, TakesTheSamplesOfTheEndlessSequence) {
+Batch expected_batch(const Case& c, const Request& request) {
+  Batch wanted;
+  for (int row = 0; row < request.nodes * request.batch; ++row) {
+    const int sample = expected_sample(c, request.first_node + row / request.batch,
+                                       request.step * request.batch + row % request.batch);
+    wanted.label.push_back(c.label[sample]);
+    for (int f = 0; f < c.features; ++f) wanted.input.push_back(c.input(sample, f));
+  }
+  return wanted;
+}
+
+template <class Backend>
+void expect_the_batch(const Case& c, const Request& request) {
+  const Batch wanted = expected_batch(c, request);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    const Batch out = gather(backend, c, request);
+    EXPECT_EQ(out.label, wanted.label) << "batch " << request.batch << ", step " << request.step;
+    EXPECT_TRUE(same_values(out.input, wanted.input)) << c.features << " features, batch " << request.batch;
+  });
+}
+
+template <class Backend>
+class GatherBatchOn : public testing::Test {};
+TYPED_TEST_SUITE(GatherBatchOn, Backends);
+
+TYPED_TEST(GatherBatchOn, TakesTheSamplesOfTheEndlessSequence) {
   const Case c;
   for (int batch : {1, 7, 8, 9, 16, 40})
     for (std::uint64_t step : {0ull, 1ull, 5ull, 1000000007ull, 1ull << 33})
-      for (int threads : {1, 2}) {
-        const Batch out = gather(c, threads, batch, step, 0, 3);
-        for (int row = 0; row < 3 * batch; ++row) {
-          const int sample = expected_sample(c, row / batch, step * batch + row % batch);
-          EXPECT_EQ(out.label[row], c.label[sample]) << "batch " << batch << ", step " << step << ", row " << row;
-          for (int f = 0; f < Case::kFeatures; ++f)
-            ASSERT_EQ(out.input[row * Case::kFeatures + f],
-                      std::fma(1.f / 16, static_cast<float>(c.bytes[sample * Case::kFeatures + f]), -0.3f));
-        }
-      }
+      expect_the_batch<TypeParam>(c, {batch, step, 0, 3});
+}
+
+/// Around warps, blocks, and the features that a warp of a GPU loads at once; more samples than a grid has threads.
+TYPED_TEST(GatherBatchOn, LoadsAnyNumberOfFeaturesAndSamples) {
+  for (int features : {1, 31, 32, 255, 256, 257, 1023, 1024, 1025, 3072})
+    expect_the_batch<TypeParam>(Case(features), {5, 2, 0, 3});
+  for (int batch : {85, 86, 255, 256, 257, 2100}) expect_the_batch<TypeParam>(Case(2), {batch, 3, 0, 3});
+}
+
+TYPED_TEST(GatherBatchOn, OfAWaveIsAPartOfTheWhole) {
+  expect_the_batch<TypeParam>(Case(), {8, 3, 1, 2});
+  expect_the_batch<TypeParam>(Case(), {8, 3, 2, 1});
+}
+
+TYPED_TEST(GatherBatchOn, ScalesToDenormalsAndInfinities) {
+  Case c;
+  for (const auto& [scale, offset] : {std::pair{1e-45f, -1e-44f}, {3e38f, -1.f}, {0.f, -0.f}}) {
+    c.scale = scale, c.offset = offset;
+    expect_the_batch<TypeParam>(c, {8, 3, 0, 3});
+  }
 }
 
 TEST(GatherBatch, CoversAllSamplesOfANodeInEveryPass) {
   Case c;
   for (int i = 0; i < Case::kSamples; ++i) c.label[i] = static_cast<std::uint8_t>(i);
   std::vector<std::int32_t> labels;  // of node 2, steps of 8
-  for (int step = 0; step < 23; ++step) {
-    const Batch out = gather(c, 1, 8, step, 2, 1);
+  for (std::uint64_t step = 0; step < 23; ++step) {
+    const Batch out = gather(Cpu(1), c, {8, step, 2, 1});
     labels.insert(labels.end(), out.label.begin(), out.label.end());
   }
   std::vector<std::int32_t> owned(c.sample.begin() + 6, c.sample.end()), previous;
@@ -96,43 +163,58 @@ TEST(GatherBatch, CoversAllSamplesOfANodeInEveryPass) {
   }
 }
 
-TEST(GatherBatch, OfAWaveIsAPartOfTheWhole) {
-  const Case c;
-  const Batch all = gather(c, 2, 8, 3, 0, 3), last = gather(c, 1, 8, 3, 1, 2);
-  EXPECT_TRUE(std::equal(last.input.begin(), last.input.end(), all.input.begin() + 8 * Case::kFeatures));
-  EXPECT_TRUE(std::equal(last.label.begin(), last.label.end(), all.label.begin() + 8));
-}
-
 TEST(GatherBatch, RefusesShapesThatDoNotFit) {
   Case c;
-  EXPECT_THROW(gather(c, 1, 4, 0, 1, 3), std::invalid_argument);  // a node too many
+  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 1, 3}), std::invalid_argument);  // a node too many
   c.identity.pop_back();
-  EXPECT_THROW(gather(c, 1, 4, 0, 0, 2), std::invalid_argument);
+  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
   c = Case();
   c.label.pop_back();
-  EXPECT_THROW(gather(c, 1, 4, 0, 0, 2), std::invalid_argument);
-  std::vector<float> input(3 * Case::kFeatures);
+  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  std::vector<float> input(3 * c.features);
   GatherBatch part;
   part.batch = 2;
-  part.input = {input.data(), 3, Case::kFeatures};  // one and a half batches
+  part.input = {input.data(), 3, c.features};  // one and a half batches
   EXPECT_THROW(check_gather_batch_shapes(part), std::invalid_argument);
   part.batch = 0;
   EXPECT_THROW(check_gather_batch_shapes(part), std::invalid_argument);
 }
 
-TEST(LoadSamples, KeepsTheOrderOfTheSet) {
+template <class Backend>
+class LoadSamplesOn : public testing::Test {};
+TYPED_TEST_SUITE(LoadSamplesOn, Backends);
+
+TYPED_TEST(LoadSamplesOn, KeepsTheOrderOfTheSet) {
+  for (int features : {1, 33, 1025, 3072}) {
+    const Case c(features);
+    for (const auto& [first, rows] : {std::pair{35, 5}, {0, 40}, {3, 1}})
+      for_each_way_to_run<TypeParam>([&, first = first, rows = rows](const TypeParam& backend) {
+        const SetOn<TypeParam> set(backend, c);
+        const Buffer<TypeParam, float> input(backend, rows, features);
+        const Buffer<TypeParam, std::int32_t> label(backend, std::vector<std::int32_t>(rows, -1));
+        load_samples(backend, set.view(), first, input.view(), label.span());
+        std::vector<float> wanted;
+        std::vector<std::int32_t> labels;
+        for (int i = first; i < first + rows; ++i) {
+          labels.push_back(c.label[i]);
+          for (int f = 0; f < features; ++f) wanted.push_back(c.input(i, f));
+        }
+        EXPECT_TRUE(same_values(input.to_host(), wanted)) << features << " features";
+        EXPECT_EQ(label.to_host(), labels) << features << " features";
+      });
+  }
+}
+
+TEST(LoadSamples, RefusesShapesThatDoNotFit) {
   const Case c;
-  const Cpu cpu(2);
-  std::vector<float> input(5 * Case::kFeatures);
+  const Cpu cpu(1);
+  const SetOn<Cpu> set(cpu, c);
+  std::vector<float> input(5 * c.features);
   std::vector<std::int32_t> label(5);
-  const MatrixView<float> view{input.data(), 5, Case::kFeatures};
-  load_samples(cpu, c.set(), 35, view, label);
-  for (int i = 0; i < 5 * Case::kFeatures; ++i)
-    EXPECT_EQ(input[i], std::fma(1.f / 16, static_cast<float>(c.bytes[35 * Case::kFeatures + i]), -0.3f));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(label[i], c.label[35 + i]);
-  EXPECT_THROW(load_samples(cpu, c.set(), 36, view, label), std::invalid_argument);
-  EXPECT_THROW(load_samples(cpu, c.set(), 0, {input.data(), 5, 32}, label), std::invalid_argument);
-  EXPECT_THROW(load_samples(cpu, c.set(), 0, {input.data(), 4, Case::kFeatures}, label), std::invalid_argument);
+  EXPECT_NO_THROW(load_samples(cpu, set.view(), 35, {input.data(), 5, c.features}, label));
+  EXPECT_THROW(load_samples(cpu, set.view(), 36, {input.data(), 5, c.features}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), 0, {input.data(), 5, 32}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), 0, {input.data(), 4, c.features}, label), std::invalid_argument);
 }
 
 }  // namespace

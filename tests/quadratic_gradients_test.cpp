@@ -169,37 +169,5 @@ TEST(QuadraticGradients, RefuseWhatDoesNotFit) {
   EXPECT_THROW(f.gradients.score_mean(f.cpu, std::vector<double>(f.at().x.cols), 4, score), std::invalid_argument);
 }
 
-TEST(QuadraticOps, RefuseShapesThatDoNotFit) {
-  const std::vector<float> h(12);
-  const std::vector<std::int32_t> problem = {0, 1};
-  const std::vector<double> u(3, 1.0), point(4);
-  std::vector<double> two(2), three(3);
-  const QuadraticView good{.curvature = {h.data(), 2, 4}, .target = {h.data(), 2, 4}, .problem = problem};
-  QuadraticView narrow = good, few = good;
-  narrow.target.cols = 3;
-  few.target.rows = 1;
-  const MatrixView<const float> x{h.data(), 2, 4};
-  const std::span<const double> ones = std::span(u).first(2);
-  const std::vector<int> first = {0}, both = {0, 1}, beyond = {0, 2}, negative = {-1, 0};
-  const auto check = [](const QuadraticLoss& at) { check_quadratic_loss_shapes(at); };
-  EXPECT_NO_THROW(check({good, x, ones, both, two}));
-  EXPECT_THROW(check({narrow, x, ones, both, two}), std::invalid_argument);
-  EXPECT_THROW(check({few, x, ones, both, two}), std::invalid_argument);
-  EXPECT_THROW(check({good, {h.data(), 3, 4}, u, both, two}), std::invalid_argument);
-  EXPECT_THROW(check({good, x, u, both, two}), std::invalid_argument);
-  EXPECT_THROW(check({good, x, ones, first, two}), std::invalid_argument);
-  EXPECT_THROW(check({good, x, ones, beyond, two}), std::invalid_argument);
-  EXPECT_THROW(check({good, x, ones, negative, two}), std::invalid_argument);
-  EXPECT_NO_THROW(check_quadratic_loss_at_shapes(good, point, 0, two));
-  EXPECT_THROW(check_quadratic_loss_at_shapes(good, point, 1, two), std::invalid_argument);
-  EXPECT_THROW(check_quadratic_loss_at_shapes(good, point, -1, two), std::invalid_argument);
-  EXPECT_THROW(check_quadratic_loss_at_shapes(good, std::span(point).first(3), 0, two), std::invalid_argument);
-  std::vector<float> gradient(8);
-  EXPECT_NO_THROW(check_quadratic_gradient_shapes({good, x, ones, {gradient.data(), 2, 4}, two}));
-  EXPECT_THROW(check_quadratic_gradient_shapes({good, x, ones, {gradient.data(), 2, 3}, two}), std::invalid_argument);
-  EXPECT_THROW(check_quadratic_gradient_shapes({good, x, ones, {gradient.data(), 1, 4}, two}), std::invalid_argument);
-  EXPECT_THROW(check_quadratic_gradient_shapes({good, x, ones, {gradient.data(), 2, 4}, three}), std::invalid_argument);
-}
-
 }  // namespace
 }  // namespace sparsepush

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
+#include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
@@ -27,36 +30,85 @@ Rows random_rows(int nodes, int row) {
   return rows;
 }
 
-const int kRowSizes[] = {1, 4, 15, 16, 17, 33, 2047, 2048, 2049, 5000};
+/// Around warps, blocks, what a worker keeps in cache and what a GPU's block adds up at once.
+const int kRowSizes[] = {1, 4, 15, 16, 17, 31, 32, 33, 255, 256, 257, 1023, 1024, 1025, 2047, 2048, 2049, 5000};
 
-TEST(AddRows, AddsRowsInOrderToWhatIsThere) {
-  for (const int row : kRowSizes) {
-    const Rows rows = random_rows(7, row);
-    std::vector<double> wanted(row, 0.5);
-    for (int i = 0; i < 7; ++i) {
-      for (int c = 0; c < row; ++c) wanted[c] += double{rows.x[i * row + c]};
+/// Sum of squares in the order of the contract.
+double squared_sum(const std::vector<double>& terms) {
+  double lanes[16] = {}, sum = 0;
+  for (std::size_t c = 0; c < terms.size(); ++c) lanes[c % 16] += terms[c] * terms[c];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+struct Measures {
+  std::vector<double> sums, distance, norm;
+};
+
+/// As the contract defines them; sums start at 0.5.
+Measures expected_measures(const Rows& rows) {
+  Measures m{std::vector<double>(rows.row, 0.5), {}, {}};
+  for (int i = 0; i < rows.nodes; ++i) {
+    std::vector<double> difference, value;
+    for (int c = 0; c < rows.row; ++c) {
+      value.push_back(rows.x[i * rows.row + c]);
+      difference.push_back(value[c] / rows.u[i] - rows.center[c]);
+      m.sums[c] += value[c];
     }
-    for (const int threads : {1, 3}) {
-      const Cpu cpu(threads);
-      const Buffer<Cpu, float> x(cpu, 7, row, rows.x);
-      std::vector<double> whole(row, 0.5), parts(row, 0.5);
-      add_rows(cpu, x.view(), whole);
-      EXPECT_EQ(whole, wanted) << row;
-      add_rows(cpu, x.view().rows_from(0, 3), parts);
-      add_rows(cpu, x.view().rows_from(3, 4), parts);
-      EXPECT_EQ(parts, wanted) << row;
-    }
+    m.distance.push_back(squared_sum(difference));
+    m.norm.push_back(squared_sum(value));
   }
+  return m;
+}
+
+template <class Backend>
+Measures measures(const Backend& backend, const Rows& rows) {
+  const Buffer<Backend, float> x(backend, rows.nodes, rows.row, rows.x);
+  const Buffer<Backend, double> u(backend, rows.u);
+  Measures m{std::vector<double>(rows.row, 0.5), std::vector<double>(rows.nodes, -1),
+             std::vector<double>(rows.nodes, -1)};
+  const int half = rows.nodes / 2;
+  add_rows(backend, x.view().rows_from(0, half), m.sums);
+  add_rows(backend, x.view().rows_from(half, rows.nodes - half), m.sums);
+  squared_distances(backend, x.view(), u.span(), rows.center, m.distance);
+  squared_norms(backend, x.view(), m.norm);
+  return m;
+}
+
+template <class Backend>
+void expect_measures(const Rows& rows) {
+  const Measures wanted = expected_measures(rows);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    const Measures m = measures(backend, rows);
+    EXPECT_TRUE(same_values(m.sums, wanted.sums)) << rows.nodes << " rows of " << rows.row;
+    EXPECT_TRUE(same_values(m.distance, wanted.distance)) << rows.nodes << " rows of " << rows.row;
+    EXPECT_TRUE(same_values(m.norm, wanted.norm)) << rows.nodes << " rows of " << rows.row;
+  });
+}
+
+template <class Backend>
+class StatisticsOn : public testing::Test {};
+TYPED_TEST_SUITE(StatisticsOn, Backends);
+
+TYPED_TEST(StatisticsOn, AreTheContractBitForBit) {
+  for (const int row : kRowSizes) expect_measures<TypeParam>(random_rows(3, row));
+  expect_measures<TypeParam>(random_rows(1, 100));
+  for (const int row : {300, 1040}) expect_measures<TypeParam>(random_rows(70, row));
+}
+
+TYPED_TEST(StatisticsOn, HardValuesStayWhatTheyAre) {
+  Rows rows = random_rows(8, 50);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float hard[] = {0.0f, -0.0f, 1e-45f, -1e-40f, 3e38f, kInfinity, -kInfinity, std::nanf("")};
+  for (int i = 0; i < 8; ++i) rows.x[i * 50 + 3 * i] = hard[i];
+  rows.u[2] = 1e-300;
+  expect_measures<TypeParam>(rows);
 }
 
 TEST(SquaredDistances, AgreeWithADirectSumToRounding) {
   for (const int row : kRowSizes) {
     const Rows rows = random_rows(5, row);
-    const Cpu cpu(2);
-    const Buffer<Cpu, float> x(cpu, 5, row, rows.x);
-    std::vector<double> distance(5, -1), norm(5, -1);
-    squared_distances(cpu, x.view(), rows.u, rows.center, distance);
-    squared_norms(cpu, x.view(), norm);
+    const Measures m = measures(Cpu(2), rows);
     for (int i = 0; i < 5; ++i) {
       long double wanted = 0, wanted_norm = 0;
       for (int c = 0; c < row; ++c) {
@@ -64,24 +116,10 @@ TEST(SquaredDistances, AgreeWithADirectSumToRounding) {
         wanted += std::pow(value / rows.u[i] - rows.center[c], 2.0L);
         wanted_norm += value * value;
       }
-      EXPECT_NEAR(distance[i], static_cast<double>(wanted), 1e-14 * row * static_cast<double>(wanted)) << row;
-      EXPECT_NEAR(norm[i], static_cast<double>(wanted_norm), 1e-14 * row * static_cast<double>(wanted_norm)) << row;
+      EXPECT_NEAR(m.distance[i], static_cast<double>(wanted), 1e-14 * row * static_cast<double>(wanted)) << row;
+      EXPECT_NEAR(m.norm[i], static_cast<double>(wanted_norm), 1e-14 * row * static_cast<double>(wanted_norm)) << row;
     }
   }
-}
-
-TEST(SquaredDistances, HaveTheSameBitsForAnyThreadsAndRows) {
-  const Rows rows = random_rows(6, 1037);
-  const auto distances = [&](int threads, int nodes) {
-    const Cpu cpu(threads);
-    const Buffer<Cpu, float> x(cpu, 6, 1037, rows.x);
-    std::vector<double> distance(nodes);
-    squared_distances(cpu, x.view().rows_from(0, nodes), std::span(rows.u).first(nodes), rows.center, distance);
-    return distance;
-  };
-  const std::vector<double> all = distances(1, 6);
-  EXPECT_EQ(distances(4, 6), all);
-  EXPECT_EQ(distances(2, 2), std::vector<double>(all.begin(), all.begin() + 2));
 }
 
 TEST(Statistics, RefuseShapesThatDoNotFit) {

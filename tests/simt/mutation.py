@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one comparison, logical or additive operator changed, in the device code of a kernels/*.cu or of
-a header that kernels share. It is compiled for the simulator, with AddressSanitizer, and linked with the tests of its
-ops; it counts as caught if one fails or hangs.
+A mutant lacks one barrier or has one comparison, logical or additive operator changed, in the device code of a
+kernels/*.cu or of a header that such files include. It is compiled for the simulator, with AddressSanitizer, and linked
+with the tests of its ops; it counts as caught if one fails or hangs.
 Files whose hash stands in the table already are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where fewer than 95 % of the barriers or 90 % of the others are caught.
 """
@@ -22,17 +22,14 @@ TABLE = ROOT / "tests/simt/mutants.csv"
 COLUMNS = ["file", "hash", "kind", "line", "mutant", "caught", "reason"]
 SANITIZE = "-fsanitize=address"
 SECTIONS = "-fsanitize-sections=simt_shared"
-COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1", f"-I{ROOT}/tests/simt",
-           "-x", "c++", "-c"]
+COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1",
+           f"-I{ROOT}/tests/simt", "-x", "c++", "-c"]
 LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-lpthread"]
 FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
          "+": "-", "-": "+"}
 BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
-
-
-# Which kernels/*.cu a shared header is compiled into, and whose tests look at a file besides those of its own stem.
-SHARED_HEADERS = {"block_scan": "topk_select", "quad": "topk_select"}
+# Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select"], "sgd_update": ["update_select"]}
 
 
@@ -55,6 +52,8 @@ def mutants_of(text):
     lines = text.splitlines(keepends=True)
     for number in sorted(device_lines(text)):
         line = lines[number].split("//")[0]
+        if "static_assert" in line:
+            continue
         for kind, pattern in (("barrier", BARRIER), ("operator", OPERATOR)):
             for i, match in enumerate(pattern.finditer(line)):
                 changed = ";" if kind == "barrier" else FLIPS[match[0]]
@@ -63,22 +62,37 @@ def mutants_of(text):
                 yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
+def users_of(source):
+    """The .cu files whose tests try `source`: itself, or those with a test that include the header."""
+    if source.suffix == ".cu":
+        return [source]
+    return [file for file in sorted(source.parent.glob("*.cu"))
+            if f'#include "kernels/{source.name}"' in file.read_text() and
+            (ROOT / f"tests/{file.stem}_test.cpp").exists()]
+
+
 def is_caught(source, text, build):
-    """Whether a test fails with `text` in place of the file."""
-    stem = SHARED_HEADERS.get(source.stem, source.stem)
+    """Whether a test fails with `text` in the place of source's."""
+    return any(fails(user, source, text, build) for user in users_of(source))
+
+
+def fails(user, source, text, build):
+    """Whether a test of user's does."""
     with tempfile.TemporaryDirectory() as folder:
-        mutant = Path(folder) / "kernels" / source.name
-        mutant.parent.mkdir()
-        mutant.write_text(text)
-        compiled_file = mutant if source.suffix == ".cu" else ROOT / f"kernels/{stem}.cu"
-        compiled = subprocess.run([*COMPILE, f"-I{folder}", f"-I{ROOT}", compiled_file, "-o", f"{folder}/mutant.o"],
+        mutant = Path(folder) / "mutant.cu"
+        mutant.write_text(user.read_text())
+        changed = mutant if source == user else Path(folder) / "kernels" / source.name  # found first by #include
+        changed.parent.mkdir(exist_ok=True)
+        changed.write_text(text)
+        compiled = subprocess.run([*COMPILE, f"-I{folder}", f"-I{ROOT}", mutant, "-o", f"{folder}/mutant.o"],
                                   capture_output=True)
         if compiled.returncode != 0:
             return True
-        return any(fails(f"{test}_test", folder, build) for test in [stem, *MORE_TESTS.get(stem, [])])
+        tests = [user.stem, *MORE_TESTS.get(user.stem, [])]
+        return any(program_fails(f"{test}_test", folder, build) for test in tests)
 
 
-def fails(name, folder, build):
+def program_fails(name, folder, build):
     """Whether the test program `name` does, linked with the mutant."""
     program = f"{folder}/{name}"
     subprocess.run(["g++", SANITIZE, f"{build}/CMakeFiles/{name}.dir/tests/{name}.cpp.o", f"{folder}/mutant.o",
@@ -119,7 +133,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
-    sources = sorted((ROOT / "kernels").glob("*.cu")) + [ROOT / f"kernels/{stem}.h" for stem in SHARED_HEADERS]
+    sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").glob(pattern)) if users_of(file)]
     rows = [row for source in sources for row in rows_of(source, known, arguments)]
     with TABLE.open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
