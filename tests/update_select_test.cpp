@@ -6,12 +6,12 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <string>
 
 #include "kernels/buffer.h"
 #include "tests/backends.h"
+#include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
@@ -36,14 +36,6 @@ struct Setting {
   std::vector<SgdSettings> settings = {{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 1e-4f}};
   bool nesterov = false;
 };
-
-/// Bits, with all NaNs made equal.
-std::uint32_t bits(float v) { return std::isnan(v) ? 0x7fc00000u : std::bit_cast<std::uint32_t>(v); }
-std::vector<std::uint32_t> bits(const std::vector<float>& values) {
-  std::vector<std::uint32_t> all;
-  for (const float v : values) all.push_back(bits(v));
-  return all;
-}
 
 /// a before b: the larger magnitude, NaN first, then the lower position.
 bool ranks_before(float a, float b) {
@@ -155,14 +147,13 @@ class UpdateSelectOn : public testing::Test {};
 TYPED_TEST_SUITE(UpdateSelectOn, Backends);
 
 void expect_same(const Result& actual, const Result& wanted, const std::string& what) {
-  EXPECT_EQ(bits(actual.state.x), bits(wanted.state.x)) << what;
-  EXPECT_EQ(bits(actual.state.momentum), bits(wanted.state.momentum)) << what;
-  EXPECT_EQ(bits(actual.state.error), bits(wanted.state.error)) << what;
+  EXPECT_TRUE(same_values(actual.state.x, wanted.state.x)) << what;
+  EXPECT_TRUE(same_values(actual.state.momentum, wanted.state.momentum)) << what;
+  EXPECT_TRUE(same_values(actual.state.error, wanted.state.error)) << what;
   EXPECT_EQ(actual.diverged, wanted.diverged) << what;
   ASSERT_EQ(actual.position, wanted.position) << what;
-  for (std::size_t node = 0; node < wanted.value.size(); ++node) {
-    EXPECT_EQ(bits(actual.value[node]), bits(wanted.value[node])) << what << ", node " << node;
-  }
+  for (std::size_t node = 0; node < wanted.value.size(); ++node)
+    EXPECT_TRUE(same_values(actual.value[node], wanted.value[node])) << what << ", node " << node;
 }
 
 /// Fills the elements of all segments by fill(element of the row), and leaves the padding zero.
@@ -301,8 +292,8 @@ TYPED_TEST(UpdateSelectOn, NeverSelectsPaddingEvenWhereEverythingIsZeroOrInfinit
       Emulated<TypeParam> emulated(backend, 1, layout, plans);
       const Result actual = emulated.round(state, {});
       EXPECT_EQ(actual.position[0], (std::vector<std::int32_t>{0, 4, 5, 6, 8, 9, 12}));
-      EXPECT_EQ(bits(actual.state.error), bits(std::vector<float>(layout.row, 0.0f)));
-      EXPECT_EQ(bits(actual.state.x[1]), 0u);
+      EXPECT_TRUE(same_values(actual.state.error, std::vector<float>(layout.row, 0.0f)));
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(actual.state.x[1]), 0u);
     }
   });
 }
@@ -327,8 +318,8 @@ TYPED_TEST(UpdateSelectOn, IsExactForAscendingAndDescendingMagnitudes) {
     for (const double keep : {5e-5, 0.001, 0.3}) {
       const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
       for (const float slope : {1.0f, -1.0f}) {
-        const State state =
-            state_of(filled(layout, 1, [&](std::int64_t j) { return 30000 + slope * static_cast<float>(j); }), 1);
+        const auto rising = [&](std::int64_t j) { return 30000 + slope * static_cast<float>(j); };
+        const State state = state_of(filled(layout, 1, rising), 1);
         Emulated<TypeParam> emulated(backend, 1, layout, plans);
         expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(keep));
       }
