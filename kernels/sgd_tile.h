@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/debias.h"
 #include "kernels/multiversion.h"
 #include "kernels/sgd_update.h"
 
@@ -20,7 +21,7 @@ struct SgdNode {
 
 inline SgdNode sgd_node(const SgdUpdate& update, int node) {
   const std::int64_t nodes_per_replica = update.x.rows / static_cast<std::int64_t>(update.settings.size());
-  return {static_cast<float>(1.0 / update.u[node]), update.settings[node / nodes_per_replica], update.nesterov};
+  return {debias_factor(update.u[node]), update.settings[node / nodes_per_replica], update.nesterov};
 }
 
 inline constexpr std::uint32_t kFirstNonFinite = 0x7f80'0000u;  ///< bits of infinity

@@ -1,5 +1,6 @@
 #include <iterator>
 
+#include "kernels/debias.h"
 #include "kernels/quad.h"
 #include "kernels/sgd_kernel.h"
 #include "kernels/sgd_update.h"
@@ -35,7 +36,7 @@ __global__ void sgd_update_kernel(SgdUpdate update, MatrixView<float> error, std
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) {
     const std::int64_t node = i / row_quads;
     const SgdSettings settings = update.settings[node / nodes_per_replica];
-    const NodeStep s{static_cast<float>(1.0 / update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
+    const NodeStep s{debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
     Quad x = load_quad(update.x.data, i), momentum = load_quad(update.momentum.data, i);
     const Quad gradient = load_quad(update.gradient.data, i);
     Quad e{};

@@ -79,40 +79,35 @@ template <class Backend>
 class PushSumMixOn : public testing::Test {};
 TYPED_TEST_SUITE(PushSumMixOn, Backends);
 
-TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
+/// Random messages of at most `entries` entries over random edges.
+struct Shape {
+  int nodes, slots, row, entries;
+};
+
+template <class Backend>
+void expect_definition(const Shape& shape) {
   std::mt19937 generator(1);
-  for (const int entries : {1, 40, 127, 128, 129, 300}) {
-    const int nodes = 5, slots = 8, row = 400;
-    const Round round = random_round(nodes, slots, generator);
-    const Sent sent = random_messages(slots, row, entries, generator);
-    const std::vector<float> x = random_values(nodes * row, generator);
-    const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
-    for_each_way_to_run<TypeParam>(
-        [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted) << entries; });
-  }
+  const Round round = random_round(shape.nodes, shape.slots, generator);
+  const Sent sent = random_messages(shape.slots, shape.row, shape.entries, generator);
+  const std::vector<float> x = random_values(shape.nodes * shape.row, generator);
+  const std::vector<float> wanted = expected_mix(x, shape.row, round, sent.position, sent.value);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    EXPECT_EQ(mixed(backend, x, shape.row, shape.entries, round, sent), wanted) << shape.entries << " entries";
+  });
+}
+
+TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
+  for (const int entries : {1, 40, 127, 128, 129, 300})
+    expect_definition<TypeParam>({.nodes = 5, .slots = 8, .row = 400, .entries = entries});
 }
 
 TYPED_TEST(PushSumMixOn, CutsTheRowsOfFewNodesWithoutChangingABit) {
-  std::mt19937 generator(2);
-  const int nodes = 2, slots = 3, row = 30000, entries = 15000;
-  const Round round = random_round(nodes, slots, generator);
-  const Sent sent = random_messages(slots, row, entries, generator);
-  const std::vector<float> x = random_values(nodes * row, generator);
-  const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
-  for_each_way_to_run<TypeParam>(
-      [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted); });
+  expect_definition<TypeParam>({.nodes = 2, .slots = 3, .row = 30000, .entries = 15000});
 }
 
 /// More in-neighbours than a block of a GPU looks at together.
 TYPED_TEST(PushSumMixOn, AddsHundredsOfInNeighbours) {
-  std::mt19937 generator(3);
-  const int nodes = 2, slots = 600, row = 12, entries = 5;
-  const Round round = random_round(nodes, slots, generator);
-  const Sent sent = random_messages(slots, row, entries, generator);
-  const std::vector<float> x = random_values(nodes * row, generator);
-  const std::vector<float> wanted = expected_mix(x, row, round, sent.position, sent.value);
-  for_each_way_to_run<TypeParam>(
-      [&](const TypeParam& backend) { EXPECT_EQ(mixed(backend, x, row, entries, round, sent), wanted); });
+  expect_definition<TypeParam>({.nodes = 2, .slots = 600, .row = 12, .entries = 5});
 }
 
 TYPED_TEST(PushSumMixOn, LeavesElementsWithoutAnEntryUntouched) {

@@ -160,11 +160,9 @@ void expect_same(const Result& actual, const Result& wanted, const std::string& 
 template <class Fill>
 std::vector<float> filled(const RowLayout& layout, int nodes, const Fill& fill) {
   std::vector<float> values(nodes * layout.row, 0.0f);
-  for (int node = 0; node < nodes; ++node) {
-    for (const Segment& s : layout.segments) {
+  for (int node = 0; node < nodes; ++node)
+    for (const Segment& s : layout.segments)
       for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) values[node * layout.row + j] = fill(j);
-    }
-  }
   return values;
 }
 
@@ -255,8 +253,8 @@ TYPED_TEST(UpdateSelectOn, FewDistinctMagnitudesTieAcrossTiles) {
     Emulated<TypeParam> emulated(backend, 1, layout, plans);
     for (const int distinct : {2, 3, 20, 500}) {
       std::mt19937 generator(distinct);
-      const State state =
-          state_of(filled(layout, 1, [&](std::int64_t) { return static_cast<float>(generator() % distinct) - 1; }), 1);
+      const auto draw = [&](std::int64_t) { return static_cast<float>(generator() % distinct) - 1; };
+      const State state = state_of(filled(layout, 1, draw), 1);
       expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}), std::to_string(distinct));
     }
   });
@@ -370,9 +368,8 @@ TEST(UpdateSelect, RefusesShapesThatDoNotFit) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.5)};
   const Cpu cpu(1);
-  Buffer<Cpu, float> state(cpu, 2, 8), narrow(cpu, 2, 4), one(cpu, 1, 8);
+  Buffer<Cpu, float> state(cpu, 2, 8), narrow(cpu, 2, 4), one(cpu, 1, 8), value(cpu, 2, 4);
   Buffer<Cpu, std::int32_t> position(cpu, 2, 4), few(cpu, 2, 3);
-  Buffer<Cpu, float> value(cpu, 2, 4);
   const std::vector<double> u(2, 1.0);
   const std::vector<SgdSettings> settings(1);
   std::vector<std::uint8_t> diverged(2);
