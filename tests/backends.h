@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "kernels/backend.h"
-#include "kernels/cuda_layout.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
@@ -41,9 +40,5 @@ void for_each_way_to_run(const Body& body) {
 #endif
   }
 }
-
-/// What ops of the backend take as the layout of a row.
-inline const RowLayout& layout_on(const Cpu&, const RowLayout& layout) { return layout; }
-inline CudaLayout layout_on(const Cuda& gpu, const RowLayout& layout) { return CudaLayout(gpu, layout); }
 
 }  // namespace sparsepush
