@@ -42,8 +42,8 @@ __device__ void load_element(const DenseMix& mix, const Panel& panel, std::int64
 __device__ void mix_element(const DenseMix& mix, const Panel& panel, std::int64_t i) {
   const std::int64_t node = i / panel.columns, c = i % panel.columns;
   if (c >= panel.width) return;
-  mix.x.row(node)[panel.begin + c] = mixed_element(
-      mix.edges, node, [&](std::int64_t slot) { return panel.before[slot * panel.columns + c]; });
+  mix.x.row(node)[panel.begin + c] =
+      mixed_element(mix.edges, node, [&](std::int64_t slot) { return panel.before[slot * panel.columns + c]; });
 }
 
 /// One block per panel, in strides of the grid; the panel lies in shared memory. Threads take elements in turn.

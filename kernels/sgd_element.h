@@ -1,7 +1,5 @@
 // The SGD step of one element on a GPU, shared by the ops that contain it; for .cu files only.
 #pragma once
-#include <iterator>
-
 #include "kernels/cuda_launch.h"
 #include "kernels/debias.h"
 #include "kernels/quad.h"
@@ -14,8 +12,8 @@ struct NodeStep {
   float inverse_u, lr, momentum, weight_decay;
 };
 
-__device__ inline NodeStep node_step(const SgdUpdate& update, std::int64_t node) {
-  const std::int64_t nodes_per_replica = update.x.rows / std::ssize(update.settings);
+__device__ inline NodeStep node_step(const SgdUpdate& update, int node) {
+  const int nodes_per_replica = update.x.rows / static_cast<int>(update.settings.size());
   const SgdSettings settings = update.settings[node / nodes_per_replica];
   return {debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
 }

@@ -13,7 +13,7 @@ __global__ void sgd_update_kernel(SgdUpdate update, MatrixView<float> error, std
   const std::int64_t row_quads = std::ssize(live), quads = update.x.rows * row_quads;
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) {
     const std::int64_t node = i / row_quads;
-    const NodeStep s = node_step(update, node);
+    const NodeStep s = node_step(update, static_cast<int>(node));
     Quad x = load_quad(update.x.data, i), momentum = load_quad(update.momentum.data, i);
     const Quad gradient = load_quad(update.gradient.data, i);
     Quad e{};

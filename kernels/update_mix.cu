@@ -9,11 +9,11 @@ namespace sparsepush {
 namespace {
 
 constexpr int kFewestThreads = 256, kMostThreads = 1024;
-constexpr int kSector = 8;        // floats in 32 bytes: a narrower panel would waste what it loads
-constexpr int kLine = 32;         // floats in 128 bytes: what a panel of few nodes loads at least
+constexpr int kSector = 8;  // floats in 32 bytes: a narrower panel would waste what it loads
+constexpr int kLine = 32;   // floats in 128 bytes: what a panel of few nodes loads at least
 constexpr int kWidestPanel = 512;
-constexpr int kSmallPanelBytes = 8 * 1024;   // two quads a thread of 256: wider panels would only wait longer
-constexpr int kTwoPanelsBytes = 96 * 1024;   // two blocks share a multiprocessor while the panel is this small
+constexpr int kSmallPanelBytes = 8 * 1024;  // two quads a thread of 256: wider panels would only wait longer
+constexpr int kTwoPanelsBytes = 96 * 1024;  // two blocks share a multiprocessor while the panel is this small
 constexpr int kMostPanelBytes = 227 * 1024;
 
 /// Columns of a panel that holds all nodes' new values in shared memory; 0 if not even a sector fits.
@@ -39,11 +39,12 @@ struct Panel {
   int width;  ///< in quads
 };
 
-/// The step of quad `i` of the panel [nodes, width]: its x goes to the panel, its momentum back to where it was. Padding
-/// stays as it is.
+/// The step of quad `i` of the panel [nodes, width]: its x goes to the panel, its momentum back to where it was.
+/// Padding stays as it is.
 template <bool kNesterov>
 __device__ void update_quad(const SgdUpdate& update, std::span<const std::uint8_t> live, const Panel& panel, int i) {
-  const std::int64_t node = i / panel.width, c = i % panel.width, at = node * std::ssize(live) + panel.begin + c;
+  const int node = i / panel.width, c = i % panel.width;
+  const std::int64_t at = node * std::ssize(live) + panel.begin + c;
   const NodeStep s = node_step(update, node);
   Quad x = load_quad(update.x.data, at), momentum = load_quad(update.momentum.data, at);
   const Quad gradient = load_quad(update.gradient.data, at);
@@ -72,10 +73,9 @@ __global__ void __launch_bounds__(kMostThreads)
     for (int i = threadIdx.x; i < quads; i += blockDim.x) update_quad<kNesterov>(update, live, panel, i);
     __syncthreads();
     for (int i = threadIdx.x; i < quads; i += blockDim.x) {
-      const std::int64_t node = i / panel.width, c = i % panel.width;
-      const Quad x = mixed_element(round.edges, node, [&](std::int64_t slot) {
-        return load_quad(panel.updated, slot * panel.width + c);
-      });
+      const int node = i / panel.width, c = i % panel.width;
+      const Quad x = mixed_element(round.edges, node,
+                                   [&](std::int64_t slot) { return load_quad(panel.updated, slot * panel.width + c); });
       store_quad(x, update.x.data, node * row + panel.begin + c);
     }
     __syncthreads();
