@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "kernels/buffer.h"
-#include "kernels/dense_mix.h"
 #include "kernels/multiversion.h"
 #include "kernels/push_sum_mix.h"
+#include "kernels/update_mix.h"
 #include "kernels/update_select.h"
 #include "kernels/wire_size.h"
 
@@ -92,9 +92,8 @@ class Gossip {
   }
 
   void dense_round() {
-    sgd_update(cpu_, layout_, update());
+    update_mix(cpu_, layout_, {.sgd = update(), .edges = ring_.edges()});
     std::copy(u_.begin(), u_.end(), before_.begin());
-    dense_mix(cpu_, {.x = x_.view(), .halo = {}, .edges = ring_.edges()});
     mix_push_weights(cpu_, ring_.edges(), before_, u_);
     ++step_;
   }
