@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "kernels/backend.h"
-#include "kernels/cuda_layout.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
