@@ -13,11 +13,16 @@
 
 namespace sparsepush {
 
-#if SPARSEPUSH_SIMULATED_CUDA || SPARSEPUSH_CUDA
 using Backends = testing::Types<Cpu, Cuda>;
-#else
-using Backends = testing::Types<Cpu>;
-#endif
+
+/// Skips the tests of a backend that this machine does not have.
+template <class Backend>
+class BackendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";
+  }
+};
 
 /// Calls body(backend) for every way to run ops: with several numbers of threads, or under several thread schedules.
 /// What an op returns may not depend on it.
@@ -35,7 +40,6 @@ void for_each_way_to_run(const Body& body) {
       body(Backend());
     }
 #else
-    if (!Backend::is_available()) GTEST_SKIP() << "no CUDA GPU";
     body(Backend());
 #endif
   }

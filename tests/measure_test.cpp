@@ -25,7 +25,7 @@ class KnownScores : public Gradients<Cpu> {
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   bool has_accuracy() const override { return accuracy; }
   void initialize(int, float*) const override {}
-  void compute(const Cpu&, const NodeParameters&, std::uint64_t, MatrixView<float>, std::span<double>) override {}
+  void compute(const Cpu&, const NodeParameters&, const std::int64_t*, MatrixView<float>, std::span<double>) override {}
   void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, std::span<Score> score) override {
     scored += nodes.size();
     for (std::size_t i = 0; i < nodes.size(); ++i)
@@ -69,7 +69,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
     const Cpu cpu(1);
     const Shard& shard = transport.shard();
     Nodes<Cpu> nodes(cpu, transport, experiment.layout(), config, state_plan(config.algorithm), kNodes);
-    Emulator<Cpu>::LossWindow window{.sum = {}, .steps = 4};
+    Emulator<Cpu>::LossWindow window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId id = shard.id_of(row);
       for (int j = 0; j < 9; ++j) {
@@ -79,7 +79,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
       }
       nodes.u.span()[row] = u_of(id);
       nodes.wire.span()[row] = 1000 * id.replica + id.node;
-      window.sum.push_back(4 * loss_of(id));
+      window.sum.span()[row] = 4 * loss_of(id);
     }
     nodes.traffic = {{11, 12}, {21, 22}, {31, 32}, {41, 42}};
     KnownScores scores(experiment.layout(), shard);

@@ -8,12 +8,12 @@ namespace sparsepush {
 /// X' = X - a G(Z);  X+ = X' + eta (P - I) X';  u+ = u + eta (P - I) u;  Z+ = X+ / u+.  With eta = 1: X+ = P X', u+ = P
 /// u. Where all nodes are local, X' of a node need not be sent anywhere: one pass takes X to X+.
 template <class Backend>
-void sgp(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
+void sgp(Nodes<Backend>& n, const PlannedRound& round) {
   if (n.shard.shards > 1) {
     local_step(n);
     dense_round(n, round);
   } else {
-    update_mix(n.backend, n.layout, {.sgd = n.sgd(), .edges = round.edges});
+    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
     n.send_rows(round);  // counts them and keeps u; no row is remote
     n.mix_push_weights(round);
   }
