@@ -40,9 +40,10 @@ void mlp_gradients(benchmark::State& state) {
   for (int node = 0; node < nodes; ++node) gradients.initialize(node, x.view().row(node));
   const std::vector<double> u(nodes, 1.0);
   std::vector<double> loss(nodes);
-  std::uint64_t step = 0;
+  std::int64_t step = 0;
   for (auto _ : state) {
-    gradients.compute(cpu, {.x = x.view(), .u = u}, step++, gradient.view(), loss);
+    gradients.compute(cpu, {.x = x.view(), .u = u}, &step, gradient.view(), loss);
+    ++step;
     benchmark::ClobberMemory();
   }
   state.counters["node_steps"] =

@@ -140,7 +140,7 @@ void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
   write_rows(file, "momentum", nodes, nodes.momentum);
   if (nodes.error) write_rows(file, "error", nodes, *nodes.error);
   write_values(file, "u", nodes.shard, nodes.u.to_host());
-  write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum);
+  write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
   write_values(file, "bytes_wire", nodes.shard, nodes.wire.to_host());
   if (nodes.shard.index != 0) return;
   const std::int64_t step = emulator.step();
@@ -163,8 +163,8 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   if (nodes.error) read_rows(file, "error", nodes, *nodes.error);
   nodes.u.assign(read_values<double>(file, "u", nodes.shard));
   nodes.wire.assign(read_values<std::int64_t>(file, "bytes_wire", nodes.shard));
-  emulator.loss_window() = {read_values<double>(file, "train_loss_sum", nodes.shard),
-                            file.read<std::int64_t>("train_loss_steps").front()};
+  emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));
+  emulator.loss_window().steps = file.read<std::int64_t>("train_loss_steps").front();
   std::int64_t first = 0;
   Traffic& traffic = nodes.traffic;
   for (auto* counts : {&traffic.messages, &traffic.authors, &traffic.coo32, &traffic.dense}) {
@@ -177,5 +177,8 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
 template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&);
 template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
 template void read_checkpoint(const std::string&, Emulator<Cpu>&);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&);
+template void read_checkpoint(const std::string&, Emulator<Cuda>&);
 
 }  // namespace sparsepush

@@ -31,7 +31,7 @@ std::vector<Field> run_fields() {
       {"run", "replicas", at<run, &C::replicas>, IntegerRange{1, 10'000}, {}, "trials repetitions repeats"},
       {"run", "steps", at<run, &C::steps>, IntegerRange{0, kForever}, {}, "iterations rounds", false},
       {"run", "epochs", at<run, &C::epochs>, IntegerRange{1, kMostEpochs}, {}, "", false},
-      {"run", "backend", at<run, &C::backend>, Choices{"auto", "cpu"}, {}, "device platform", false},
+      {"run", "backend", at<run, &C::backend>, Choices{"auto", "cpu", "cuda"}, {}, "device platform", false},
       {"run", "threads", at<run, &C::threads>, IntegerRange{0, 4096}, {}, "", false},
       {"run", "shards", at<run, &C::shards>, IntegerRange{1, kMany}, {}, "", false},
       {"run", "checkpoint_steps", at<run, &C::checkpoint_steps>, IntegerRange{0, kForever}, {}, "", false},

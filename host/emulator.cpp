@@ -46,33 +46,51 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       plan_(backend, experiment.topologies(),
             std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
             transport.shard()),
-      algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)) {
-  loss_.sum.assign(nodes_.shard.rows(), 0.0);
+      algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)),
+      loss_{.sum = {backend, 1, nodes_.shard.rows()}},
+      clock_(backend, 1, 1) {
   initialize(backend, *gradients_, nodes_.x.view());
 }
 
 template <class Backend>
-void Emulator<Backend>::take_gradients() {
-  gradients_->compute(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, static_cast<std::uint64_t>(step_),
-                      nodes_.gradient.view(), loss_.sum);
+void Emulator<Backend>::run_step(const std::function<void()>& stages) {
+  set_learning_rates();
+  const auto round = experiment_.schedule().round_after(step_);
+  if (round && plan_.prepare(*round)) step_with_round_.forget();
+  RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
+  if (nodes_.shard.shards == 1) {
+    work.run(backend_, stages);
+  } else {
+    stages();  // shards wait for each other within a round
+  }
+  ++step_;
   ++loss_.steps;
+  const AlgorithmConfig& algorithm = experiment_.config().algorithm;
+  if (round && algorithm.name != "none")
+    nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
+  if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
+}
+
+template <class Backend>
+void Emulator<Backend>::take_gradients() {
+  gradients_->compute(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock()->step, nodes_.gradient.view(),
+                      loss_.sum.span());
 }
 
 template <class Backend>
 void Emulator<Backend>::run_algorithm() {
-  set_learning_rates();
-  if (const auto round = experiment_.schedule().round_after(step_))
-    algorithm_(nodes_, plan_.round(*round));
+  const auto round = experiment_.schedule().round_after(step_);
+  if (round)
+    algorithm_(nodes_, plan_.load(*round, &clock()->round));
   else
     local_step(nodes_);
-  ++step_;
-  check_finite();
+  end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
 }
 
 template <class Backend>
 void Emulator<Backend>::run_final_round() {
   const Schedule& schedule = experiment_.schedule();
-  const std::int64_t k = step_ - schedule.sgd_steps();
+  const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
   if (k == 0) drop_error_memory(nodes_);
   if (experiment_.config().algorithm.final == "all_reduce") {
     final_all_reduce(nodes_);
@@ -80,16 +98,27 @@ void Emulator<Backend>::run_final_round() {
     if (!final_plan_)
       final_plan_.emplace(backend_, experiment_.topologies(),
                           std::vector<double>(experiment_.config().run.replicas, 1.0), nodes_.shard);
-    final_gossip(nodes_, final_plan_->round(schedule.final_round(k)));
+    final_gossip(nodes_, final_plan_->load(round, &clock()->round));
+    nodes_.count_messages(final_plan_->messages(round), true);
   }
+  end_step(backend_, nodes_.diverged.span(), 1, clock());
   ++step_;
 }
 
 template <class Backend>
+void Emulator<Backend>::resume_at(std::int64_t step) {
+  const Schedule& schedule = experiment_.schedule();
+  const std::int64_t sgd_steps = std::min(step, schedule.sgd_steps());
+  step_ = step;
+  clock_.assign(std::vector<StepClock>{{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps}});
+}
+
+template <class Backend>
 std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window) {
+  check_finite();
   auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
   if (ends_window) {
-    std::ranges::fill(loss_.sum, 0.0);
+    clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());
     loss_.steps = 0;
   }
   return rows;
@@ -101,18 +130,20 @@ void Emulator<Backend>::set_learning_rates() {
   const SgdSettings settings{.lr = static_cast<float>(experiment_.schedule().learning_rate(step_)),
                              .momentum = static_cast<float>(optimizer.momentum),
                              .weight_decay = static_cast<float>(optimizer.weight_decay)};
+  if (settings == settings_) return;
+  settings_ = settings;
   nodes_.settings.assign(std::vector(nodes_.shard.replicas, settings));
 }
 
 template <class Backend>
 void Emulator<Backend>::check_finite() {
-  const auto diverged = nodes_.diverged.to_host();
-  const auto first = std::ranges::find(diverged, 1);
-  if (first != diverged.end()) report_divergence(static_cast<int>(first - diverged.begin()));
+  const StepClock clock = clock_.to_host().front();
+  if (clock.diverged_step != 0) report_divergence(clock);
 }
 
 template <class Backend>
-void Emulator<Backend>::report_divergence(int row) const {
+void Emulator<Backend>::report_divergence(const StepClock& clock) const {
+  const int row = static_cast<int>(clock.diverged_row);
   std::vector<float> x(nodes_.layout.row);
   copy(backend_, x.data(), nodes_.x.view().row(row), x.size() * sizeof(float));
   std::string tensor = "error memory";
@@ -124,10 +155,11 @@ void Emulator<Backend>::report_divergence(int row) const {
   }
   const NodeId id = nodes_.shard.id_of(row);
   throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr",
-                             step_, id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "",
-                             tensor));
+                             clock.diverged_step, id.node,
+                             nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", tensor));
 }
 
 template class Emulator<Cpu>;
+template class Emulator<Cuda>;
 
 }  // namespace sparsepush

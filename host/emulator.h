@@ -1,6 +1,7 @@
 // Many nodes that learn: the rounds of one shard.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "host/metrics.h"
 #include "host/nodes.h"
 #include "host/transport.h"
+#include "kernels/repeated_work.h"
+#include "kernels/step_clock.h"
 #include "models/gradients.h"
 
 namespace sparsepush {
@@ -30,12 +33,18 @@ class Emulator {
   std::int64_t step() const { return step_; }
   bool in_final_rounds() const { return step_ >= experiment_.schedule().sgd_steps(); }
 
+  /// One SGD step of all nodes. `stages` calls the two functions below; a GPU records what they launch in the first
+  /// step and repeats it in the following ones, as one CUDA graph. Throws Diverged.
+  void run_step(const std::function<void()>& stages);
   /// Batch and gradient: every node's gradient at z = x / u on its samples of this step.
   void take_gradients();
-  /// Update, select, deliver, mix and de-bias, as the algorithm says. Throws Diverged.
+  /// Update, select, deliver, mix and de-bias, as the algorithm says.
   void run_algorithm();
+
   /// One round of merging after the last SGD step.
   void run_final_round();
+  /// Throws Diverged if a node has, since the last look. Backends look every few steps, and before anything is saved.
+  void check_finite();
 
   /// Losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for train_loss.
   std::vector<MetricsRow> measure(bool ends_window);
@@ -46,17 +55,17 @@ class Emulator {
 
   /// Sums for train_loss since its window began, saved with checkpoints.
   struct LossWindow {
-    std::vector<double> sum;  ///< [local rows]
+    Buffer<Backend, double> sum;  ///< [local rows]
     std::int64_t steps = 0;
   };
   LossWindow& loss_window() { return loss_; }
   /// Goes on from a checkpoint whose arrays have been read into nodes().
-  void resume_at(std::int64_t step) { step_ = step; }
+  void resume_at(std::int64_t step);
 
  private:
   void set_learning_rates();
-  void check_finite();
-  [[noreturn]] void report_divergence(int row) const;
+  [[noreturn]] void report_divergence(const StepClock& clock) const;
+  StepClock* clock() const { return clock_.span().data(); }
 
   const Backend& backend_;
   const Experiment& experiment_;
@@ -65,8 +74,11 @@ class Emulator {
   Nodes<Backend> nodes_;
   RoundPlan<Backend> plan_;
   std::optional<RoundPlan<Backend>> final_plan_;  ///< with eta = 1
-  void (*algorithm_)(Nodes<Backend>&, const PlannedRound<Backend>&);
+  void (*algorithm_)(Nodes<Backend>&, const PlannedRound&);
+  RepeatedWork<Backend> step_with_round_, step_without_round_;
+  SgdSettings settings_;  ///< that the nodes have
   LossWindow loss_;
+  Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;
 };
 

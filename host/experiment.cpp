@@ -125,21 +125,29 @@ void Experiment::prepare_data() {
   }
 }
 
+template <class Backend>
 std::vector<PlannedArray> Experiment::planned_data(int threads) const {
   const std::int64_t shards = config_.run.shards;
   if (!dataset_) {
     const std::int64_t rows = static_cast<std::int64_t>(config_.run.nodes) * 2;
-    return {{"problem, as read and per shard", fmt::format("2 x [{}, {}] f32", rows, layout_.params),
-             rows * (layout_.params + layout_.row) * 4}};
+    return {{"problem, as read", fmt::format("[{}, {}] f32", rows, layout_.params), rows * layout_.params * 4, false},
+            {"problem of the shards", fmt::format("[{}, {}] f32", rows, layout_.row), rows * layout_.row * 4}};
   }
   const std::int64_t samples = dataset_->train.count + dataset_->test.count;
   const std::int64_t assigned = static_cast<std::int64_t>(dataset_->train.count) * config_.run.replicas;
-  return {{"data set, as read and per shard", fmt::format("{} x [{}, {}] u8", 1 + shards, samples, dataset_->features),
-           (1 + shards) * samples * (dataset_->features + 1)},
-          {"samples of nodes", fmt::format("3 x [{}] i32", assigned), 12 * assigned},
-          {"activations", fmt::format("{} threads", threads * shards),
-           shards * NetworkGradients<Cpu>::activation_bytes(*network_, config_.data.batch, threads)}};
+  const std::int64_t set_bytes = samples * (dataset_->features + 1);
+  const auto rows = static_cast<int>((std::int64_t{config_.run.nodes} * config_.run.replicas + shards - 1) / shards);
+  return {{"data set, as read", fmt::format("[{}, {}] u8", samples, dataset_->features), set_bytes, false},
+          {"data set of the shards", fmt::format("{} x [{}, {}] u8", shards, samples, dataset_->features),
+           shards * set_bytes},
+          {"samples of nodes", fmt::format("2 x [{}] i32", assigned), 8 * assigned, false},
+          {"samples of the shards", fmt::format("[{}] i32", assigned), 4 * assigned},
+          {"activations", fmt::format("{} workers", threads * shards),
+           threads * shards * NetworkGradients<Backend>::wave_bytes(*network_, config_.data.batch, rows)}};
 }
+
+template std::vector<PlannedArray> Experiment::planned_data<Cpu>(int) const;
+template std::vector<PlannedArray> Experiment::planned_data<Cuda>(int) const;
 
 std::string Experiment::partition_table() const {
   if (!dataset_) return "";
@@ -180,5 +188,6 @@ std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const
 }
 
 template std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Experiment&, const Shard&);
+template std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda&, const Experiment&, const Shard&);
 
 }  // namespace sparsepush

@@ -39,7 +39,8 @@ class Experiment {
   const std::optional<QuadraticProblem>& problem() const { return problem_; }
   const std::vector<Partition>& partitions() const { return partitions_; }  ///< one per replica
 
-  /// What the data set, its division and the gradients' scratch memory of `threads` threads a shard take.
+  /// What the data set, its division and the gradients' scratch memory take; on the Cpu with `threads` threads a shard.
+  template <class Backend>
   std::vector<PlannedArray> planned_data(int threads) const;
 
   /// partition.csv: samples and class histogram of each node; empty without data.

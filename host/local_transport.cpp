@@ -32,6 +32,7 @@ void LocalTransport<Backend>::exchange(const Backend& backend, std::span<const E
                                        std::span<const NodeId> halo) {
   if (shard_.shards == 1) return;
   meeting_.shown(shard_.index) = arrays.data();
+  backend.synchronize();  // the others read what it has written
   meeting_.wait();
   for (std::size_t h = 0; h < halo.size(); ++h) {
     const Shard owner = shard_of(shard_.owner_of(halo[h].node));
@@ -90,5 +91,6 @@ bool LocalTransport<Backend>::broadcast(bool value) {
 }
 
 template class LocalTransport<Cpu>;
+template class LocalTransport<Cuda>;
 
 }  // namespace sparsepush

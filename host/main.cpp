@@ -6,6 +6,7 @@
 #include <new>
 
 #include "data/input_error.h"
+#include "host/backend_choice.h"
 #include "host/config.h"
 #include "host/emulator.h"
 #include "host/experiment.h"
@@ -35,8 +36,10 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
     if (emulator.in_final_rounds()) {
       emulator.run_final_round();
     } else {
-      emulator.take_gradients();  // batch, gradient at z = x / u
-      emulator.run_algorithm();   // update, select, deliver, mix, de-bias
+      emulator.run_step([&] {
+        emulator.take_gradients();  // batch, gradient at z = x / u
+        emulator.run_algorithm();   // update, select, deliver, mix, de-bias
+      });
     }
     recorder.record(emulator);  // losses, accuracies, consensus, mass, bytes
   }
@@ -49,33 +52,32 @@ Config configure(const Options& options) {
   return load_config(options.config, overrides);
 }
 
-int run(const Options& options) {
-  const Config config = configure(options);
+template <class Backend>
+int run(const Options& options, const Config& config) {
   Experiment experiment(config);  // topology, data, model
-  check_memory_fits(plan_memory(experiment), available_memory());
+  check_memory_fits<Backend>(plan_memory<Backend>(experiment));
   experiment.prepare_data();
 
   const auto out = options.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(options.config).stem()
                                        : std::filesystem::path(options.out);
   const RunFolder folder(out, options.resume);
-  Recorder recorder(experiment, folder, options.resume, options.quiet);
+  Recorder recorder(experiment, folder, describe_backend<Backend>(config.run), options.resume, options.quiet);
   if (recorder.finished()) {
     if (!options.quiet) fmt::print("{}: already finished\n", out.string());
     return 0;
   }
   bool finished = true;
-  const int shards = config.run.shards;
   try {
-    run_shards<Cpu>(shards, config.run.replicas, config.run.nodes, [&](Transport<Cpu>& transport) {
-      const Cpu cpu(threads_per_shard(config.run.threads, shards));
-      Emulator<Cpu> emulator(cpu, experiment, transport);
+    run_shards<Backend>(config.run.shards, config.run.replicas, config.run.nodes, [&](Transport<Backend>& transport) {
+      const Backend backend = open_backend<Backend>(config.run);
+      Emulator<Backend> emulator(backend, experiment, transport);
       if (!train(emulator, recorder)) finished = false;
     });
   } catch (const Diverged&) {
-    recorder.summarize("diverged", "cpu");
+    recorder.summarize("diverged");
     throw;
   }
-  recorder.summarize(finished ? "finished" : "interrupted", "cpu");
+  recorder.summarize(finished ? "finished" : "interrupted");
   if (finished) return 0;
   print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config, out.string()));
   return 1;
@@ -87,8 +89,17 @@ int describe_topologies(const Options& options) {
   return 0;
 }
 
+int run(const Options& options) {
+  const Config config = configure(options);
+  return choose_backend(config.run.backend) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config);
+}
+
+/// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
-  fmt::print("{}", describe_run_plan(Experiment(configure(options))));
+  const Config config = configure(options);
+  const bool cuda = config.run.backend == "cuda" || choose_backend(config.run.backend) == "cuda";
+  const Experiment experiment(config);
+  fmt::print("{}", cuda ? describe_run_plan<Cuda>(experiment) : describe_run_plan<Cpu>(experiment));
   return 0;
 }
 
@@ -105,12 +116,13 @@ int command_line(int argc, char** argv) {
     return command;
   };
   auto* run_command = add("run", "train");
-  run_command->add_option("--backend", options.backend, "cpu or auto");
+  run_command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
   run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
   run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
   run_command->add_flag("--quiet", options.quiet, "print errors only");
   auto* topology_command = add("topology", "check and describe the topology");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
+  plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

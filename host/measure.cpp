@@ -97,7 +97,7 @@ class Measures {
 
   void add_train_loss(std::vector<MetricsRow>& rows, const typename Emulator<Backend>::LossWindow& loss) {
     if (loss.steps == 0) return;
-    const auto sums = gather(loss.sum);
+    const auto sums = gather(loss.sum.to_host());
     for (MetricsRow& row : rows)
       row.train_loss = sum_of(of_replica(sums, row.replica)) / static_cast<double>(loss.steps) / shard_.all_nodes;
   }
@@ -170,5 +170,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
 
 template std::vector<MetricsRow> measure_nodes(const Cpu&, const Experiment&, Gradients<Cpu>&, Nodes<Cpu>&,
                                                const Emulator<Cpu>::LossWindow&, std::int64_t);
+template std::vector<MetricsRow> measure_nodes(const Cuda&, const Experiment&, Gradients<Cuda>&, Nodes<Cuda>&,
+                                               const Emulator<Cuda>::LossWindow&, std::int64_t);
 
 }  // namespace sparsepush

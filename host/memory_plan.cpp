@@ -104,6 +104,13 @@ std::int64_t MemoryPlan::total() const {
   return sum;
 }
 
+MemoryPlan MemoryPlan::part(bool on_backend) const {
+  MemoryPlan part;
+  std::ranges::copy_if(arrays, std::back_inserter(part.arrays),
+                       [=](const PlannedArray& array) { return array.on_backend == on_backend; });
+  return part;
+}
+
 std::int64_t available_memory_below(const fs::path& root, std::int64_t address_space) {
   std::int64_t left = left_in_control_groups(root);
   if (const auto kilobytes = number_of(text_of(root / "proc/meminfo"), "MemAvailable:")) {
@@ -123,7 +130,7 @@ std::int64_t address_space_of_threads(int threads) {
   return address_space_limit() < kUnlimited ? threads * kEach : 0;
 }
 
-void check_memory_fits(const MemoryPlan& plan, std::int64_t available) {
+void check_memory_fits(const MemoryPlan& plan, std::int64_t available, const std::string& memory) {
   const std::int64_t total = plan.total();
   if (total <= available) return;
   std::vector<PlannedArray> arrays = plan.arrays;
@@ -133,7 +140,7 @@ void check_memory_fits(const MemoryPlan& plan, std::int64_t available) {
     list += fmt::format("{}{} {} {}", list.empty() ? "" : ", ", array.name, array.shape,
                         format_bytes(static_cast<double>(array.bytes)));
   }
-  throw InputError("the run needs {} of memory, {} are available: {}", format_bytes(static_cast<double>(total)),
+  throw InputError("the run needs {} of {}, {} are available: {}", format_bytes(static_cast<double>(total)), memory,
                    format_bytes(static_cast<double>(available)), list);
 }
 

@@ -11,11 +11,14 @@ struct PlannedArray {
   std::string name;   ///< such as "x"
   std::string shape;  ///< such as "[64, 269728] f32"
   std::int64_t bytes = 0;
+  bool on_backend = true;  ///< else in host memory, which is the same on the Cpu
 };
 
 struct MemoryPlan {
   std::vector<PlannedArray> arrays;
   std::int64_t total() const;  ///< at most the largest 64-bit number
+  /// The arrays in backend memory, or the others.
+  MemoryPlan part(bool on_backend) const;
 };
 
 /// Bytes this process may still allocate: the smallest of the machine's available memory, the limits of its control
@@ -28,8 +31,9 @@ std::int64_t available_memory_below(const std::filesystem::path& root, std::int6
 /// What threads reserve in a limited address space without using it; 0 where it is not limited.
 std::int64_t address_space_of_threads(int threads);
 
-/// Throws InputError that names the arrays and their sizes, largest first, if the plan exceeds `available` bytes.
-void check_memory_fits(const MemoryPlan& plan, std::int64_t available);
+/// Throws InputError that names the arrays and their sizes, largest first, if the plan exceeds `available` bytes of
+/// `memory`.
+void check_memory_fits(const MemoryPlan& plan, std::int64_t available, const std::string& memory = "memory");
 
 /// A table, one array a line, and the total.
 std::string describe_memory(const MemoryPlan& plan);

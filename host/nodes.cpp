@@ -18,6 +18,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       transport(transport),
       shard(transport.shard()),
       layout(layout),
+      backend_layout(layout_on(backend, layout)),
       nesterov(config.optimizer.kind == "nesterov"),
       identity(config.algorithm.compressor == "identity"),
       x(backend, shard.rows(), static_cast<int>(layout.row)),
@@ -54,8 +55,8 @@ SgdUpdate Nodes<Backend>::sgd() {
 }
 
 template <class Backend>
-void Nodes<Backend>::send_messages(const PlannedRound<Backend>& round) {
-  copy(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
+void Nodes<Backend>::send_messages(const PlannedRound& round) {
+  copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
   const int rows = shard.rows();
   const auto bytes = [](const auto& view) { return static_cast<std::int64_t>(view.cols * sizeof(*view.data)); };
   const ExchangedArray arrays[] = {
@@ -64,56 +65,48 @@ void Nodes<Backend>::send_messages(const PlannedRound<Backend>& round) {
       {u.span().data(), u_slots.span().data() + rows, sizeof(double)},
   };
   transport.exchange(backend, arrays, round.halo);
-  if (identity) {
-    count_dense(round.copies, round.messages);
-  } else {
-    count_sparse(round);
-  }
+  if (identity) return count_dense_wire(round.copies);
+  add_wire_traffic(backend, {.layout = layout,
+                             .messages = messages(),
+                             .entries = entries->span().first(rows),
+                             .copies = round.copies,
+                             .bytes = wire.span()});
 }
 
 template <class Backend>
-void Nodes<Backend>::send_rows(const PlannedRound<Backend>& round) {
-  copy(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
+void Nodes<Backend>::send_rows(const PlannedRound& round) {
+  copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
   const ExchangedArray arrays[] = {
       {x.view().data, halo_x ? halo_x->view().data : nullptr, static_cast<std::int64_t>(layout.row * sizeof(float))},
       {u.span().data(), u_slots.span().data() + shard.rows(), sizeof(double)},
   };
   transport.exchange(backend, arrays, round.halo);
-  count_dense(round.copies, round.messages);
+  count_dense_wire(round.copies);
 }
 
 template <class Backend>
-void Nodes<Backend>::mix_push_weights(const PlannedRound<Backend>& round) {
+void Nodes<Backend>::mix_push_weights(const PlannedRound& round) {
   const auto slots = shard.rows() + round.halo.size();
   sparsepush::mix_push_weights(backend, round.edges, u_slots.span().first(slots), u.span());
 }
 
 template <class Backend>
-void Nodes<Backend>::count_dense(std::span<const std::int64_t> copies, const std::vector<std::int64_t>& messages) {
-  const std::int64_t each = message_bytes(layout.params, 0).dense;
-  for (int r = 0; r < shard.replicas; ++r) {
-    traffic.messages[r] += messages[r];
-    for (auto* convention : {&traffic.authors, &traffic.coo32, &traffic.dense}) (*convention)[r] += messages[r] * each;
-  }
-  add_dense_traffic(backend, copies, each, wire.span());
+void Nodes<Backend>::count_dense_wire(std::span<const std::int64_t> copies) {
+  add_dense_traffic(backend, copies, message_bytes(layout.params, 0).dense, wire.span());
 }
 
 template <class Backend>
-void Nodes<Backend>::count_sparse(const PlannedRound<Backend>& round) {
-  const MessageBytes each = message_bytes(layout.params, position->view().cols);
+void Nodes<Backend>::count_messages(std::span<const std::int64_t> messages, bool dense) {
+  const MessageBytes each = message_bytes(layout.params, dense ? 0 : position->view().cols);
   for (int r = 0; r < shard.replicas; ++r) {
-    traffic.messages[r] += round.messages[r];
-    traffic.authors[r] += round.messages[r] * each.authors;
-    traffic.coo32[r] += round.messages[r] * each.coo32;
-    traffic.dense[r] += round.messages[r] * each.dense;
+    traffic.messages[r] += messages[r];
+    traffic.authors[r] += messages[r] * (dense ? each.dense : each.authors);
+    traffic.coo32[r] += messages[r] * (dense ? each.dense : each.coo32);
+    traffic.dense[r] += messages[r] * each.dense;
   }
-  add_wire_traffic(backend, {.layout = layout,
-                             .messages = messages(),
-                             .entries = entries->span().first(shard.rows()),
-                             .copies = round.copies,
-                             .bytes = wire.span()});
 }
 
 template class Nodes<Cpu>;
+template class Nodes<Cuda>;
 
 }  // namespace sparsepush

@@ -7,6 +7,7 @@
 #include "host/round_plan.h"
 #include "host/transport.h"
 #include "kernels/buffer.h"
+#include "kernels/cuda_layout.h"
 #include "kernels/dense_mix.h"
 #include "kernels/push_sum_mix.h"
 #include "kernels/update_select.h"
@@ -39,24 +40,27 @@ class Nodes {
 
   /// Arguments of this step's SGD update.
   SgdUpdate sgd();
-  /// Sends every local message along its edges: fills the halo's messages and u, and counts the traffic.
-  void send_messages(const PlannedRound<Backend>& round);
+  /// Sends every local message along its edges: fills the halo's messages and u, and counts the bytes on the wire.
+  void send_messages(const PlannedRound& round);
   /// The same for whole rows of x.
-  void send_rows(const PlannedRound<Backend>& round);
+  void send_rows(const PlannedRound& round);
   /// The messages of all slots.
   Messages messages() { return {position->view(), value->view()}; }
   MatrixView<const float> halo_rows() const {
     return halo_x ? halo_x->view() : MatrixView<const float>{nullptr, 0, x.view().cols};
   }
   /// u += eta (P - I) u with the u that `send_messages` or `send_rows` delivered.
-  void mix_push_weights(const PlannedRound<Backend>& round);
-  /// Counts dense messages: copies[i] by local row i (in backend memory), messages[r] by all nodes of replica r.
-  void count_dense(std::span<const std::int64_t> copies, const std::vector<std::int64_t>& messages);
+  void mix_push_weights(const PlannedRound& round);
+  /// Counts what all shards have sent of messages[r] by the nodes of replica r, by every convention but `wire`.
+  void count_messages(std::span<const std::int64_t> messages, bool dense);
+  /// Counts the bytes on the wire of dense messages, copies[i] of local row i, in backend memory.
+  void count_dense_wire(std::span<const std::int64_t> copies);
 
   const Backend& backend;
   Transport<Backend>& transport;
   const Shard shard;
   const RowLayout& layout;
+  const LayoutOn<Backend> backend_layout;
   const bool nesterov;
   const bool identity;  ///< messages hold every entry and are counted as dense ones
 
@@ -73,20 +77,17 @@ class Nodes {
   std::optional<Buffer<Backend, float>> halo_x;           ///< [halo, layout.row]
   Buffer<Backend, std::int64_t> wire;                     ///< [rows] bytes sent by each local node
   Traffic traffic;
-
- private:
-  void count_sparse(const PlannedRound<Backend>& round);
 };
 
 /// One SGD step of every node without communication: X' = X - a G(Z).
 template <class Backend>
 void local_step(Nodes<Backend>& n) {
-  sgd_update(n.backend, n.layout, n.sgd());
+  sgd_update(n.backend, n.backend_layout, n.sgd());
 }
 
 /// One round of dense gossip: X+ = X + eta (P - I) X, u+ = u + eta (P - I) u.
 template <class Backend>
-void dense_round(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
+void dense_round(Nodes<Backend>& n, const PlannedRound& round) {
   n.send_rows(round);
   dense_mix(n.backend, {.x = n.x.view(), .halo = n.halo_rows(), .edges = round.edges});
   n.mix_push_weights(round);

@@ -56,8 +56,12 @@ nlohmann::json summary_of(const MetricsRow& row) {
 
 }  // namespace
 
-Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, bool resume, bool quiet)
-    : experiment_(experiment), folder_(folder), checkpoint_(folder.file("checkpoint.safetensors")), quiet_(quiet) {
+Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, bool quiet)
+    : experiment_(experiment),
+      folder_(folder),
+      backend_(std::move(backend)),
+      checkpoint_(folder.file("checkpoint.safetensors")),
+      quiet_(quiet) {
   if (resume && std::filesystem::exists(checkpoint_)) {
     resumed_ = read_checkpoint_head(checkpoint_, experiment);
     check_length(*resumed_, experiment.schedule(), checkpoint_);
@@ -79,7 +83,8 @@ void Recorder::open_files() {
   if (const std::string table = experiment_.partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
   progress_.emplace(resumed_ ? resumed_->step : 0, schedule.end(), quiet_);
-  folder_.log(resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started");
+  progress_->line("backend: " + backend_);
+  folder_.log(fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
 }
 
 template <class Backend>
@@ -123,6 +128,7 @@ void Recorder::measure(Emulator<Backend>& emulator) {
 
 template <class Backend>
 void Recorder::save(Emulator<Backend>& emulator) {
+  emulator.check_finite();
   Transport<Backend>& transport = emulator.nodes().transport;
   const bool first = transport.shard().index == 0;
   if (first) {
@@ -143,12 +149,12 @@ double Recorder::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Recorder::summarize(const std::string& status, const std::string& backend) {
+void Recorder::summarize(const std::string& status) {
   auto replicas = nlohmann::json::array();
   for (const MetricsRow& row : last_rows_) replicas.push_back(summary_of(row));
   const nlohmann::json summary = {{"status", status},
                                   {"version", version_line()},
-                                  {"backend", backend},
+                                  {"backend", backend_.substr(0, backend_.find(','))},
                                   {"config_hash", config_hash(experiment_.config())},
                                   {"sgd_steps", experiment_.schedule().sgd_steps()},
                                   {"final_rounds", experiment_.schedule().final_rounds()},
@@ -162,5 +168,8 @@ void Recorder::summarize(const std::string& status, const std::string& backend) 
 template void Recorder::begin(Emulator<Cpu>&);
 template void Recorder::record(Emulator<Cpu>&);
 template bool Recorder::stopped(Emulator<Cpu>&);
+template void Recorder::begin(Emulator<Cuda>&);
+template void Recorder::record(Emulator<Cuda>&);
+template bool Recorder::stopped(Emulator<Cuda>&);
 
 }  // namespace sparsepush

@@ -19,8 +19,8 @@ namespace sparsepush {
 class Recorder {
  public:
   /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on
-  /// from.
-  Recorder(const Experiment& experiment, const RunFolder& folder, bool resume, bool quiet);
+  /// from. `backend` begins with its name, as describe_backend writes it.
+  Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, bool quiet);
 
   /// The checkpoint is the run's end: nothing is left to do.
   bool finished() const { return resumed_ && resumed_->step >= experiment_.schedule().end(); }
@@ -36,7 +36,7 @@ class Recorder {
   bool stopped(Emulator<Backend>& emulator);
 
   /// Writes summary.json; `status` is finished, interrupted, diverged or failed.
-  void summarize(const std::string& status, const std::string& backend);
+  void summarize(const std::string& status);
 
  private:
   void open_files();
@@ -48,7 +48,7 @@ class Recorder {
 
   const Experiment& experiment_;
   const RunFolder& folder_;
-  std::string checkpoint_;
+  std::string backend_, checkpoint_;
   std::optional<CheckpointHead> resumed_;
   bool quiet_;
   Interrupt interrupt_;

@@ -7,14 +7,15 @@
 #include "kernels/check.h"
 
 namespace sparsepush {
-namespace {
 
-/// Host arrays of a block while it is built.
+/// The arrays of a block while it is built.
 struct HostBlock {
-  std::vector<std::int64_t> begin, copies;
+  std::vector<std::int64_t> first_round, first_edge = {0}, begin, copies;
   std::vector<std::int32_t> slot;
   std::vector<float> weight, self_weight;
 };
+
+namespace {
 
 /// One round of every replica: who is in the halo, then all in-edges in slot numbers.
 class RoundBuilder {
@@ -96,40 +97,71 @@ RoundPlan<Backend>::RoundPlan(const Backend& backend, const std::vector<Topology
 }
 
 template <class Backend>
-const PlannedRound<Backend>& RoundPlan<Backend>::round(std::int64_t t) {
-  if (period_) return rounds_[t % *period_];
-  if (rounds_.empty() || t < first_round_ || t >= first_round_ + kRoundsAhead) build(t, kRoundsAhead);
-  return rounds_[t - first_round_];
+bool RoundPlan<Backend>::prepare(std::int64_t t) {
+  if (period_ || (t >= first_round_ && t < first_round_ + std::ssize(rounds_))) return false;
+  return build(t, kRoundsAhead);
 }
 
 template <class Backend>
-void RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
-  HostBlock host;
+PlannedRound RoundPlan<Backend>::load(std::int64_t t, const std::int64_t* due) {
+  prepare(t);
+  due_->load(backend_, view(), due);
+  return {.edges = due_->edges(), .halo = round(t).halo, .copies = due_->copies()};
+}
+
+template <class Backend>
+bool RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
+  HostBlock host{.first_round = {first_round}};
   rounds_.clear();
   first_round_ = first_round;
-  std::vector<std::size_t> first_edge;
   for (std::int64_t t = first_round; t < first_round + rounds; ++t) {
     const RoundBuilder builder = builder_of(topologies_, shard_, t);
-    first_edge.push_back(host.slot.size());
     builder.append_to(host, eta_, t);
-    rounds_.push_back({.edges = {}, .halo = builder.halo(), .copies = {}, .messages = builder.messages()});
+    host.first_edge.push_back(std::ssize(host.slot));
+    rounds_.push_back({.halo = builder.halo(), .messages = builder.messages()});
   }
-  first_edge.push_back(host.slot.size());
+  return upload(host);
+}
+
+/// Arrays of the same size as the last block's stay where they are. True if they have moved.
+template <class Backend>
+bool RoundPlan<Backend>::upload(const HostBlock& host) {
+  std::int64_t most_edges = 0;
+  for (std::size_t k = 0; k < rounds_.size(); ++k)
+    most_edges = std::max(most_edges, host.first_edge[k + 1] - host.first_edge[k]);
+  if (block_ && block_->slot.span().size() == host.slot.size() && most_edges <= most_edges_) {
+    block_->first_round.assign(host.first_round);
+    block_->first_edge.assign(host.first_edge);
+    block_->begin.assign(host.begin);
+    block_->copies.assign(host.copies);
+    block_->slot.assign(host.slot);
+    block_->weight.assign(host.weight);
+    block_->self_weight.assign(host.self_weight);
+    return false;
+  }
   block_.reset();
-  block_.emplace(Block{{backend_, host.begin},
+  block_.emplace(Block{{backend_, host.first_round},
+                       {backend_, host.first_edge},
+                       {backend_, host.begin},
                        {backend_, host.copies},
                        {backend_, host.slot},
                        {backend_, host.weight},
                        {backend_, host.self_weight}});
-  const std::size_t nodes = shard_.rows();
-  for (std::size_t k = 0; k < rounds_.size(); ++k) {
-    const std::size_t edges = first_edge[k + 1] - first_edge[k];
-    rounds_[k].edges = {.begin = block_->begin.span().subspan(k * (nodes + 1), nodes + 1),
-                        .slot = block_->slot.span().subspan(first_edge[k], edges),
-                        .weight = block_->weight.span().subspan(first_edge[k], edges),
-                        .self_weight = block_->self_weight.span().subspan(k * nodes, nodes)};
-    rounds_[k].copies = block_->copies.span().subspan(k * nodes, nodes);
-  }
+  most_edges_ = most_edges;
+  due_.emplace(backend_, shard_.rows(), most_edges);
+  return true;
+}
+
+template <class Backend>
+RoundBlock RoundPlan<Backend>::view() const {
+  return {.nodes = shard_.rows(),
+          .first_round = block_->first_round.span().data(),
+          .first_edge = block_->first_edge.span(),
+          .begin = block_->begin.span(),
+          .copies = block_->copies.span(),
+          .slot = block_->slot.span(),
+          .weight = block_->weight.span(),
+          .self_weight = block_->self_weight.span()};
 }
 
 template <class Backend>
@@ -143,5 +175,6 @@ int RoundPlan<Backend>::halo_bound(const std::vector<Topology>& topologies, cons
 }
 
 template class RoundPlan<Cpu>;
+template class RoundPlan<Cuda>;
 
 }  // namespace sparsepush

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "host/run_shards.h"
 #include "host/wire_format.h"
@@ -43,14 +44,15 @@ Extent extent_of(const Experiment& experiment) {
 class PlanBuilder {
  public:
   template <class T>
-  void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols) {
+  void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols,
+           bool on_backend = true) {
     std::int64_t bytes = 0;
     if (__builtin_mul_overflow(rows, cols * static_cast<std::int64_t>(sizeof(T)), &bytes))
       bytes = std::numeric_limits<std::int64_t>::max();
-    if (bytes > 0) plan_.arrays.push_back({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes});
+    add({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes, on_backend});
   }
-  void add_bytes(const std::string& name, const std::string& shape, std::int64_t bytes) {
-    if (bytes > 0) plan_.arrays.push_back({name, shape, bytes});
+  void add(const PlannedArray& array) {
+    if (array.bytes > 0) plan_.arrays.push_back(array);
   }
   MemoryPlan take() { return std::move(plan_); }
 
@@ -79,9 +81,9 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
   const std::int64_t stored = period > 0 ? period : 1, planned = period > 0 ? period : kRoundsAhead;
   const std::int64_t edges = planned_edges(experiment, stored) / stored;
   const std::int64_t plans = experiment.schedule().final_rounds() > 1 ? 2 : 1;
-  plan.add<Edge>("topology", "edges", period, edges);
-  plan.add_bytes("round plan", fmt::format("{} rounds of {} edges", planned * plans, edges),
-                 plans * planned * (edges * 8 + extent.rows * 20));
+  plan.add<Edge>("topology", "edges", period, edges, false);
+  plan.add({"round plan", fmt::format("{} rounds of {} edges", planned * plans, edges),
+            plans * planned * (edges * 8 + extent.rows * 20)});
 }
 
 /// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53
@@ -131,33 +133,58 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   return traffic;
 }
 
+template <class Backend>
+constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
+
+/// Threads of each shard that have memory of their own.
+template <class Backend>
+int workers_per_shard(const RunConfig& run) {
+  return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
+}
+
+/// What all shards together need to select their messages.
+template <class Backend>
+std::int64_t selection_bytes(const Experiment& experiment, int workers) {
+  const RunConfig& run = experiment.config().run;
+  const RowLayout& layout = experiment.layout();
+  const TopkPlan plan = message_plan(experiment.config().algorithm, layout);
+  const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
+  if constexpr (kOnGpu<Backend>) {
+    return run.shards * SelectionMemory<Cuda>::bytes(rows, layout, plan);
+  } else {
+    return run.shards * SelectionMemory<Cpu>::bytes(rows, layout, plan, workers);
+  }
+}
+
 }  // namespace
 
+template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment) {
   const Config& config = experiment.config();
   const Extent extent = extent_of(experiment);
-  const int threads = threads_per_shard(config.run.threads, config.run.shards);
+  const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, state_plan(config.algorithm));
   if (extent.entries > 0)
-    plan.add_bytes(
-        "selection memory", fmt::format("{} threads", threads * config.run.shards),
-        config.run.shards * SelectionMemory<Cpu>::bytes(
-                                static_cast<int>((extent.rows + config.run.shards - 1) / config.run.shards),
-                                experiment.layout(), message_plan(config.algorithm, experiment.layout()), threads));
-  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row);
+    plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
+              selection_bytes<Backend>(experiment, workers)});
+  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
   add_topology(plan, experiment, extent);
-  for (const PlannedArray& array : experiment.planned_data(threads))
-    plan.add_bytes(array.name, array.shape, array.bytes);
-  plan.add_bytes("reserved address space", fmt::format("{} threads", threads * config.run.shards),
-                 address_space_of_threads(threads * config.run.shards));
+  for (const PlannedArray& array : experiment.planned_data<Backend>(workers)) plan.add(array);
+  plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
+            address_space_of_threads(workers * config.run.shards), false});
   return plan.take();
 }
 
+template <class Backend>
 std::string describe_run_plan(const Experiment& experiment) {
   const Schedule& schedule = experiment.schedule();
   const PlannedTraffic traffic = planned_traffic(experiment);
-  std::string text = describe_memory(plan_memory(experiment));
+  const MemoryPlan memory = plan_memory<Backend>(experiment);
+  std::string text = describe_memory(memory);
+  if (kOnGpu<Backend>)
+    text = fmt::format("on the GPU:\n{}\non the host:\n{}", describe_memory(memory.part(true)),
+                       describe_memory(memory.part(false)));
   text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
                       experiment.layout().segments.size());
   text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
@@ -171,5 +198,10 @@ std::string describe_run_plan(const Experiment& experiment) {
   line("dense", traffic.dense, "");
   return text;
 }
+
+template MemoryPlan plan_memory<Cpu>(const Experiment&);
+template MemoryPlan plan_memory<Cuda>(const Experiment&);
+template std::string describe_run_plan<Cpu>(const Experiment&);
+template std::string describe_run_plan<Cuda>(const Experiment&);
 
 }  // namespace sparsepush

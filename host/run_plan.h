@@ -8,9 +8,11 @@
 namespace sparsepush {
 
 /// Every array that a run of `experiment` allocates, over all shards.
+template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment);
 
 /// Memory per array, steps, messages and bytes; bytes on the wire as an upper bound.
+template <class Backend>
 std::string describe_run_plan(const Experiment& experiment);
 
 }  // namespace sparsepush

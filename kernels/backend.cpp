@@ -29,6 +29,7 @@ void release(const Cpu&, void* p) noexcept { std::free(p); }
 void copy(const Cpu&, void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
+void copy_within(const Cpu& cpu, void* to, const void* from, std::size_t bytes) { copy(cpu, to, from, bytes); }
 void clear(const Cpu&, void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
 
 }  // namespace sparsepush

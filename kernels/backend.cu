@@ -20,8 +20,20 @@ bool Cuda::is_available() {
   return cudaGetDeviceCount(&gpus) == cudaSuccess && gpus > 0;
 }
 
+bool Cuda::is_built_in() { return true; }
+
 Cuda::Cuda() : stream_(create_stream()) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+}
+std::string Cuda::name() const {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  return properties.name;
+}
+std::int64_t Cuda::free_bytes() const {
+  std::size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return static_cast<std::int64_t>(free);
 }
 Cuda::~Cuda() { cudaStreamDestroy(stream_of(*this)); }
 void Cuda::synchronize() const { check_cuda(cudaStreamSynchronize(stream_of(*this)), "cudaStreamSynchronize"); }
@@ -36,6 +48,9 @@ void release(const Cuda&, void* p) noexcept { cudaFree(p); }
 void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(gpu)), "cudaMemcpyAsync");
   gpu.synchronize();
+}
+void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(gpu)), "cudaMemcpyAsync");
 }
 void clear(const Cuda& gpu, void* p, std::size_t bytes) {
   check_cuda(cudaMemsetAsync(p, 0, bytes, stream_of(gpu)), "cudaMemsetAsync");

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "kernels/thread_pool.h"
 
@@ -16,16 +17,27 @@ class Cpu {
 
   int threads() const { return pool_->threads(); }
   ThreadPool& pool() const { return *pool_; }
+  void synchronize() const {}
+
+  /// Steps after which an emulator looks whether nodes have diverged.
+  static constexpr int kStepsBetweenLooks = 1;
 
  private:
   std::unique_ptr<ThreadPool> pool_;
 };
 
-/// One CUDA GPU and the stream on which all ops of it are ordered. Defined where the CUDA backend is linked.
+/// One CUDA GPU and the stream on which all ops of it are ordered. A program that is built without CUDA links
+/// kernels/without_cuda.cpp instead, where no GPU is available.
 class Cuda {
  public:
   /// Whether this machine has a GPU and a driver for it.
   static bool is_available();
+  /// Whether this program could use one.
+  static bool is_built_in();
+  /// Such as "NVIDIA H100 80GB HBM3".
+  std::string name() const;
+  /// Bytes of its memory that are not in use.
+  std::int64_t free_bytes() const;
 
   /// The first GPU. Throws std::runtime_error if there is none that works.
   Cuda();
@@ -35,7 +47,11 @@ class Cuda {
 
   void* stream() const { return stream_; }  ///< a cudaStream_t
   int multiprocessors() const { return multiprocessors_; }
+  /// Returns when all work on the stream is done.
   void synchronize() const;
+
+  /// A look waits for the GPU, which would otherwise have its next steps at hand.
+  static constexpr int kStepsBetweenLooks = 16;
 
  private:
   void* stream_ = nullptr;
@@ -50,6 +66,9 @@ void release(const Cuda& gpu, void* p) noexcept;
 /// Between memory of the host and of the backend, either way, or within the latter. Has happened on return.
 void copy(const Cpu&, void* to, const void* from, std::size_t bytes);
 void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
+/// Within the backend's memory, ordered among its ops.
+void copy_within(const Cpu&, void* to, const void* from, std::size_t bytes);
+void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
 /// Sets `bytes` bytes to 0.
 void clear(const Cpu&, void* p, std::size_t bytes);
 void clear(const Cuda& gpu, void* p, std::size_t bytes);

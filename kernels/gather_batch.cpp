@@ -133,7 +133,7 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
 /// The batch of node `node`, whose first sample is row `first_row` of the input.
 void gather_node(const GatherBatch& g, int node, std::int64_t first_row) {
   for (int b = 0; b < g.batch; b += kLanes) {
-    const auto sample = samples_at(g, node, g.step * static_cast<std::uint64_t>(g.batch) + b);
+    const auto sample = samples_at(g, node, static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b);
     for (int i = 0; i < std::min(kLanes, g.batch - b); ++i) {
       load_sample(g.set, sample[i], g.input.row(first_row + b + i));
       g.label[first_row + b + i] = g.set.label[sample[i]];
@@ -162,20 +162,23 @@ void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
   });
 }
 
-void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input,
+void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label) {
   CHECK(input.cols == set.bytes.cols, "input ", input, ", set ", set.bytes);
-  CHECK(first >= 0 && input.rows <= set.bytes.rows - first, "first ", first, ", input ", input, ", set ", set.bytes);
+  CHECK(range.first >= 0 && range.count >= 1 && range.count <= set.bytes.rows - range.first, "samples ", range.first,
+        " + ", range.count, ", set ", set.bytes);
+  CHECK(input.rows % range.count == 0, "input ", input, ", samples ", range.count);
   CHECK(label.size() == static_cast<std::size_t>(input.rows), "labels ", label.size(), ", input ", input);
   CHECK(set.label.size() == static_cast<std::size_t>(set.bytes.rows), "set ", set.bytes, ", labels ", set.label.size());
 }
 
-void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input,
+void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label) {
-  check_load_samples_shapes(set, first, input, label);
-  cpu.pool().run(input.rows, [&](std::int64_t i, int) {
-    load_sample(set, first + i, input.row(i));
-    label[i] = set.label[first + i];
+  check_load_samples_shapes(set, range, input, label);
+  cpu.pool().run(input.rows, [&](std::int64_t row, int) {
+    const std::int64_t sample = range.first + row % range.count;
+    load_sample(set, sample, input.row(row));
+    label[row] = set.label[sample];
   });
 }
 

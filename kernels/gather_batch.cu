@@ -12,10 +12,10 @@ constexpr int kThreads = 256;
 constexpr int kWarp = 32;
 constexpr std::int64_t kFeaturesPerPart = 1024;  // of a sample that a warp loads: enough to hide finding it
 
-/// Which sample of the set row i is: sample[i], or first + i where there is no list.
+/// Which sample of the set row i is: sample[i], or, where there is no list, that of a range repeated over and over.
 struct RowSamples {
   const std::int32_t* sample = nullptr;  ///< [rows]
-  std::int64_t first = 0;
+  SampleRange range;
 };
 
 /// sample[row] for all rows of the batch: a thread per row, in strides of the grid.
@@ -23,7 +23,7 @@ __global__ void find_samples_kernel(GatherBatch g, std::int32_t* sample) {
   for (std::int64_t row = grid_thread(); row < g.input.rows; row += grid_threads()) {
     const std::int64_t node = g.first_node + row / g.batch, begin = g.owned.begin[node];
     const auto count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin);
-    const std::uint64_t position = g.step * static_cast<std::uint64_t>(g.batch) + row % g.batch;
+    const std::uint64_t position = static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + row % g.batch;
     const Draw draw{.seed = g.seed[node],
                     .stream = Stream::kShuffle,
                     .node = static_cast<std::uint32_t>(g.identity[node]),
@@ -40,7 +40,7 @@ __global__ void load_samples_kernel(SampleView set, RowSamples from, MatrixView<
   const int lane = threadIdx.x % kWarp;
   for (std::int64_t item = grid_thread() / kWarp; item < input.rows * parts; item += grid_threads() / kWarp) {
     const std::int64_t row = item / parts, begin = item % parts * kFeaturesPerPart;
-    const std::int64_t sample = from.sample != nullptr ? from.sample[row] : from.first + row;
+    const std::int64_t sample = from.sample != nullptr ? from.sample[row] : from.range.first + row % from.range.count;
     const std::uint8_t* bytes = set.bytes.row(sample);
     float* to = input.row(row);
     for (std::int64_t f = begin + lane; f < std::min(features, begin + kFeaturesPerPart); f += kWarp)
@@ -64,13 +64,13 @@ void gather_batch(const Cuda& gpu, const GatherBatch& gather) {
   const CudaScratch<std::int32_t> sample(gpu, gather.input.rows);
   launch(gpu, {.blocks = blocks_for(gpu, (gather.input.rows + kThreads - 1) / kThreads), .threads = kThreads},
          find_samples_kernel, gather, sample.data());
-  load_rows(gpu, gather.set, {.sample = sample.data()}, gather.input, gather.label);
+  load_rows(gpu, gather.set, {.sample = sample.data(), .range = {}}, gather.input, gather.label);
 }
 
-void load_samples(const Cuda& gpu, const SampleView& set, int first, MatrixView<float> input,
+void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label) {
-  check_load_samples_shapes(set, first, input, label);
-  load_rows(gpu, set, {.first = first}, input, label);
+  check_load_samples_shapes(set, range, input, label);
+  load_rows(gpu, set, {.range = range}, input, label);
 }
 
 }  // namespace sparsepush

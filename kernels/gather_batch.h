@@ -28,14 +28,14 @@ struct GatherBatch {
   NodeSamples owned;
   int first_node = 0;      ///< the batch is gathered for the nodes [first_node, first_node + input.rows / batch)
   int batch = 0;           ///< samples a node and step
-  std::uint64_t step = 0;  ///< SGD steps done so far
+  const std::int64_t* step = nullptr;      ///< [1] SGD steps done so far
   std::span<const std::uint64_t> seed;     ///< [nodes] seed of the node's replica
   std::span<const std::int32_t> identity;  ///< [nodes] the node's number within its replica, over all shards
   MatrixView<float> input;                 ///< [nodes of the batch * batch, features]
   std::span<std::int32_t> label;           ///< [nodes of the batch * batch]
 };
 
-/// Sample b of the batch is number p = step * batch + b of an endless sequence in which pass p / n over the node's own
+/// Sample b of the batch is number p = *step * batch + b of an endless sequence in which pass p / n over the node's own
 /// n samples has its own random order: random_permutation({seed, kShuffle, identity, pass}, p % n, n). Backends agree
 /// exactly.
 void gather_batch(const Cpu& cpu, const GatherBatch& gather);
@@ -44,14 +44,19 @@ void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_gather_batch_shapes(const GatherBatch& gather);
 
-/// input [count, features] and label [count] = the samples [first, first + count) of the set in their own order.
-/// Backends agree exactly.
-void load_samples(const Cpu& cpu, const SampleView& set, int first, MatrixView<float> input,
+/// Consecutive samples of a set.
+struct SampleRange {
+  int first = 0, count = 0;
+};
+
+/// input [nodes * count, features] and label [nodes * count] = the samples of the range in their own order, once per
+/// node. Backends agree exactly.
+void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
-void load_samples(const Cuda& gpu, const SampleView& set, int first, MatrixView<float> input,
+void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
-void check_load_samples_shapes(const SampleView& set, int first, MatrixView<float> input,
+void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label);
 
 }  // namespace sparsepush

@@ -1,5 +1,3 @@
-#include <vector>
-
 #include "kernels/cuda_launch.h"
 #include "kernels/cuda_scratch.h"
 #include "kernels/ordered_sum.h"
@@ -12,8 +10,7 @@ namespace {
 // All kernels: one block per node, in strides of the grid. Threads compute coordinates in turn; the first one adds up
 // the loss in their order, as the contract demands, which takes longer than the rest: one addition after the other.
 
-/// loss: [nodes] written.
-__global__ void quadratic_gradient_kernel(QuadraticGradient step, double* loss) {
+__global__ void quadratic_gradient_kernel(QuadraticGradient step) {
   for (std::int64_t node = blockIdx.x; node < step.x.rows; node += gridDim.x) {
     const QuadraticNode n = quadratic_node(step.objective, step.x, step.u, node);
     float* gradient = step.gradient.row(node);
@@ -21,7 +18,7 @@ __global__ void quadratic_gradient_kernel(QuadraticGradient step, double* loss) 
       gradient[j] = n.gradient(j);
       return n.term(j);
     });
-    if (threadIdx.x == 0) loss[node] = 0.5 * sum;
+    if (threadIdx.x == 0) step.loss[node] += 0.5 * sum;
   }
 }
 
@@ -55,11 +52,7 @@ LaunchShape block_per_node(const Cuda& gpu, std::size_t nodes) {
 
 void quadratic_gradient(const Cuda& gpu, const QuadraticGradient& step) {
   check_quadratic_gradient_shapes(step);
-  const CudaScratch<double> loss(gpu, step.loss.size());
-  launch(gpu, block_per_node(gpu, step.loss.size()), quadratic_gradient_kernel, step, loss.data());
-  std::vector<double> there(step.loss.size());
-  loss.read(there);
-  for (std::size_t i = 0; i < there.size(); ++i) step.loss[i] += there[i];
+  launch(gpu, block_per_node(gpu, step.loss.size()), quadratic_gradient_kernel, step);
 }
 
 void quadratic_loss(const Cuda& gpu, const QuadraticLoss& at) {

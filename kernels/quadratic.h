@@ -21,7 +21,7 @@ struct QuadraticGradient {
   MatrixView<const float> x;   ///< [nodes, row] push-sum numerators, padding +0
   std::span<const double> u;   ///< [nodes] push-sum weights
   MatrixView<float> gradient;  ///< [nodes, row] written, padding +0
-  std::span<double> loss;      ///< [nodes] in host memory, += f_i(z_i)
+  std::span<double> loss;      ///< [nodes] in backend memory, += f_i(z_i)
 };
 
 /// z = x * (float)(1.0 / u) and g = h * (z - c) in fp32, every operation rounding once. The loss is summed in double

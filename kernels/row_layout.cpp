@@ -23,6 +23,16 @@ RowLayout make_row_layout(std::span<const std::int64_t> sizes) {
   return layout;
 }
 
+std::vector<PackedRun> packed_runs(const RowLayout& layout) {
+  std::vector<PackedRun> runs;
+  for (const Segment& segment : layout.segments) {
+    const std::int64_t padding = segment.begin - segment.packed_begin;
+    if (runs.empty() || runs.back().padding != padding) runs.push_back({.padding = padding});
+    runs.back().end = segment.begin + segment.size;
+  }
+  return runs;
+}
+
 void pack_row(const RowLayout& layout, const float* row, float* packed) {
   for (const Segment& s : layout.segments) std::copy_n(row + s.begin, s.size, packed + s.packed_begin);
 }

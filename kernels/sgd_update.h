@@ -15,6 +15,7 @@ struct SgdSettings {
   float lr = 0;
   float momentum = 0;
   float weight_decay = 0;
+  friend bool operator==(const SgdSettings&, const SgdSettings&) = default;
 };
 
 /// Arguments of `sgd_update`. Rows are replica-major: row i belongs to replica i / (nodes / replicas).

@@ -63,7 +63,7 @@ void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
                      {x.gradient.row(first + s), static_cast<std::size_t>(classes)});
     }
   }
-  x.loss[node] = sum / samples;
+  x.loss[node] += sum / samples;
 }
 
 void score_node(const ScoreLogits& x, std::int64_t node, int samples) {

@@ -87,7 +87,7 @@ __global__ void softmax_xent_kernel(SoftmaxXent x, int samples) {
         for (int s = 0; s < from.samples; ++s) total += chunk.loss[s];
       // No barrier: the next chunk's logits first replace exponentials that nobody but the same thread has read.
     });
-    if (threadIdx.x == 0) x.loss[node] = total / samples;
+    if (threadIdx.x == 0) x.loss[node] += total / samples;
   }
 }
 

@@ -13,10 +13,10 @@ struct SoftmaxXent {
   MatrixView<const float> logits;       ///< [nodes * samples, classes], at most 256 classes
   std::span<const std::int32_t> label;  ///< [nodes * samples] in [0, classes)
   MatrixView<float> gradient;           ///< [nodes * samples, classes] written
-  std::span<double> loss;               ///< [nodes] written
+  std::span<double> loss;               ///< [nodes] added to
 };
 
-/// loss = mean over the node's samples, in order, of log(sum_c exp(logit_c - m)) + m - logit_label in double, m the
+/// loss += mean over the node's samples, in order, of log(sum_c exp(logit_c - m)) + m - logit_label in double, m the
 /// largest logit; gradient = (softmax - one-hot) / samples, rounded once to fp32. A row with NaN or +infinity makes its
 /// node's loss and its own gradient NaN. Backends agree to 2^-40 relative in the loss, exactly in the gradient (NaN
 /// payloads aside).

@@ -4,14 +4,15 @@
 #include <span>
 
 #include "kernels/backend.h"
+#include "kernels/cuda_layout.h"
 #include "kernels/messages.h"
-#include "kernels/row_layout.h"
 
 namespace sparsepush {
 
-/// Arguments of `add_wire_traffic`.
+/// Arguments of `add_wire_traffic`, in the memory of `Backend`.
+template <class Backend>
 struct WireTraffic {
-  const RowLayout& layout;
+  const LayoutOn<Backend>& layout;
   ConstMessages messages;                 ///< [slots >= nodes, kept]; the first rows are the local nodes'
   std::span<const std::int64_t> entries;  ///< [nodes] how many entries of each message count
   std::span<const std::int64_t> copies;   ///< [nodes] out-edges of each node
@@ -19,10 +20,17 @@ struct WireTraffic {
 };
 
 /// bytes[i] += copies[i] * size of node i's message by `wire_sizes`. Backends agree exactly.
-void add_wire_traffic(const Cpu& cpu, const WireTraffic& traffic);
+void add_wire_traffic(const Cpu& cpu, const WireTraffic<Cpu>& traffic);
+void add_wire_traffic(const Cuda& gpu, const WireTraffic<Cuda>& traffic);
 
-/// bytes[i] += copies[i] * message_bytes, for messages of a fixed size. Backends agree exactly.
+/// bytes[i] += copies[i] * message_bytes, for messages of a fixed size; copies, bytes: [nodes] in backend memory.
+/// Backends agree exactly.
 void add_dense_traffic(const Cpu& cpu, std::span<const std::int64_t> copies, std::int64_t message_bytes,
                        std::span<std::int64_t> bytes);
+void add_dense_traffic(const Cuda& gpu, std::span<const std::int64_t> copies, std::int64_t message_bytes,
+                       std::span<std::int64_t> bytes);
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_traffic_shapes(std::span<const std::int64_t> copies, std::span<const std::int64_t> bytes);
 
 }  // namespace sparsepush

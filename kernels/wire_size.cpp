@@ -11,22 +11,6 @@ namespace {
 
 constexpr std::int64_t kEntriesPerItem = 1 << 14;  // fewer are counted sooner than another thread wakes up
 
-/// A run of segments without padding between them: unpadded index = position - padding for positions below `end`.
-struct PackedRun {
-  std::int64_t end = 0;
-  std::int64_t padding = 0;
-};
-
-std::vector<PackedRun> packed_runs(const RowLayout& layout) {
-  std::vector<PackedRun> runs;
-  for (const Segment& segment : layout.segments) {
-    const std::int64_t padding = segment.begin - segment.packed_begin;
-    if (runs.empty() || runs.back().padding != padding) runs.push_back({.padding = padding});
-    runs.back().end = segment.begin + segment.size;
-  }
-  return runs;
-}
-
 /// Bytes of the gaps of the entries [1, size) of ascending positions, all of one run.
 [[gnu::always_inline]] inline std::int64_t gap_bytes(const std::int32_t* position, std::int64_t size) {
   std::int32_t bytes = 0;
@@ -54,11 +38,16 @@ std::vector<PackedRun> packed_runs(const RowLayout& layout) {
 
 }  // namespace
 
+void check_wire_sizes_shapes(const ConstMessages& messages, std::span<const std::int64_t> entries,
+                             std::span<const std::int64_t> size) {
+  CHECK(entries.size() == size.size() && messages.position.rows >= std::ssize(size), "entries [", entries.size(),
+        "], size [", size.size(), "], positions ", messages.position);
+}
+
 void wire_sizes(const Cpu& cpu, const RowLayout& layout, const ConstMessages& messages,
                 std::span<const std::int64_t> entries, std::span<std::int64_t> size) {
+  check_wire_sizes_shapes(messages, entries, size);
   const auto nodes = static_cast<std::int64_t>(size.size());
-  CHECK(entries.size() == size.size() && messages.position.rows >= nodes, "entries [", entries.size(), "], size [",
-        size.size(), "], positions ", messages.position);
   const std::vector<PackedRun> runs = packed_runs(layout);
   const std::int64_t bitmap = (layout.params + 7) / 8;
   const std::int64_t nodes_per_item = std::max<std::int64_t>(1, kEntriesPerItem / (messages.position.cols + 1));

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/backend.h"
+#include "kernels/cuda_layout.h"
 #include "kernels/messages.h"
 #include "kernels/row_layout.h"
 
@@ -20,9 +21,16 @@ constexpr int leb128_bytes(std::uint32_t value) {
 /// size[i] = bytes of local node i's message on the wire: header, 4 bytes per value, and the smaller of
 /// (a) LEB128 gaps, where the gap of an entry is its unpadded index minus the previous entry's index minus 1 (the first
 /// entry: its index), and (b) a bitmap of ceil(params / 8) bytes.
-/// messages: [slots >= nodes, entries]; entries: [nodes] how many entries of each message count; size: [nodes].
+/// messages: [slots >= nodes, entries]; entries: [nodes] how many entries of each message count; size: [nodes]; all in
+/// backend memory. Backends agree exactly.
 void wire_sizes(const Cpu& cpu, const RowLayout& layout, const ConstMessages& messages,
                 std::span<const std::int64_t> entries, std::span<std::int64_t> size);
+void wire_sizes(const Cuda& gpu, const CudaLayout& layout, const ConstMessages& messages,
+                std::span<const std::int64_t> entries, std::span<std::int64_t> size);
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_wire_sizes_shapes(const ConstMessages& messages, std::span<const std::int64_t> entries,
+                             std::span<const std::int64_t> size);
 
 /// The largest size that any message of `entries` entries over `params` parameters can have.
 std::int64_t wire_size_bound(std::int64_t params, std::int64_t entries);

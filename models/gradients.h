@@ -43,10 +43,10 @@ class Gradients {
   /// Writes the initial parameters of local node `node` to the host row `row` [layout().row].
   virtual void initialize(int node, float* row) const = 0;
 
-  /// Gradients of every node's loss at z on its batch of SGD step `step`; loss[i] += node i's loss.
-  /// gradient: [nodes, row], padding stays 0; loss: [nodes] host memory.
-  virtual void compute(const Backend& backend, const NodeParameters& at, std::uint64_t step, MatrixView<float> gradient,
-                       std::span<double> loss) = 0;
+  /// Gradients of every node's loss at z on its batch of SGD step *step; loss[i] += node i's loss.
+  /// gradient: [nodes, row], padding stays 0; loss: [nodes]; step and both in backend memory.
+  virtual void compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step,
+                       MatrixView<float> gradient, std::span<double> loss) = 0;
 
   /// score[i] = node nodes[i]'s model z on the test set (for problems without data: on the node's own objective).
   virtual void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,

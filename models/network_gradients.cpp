@@ -51,6 +51,20 @@ const LearningTask& checked(const LearningTask& task) {
 
 int samples_at_once(int batch) { return std::max(batch, kTestSamples); }
 
+std::int64_t bytes_per_node(const Network& network, int batch) {
+  return activation_bytes(network, samples_at_once(batch));
+}
+
+/// Calls body(i, count) for maximal ranges [i, i + count) of indices whose nodes follow one another.
+template <class Body>
+void for_each_run(std::span<const int> nodes, const Body& body) {
+  for (std::size_t i = 0, end; i < nodes.size(); i = end) {
+    end = i + 1;
+    while (end < nodes.size() && nodes[end] == nodes[end - 1] + 1) ++end;
+    body(static_cast<int>(i), static_cast<int>(end - i));
+  }
+}
+
 }  // namespace
 
 template <class Backend>
@@ -76,9 +90,9 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask
       correct_(backend, 1, static_cast<int>(task.seed.size())),
       mean_(backend, 1, static_cast<int>(network_.layout.row)),
       mean_u_(backend, std::vector<double>{1.0}),
-      waves_(backend) {
+      waves_(backend, bytes_per_node(network_, batch_)) {
   use_single_threaded_products(backend);
-  const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()));
+  const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node(network_, batch_));
   for (int worker = 0; worker < waves_.workers(); ++worker)
     passes_.emplace_back(backend, network_, nodes * samples_at_once(batch_));
 }
@@ -89,7 +103,7 @@ void NetworkGradients<Backend>::initialize(int node, float* row) const {
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, std::uint64_t step,
+void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step,
                                         MatrixView<float> gradient, std::span<double> loss) {
   const int nodes = loss_.view().cols;
   CHECK(at.x.rows == nodes && gradient.rows == nodes && loss.size() == at.u.size(), "x ", at.x, ", gradient ", gradient,
@@ -113,25 +127,23 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
     softmax_xent(inside, {.logits = pass.logits(samples),
                           .label = pass.label(samples),
                           .gradient = pass.logits_gradient(samples),
-                          .loss = loss_.span().subspan(first, count)});
+                          .loss = loss.subspan(first, count)});
     pass.backward(inside, network_, wave, samples, gradient.rows_from(first, count));
   });
-  const std::vector<double> step_loss = loss_.to_host();
-  for (int node = 0; node < nodes; ++node) loss[node] += step_loss[node];
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::add_score(const Backend& backend, const NetworkPass<Backend>& pass,
-                                          const NodeParameters& node, int sums) {
-  const int tests = test_.bytes.view().rows;
+void NetworkGradients<Backend>::add_scores(const Backend& backend, const NetworkPass<Backend>& pass,
+                                           const NodeParameters& at, int sums) {
+  const int tests = test_.bytes.view().rows, nodes = at.x.rows;
   for (int first = 0; first < tests; first += kTestSamples) {
-    const int samples = std::min(kTestSamples, tests - first);
-    load_samples(backend, test_.view(), first, pass.input(samples), pass.label(samples));
-    pass.forward(backend, network_, node, samples);
+    const int count = std::min(kTestSamples, tests - first), samples = nodes * count;
+    load_samples(backend, test_.view(), {first, count}, pass.input(samples), pass.label(samples));
+    pass.forward(backend, network_, at, samples);
     score_logits(backend, {.logits = pass.logits(samples),
                            .label = pass.label(samples),
-                           .loss = loss_.span().subspan(sums, 1),
-                           .correct = correct_.span().subspan(sums, 1)});
+                           .loss = loss_.span().subspan(sums, nodes),
+                           .correct = correct_.span().subspan(sums, nodes)});
   }
 }
 
@@ -150,10 +162,10 @@ void NetworkGradients<Backend>::score_nodes(const Backend& backend, const NodePa
   loss_.assign(std::vector<double>(loss_.span().size()));
   correct_.assign(std::vector<std::int64_t>(correct_.span().size()));
   waves_.run(backend, static_cast<int>(nodes.size()), [&](const Backend& inside, int first, int count, int worker) {
-    for (int i = first; i < first + count; ++i) {
-      const NodeParameters node{.x = at.x.rows_from(nodes[i], 1), .u = at.u.subspan(nodes[i], 1)};
-      add_score(inside, passes_[worker], node, i);
-    }
+    for_each_run(nodes.subspan(first, count), [&](int i, int run) {
+      const int node = nodes[first + i];
+      add_scores(inside, passes_[worker], {.x = at.x.rows_from(node, run), .u = at.u.subspan(node, run)}, first + i);
+    });
   });
   const std::vector<double> loss = loss_.to_host();
   const std::vector<std::int64_t> correct = correct_.to_host();
@@ -173,10 +185,12 @@ void NetworkGradients<Backend>::score_mean(const Backend& backend, std::span<con
 }
 
 template <class Backend>
-std::int64_t NetworkGradients<Backend>::activation_bytes(const Network& network, int batch, int threads) {
-  return threads * NetworkPass<Backend>::bytes(network, samples_at_once(batch));
+std::int64_t NetworkGradients<Backend>::wave_bytes(const Network& network, int batch, int nodes) {
+  const std::int64_t each = bytes_per_node(network, batch);
+  return each * Waves<Backend>::nodes_at_once(nodes, each);
 }
 
 template class NetworkGradients<Cpu>;
+template class NetworkGradients<Cuda>;
 
 }  // namespace sparsepush

@@ -36,15 +36,15 @@ class NetworkGradients final : public Gradients<Backend> {
   const std::vector<Parameter>& parameters() const override { return network_.parameters; }
   bool has_accuracy() const override { return true; }
   void initialize(int node, float* row) const override;
-  void compute(const Backend& backend, const NodeParameters& at, std::uint64_t step, MatrixView<float> gradient,
+  void compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step, MatrixView<float> gradient,
                std::span<double> loss) override;
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                    std::span<Score> score) override;
   void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
                   std::span<Score> score) override;
 
-  /// Bytes of activations that `threads` workers need, for the memory plan.
-  static std::int64_t activation_bytes(const Network& network, int batch, int threads);
+  /// Bytes of activations that each worker needs for waves of `nodes` nodes, for the memory plan.
+  static std::int64_t wave_bytes(const Network& network, int batch, int nodes);
 
  private:
   /// A data set in backend memory.
@@ -56,8 +56,8 @@ class NetworkGradients final : public Gradients<Backend> {
     SampleView view() const { return {.bytes = bytes.view(), .label = label.span(), .scale = scale, .offset = offset}; }
   };
 
-  /// Adds the whole test set to the sums at index `sums`, at the parameters of one node.
-  void add_score(const Backend& backend, const NetworkPass<Backend>& pass, const NodeParameters& node, int sums);
+  /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
+  void add_scores(const Backend& backend, const NetworkPass<Backend>& pass, const NodeParameters& at, int sums);
   Score mean_score(double loss, std::int64_t correct) const;
 
   Network network_;
@@ -67,7 +67,7 @@ class NetworkGradients final : public Gradients<Backend> {
   Buffer<Backend, std::int64_t> begin_;              ///< [nodes + 1] of `sample_`
   Buffer<Backend, std::int32_t> sample_, identity_;  ///< [assigned samples], [nodes]
   Buffer<Backend, std::uint64_t> seed_;              ///< [nodes]
-  Buffer<Backend, double> loss_;                     ///< [nodes] of the current step or test
+  Buffer<Backend, double> loss_;                     ///< [nodes] of the current test
   Buffer<Backend, std::int64_t> correct_;            ///< [nodes] of the current test
   Buffer<Backend, float> mean_;                      ///< [1, row]
   Buffer<Backend, double> mean_u_;                   ///< [1] = 1

@@ -11,6 +11,13 @@
 
 namespace sparsepush {
 
+/// Bytes of the activations of `samples` samples.
+inline std::int64_t activation_bytes(const Network& network, int samples) {
+  std::int64_t floats = network.features + 1;  // a label is as large as a float
+  for (const DenseLayer& layer : network.layers) floats += 2 * layer.out;
+  return floats * samples * static_cast<std::int64_t>(sizeof(float));
+}
+
 /// The activations of up to `samples` samples, of all nodes of a wave together, and the passes that fill them.
 template <class Backend>
 class NetworkPass {
@@ -55,12 +62,6 @@ class NetworkPass {
                                    i > 0 ? output_gradient_[i - 1].view().rows_from(0, samples) : MatrixView<float>{},
                                .relu = i > 0});
     }
-  }
-
-  static std::int64_t bytes(const Network& network, int samples) {
-    std::int64_t floats = network.features + 1;  // a label is as large as a float
-    for (const DenseLayer& layer : network.layers) floats += 2 * layer.out;
-    return floats * samples * static_cast<std::int64_t>(sizeof(float));
   }
 
  private:

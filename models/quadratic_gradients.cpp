@@ -59,7 +59,7 @@ void QuadraticGradients<Backend>::initialize(int node, float* row) const {
 }
 
 template <class Backend>
-void QuadraticGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, std::uint64_t,
+void QuadraticGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, const std::int64_t*,
                                           MatrixView<float> gradient, std::span<double> loss) {
   quadratic_gradient(backend, {.objective = objective(), .x = at.x, .u = at.u, .gradient = gradient, .loss = loss});
 }
@@ -82,5 +82,6 @@ void QuadraticGradients<Backend>::score_mean(const Backend& backend, std::span<c
 }
 
 template class QuadraticGradients<Cpu>;
+template class QuadraticGradients<Cuda>;
 
 }  // namespace sparsepush

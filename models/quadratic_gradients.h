@@ -22,7 +22,7 @@ class QuadraticGradients final : public Gradients<Backend> {
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   bool has_accuracy() const override { return false; }
   void initialize(int node, float* row) const override;
-  void compute(const Backend& backend, const NodeParameters& at, std::uint64_t step, MatrixView<float> gradient,
+  void compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step, MatrixView<float> gradient,
                std::span<double> loss) override;
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                    std::span<Score> score) override;

@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// What a wave is differs between backends: on a GPU all nodes, so that a layer is one launch.
+/// What a wave is differs between backends.
 template <class Backend>
 class Waves;
 
@@ -18,12 +18,13 @@ class Waves;
 template <>
 class Waves<Cpu> {
  public:
-  explicit Waves(const Cpu& cpu) {
+  Waves(const Cpu& cpu, std::int64_t) {
     for (int worker = 0; worker < cpu.threads(); ++worker) serial_.emplace_back(1);
   }
 
   int workers() const { return static_cast<int>(serial_.size()); }
-  static constexpr int nodes_at_once(int) { return 1; }  ///< the largest wave among that many nodes
+  /// The largest wave among `nodes` nodes that need `bytes_per_node` each.
+  static constexpr int nodes_at_once(int, std::int64_t) { return 1; }
 
   /// Calls body(serial, first, count, worker) for ranges of nodes that cover [0, nodes) once. Calls with the same
   /// `worker` < workers() follow one another.
@@ -42,6 +43,29 @@ class Waves<Cpu> {
   static constexpr int kLongestStretch = 16, kStretchesPerThread = 8;
 
   std::vector<Cpu> serial_;  ///< [workers]
+};
+
+/// On a GPU all nodes, so that a layer is one launch, or as many as a bounded share of its memory holds.
+template <>
+class Waves<Cuda> {
+ public:
+  Waves(const Cuda&, std::int64_t bytes_per_node) : bytes_per_node_(bytes_per_node) {}
+
+  static constexpr int workers() { return 1; }
+  static constexpr int nodes_at_once(int nodes, std::int64_t bytes_per_node) {
+    return static_cast<int>(std::clamp<std::int64_t>(kBytes / bytes_per_node, 1, nodes));
+  }
+
+  template <class Body>
+  void run(const Cuda& gpu, int nodes, const Body& body) const {
+    const int wave = nodes_at_once(nodes, bytes_per_node_);
+    for (int first = 0; first < nodes; first += wave) body(gpu, first, std::min(wave, nodes - first), 0);
+  }
+
+ private:
+  static constexpr std::int64_t kBytes = std::int64_t{2} << 30;  // of activations: 70,000 small MLPs at once
+
+  std::int64_t bytes_per_node_;
 };
 
 }  // namespace sparsepush

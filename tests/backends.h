@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "kernels/backend.h"
-#include "kernels/cuda_layout.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
@@ -14,11 +13,16 @@
 
 namespace sparsepush {
 
-#if SPARSEPUSH_SIMULATED_CUDA || SPARSEPUSH_CUDA
 using Backends = testing::Types<Cpu, Cuda>;
-#else
-using Backends = testing::Types<Cpu>;
-#endif
+
+/// Skips the tests of a backend that this machine does not have.
+template <class Backend>
+class BackendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";
+  }
+};
 
 /// Calls body(backend) for every way to run ops: with several numbers of threads, or under several thread schedules.
 /// What an op returns may not depend on it.
@@ -36,14 +40,9 @@ void for_each_way_to_run(const Body& body) {
       body(Backend());
     }
 #else
-    if (!Backend::is_available()) GTEST_SKIP() << "no CUDA GPU";
     body(Backend());
 #endif
   }
 }
-
-/// What ops of the backend take as the layout of a row.
-inline const RowLayout& layout_on(const Cpu&, const RowLayout& layout) { return layout; }
-inline CudaLayout layout_on(const Cuda& gpu, const RowLayout& layout) { return CudaLayout(gpu, layout); }
 
 }  // namespace sparsepush

@@ -39,7 +39,7 @@ std::vector<float> densely_mixed(const Backend& backend, const std::vector<float
 }
 
 template <class Backend>
-class DenseMixOn : public testing::Test {};
+class DenseMixOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(DenseMixOn, Backends);
 
 /// Sizes around panels and vectors, enough slots that a panel is one line wide, and more than shared memory of a GPU

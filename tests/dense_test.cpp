@@ -133,7 +133,7 @@ void expect_the_gradients(const Case& c, const Case::Backward& b) {
 }
 
 template <class Backend>
-class DenseOn : public testing::Test {};
+class DenseOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(DenseOn, Backends);
 
 TYPED_TEST(DenseOn, ForwardIsTheProductAtZWithinItsBound) {

@@ -68,13 +68,14 @@ Batch gather(const Backend& backend, const Case& c, const Request& request) {
   const Buffer<Backend, std::int64_t> begin(backend, c.begin);
   const Buffer<Backend, std::int32_t> sample(backend, c.sample), identity(backend, c.identity);
   const Buffer<Backend, std::uint64_t> seed(backend, c.seed);
+  const Buffer<Backend, std::int64_t> step(backend, {static_cast<std::int64_t>(request.step)});
   const Buffer<Backend, float> input(backend, rows, c.features, std::vector<float>(rows * c.features, 99));
   const Buffer<Backend, std::int32_t> label(backend, std::vector<std::int32_t>(rows, -1));
   gather_batch(backend, {.set = set.view(),
                          .owned = {begin.span(), sample.span()},
                          .first_node = request.first_node,
                          .batch = request.batch,
-                         .step = request.step,
+                         .step = step.span().data(),
                          .seed = seed.span(),
                          .identity = identity.span(),
                          .input = input.view(),
@@ -114,7 +115,7 @@ void expect_the_batch(const Case& c, const Request& request) {
 }
 
 template <class Backend>
-class GatherBatchOn : public testing::Test {};
+class GatherBatchOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(GatherBatchOn, Backends);
 
 TYPED_TEST(GatherBatchOn, TakesTheSamplesOfTheEndlessSequence) {
@@ -181,24 +182,26 @@ TEST(GatherBatch, RefusesShapesThatDoNotFit) {
 }
 
 template <class Backend>
-class LoadSamplesOn : public testing::Test {};
+class LoadSamplesOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(LoadSamplesOn, Backends);
 
-TYPED_TEST(LoadSamplesOn, KeepsTheOrderOfTheSet) {
+TYPED_TEST(LoadSamplesOn, KeepsTheOrderOfTheSetForEveryNode) {
   for (int features : {1, 33, 1025, 3072}) {
     const Case c(features);
-    for (const auto& [first, rows] : {std::pair{35, 5}, {0, 40}, {3, 1}})
-      for_each_way_to_run<TypeParam>([&, first = first, rows = rows](const TypeParam& backend) {
+    for (const auto& [range, nodes] : {std::pair{SampleRange{35, 5}, 1}, {{0, 40}, 2}, {{3, 1}, 3}, {{2, 7}, 4}})
+      for_each_way_to_run<TypeParam>([&, range = range, nodes = nodes](const TypeParam& backend) {
+        const int rows = nodes * range.count;
         const SetOn<TypeParam> set(backend, c);
         const Buffer<TypeParam, float> input(backend, rows, features);
         const Buffer<TypeParam, std::int32_t> label(backend, std::vector<std::int32_t>(rows, -1));
-        load_samples(backend, set.view(), first, input.view(), label.span());
+        load_samples(backend, set.view(), range, input.view(), label.span());
         std::vector<float> wanted;
         std::vector<std::int32_t> labels;
-        for (int i = first; i < first + rows; ++i) {
-          labels.push_back(c.label[i]);
-          for (int f = 0; f < features; ++f) wanted.push_back(c.input(i, f));
-        }
+        for (int node = 0; node < nodes; ++node)
+          for (int i = range.first; i < range.first + range.count; ++i) {
+            labels.push_back(c.label[i]);
+            for (int f = 0; f < features; ++f) wanted.push_back(c.input(i, f));
+          }
         EXPECT_TRUE(same_values(input.to_host(), wanted)) << features << " features";
         EXPECT_EQ(label.to_host(), labels) << features << " features";
       });
@@ -211,10 +214,13 @@ TEST(LoadSamples, RefusesShapesThatDoNotFit) {
   const SetOn<Cpu> set(cpu, c);
   std::vector<float> input(5 * c.features);
   std::vector<std::int32_t> label(5);
-  EXPECT_NO_THROW(load_samples(cpu, set.view(), 35, {input.data(), 5, c.features}, label));
-  EXPECT_THROW(load_samples(cpu, set.view(), 36, {input.data(), 5, c.features}, label), std::invalid_argument);
-  EXPECT_THROW(load_samples(cpu, set.view(), 0, {input.data(), 5, 32}, label), std::invalid_argument);
-  EXPECT_THROW(load_samples(cpu, set.view(), 0, {input.data(), 4, c.features}, label), std::invalid_argument);
+  EXPECT_NO_THROW(load_samples(cpu, set.view(), {35, 5}, {input.data(), 5, c.features}, label));
+  EXPECT_THROW(load_samples(cpu, set.view(), {36, 5}, {input.data(), 5, c.features}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), {0, 5}, {input.data(), 5, 32}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), {0, 4}, {input.data(), 4, c.features}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), {0, 3}, {input.data(), 5, c.features}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), {-1, 5}, {input.data(), 5, c.features}, label), std::invalid_argument);
+  EXPECT_THROW(load_samples(cpu, set.view(), {0, 0}, {input.data(), 5, c.features}, label), std::invalid_argument);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class KnownScores : public Gradients<Cpu> {
   const std::vector<Parameter>& parameters() const override { return parameters_; }
   bool has_accuracy() const override { return accuracy; }
   void initialize(int, float*) const override {}
-  void compute(const Cpu&, const NodeParameters&, std::uint64_t, MatrixView<float>, std::span<double>) override {}
+  void compute(const Cpu&, const NodeParameters&, const std::int64_t*, MatrixView<float>, std::span<double>) override {}
   void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, std::span<Score> score) override {
     scored += nodes.size();
     for (std::size_t i = 0; i < nodes.size(); ++i)

@@ -40,9 +40,9 @@ struct Fixture {
   }
   int row() const { return static_cast<int>(gradients.layout().row); }
   NodeParameters at() const { return {.x = {x.data(), 4, row()}, .u = u}; }
-  std::vector<float> compute(std::uint64_t step, std::vector<double>& loss) {
+  std::vector<float> compute(std::int64_t step, std::vector<double>& loss) {
     std::vector<float> gradient(x.size(), 0.f);
-    gradients.compute(cpu, at(), step, {gradient.data(), 4, row()}, loss);
+    gradients.compute(cpu, at(), &step, {gradient.data(), 4, row()}, loss);
     return gradient;
   }
 
@@ -293,9 +293,10 @@ TEST(NetworkGradients, RefuseCallsThatDoNotFit) {
   Fixture f({6}, 1);
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(3);
-  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), 0, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
+  const std::int64_t step = 0;
+  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), &step, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
   loss.resize(4);
-  EXPECT_THROW(f.gradients.compute(Cpu(2), f.at(), 0, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
+  EXPECT_THROW(f.gradients.compute(Cpu(2), f.at(), &step, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
   std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, score), std::invalid_argument);

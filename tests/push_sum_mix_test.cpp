@@ -76,7 +76,7 @@ std::vector<float> mixed(const Backend& backend, std::span<const float> x, int r
 }
 
 template <class Backend>
-class PushSumMixOn : public testing::Test {};
+class PushSumMixOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(PushSumMixOn, Backends);
 
 /// Random messages of at most `entries` entries over random edges.

@@ -47,6 +47,7 @@ struct Fixture {
   QuadraticProblem problem = problem_of_four();
   std::vector<std::int32_t> identity;
   QuadraticGradients<Cpu> gradients;
+  std::int64_t step = 3;  // which changes nothing
   int nodes = 0;
   std::vector<float> x;
   std::vector<double> u;
@@ -77,7 +78,7 @@ TEST(QuadraticGradients, AreTheContractBitForBit) {
     const RowLayout& layout = f.gradients.layout();
     std::vector<float> gradient(f.x.size(), 0.f);
     std::vector<double> loss(f.nodes, 10.0);
-    f.gradients.compute(f.cpu, f.at(), 3, {gradient.data(), f.nodes, static_cast<int>(layout.row)}, loss);
+    f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, static_cast<int>(layout.row)}, loss);
     for (int i = 0; i < f.nodes; ++i) {
       const std::vector<float> z = naive_z(f, i);
       std::vector<float> g(layout.params);
@@ -149,7 +150,7 @@ TEST(QuadraticGradients, LetNotANumberThrough) {
   f.x[0] = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(f.nodes);
-  f.gradients.compute(f.cpu, f.at(), 0, {gradient.data(), f.nodes, f.at().x.cols}, loss);
+  f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, f.at().x.cols}, loss);
   EXPECT_TRUE(std::isnan(gradient[0]) && std::isnan(loss[0]));
   EXPECT_FALSE(std::isnan(loss[1]));
 }
@@ -162,7 +163,7 @@ TEST(QuadraticGradients, RefuseWhatDoesNotFit) {
   EXPECT_THROW(QuadraticGradients<Cpu>(f.cpu, f.problem, {0}), std::invalid_argument);
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(f.nodes - 1);
-  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), 0, {gradient.data(), f.nodes, f.at().x.cols}, loss),
+  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, f.at().x.cols}, loss),
                std::invalid_argument);
   std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);

@@ -91,20 +91,21 @@ void expect_the_gradient(const Case& c) {
   for_each_way_to_run<Backend>([&](const Backend& backend) {
     const CaseOn<Backend> there(backend, c);
     const Buffer<Backend, float> out(backend, c.nodes, c.row, std::vector<float>(c.x.size(), 99));
-    std::vector<double> loss;
-    for (int i = 0; i < c.nodes; ++i) loss.push_back(10.0 + i);
+    std::vector<double> before;
+    for (int i = 0; i < c.nodes; ++i) before.push_back(10.0 + i);
+    const Buffer<Backend, double> loss(backend, before);
     quadratic_gradient(backend, {.objective = there.objective(),
                                  .x = there.x.view(),
                                  .u = there.u.span(),
                                  .gradient = out.view(),
-                                 .loss = loss});
+                                 .loss = loss.span()});
     EXPECT_TRUE(same_values(out.to_host(), gradient)) << c.nodes << " nodes of " << c.row;
-    EXPECT_TRUE(same_values(loss, wanted_loss)) << c.nodes << " nodes of " << c.row;
+    EXPECT_TRUE(same_values(loss.to_host(), wanted_loss)) << c.nodes << " nodes of " << c.row;
   });
 }
 
 template <class Backend>
-class QuadraticOn : public testing::Test {};
+class QuadraticOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(QuadraticOn, Backends);
 
 TYPED_TEST(QuadraticOn, GradientAndLossAreTheContractBitForBit) {

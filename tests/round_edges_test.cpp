@@ -13,7 +13,7 @@ namespace sparsepush {
 namespace {
 
 template <class Backend>
-class MixPushWeightsOn : public testing::Test {};
+class MixPushWeightsOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(MixPushWeightsOn, Backends);
 
 TYPED_TEST(MixPushWeightsOn, AddsSelfThenInNeighboursInDouble) {

@@ -4,6 +4,7 @@
 
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace sparsepush {
@@ -20,6 +21,13 @@ TEST(RowLayout, BeginsEverySegmentAt16Bytes) {
   EXPECT_EQ(packed, (std::vector<std::int64_t>{0, 1, 5, 10, 13}));
   EXPECT_EQ(layout.row, 28);
   EXPECT_EQ(layout.params, 21);
+}
+
+TEST(RowLayout, HasOneRunOfSegmentsUpToEachGap) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (const PackedRun& run : packed_runs(make_row_layout(std::vector<std::int64_t>{4, 1, 4, 8, 5, 3})))
+    runs.emplace_back(run.end, run.padding);
+  EXPECT_EQ(runs, (std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 0}, {25, 3}, {31, 6}}));
 }
 
 TEST(RowLayout, PacksAndUnpacksARow) {

@@ -100,7 +100,7 @@ void expect_definition(const Step& step) {
 }
 
 template <class Backend>
-class SgdUpdateOn : public testing::Test {};
+class SgdUpdateOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(SgdUpdateOn, Backends);
 
 TYPED_TEST(SgdUpdateOn, IsTheDefinitionForSizesAroundVectorsAndPieces) {

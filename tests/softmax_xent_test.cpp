@@ -29,11 +29,11 @@ struct Case {
     std::vector<double> loss;
   };
   template <class Backend>
-  Result loss(const Backend& backend) const {
+  Result loss(const Backend& backend, double before = 0) const {
     const Buffer<Backend, float> there(backend, nodes * samples, classes, logits);
     const Buffer<Backend, float> gradient(backend, nodes * samples, classes, std::vector<float>(logits.size(), 99));
     const Buffer<Backend, std::int32_t> labels(backend, label);
-    const Buffer<Backend, double> loss(backend, std::vector<double>(nodes, 77));
+    const Buffer<Backend, double> loss(backend, std::vector<double>(nodes, before));
     softmax_xent(backend,
                  {.logits = there.view(), .label = labels.span(), .gradient = gradient.view(), .loss = loss.span()});
     return {gradient.to_host(), loss.to_host()};
@@ -117,7 +117,7 @@ void expect_the_definition(const Case& c, const Case::Result& r, int node) {
 }
 
 template <class Backend>
-class SoftmaxXentOn : public testing::Test {};
+class SoftmaxXentOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(SoftmaxXentOn, Backends);
 
 TYPED_TEST(SoftmaxXentOn, IsTheMeanCrossEntropyAndItsGradient) {
@@ -194,7 +194,7 @@ int expected_correct(const Case& c, int node) {
 }
 
 template <class Backend>
-class ScoreLogitsOn : public testing::Test {};
+class ScoreLogitsOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(ScoreLogitsOn, Backends);
 
 TYPED_TEST(ScoreLogitsOn, AddsUpLossesAndCorrectPredictions) {

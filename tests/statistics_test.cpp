@@ -87,7 +87,7 @@ void expect_measures(const Rows& rows) {
 }
 
 template <class Backend>
-class StatisticsOn : public testing::Test {};
+class StatisticsOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(StatisticsOn, Backends);
 
 TYPED_TEST(StatisticsOn, AreTheContractBitForBit) {

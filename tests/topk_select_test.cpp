@@ -14,7 +14,7 @@ namespace sparsepush {
 namespace {
 
 template <class Backend>
-class TopkSelectOn : public testing::Test {};
+class TopkSelectOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(TopkSelectOn, Backends);
 
 TYPED_TEST(TopkSelectOn, MovesTheLargestOfEachGroupToTheMessage) {

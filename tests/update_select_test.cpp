@@ -143,7 +143,7 @@ class Emulated {
 };
 
 template <class Backend>
-class UpdateSelectOn : public testing::Test {};
+class UpdateSelectOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(UpdateSelectOn, Backends);
 
 void expect_same(const Result& actual, const Result& wanted, const std::string& what) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/backends.h"
 
 namespace sparsepush {
 namespace {
@@ -28,53 +30,97 @@ std::int64_t expected_size(const std::vector<std::int64_t>& index, std::int64_t 
   return 8 + 4 + 1 + 4 * static_cast<std::int64_t>(index.size()) + std::min(gaps, (params + 7) / 8);
 }
 
-/// wire_sizes of messages given by their unpadded indices.
-std::vector<std::int64_t> sizes_of(const RowLayout& layout, const std::vector<std::vector<std::int64_t>>& messages) {
-  const Cpu cpu(2);
+/// Unpadded indices of each node's message.
+using MessageIndices = std::vector<std::vector<std::int64_t>>;
+
+/// wire_sizes of messages in slots one more than nodes, `columns` entries wide.
+template <class Backend>
+std::vector<std::int64_t> sizes_of(const Backend& backend, const RowLayout& layout, const MessageIndices& messages,
+                                   int columns) {
   std::vector<std::int32_t> row_position;
   for (const Segment& s : layout.segments) {
     for (std::int64_t j = 0; j < s.size; ++j) row_position.push_back(static_cast<std::int32_t>(s.begin + j));
   }
-  const int nodes = static_cast<int>(messages.size()), columns = static_cast<int>(layout.params);
-  Buffer<Cpu, std::int32_t> position(cpu, nodes + 1, columns);
-  Buffer<Cpu, float> value(cpu, nodes + 1, columns);
-  std::vector<std::int64_t> entries, size(nodes);
+  const int nodes = static_cast<int>(messages.size());
+  std::vector<std::int32_t> position(static_cast<std::size_t>(nodes + 1) * columns, 0x7fff'ffff);
+  std::vector<std::int64_t> count;
   for (int node = 0; node < nodes; ++node) {
-    entries.push_back(static_cast<std::int64_t>(messages[node].size()));
+    count.push_back(static_cast<std::int64_t>(messages[node].size()));
     for (std::size_t i = 0; i < messages[node].size(); ++i)
-      position.view().row(node)[i] = row_position[messages[node][i]];
+      position[static_cast<std::size_t>(node) * columns + i] = row_position[messages[node][i]];
   }
-  wire_sizes(cpu, layout, Messages{position.view(), value.view()}, entries, size);
-  return size;
+  const Buffer<Backend, std::int32_t> position_there(backend, nodes + 1, columns, position);
+  const Buffer<Backend, float> value(backend, nodes + 1, columns);
+  const Buffer<Backend, std::int64_t> entries(backend, count), size(backend, 1, nodes);
+  wire_sizes(backend, layout_on(backend, layout), Messages{position_there.view(), value.view()}, entries.span(),
+             size.span());
+  return size.to_host();
 }
 
-TEST(WireSizes, CountGapsOfUnpaddedIndicesOrTheBitmap) {
+template <class Backend>
+void expect_sizes(const RowLayout& layout, const MessageIndices& messages, const std::vector<std::int64_t>& wanted) {
+  std::size_t columns = 0;
+  for (const auto& message : messages) columns = std::max(columns, message.size());
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    EXPECT_EQ(sizes_of(backend, layout, messages, static_cast<int>(columns)), wanted) << layout.params;
+  });
+}
+
+template <class Backend>
+void expect_definition(const RowLayout& layout, const MessageIndices& messages) {
+  std::vector<std::int64_t> wanted;
+  for (const auto& message : messages) wanted.push_back(expected_size(message, layout.params));
+  expect_sizes<Backend>(layout, messages, wanted);
+}
+
+template <class Backend>
+class WireSizesOn : public testing::Test {};
+TYPED_TEST_SUITE(WireSizesOn, Backends);
+
+TYPED_TEST(WireSizesOn, CountGapsOfUnpaddedIndicesOrTheBitmap) {
   std::mt19937 generator(1);
   for (const std::vector<std::int64_t>& sizes : std::vector<std::vector<std::int64_t>>{
            {1}, {3, 5, 1, 1, 130}, {16, 16, 10}, {1000, 7, 1000, 40000}, {5, 128, 129, 16385}}) {
     const RowLayout layout = make_row_layout(sizes);
-    std::vector<std::vector<std::int64_t>> messages = {{}, {0}, {layout.params - 1}};
+    MessageIndices messages = {{}, {0}, {layout.params - 1}};
     for (const int divisor : {1, 2, 5, 9, 150, 3000}) {
       messages.emplace_back();
       for (std::int64_t i = 0; i < layout.params; ++i) {
         if (generator() % divisor == 0) messages.back().push_back(i);
       }
     }
-    std::vector<std::int64_t> wanted;
-    for (const auto& message : messages) wanted.push_back(expected_size(message, layout.params));
-    EXPECT_EQ(sizes_of(layout, messages), wanted) << layout.params;
+    expect_definition<TypeParam>(layout, messages);
   }
 }
 
-TEST(WireSizes, GrowAtTheBordersOfGapLengths) {
+/// More messages than blocks of any launch.
+TYPED_TEST(WireSizesOn, AreCountedForManyShortMessages) {
+  std::mt19937 generator(2);
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1000, 1, 1, 30, 400});
+  MessageIndices messages(230);
+  for (auto& message : messages) {
+    std::set<std::int64_t> chosen;
+    for (unsigned i = generator() % 6; i > 0; --i) chosen.insert(generator() % layout.params);
+    message.assign(chosen.begin(), chosen.end());
+  }
+  expect_definition<TypeParam>(layout, messages);
+}
+
+TYPED_TEST(WireSizesOn, OfEveryLengthAroundWarpsAndBlocks) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{30001, 270000});  // a bitmap never pays
+  MessageIndices messages;
+  for (const int entries : {1, 31, 32, 33, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2049}) {
+    messages.emplace_back();
+    for (int i = 0; i < entries; ++i) messages.back().push_back(i * 140);
+    expect_definition<TypeParam>(layout, {messages.back()});
+  }
+  expect_definition<TypeParam>(layout, messages);
+}
+
+TYPED_TEST(WireSizesOn, GrowAtTheBordersOfGapLengths) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3, 20000});  // a bitmap never pays
-  const auto size_of = [&](std::int64_t first, std::int64_t second) { return sizes_of(layout, {{first, second}})[0]; };
-  EXPECT_EQ(size_of(0, 128), 13 + 8 + 2);
-  EXPECT_EQ(size_of(0, 129), 13 + 8 + 3);
-  EXPECT_EQ(size_of(127, 200), 13 + 8 + 2);
-  EXPECT_EQ(size_of(128, 200), 13 + 8 + 3);
-  EXPECT_EQ(size_of(2, 2 + 16384), 13 + 8 + 3);
-  EXPECT_EQ(size_of(2, 2 + 16385), 13 + 8 + 4);
+  expect_sizes<TypeParam>(layout, {{0, 128}, {0, 129}, {127, 200}, {128, 200}, {2, 2 + 16384}, {2, 2 + 16385}},
+                          {13 + 8 + 2, 13 + 8 + 3, 13 + 8 + 2, 13 + 8 + 3, 13 + 8 + 3, 13 + 8 + 4});
 }
 
 TEST(WireSizes, RefuseListsOfAnotherLength) {

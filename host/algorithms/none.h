@@ -6,7 +6,7 @@ namespace sparsepush {
 
 /// X' = X - a G(Z), and nothing is sent.
 template <class Backend>
-void none(Nodes<Backend>& n, const PlannedRound<Backend>&) {
+void none(Nodes<Backend>& n, const PlannedRound&) {
   local_step(n);
 }
 

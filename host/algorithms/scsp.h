@@ -17,7 +17,7 @@ void drop_error_memory(Nodes<Backend>& n) {
 
 /// One final round by gossip, planned with eta = 1: X <- P X, u <- P u.
 template <class Backend>
-void final_gossip(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
+void final_gossip(Nodes<Backend>& n, const PlannedRound& round) {
   dense_round(n, round);
 }
 
@@ -31,7 +31,8 @@ void count_all_reduce(Nodes<Backend>& n) {
     copies.push_back((node < last) + (node > 0));
   }
   const Buffer<Backend, std::int64_t> sent(n.backend, copies);
-  n.count_dense(sent.span(), std::vector<std::int64_t>(n.shard.replicas, 2 * last));
+  n.count_dense_wire(sent.span());
+  n.count_messages(std::vector<std::int64_t>(n.shard.replicas, 2 * last), true);
 }
 
 /// The final round by all-reduce: x_i = (float)(sum x / sum u), u_i = 1; sums in double, in node order.

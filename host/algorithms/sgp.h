@@ -7,7 +7,7 @@ namespace sparsepush {
 /// X' = X - a G(Z);  X+ = X' + eta (P - I) X';  u+ = u + eta (P - I) u;  Z+ = X+ / u+.  With eta = 1: X+ = P X', u+ = P
 /// u.
 template <class Backend>
-void sgp(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
+void sgp(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);
   dense_round(n, round);
 }

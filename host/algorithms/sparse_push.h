@@ -7,7 +7,7 @@
 namespace sparsepush {
 
 template <class Backend>
-void sparse_push(Nodes<Backend>& n, const PlannedRound<Backend>& round) {
+void sparse_push(Nodes<Backend>& n, const PlannedRound& round) {
   // X' = X - a G(Z);  V = X' + E;  Q = C(V) per segment;  E <- V - Q
   update_select(n.backend, *n.selection, {.sgd = n.sgd(), .error = n.error->view(), .messages = n.messages()});
   n.send_messages(round);

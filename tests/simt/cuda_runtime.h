@@ -69,6 +69,10 @@ T atomicAdd(T* p, T v) {
   return std::exchange(*p, *p + v);
 }
 template <class T>
+T atomicMin(T* p, T v) {
+  return std::exchange(*p, std::min(*p, v));
+}
+template <class T>
 T atomicMax(T* p, T v) {
   return std::exchange(*p, std::max(*p, v));
 }
@@ -77,11 +81,17 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
-enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureUnsupported = 900 };
+enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3, cudaMemcpyDefault = 4 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
 using cudaStream_t = struct CUstream_st*;
+using cudaGraph_t = simt::Graph*;
+using cudaGraphExec_t = simt::Graph*;
+struct cudaDeviceProp {
+  char name[256] = "simulated GPU";
+};
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
   std::size_t dynamicSmemBytes = 0;
@@ -89,7 +99,14 @@ struct cudaLaunchConfig_t {
 };
 
 inline const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess ? "no error" : "out of memory (simulated)";
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory (simulated)";
+    default:
+      return "not allowed while work is recorded (simulated)";
+  }
 }
 inline cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
@@ -100,8 +117,17 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
   *value = 3;  // few, so that blocks of persistent kernels have several items each
   return cudaSuccess;
 }
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {};
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = *total = std::size_t{8} << 30;
+  return cudaSuccess;
+}
 /// Aligned as on a GPU, and filled with 0xff.
 inline cudaError_t cudaMalloc(void** p, std::size_t bytes) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
   if (posix_memalign(p, 256, bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(*p, 0xff, bytes);
   return cudaSuccess;
@@ -110,22 +136,53 @@ inline cudaError_t cudaFree(void* p) {
   std::free(p);
   return cudaSuccess;
 }
-inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
-inline cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return cudaFree(p); }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (bytes > 0) simt::enqueue([=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* p, int byte, std::size_t bytes, cudaStream_t) {
-  if (bytes > 0) std::memset(p, byte, bytes);
+  if (bytes > 0) simt::enqueue([=] { std::memset(p, byte, bytes); });
   return cudaSuccess;
 }
+/// Recorded memory belongs to the record, and is filled with 0xff each time.
+inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t stream) {
+  if (!simt::recording) return cudaMalloc(p, bytes);
+  if (posix_memalign(p, 256, bytes) != 0) return cudaErrorMemoryAllocation;
+  simt::recording->memory.emplace_back(*p, std::free);
+  return cudaMemsetAsync(*p, 0xff, bytes, stream);
+}
+inline cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return simt::recording ? cudaSuccess : cudaFree(p); }
 inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
   *stream = nullptr;
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return simt::recording ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  simt::recording = std::make_unique<simt::Graph>();
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = simt::recording.release();
+  return *graph != nullptr ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new simt::Graph(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const auto& work : executable->work) simt::enqueue(work);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return cudaGraphDestroy(executable); }
 
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
@@ -133,7 +190,7 @@ cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
 }
 template <class... Params, class... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args... args) {
-  simt::run({.grid = config->gridDim, .block = config->blockDim, .shared_bytes = config->dynamicSmemBytes},
-            [&] { kernel(args...); });
+  const simt::Launch shape{.grid = config->gridDim, .block = config->blockDim, .shared_bytes = config->dynamicSmemBytes};
+  simt::enqueue([=] { simt::run(shape, [&] { kernel(args...); }); });
   return cudaSuccess;
 }

@@ -4,6 +4,7 @@
 #include <boost/context/fiber.hpp>
 #include <boost/context/fixedsize_stack.hpp>
 #include <exception>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -18,6 +19,7 @@ namespace simt {
 
 Place place;
 unsigned schedule = 0;
+thread_local std::unique_ptr<Graph> recording;
 
 namespace {
 
@@ -52,7 +54,7 @@ struct Block {
   }
 };
 
-Block* running = nullptr;
+thread_local Block* running = nullptr;
 
 Block& block() {
   if (running == nullptr) throw Error("simt: a device function was called outside of a kernel");
@@ -133,6 +135,8 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   if (launch.shared_bytes > kSharedBytes)
     throw Error("simt: " + std::to_string(launch.shared_bytes) + " bytes of shared memory");
   if (running != nullptr) throw Error("simt: a launch from within a kernel is not simulated");
+  static std::mutex turn;
+  const std::lock_guard lock(turn);
   std::mt19937 random(schedule);
   std::vector<unsigned> blocks(grid.x);
   std::iota(blocks.begin(), blocks.end(), 0u);

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -41,8 +43,22 @@ struct Launch {
 };
 
 /// Runs `kernel` for every thread of the launch, blocks in shuffled order. Before each block its shared memory is
-/// filled with 0xff bytes. Throws Error where threads wait at a barrier that others never reach.
+/// filled with 0xff bytes. Throws Error where threads wait at a barrier that others never reach. Launches of several
+/// host threads take turns.
 void run(const Launch& launch, const std::function<void()>& kernel);
+
+/// What a stream does later, and the memory that it uses.
+struct Graph {
+  std::vector<std::function<void()>> work;
+  std::vector<std::shared_ptr<void>> memory;
+};
+/// Where this thread's work is noted instead of done; null: nowhere.
+extern thread_local std::unique_ptr<Graph> recording;
+
+/// Notes or does `work`.
+inline void enqueue(std::function<void()> work) {
+  recording ? recording->work.push_back(std::move(work)) : work();
+}
 
 /// Waits until all threads of the block have called it.
 void wait_for_block();

@@ -1,0 +1,64 @@
+#include "host/backend_choice.h"
+
+#include <fmt/format.h>
+
+#include "data/input_error.h"
+#include "host/run_shards.h"
+
+namespace sparsepush {
+namespace {
+
+/// Why no GPU can be used; empty if one can.
+std::string gpu_problem() {
+  if (!Cuda::is_built_in()) return "this program was built without CUDA";
+  if (!Cuda::is_available()) return "there is no NVIDIA GPU with a working driver";
+  try {
+    const Cuda gpu;
+    release(gpu, allocate(gpu, 1));
+    gpu.synchronize();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string choose_backend(const std::string& wanted) {
+  if (wanted == "cpu") return wanted;
+  const std::string problem = gpu_problem();
+  if (problem.empty()) return "cuda";
+  if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
+  return "cpu";
+}
+
+template <>
+Cpu open_backend(const RunConfig& run) {
+  return Cpu(threads_per_shard(run.threads, run.shards));
+}
+template <>
+Cuda open_backend(const RunConfig&) {
+  return Cuda();
+}
+
+template <>
+std::string describe_backend<Cpu>(const RunConfig& run) {
+  const int threads = threads_per_shard(run.threads, run.shards) * run.shards;
+  return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
+}
+template <>
+std::string describe_backend<Cuda>(const RunConfig&) {
+  return "cuda, " + Cuda().name();
+}
+
+template <>
+void check_memory_fits<Cpu>(const MemoryPlan& plan) {
+  check_memory_fits(plan, available_memory());
+}
+template <>
+void check_memory_fits<Cuda>(const MemoryPlan& plan) {
+  check_memory_fits(plan.part(false), available_memory());
+  check_memory_fits(plan.part(true), Cuda().free_bytes(), "GPU memory");
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,28 @@
+// Which backend a run takes, and what it has.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "host/config.h"
+#include "host/memory_plan.h"
+#include "kernels/backend.h"
+
+namespace sparsepush {
+
+/// "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. InputError if a GPU is
+/// wanted and none works.
+std::string choose_backend(const std::string& wanted);
+
+/// The backend of one shard.
+template <class Backend>
+Backend open_backend(const RunConfig& run);
+
+/// Such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3".
+template <class Backend>
+std::string describe_backend(const RunConfig& run);
+
+/// Throws InputError if the plan does not fit into what is free now.
+template <class Backend>
+void check_memory_fits(const MemoryPlan& plan);
+
+}  // namespace sparsepush

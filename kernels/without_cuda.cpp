@@ -1,0 +1,74 @@
+// The Cuda backend of a program that is built without CUDA: there is no GPU, so that nothing below its constructor is
+// ever called.
+#include <stdexcept>
+
+#include "kernels/dense.h"
+#include "kernels/dense_mix.h"
+#include "kernels/due_round.h"
+#include "kernels/gather_batch.h"
+#include "kernels/push_sum_mix.h"
+#include "kernels/quadratic.h"
+#include "kernels/repeated_work.h"
+#include "kernels/softmax_xent.h"
+#include "kernels/statistics.h"
+#include "kernels/step_clock.h"
+#include "kernels/traffic.h"
+#include "kernels/update_select.h"
+
+namespace sparsepush {
+namespace {
+[[noreturn]] void refuse() { throw std::runtime_error("this program was built without CUDA"); }
+}  // namespace
+
+bool Cuda::is_available() { return false; }
+bool Cuda::is_built_in() { return false; }
+Cuda::Cuda() { refuse(); }
+Cuda::~Cuda() = default;
+std::string Cuda::name() const { refuse(); }
+std::int64_t Cuda::free_bytes() const { refuse(); }
+void Cuda::synchronize() const { refuse(); }
+void* allocate(const Cuda&, std::size_t) { refuse(); }
+void release(const Cuda&, void*) noexcept {}
+void copy(const Cuda&, void*, const void*, std::size_t) { refuse(); }
+void copy_within(const Cuda&, void*, const void*, std::size_t) { refuse(); }
+void clear(const Cuda&, void*, std::size_t) { refuse(); }
+
+void RepeatedWork<Cuda>::run(const Cuda&, const std::function<void()>&) { refuse(); }
+void RepeatedWork<Cuda>::forget() {}
+void end_step(const Cuda&, std::span<const std::uint8_t>, int, StepClock*) { refuse(); }
+DueRound<Cuda>::DueRound(const Cuda& gpu, int, std::int64_t)
+    : begin_(gpu, 1, 1), copies_(gpu, 1, 1), slot_(gpu, 1, 1), weight_(gpu, 1, 1), self_weight_(gpu, 1, 1) {}
+void DueRound<Cuda>::load(const Cuda&, const RoundBlock&, const std::int64_t*) { refuse(); }
+
+void gather_batch(const Cuda&, const GatherBatch&) { refuse(); }
+void load_samples(const Cuda&, const SampleView&, const SampleRange&, MatrixView<float>, std::span<std::int32_t>) {
+  refuse();
+}
+void dense_forward(const Cuda&, const DenseForward&) { refuse(); }
+void dense_backward(const Cuda&, const DenseBackward&) { refuse(); }
+void softmax_xent(const Cuda&, const SoftmaxXent&) { refuse(); }
+void score_logits(const Cuda&, const ScoreLogits&) { refuse(); }
+void quadratic_gradient(const Cuda&, const QuadraticGradient&) { refuse(); }
+void quadratic_loss(const Cuda&, const QuadraticLoss&) { refuse(); }
+void quadratic_loss_at(const Cuda&, const QuadraticView&, std::span<const double>, int, std::span<double>) { refuse(); }
+
+SelectionMemory<Cuda>::SelectionMemory(const Cuda& gpu, int nodes, const RowLayout& layout, std::vector<TopkPlan>)
+    : layout_(gpu, layout), nodes_(nodes), groups_(gpu, 1, 1) {}
+std::int64_t SelectionMemory<Cuda>::bytes(int, const RowLayout&, const TopkPlan&) { refuse(); }
+void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
+void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
+void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
+void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
+void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
+void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }
+void add_wire_traffic(const Cuda&, const WireTraffic<Cuda>&) { refuse(); }
+void add_dense_traffic(const Cuda&, std::span<const std::int64_t>, std::int64_t, std::span<std::int64_t>) { refuse(); }
+
+void add_rows(const Cuda&, MatrixView<const float>, std::span<double>) { refuse(); }
+void squared_distances(const Cuda&, MatrixView<const float>, std::span<const double>, std::span<const double>,
+                       std::span<double>) {
+  refuse();
+}
+void squared_norms(const Cuda&, MatrixView<const float>, std::span<double>) { refuse(); }
+
+}  // namespace sparsepush
