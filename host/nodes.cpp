@@ -66,7 +66,7 @@ void Nodes<Backend>::send_messages(const PlannedRound& round) {
   };
   transport.exchange(backend, arrays, round.halo);
   if (identity) return count_dense_wire(round.copies);
-  add_wire_traffic(backend, {.layout = layout,
+  add_wire_traffic(backend, {.layout = backend_layout,
                              .messages = messages(),
                              .entries = entries->span().first(rows),
                              .copies = round.copies,

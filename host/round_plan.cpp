@@ -111,7 +111,8 @@ PlannedRound RoundPlan<Backend>::load(std::int64_t t, const std::int64_t* due) {
 
 template <class Backend>
 bool RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
-  HostBlock host{.first_round = {first_round}};
+  HostBlock host;
+  host.first_round = {first_round};
   rounds_.clear();
   first_round_ = first_round;
   for (std::int64_t t = first_round; t < first_round + rounds; ++t) {

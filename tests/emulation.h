@@ -68,21 +68,33 @@ inline Config gossip_config(const QuadraticFile& file, int nodes, const std::str
 }
 
 /// Calls body(emulator) for the run's only shard.
-template <class Body>
-void emulate(const Config& config, Body body) {
+template <class Backend, class Body>
+void emulate_on(const Backend& backend, const Config& config, Body body) {
   Experiment experiment(config);
   experiment.prepare_data();
-  run_shards<Cpu>(1, config.run.replicas, config.run.nodes, [&](Transport<Cpu>& transport) {
-    const Cpu cpu(config.run.threads);
-    Emulator<Cpu> emulator(cpu, experiment, transport);
+  run_shards<Backend>(1, config.run.replicas, config.run.nodes, [&](Transport<Backend>& transport) {
+    Emulator<Backend> emulator(backend, experiment, transport);
     body(emulator);
   });
 }
 
-inline void advance(Emulator<Cpu>& emulator, int steps) {
-  for (int t = 0; t < steps; ++t) {
-    emulator.take_gradients();
-    emulator.run_algorithm();
+template <class Body>
+void emulate(const Config& config, Body body) {
+  emulate_on(Cpu(config.run.threads), config, body);
+}
+
+/// SGD steps and, after the last one, final rounds.
+template <class Backend>
+void advance(Emulator<Backend>& emulator, std::int64_t steps) {
+  for (std::int64_t t = 0; t < steps; ++t) {
+    if (emulator.in_final_rounds()) {
+      emulator.run_final_round();
+      continue;
+    }
+    emulator.run_step([&] {
+      emulator.take_gradients();
+      emulator.run_algorithm();
+    });
   }
 }
 

@@ -69,7 +69,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
     const Cpu cpu(1);
     const Shard& shard = transport.shard();
     Nodes<Cpu> nodes(cpu, transport, experiment.layout(), config, state_plan(config.algorithm), kNodes);
-    Emulator<Cpu>::LossWindow window{.sum = {}, .steps = 4};
+    Emulator<Cpu>::LossWindow window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId id = shard.id_of(row);
       for (int j = 0; j < 9; ++j) {
@@ -79,7 +79,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
       }
       nodes.u.span()[row] = u_of(id);
       nodes.wire.span()[row] = 1000 * id.replica + id.node;
-      window.sum.push_back(4 * loss_of(id));
+      window.sum.span()[row] = 4 * loss_of(id);
     }
     nodes.traffic = {{11, 12}, {21, 22}, {31, 32}, {41, 42}};
     KnownScores scores(experiment.layout(), shard);

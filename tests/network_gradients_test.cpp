@@ -256,7 +256,10 @@ TEST(NetworkGradients, LetNotANumberThroughToItsNodeOnly) {
 
 TEST(NetworkGradients, SayHowManyBytesTheirActivationsTake) {
   const Network network = make_mlp(9, std::vector<std::int64_t>{6}, 4);
-  EXPECT_EQ(NetworkGradients<Cpu>::activation_bytes(network, 100, 3), 3 * 100 * 4 * (9 + 1 + 2 * (6 + 4)));
+  constexpr std::int64_t kEach = 100 * 4 * (9 + 1 + 2 * (6 + 4));
+  EXPECT_EQ(NetworkGradients<Cpu>::wave_bytes(network, 100, 50), kEach) << "a worker takes one node at a time";
+  EXPECT_EQ(NetworkGradients<Cuda>::wave_bytes(network, 100, 50), 50 * kEach);
+  EXPECT_LE(NetworkGradients<Cuda>::wave_bytes(network, 100, 10'000'000), std::int64_t{2} << 30) << "but for memory";
 }
 
 TEST(NetworkGradients, RefuseATaskThatDoesNotFit) {
