@@ -38,9 +38,10 @@ std::vector<double> sample_seconds(const Backend& backend, int samples, const Bo
   }
   std::vector<double> each;
   for (int sample = 0; sample < samples; ++sample)
-    each.push_back(seconds(backend, [&] {
-                     for (int call = 0; call < calls; ++call) body();
-                   }) /
+    each.push_back(seconds(backend,
+                           [&] {
+                             for (int call = 0; call < calls; ++call) body();
+                           }) /
                    calls);
   return each;
 }

@@ -82,7 +82,8 @@ class Gossip {
 
   /// Selection alone is measured on the error array, which receives new values before each call.
   void refill_error() {
-    copy_within(backend_, nodes_.error->span().data(), nodes_.gradient.span().data(), nodes_.error->span().size_bytes());
+    copy_within(backend_, nodes_.error->span().data(), nodes_.gradient.span().data(),
+                nodes_.error->span().size_bytes());
     take_next_gradient();
   }
   void select() { topk_select(backend_, *nodes_.selection, nodes_.error->view(), nodes_.messages()); }
@@ -100,8 +101,8 @@ class Gossip {
   /// `kDistinct` or so: neighbours differ all the same, and the host is not what is measured.
   void fill(Buffer<Backend, float>& values, unsigned seed, float scale) {
     constexpr std::int64_t kDistinct = 64, kDistinctElements = 1 << 27;
-    const auto distinct = static_cast<int>(
-        std::min<std::int64_t>(case_.nodes, std::max(kDistinct, kDistinctElements / layout_.row)));
+    const auto distinct =
+        static_cast<int>(std::min<std::int64_t>(case_.nodes, std::max(kDistinct, kDistinctElements / layout_.row)));
     const Cpu host;
     std::vector<std::vector<float>> rows(host.threads(), std::vector<float>(layout_.row));
     host.pool().run(distinct, [&](std::int64_t node, int worker) {
@@ -134,7 +135,7 @@ class Gossip {
   Nodes<Backend> nodes_;
   std::vector<Topology> topologies_;
   RoundPlan<Backend> plan_;
-  Buffer<Backend, std::int64_t> due_;  ///< [1] always round 0
+  Buffer<Backend, std::int64_t> due_;                           ///< [1] always round 0
   std::vector<Buffer<Backend, float>> waiting_;                 ///< [gradients - 1] the one in use was here longest
   std::vector<std::unique_ptr<RepeatedWork<Backend>>> rounds_;  ///< [gradients]
   std::size_t gradient_ = 0, next_waiting_ = 0;

@@ -1,5 +1,5 @@
-// One round of all nodes on either backend, beside the bandwidth of copies (and, on the Cpu, beside a plain pass over the
-// same arrays in turn) measured in the same run. See bench/README.md.
+// One round of all nodes on either backend, beside the bandwidth of copies (and, on the Cpu, beside a plain pass over
+// the same arrays in turn) measured in the same run. See bench/README.md.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -44,13 +44,9 @@ std::vector<GossipCase> cases_of(const Options& options) {
 
 json describe(const GossipCase& c) {
   const RowLayout layout = c.row_layout();
-  json result = {{"layout", c.layout},
-                 {"nodes", c.nodes},
-                 {"d", layout.params},
-                 {"segments", layout.segments.size()},
-                 {"topology", c.topology},
-                 {"degree", c.degree},
-                 {"gradients", c.gradients}};
+  json result = {
+      {"layout", c.layout},     {"nodes", c.nodes},   {"d", layout.params},      {"segments", layout.segments.size()},
+      {"topology", c.topology}, {"degree", c.degree}, {"gradients", c.gradients}};
   result["keep"] = c.dense() ? json("dense") : json(c.keep);
   if (!c.dense()) result["entries"] = c.plan().entries;
   return result;
@@ -140,25 +136,26 @@ std::string cell(const json& result, const json::json_pointer& key, const char* 
 }
 
 void print_header() {
-  fmt::print("| layout | nodes | keep | degree | state, GB | copy, GB/s | round, ms | ns/param | floor, B/param | of copy | "
-             "of pass | update + send + mix, ms | select alone, reads of v |\n"
-             "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+  fmt::print(
+      "| layout | nodes | keep | degree | state, GB | copy, GB/s | round, ms | ns/param | floor, B/param | of copy | "
+      "of pass | update + send + mix, ms | select alone, reads of v |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 }
 
 void print_line(const GossipCase& c, const json& r) {
   using namespace nlohmann::literals;
-  fmt::print("| {} | {} | {} | {} | {} ", c.layout, c.nodes, c.dense() ? "dense" : fmt::format("{:g}", c.keep), c.degree,
-             cell(r, "/state_bytes"_json_pointer, "{:.3f}", 1e-9));
+  fmt::print("| {} | {} | {} | {} | {} ", c.layout, c.nodes, c.dense() ? "dense" : fmt::format("{:g}", c.keep),
+             c.degree, cell(r, "/state_bytes"_json_pointer, "{:.3f}", 1e-9));
   if (r.contains("skipped")) {
     fmt::print("| {} |\n", r["skipped"].get<std::string>());
   } else {
-    fmt::print("| {} | {} | {} | {} | {} | {} | {} + {} + {} | {} |\n", cell(r, "/copy_GB_per_s"_json_pointer, "{:.1f}"),
-               cell(r, "/round_ms"_json_pointer, "{:.3f}"), cell(r, "/ns_per_param"_json_pointer, "{:.4f}"),
-               cell(r, "/floor_bytes"_json_pointer, "{:.2f}", 1 / c.params()),
-               cell(r, "/fraction_of_copy"_json_pointer, "{:.2f}"), cell(r, "/fraction_of_pass"_json_pointer, "{:.2f}"),
-               cell(r, "/stages_ms/update"_json_pointer, "{:.3f}"), cell(r, "/stages_ms/send"_json_pointer, "{:.3f}"),
-               cell(r, "/stages_ms/mix"_json_pointer, "{:.3f}"),
-               cell(r, "/selection/reads_of_v"_json_pointer, "{:.2f}"));
+    fmt::print(
+        "| {} | {} | {} | {} | {} | {} | {} + {} + {} | {} |\n", cell(r, "/copy_GB_per_s"_json_pointer, "{:.1f}"),
+        cell(r, "/round_ms"_json_pointer, "{:.3f}"), cell(r, "/ns_per_param"_json_pointer, "{:.4f}"),
+        cell(r, "/floor_bytes"_json_pointer, "{:.2f}", 1 / c.params()),
+        cell(r, "/fraction_of_copy"_json_pointer, "{:.2f}"), cell(r, "/fraction_of_pass"_json_pointer, "{:.2f}"),
+        cell(r, "/stages_ms/update"_json_pointer, "{:.3f}"), cell(r, "/stages_ms/send"_json_pointer, "{:.3f}"),
+        cell(r, "/stages_ms/mix"_json_pointer, "{:.3f}"), cell(r, "/selection/reads_of_v"_json_pointer, "{:.2f}"));
   }
   std::fflush(stdout);
 }
@@ -170,13 +167,13 @@ std::string name_of(const Cuda& gpu) { return gpu.name(); }
 
 template <class Backend>
 void sweep(const Backend& backend, const Options& options) {
-  json report = {{"benchmark", "gossip"},        {"backend", options.backend}, {"device", name_of(backend)},
-                 {"samples", options.samples},   {"warm_up", options.warm_up}, {"threads", options.threads},
+  json report = {{"benchmark", "gossip"},      {"backend", options.backend}, {"device", name_of(backend)},
+                 {"samples", options.samples}, {"warm_up", options.warm_up}, {"threads", options.threads},
                  {"cases", json::array()}};
   fmt::print("{}; medians of {} after {} rounds\n\n", name_of(backend), options.samples, options.warm_up);
   print_header();
   for (const GossipCase& c : cases_of(options)) {
-    const std::int64_t needed = memory_of<Backend>(c, options.threads).total() + c.array_bytes() / 4;
+    const std::int64_t needed = std::max(memory_of<Backend>(c, options.threads).total(), 2 * c.array_bytes());
     json result;
     if (const auto left = free_bytes(backend); needed > left) {
       result = describe(c);

@@ -305,7 +305,7 @@ def parse_options():
     parser.add_argument("--keep", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=12, help="timed between two changes from one to the other")
     parser.add_argument("--repetitions", type=int, default=5, help="changes from one to the other")
-    parser.add_argument("--chunk", type=int, nargs="+", help="nodes at once; the best counts (1 4 16; on a GPU 16 64 all)")
+    parser.add_argument("--chunk", type=int, nargs="+", help="nodes at once; the best counts (1 4 16, GPU 16 64 all)")
     parser.add_argument("--ours", metavar="PATH", help="this project's gossip_bench, run between the measurements")
     parser.add_argument("--json", metavar="FILE", help="write the results there too")
     options = parser.parse_args()
@@ -369,7 +369,9 @@ def main():
 
 def time_in_turn(options, best):
     """Times of the best variant, the update pass and ours in turn, so that a noisy machine is noisy for all of them."""
-    floor = UpdatePass(Round(options.nodes, options.keep, best, options), options.threads) if options.device == "cpu" else None
+    floor = None
+    if options.device == "cpu":
+        floor = UpdatePass(Round(options.nodes, options.keep, best, options), options.threads)
     times = {name: [] for name in ("PyTorch", "update pass", "ours", "PyTorch's top-k alone", "our top-k alone")}
     for _ in range(options.repetitions):
         state = prepared(best, options)

@@ -1,7 +1,7 @@
-"""A run on a GPU equals the same run on the CPU: in every bit where gradients are defined to the bit, nearly for networks.
+"""A run on a GPU equals the same run on the CPU: in every bit where gradients are defined so, nearly for networks.
 
-usage: program_backends_test.py PROGRAM [--other cpu] [unittest's arguments]; --other cpu compares two numbers of threads,
-to try the test itself where there is no GPU.
+usage: cuda_agreement_test.py PROGRAM [--other cpu] [--large] [unittest's arguments]. --other cpu compares two numbers
+of threads instead, to try the test itself; --large adds runs that are too long for a simulator.
 """
 
 import sys
@@ -87,9 +87,27 @@ def add_tests():
                 setattr(BackendsAgree, f"test_{problem}_{algorithm}_{topology}", test)
 
 
+def add_large_tests():
+    """Many blocks a kernel, large segments, many rounds: what a simulator would take hours for."""
+
+    def test(self, keys):
+        self.write("problem.safetensors", quadratic(48, (1, 30, 4096, 70001, 512, 24577)))
+        experiment = QUADRATIC | {"run": {"nodes": 48, "steps": 60}} | REDRAWN | {"evaluate": {"every_steps": 20}}
+        self.assert_same_results(*self.run_both(experiment | keys))
+
+    for name, keys in {"sparse_push": SPARSE, "global": GLOBAL, "sgp": SGP, "scsp": SCSP}.items():
+        for keep in (0.001, 0.01) if name == "sparse_push" else (None,):
+            changed = {"algorithm": keys["algorithm"] | ({"keep": keep} if keep else {})}
+            method = lambda self, changed=changed: test(self, changed)
+            setattr(BackendsAgree, f"test_large_quadratic_{name}{f'_{keep}' if keep else ''}", method)
+
+
 if __name__ == "__main__":
     if sys.argv[2:4] == ["--other", "cpu"]:
         other = ["--backend", "cpu", "--set", "run.threads=2"]
         del sys.argv[2:4]
+    if sys.argv[2:3] == ["--large"]:
+        del sys.argv[2]
+        add_large_tests()
     add_tests()
     main()
