@@ -3,6 +3,7 @@
 #include "kernels/cuda_launch.h"
 #include "kernels/cuda_scratch.h"
 #include "kernels/dense_mix.h"
+#include "kernels/mix_element.h"
 
 namespace sparsepush {
 namespace {
@@ -41,10 +42,8 @@ __device__ void load_element(const DenseMix& mix, const Panel& panel, std::int64
 __device__ void mix_element(const DenseMix& mix, const Panel& panel, std::int64_t i) {
   const std::int64_t node = i / panel.columns, c = i % panel.columns;
   if (c >= panel.width) return;
-  float x = __fmaf_rn(mix.edges.self_weight[node], panel.before[i], panel.before[i]);
-  for (std::int64_t e = mix.edges.begin[node]; e < mix.edges.begin[node + 1]; ++e)
-    x = __fmaf_rn(mix.edges.weight[e], panel.before[mix.edges.slot[e] * panel.columns + c], x);
-  mix.x.row(node)[panel.begin + c] = x;
+  mix.x.row(node)[panel.begin + c] =
+      mixed_element(mix.edges, node, [&](std::int64_t slot) { return panel.before[slot * panel.columns + c]; });
 }
 
 /// One block per panel, in strides of the grid; the panel lies in shared memory. Threads take elements in turn.

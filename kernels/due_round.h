@@ -19,7 +19,7 @@ struct RoundBlock {
   std::span<const float> weight;              ///< [edges of all rounds]
   std::span<const float> self_weight;         ///< [rounds, nodes]
 
-  std::int64_t rounds() const { return std::ssize(first_edge) - 1; }
+  constexpr std::int64_t rounds() const { return std::ssize(first_edge) - 1; }
 };
 
 /// Where ops find the due round: the same place in every step, so that recorded work can be repeated.

@@ -1,42 +1,19 @@
-#include <iterator>
-
-#include "kernels/debias.h"
-#include "kernels/quad.h"
+#include "kernels/sgd_element.h"
 #include "kernels/sgd_kernel.h"
-#include "kernels/sgd_update.h"
 
 namespace sparsepush {
 namespace {
 
 constexpr int kThreads = 256;
 
-/// What one replica's step needs on one node.
-struct NodeStep {
-  float inverse_u, lr, momentum, weight_decay;
-};
-
-/// The step of one element, as in the contract; returns its new x.
-template <bool kNesterov>
-__device__ float step_element(const NodeStep& s, float x, float& momentum, float gradient) {
-  const float z = __fmul_rn(x, s.inverse_u);
-  const float g = __fmaf_rn(s.weight_decay, z, gradient);
-  momentum = __fmaf_rn(s.momentum, momentum, g);
-  const float step = kNesterov ? __fmaf_rn(s.momentum, momentum, g) : momentum;
-  return __fmaf_rn(-s.lr, step, x);
-}
-
-__device__ bool is_finite(float x) { return (magnitude_key(x) & 0x7f80'0000u) != 0x7f80'0000u; }
-
 /// One thread per 4 neighbouring elements of all nodes' rows, in strides of the grid: 16 bytes of each array in a load.
 /// Padding stays as it is.
 template <bool kNesterov, bool kError>
 __global__ void sgd_update_kernel(SgdUpdate update, MatrixView<float> error, std::span<const std::uint8_t> live) {
   const std::int64_t row_quads = std::ssize(live), quads = update.x.rows * row_quads;
-  const std::int64_t nodes_per_replica = update.x.rows / std::ssize(update.settings);
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) {
     const std::int64_t node = i / row_quads;
-    const SgdSettings settings = update.settings[node / nodes_per_replica];
-    const NodeStep s{debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
+    const NodeStep s = node_step(update, static_cast<int>(node));
     Quad x = load_quad(update.x.data, i), momentum = load_quad(update.momentum.data, i);
     const Quad gradient = load_quad(update.gradient.data, i);
     Quad e{};

@@ -19,7 +19,8 @@ __global__ void add_wire_traffic_kernel(SizedMessages messages, std::span<const 
 /// One thread per node, in strides of the grid.
 __global__ void add_dense_traffic_kernel(std::span<const std::int64_t> copies, std::int64_t message_bytes,
                                          std::span<std::int64_t> bytes) {
-  for (std::int64_t i = grid_thread(); i < std::ssize(bytes); i += grid_threads()) bytes[i] += copies[i] * message_bytes;
+  for (std::int64_t i = grid_thread(); i < std::ssize(bytes); i += grid_threads())
+    bytes[i] += copies[i] * message_bytes;
 }
 
 }  // namespace

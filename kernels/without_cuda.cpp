@@ -13,6 +13,7 @@
 #include "kernels/statistics.h"
 #include "kernels/step_clock.h"
 #include "kernels/traffic.h"
+#include "kernels/update_mix.h"
 #include "kernels/update_select.h"
 
 namespace sparsepush {
@@ -58,6 +59,7 @@ std::int64_t SelectionMemory<Cuda>::bytes(int, const RowLayout&, const TopkPlan&
 void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
+void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }

@@ -77,7 +77,7 @@ TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
   EXPECT_EQ(set_error("algorithm.name=spars_push"),
             "algorithm.name: expected one of none, sgp, sparse_push, scsp; got \"spars_push\"; did you mean "
             "\"sparse_push\"?");
-  EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu; got \"quantum\"");
+  EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");
   EXPECT_EQ(set_error("topology.weights=metropolis"), "topology.weights: expected uniform; got \"metropolis\"");
 }
 

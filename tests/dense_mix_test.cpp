@@ -13,21 +13,6 @@
 namespace sparsepush {
 namespace {
 
-/// Element by element in the order of the definition; `slots` are all rows before the round.
-std::vector<float> expected_mix(const std::vector<float>& slots, int row, const Round& round) {
-  std::vector<float> mixed;
-  for (std::size_t node = 0; node + 1 < round.begin.size(); ++node) {
-    for (int c = 0; c < row; ++c) {
-      float x = std::fma(round.self_weight[node], slots[node * row + c], slots[node * row + c]);
-      for (std::int64_t e = round.begin[node]; e < round.begin[node + 1]; ++e) {
-        x = std::fma(round.weight[e], slots[static_cast<std::size_t>(round.slot[e]) * row + c], x);
-      }
-      mixed.push_back(x);
-    }
-  }
-  return mixed;
-}
-
 template <class Backend>
 std::vector<float> densely_mixed(const Backend& backend, const std::vector<float>& x, const std::vector<float>& halo,
                                  int row, const Round& round) {

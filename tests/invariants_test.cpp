@@ -83,7 +83,7 @@ StepTaken advance_one(Emulator<Cpu>& e) {
   const auto x = e.nodes().x.to_host(), momentum = e.nodes().momentum.to_host();
   const auto u = e.nodes().u.to_host();
   if (e.nodes().error) step.error = e.nodes().error->to_host();
-  e.take_gradients();
+  advance(e, 1);
   const auto gradient = e.nodes().gradient.to_host();
   const OptimizerConfig& optimizer = e.experiment().config().optimizer;
   const auto lr = static_cast<float>(optimizer.lr), beta = static_cast<float>(optimizer.momentum),
@@ -93,7 +93,6 @@ StepTaken advance_one(Emulator<Cpu>& e) {
     const float m = std::fma(beta, momentum[k], std::fma(decay, z, gradient[k]));
     step.updated.push_back(std::fma(-lr, m, x[k]));
   }
-  e.run_algorithm();
   return step;
 }
 

@@ -1,5 +1,6 @@
 // Random rounds for the tests of the mixing ops.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -55,6 +56,21 @@ inline std::vector<float> random_values(std::size_t size, std::mt19937& generato
   std::vector<float> values(size);
   for (float& v : values) v = normal(generator);
   return values;
+}
+
+/// Dense mixing element by element in the order of the definition; `slots` are all rows before the round.
+inline std::vector<float> expected_mix(const std::vector<float>& slots, int row, const Round& round) {
+  std::vector<float> mixed;
+  for (std::size_t node = 0; node + 1 < round.begin.size(); ++node) {
+    for (int c = 0; c < row; ++c) {
+      float x = std::fma(round.self_weight[node], slots[node * row + c], slots[node * row + c]);
+      for (std::int64_t e = round.begin[node]; e < round.begin[node + 1]; ++e) {
+        x = std::fma(round.weight[e], slots[static_cast<std::size_t>(round.slot[e]) * row + c], x);
+      }
+      mixed.push_back(x);
+    }
+  }
+  return mixed;
 }
 
 }  // namespace sparsepush

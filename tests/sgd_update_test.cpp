@@ -3,94 +3,28 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "kernels/buffer.h"
 #include "tests/backends.h"
 #include "tests/same_values.h"
+#include "tests/sgd_step.h"
 
 namespace sparsepush {
 namespace {
 
-/// [nodes, row] arrays and what the step is taken with.
-struct Step {
-  RowLayout layout;
-  int nodes;
-  std::vector<float> x, momentum, gradient;
-  std::vector<double> u;
-  std::vector<SgdSettings> settings = {{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 1e-3f}};
-  bool nesterov = false;
-  std::vector<std::uint8_t> diverged;
-};
-
-Step random_step(const std::vector<std::int64_t>& sizes, int nodes) {
-  Step step{.layout = make_row_layout(sizes),
-            .nodes = nodes,
-            .x = {},
-            .momentum = {},
-            .gradient = {},
-            .u = {},
-            .diverged = std::vector<std::uint8_t>(nodes, 0)};
-  std::mt19937 generator(static_cast<unsigned>(step.layout.row));
-  std::normal_distribution<float> normal;
-  for (std::vector<float>* values : {&step.x, &step.momentum, &step.gradient}) {
-    values->assign(nodes * step.layout.row, 0.0f);
-    for (int node = 0; node < nodes; ++node) {
-      for (const Segment& s : step.layout.segments) {
-        for (std::int64_t j = 0; j < s.size; ++j) (*values)[node * step.layout.row + s.begin + j] = normal(generator);
-      }
-    }
-  }
-  for (int node = 0; node < nodes; ++node) step.u.push_back(0.7 + 0.1 * node);
-  return step;
-}
-
-Step expected(Step step) {
-  for (int node = 0; node < step.nodes; ++node) {
-    const SgdSettings& s = step.settings[node / (step.nodes / step.settings.size())];
-    const float r = static_cast<float>(1.0 / step.u[node]);
-    for (const Segment& segment : step.layout.segments) {
-      for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) {
-        const std::size_t at = node * step.layout.row + j;
-        const float g = std::fma(s.weight_decay, step.x[at] * r, step.gradient[at]);
-        const float m = std::fma(s.momentum, step.momentum[at], g);
-        step.momentum[at] = m;
-        step.x[at] = std::fma(-s.lr, step.nesterov ? std::fma(s.momentum, m, g) : m, step.x[at]);
-        if (!std::isfinite(step.x[at])) step.diverged[node] = 1;
-      }
-    }
-  }
-  return step;
-}
-
 template <class Backend>
 Step updated(const Backend& backend, Step step) {
-  const int row = static_cast<int>(step.layout.row);
-  const Buffer<Backend, float> x(backend, step.nodes, row, step.x), momentum(backend, step.nodes, row, step.momentum),
-      gradient(backend, step.nodes, row, step.gradient);
-  const Buffer<Backend, double> u(backend, step.u);
-  const Buffer<Backend, SgdSettings> settings(backend, step.settings);
-  const Buffer<Backend, std::uint8_t> diverged(backend, step.diverged);
-  sgd_update(backend, layout_on(backend, step.layout),
-             {.x = x.view(),
-              .momentum = momentum.view(),
-              .gradient = gradient.view(),
-              .u = u.span(),
-              .settings = settings.span(),
-              .nesterov = step.nesterov,
-              .diverged = diverged.span()});
-  step.x = x.to_host();
-  step.momentum = momentum.to_host();
-  step.diverged = diverged.to_host();
+  const StepOn<Backend> there(backend, step);
+  sgd_update(backend, layout_on(backend, step.layout), there.update());
+  there.read_back(step);
   return step;
 }
 
 template <class Backend>
 void expect_definition(const Step& step) {
-  const Step wanted = expected(step);
+  const Step wanted = expected_step(step);
   for_each_way_to_run<Backend>([&](const Backend& backend) {
     const Step actual = updated(backend, step);
     EXPECT_TRUE(same_values(actual.x, wanted.x)) << step.layout.row;
@@ -129,7 +63,7 @@ TYPED_TEST(SgdUpdateOn, MarksTheNodesWhoseXIsNotFiniteAndNoOthers) {
   step.settings[0].lr = 10;
   step.diverged[4] = 1;  // from an earlier step: left alone
   expect_definition<TypeParam>(step);
-  EXPECT_EQ(expected(step).diverged, (std::vector<std::uint8_t>{0, 1, 1, 1, 1}));
+  EXPECT_EQ(expected_step(step).diverged, (std::vector<std::uint8_t>{0, 1, 1, 1, 1}));
 }
 
 TYPED_TEST(SgdUpdateOn, LeavesPaddingZeroWhereEverythingElseIsNaN) {

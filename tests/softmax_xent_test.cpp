@@ -133,6 +133,12 @@ TYPED_TEST(SoftmaxXentOn, IsTheMeanCrossEntropyAndItsGradient) {
   }
 }
 
+TYPED_TEST(SoftmaxXentOn, AddsToTheLoss) {
+  const Case c(10, 7, 1, 3);
+  const Case::Result alone = c.loss(TypeParam()), added = c.loss(TypeParam(), 5);
+  for (int node = 0; node < 3; ++node) EXPECT_EQ(added.loss[node], 5 + alone.loss[node]);
+}
+
 TYPED_TEST(SoftmaxXentOn, AgreesWithTheCpu) {
   for (const auto& [classes, samples, nodes, scale] : kShapes) {
     const Case c(classes, samples, scale, nodes);

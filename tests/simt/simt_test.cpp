@@ -8,6 +8,8 @@
 #include "kernels/backend.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_launch.h"
+#include "kernels/cuda_scratch.h"
+#include "kernels/repeated_work.h"
 
 namespace sparsepush {
 namespace {
@@ -96,6 +98,30 @@ TEST(Simulator, PoisonsSharedMemoryBeforeEveryBlock) {
   const Buffer<Cuda, int> out(gpu, 3, 2);
   launch(gpu, {.blocks = 3, .threads = 32, .shared_bytes = 16}, shared_kernel, out.view());
   EXPECT_EQ(out.to_host(), std::vector<int>(6, -1));
+}
+
+void add_one_kernel(int* number) { *number += 1; }
+TEST(Simulator, RunsRecordedWorkOnlyWhenItIsLaunched) {
+  const Cuda gpu;
+  const Buffer<Cuda, int> number(gpu, 1, 1);
+  RepeatedWork<Cuda> work;
+  bool empty_while_recorded = false;
+  const auto add_twice = [&] {
+    const CudaScratch<int> scratch(gpu, 1);
+    launch(gpu, {}, add_one_kernel, scratch.data());
+    for (int i = 0; i < 2; ++i) launch(gpu, {}, add_one_kernel, number.span().data());
+    empty_while_recorded = *number.span().data() == 0;
+  };
+  for (int i = 0; i < 3; ++i) work.run(gpu, add_twice);
+  EXPECT_TRUE(empty_while_recorded);
+  EXPECT_EQ(number.to_host(), std::vector<int>{6});
+}
+TEST(Simulator, RefusesToWaitWhileWorkIsRecorded) {
+  const Cuda gpu;
+  const Buffer<Cuda, int> number(gpu, 1, 1);
+  EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, [&] { number.to_host(); }), std::runtime_error);
+  EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, [&] { Buffer<Cuda, int>(gpu, 1, 1); }), std::exception);
+  EXPECT_EQ(number.to_host(), std::vector<int>{0}) << "and works again afterwards";
 }
 
 void nothing_kernel() {}
