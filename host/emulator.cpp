@@ -66,8 +66,7 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   ++step_;
   ++loss_.steps;
   const AlgorithmConfig& algorithm = experiment_.config().algorithm;
-  if (round && algorithm.name != "none")
-    nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
+  if (round && algorithm.name != "none") nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
   if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
 }
 

@@ -84,7 +84,8 @@ void Recorder::open_files() {
     folder_.write_text("partition.csv", table);
   progress_.emplace(resumed_ ? resumed_->step : 0, schedule.end(), quiet_);
   progress_->line("backend: " + backend_);
-  folder_.log(fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
+  folder_.log(
+      fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
 }
 
 template <class Backend>

@@ -133,7 +133,8 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
 /// The batch of node `node`, whose first sample is row `first_row` of the input.
 void gather_node(const GatherBatch& g, int node, std::int64_t first_row) {
   for (int b = 0; b < g.batch; b += kLanes) {
-    const auto sample = samples_at(g, node, static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b);
+    const auto sample =
+        samples_at(g, node, static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b);
     for (int i = 0; i < std::min(kLanes, g.batch - b); ++i) {
       load_sample(g.set, sample[i], g.input.row(first_row + b + i));
       g.label[first_row + b + i] = g.set.label[sample[i]];

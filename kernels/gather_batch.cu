@@ -23,7 +23,8 @@ __global__ void find_samples_kernel(GatherBatch g, std::int32_t* sample) {
   for (std::int64_t row = grid_thread(); row < g.input.rows; row += grid_threads()) {
     const std::int64_t node = g.first_node + row / g.batch, begin = g.owned.begin[node];
     const auto count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin);
-    const std::uint64_t position = static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + row % g.batch;
+    const std::uint64_t position =
+        static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + row % g.batch;
     const Draw draw{.seed = g.seed[node],
                     .stream = Stream::kShuffle,
                     .node = static_cast<std::uint32_t>(g.identity[node]),

@@ -26,8 +26,8 @@ struct NodeSamples {
 struct GatherBatch {
   SampleView set;
   NodeSamples owned;
-  int first_node = 0;      ///< the batch is gathered for the nodes [first_node, first_node + input.rows / batch)
-  int batch = 0;           ///< samples a node and step
+  int first_node = 0;  ///< the batch is gathered for the nodes [first_node, first_node + input.rows / batch)
+  int batch = 0;       ///< samples a node and step
   const std::int64_t* step = nullptr;      ///< [1] SGD steps done so far
   std::span<const std::uint64_t> seed;     ///< [nodes] seed of the node's replica
   std::span<const std::int32_t> identity;  ///< [nodes] the node's number within its replica, over all shards

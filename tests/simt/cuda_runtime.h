@@ -190,7 +190,8 @@ cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
 }
 template <class... Params, class... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args... args) {
-  const simt::Launch shape{.grid = config->gridDim, .block = config->blockDim, .shared_bytes = config->dynamicSmemBytes};
+  const simt::Launch shape{
+      .grid = config->gridDim, .block = config->blockDim, .shared_bytes = config->dynamicSmemBytes};
   simt::enqueue([=] { simt::run(shape, [&] { kernel(args...); }); });
   return cudaSuccess;
 }

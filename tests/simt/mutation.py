@@ -119,8 +119,8 @@ def rows_of(source, known, arguments):
         raise SystemExit(f"{file}: the test fails without any change")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         caught = list(pool.map(lambda mutant: is_caught(source, mutant[3], arguments.build), mutants))
-    reasons = {row["mutant"]: row["reason"] for row in old}
-    return [dict(zip(COLUMNS, (file, digest, kind, line, name, "yes" if hit else "no", reasons.get(name, ""))))
+    reasons = {row["mutant"]: row["reason"] for row in old if row["reason"]}  # of lines that stand twice, one may
+    return [dict(zip(COLUMNS, (file, digest, kind, line, name, "yes" if hit else "no", "" if hit else reasons.get(name, ""))))
             for (kind, line, name, _), hit in zip(mutants, caught)]
 
 

@@ -56,9 +56,7 @@ struct Graph {
 extern thread_local std::unique_ptr<Graph> recording;
 
 /// Notes or does `work`.
-inline void enqueue(std::function<void()> work) {
-  recording ? recording->work.push_back(std::move(work)) : work();
-}
+inline void enqueue(std::function<void()> work) { recording ? recording->work.push_back(std::move(work)) : work(); }
 
 /// Waits until all threads of the block have called it.
 void wait_for_block();
