@@ -13,6 +13,7 @@
 #include "host/local_transport.h"
 #include "kernels/repeated_work.h"
 #include "kernels/traffic.h"
+#include "kernels/update_mix.h"
 
 namespace sparsepush {
 
@@ -78,6 +79,13 @@ class Gossip {
                               .edges = round.edges});
     }
     nodes_.mix_push_weights(round);
+  }
+
+  /// Of dense rounds: update and mix in one pass.
+  void update_and_mix() {
+    const PlannedRound round = plan_.load(0, due_.span().data());
+    update_mix(backend_, nodes_.backend_layout, {.sgd = nodes_.sgd(), .edges = round.edges});
+    take_next_gradient();
   }
 
   /// Selection alone is measured on the error array, which receives new values before each call.

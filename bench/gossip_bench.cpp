@@ -54,11 +54,13 @@ json describe(const GossipCase& c) {
 
 /// Milliseconds of a round's stages, each called again and again on its own.
 template <class Backend>
-json stages_ms(const Backend& backend, Gossip<Backend>& gossip, int samples) {
+json stages_ms(const Backend& backend, Gossip<Backend>& gossip, bool dense, int samples) {
   const auto ms = [&](const auto& stage) { return 1e3 * median(sample_seconds(backend, samples, stage)); };
-  return {{"update", ms([&] { gossip.update(); })},
-          {"send", ms([&] { gossip.send(); })},
-          {"mix", ms([&] { gossip.mix(); })}};
+  json stages = {{"update", ms([&] { gossip.update(); })},
+                 {"send", ms([&] { gossip.send(); })},
+                 {"mix", ms([&] { gossip.mix(); })}};
+  if (dense) stages["update_mix"] = ms([&] { gossip.update_and_mix(); });
+  return stages;
 }
 
 /// topk_select without the rest of a round, against the time in which a copy reads as much as v.
@@ -126,7 +128,7 @@ json measure(const Backend& backend, const GossipCase& c, const Options& options
   result["floor_bytes"] = floor;
   result["floor_GB_per_s"] = 1e-9 * floor / round;
   result["fraction_of_copy"] = floor / round / copy_bytes_per_s;
-  result["stages_ms"] = stages_ms(backend, gossip, options.samples);
+  result["stages_ms"] = stages_ms(backend, gossip, c.dense(), options.samples);
   if (!c.dense()) result["selection"] = selection_alone(backend, gossip, c, options.samples, copy_bytes_per_s);
   return result;
 }

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Checks and measures everything that needs a GPU, from the unpacked bundle of scripts/bundle.sh or from a build.
-# usage: scripts/gpu_check.sh tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--device cuda|simulated|cpu]
+# usage: scripts/gpu_check.sh tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
+#                             [--device cuda|simulated|cpu]
 #   tests      every test of the Cuda backend; runs of the program on the GPU against the same on the CPU
 #   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
 #   bench      sweeps of gossip_bench
 #   baselines  the gossip round in PyTorch and JAX beside gossip_bench
 # A part takes at most nine minutes and consists of pieces whose results stay in DIR (gpu_check); run again, it goes on
-# where it stopped. DIR/PART.json, copied to $OUT if that is set, has everything; a table is printed last.
+# where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set, has all results;
+# a table of them is printed last.
 # --device simulated or cpu tries the script itself: small sizes, on the simulator (from build/cpu) or on the CPU.
 # Exit codes: 0 done, 1 a piece failed, 2 wrong usage, 75 time is up (run again), 77 there is no GPU.
 set -euo pipefail
@@ -14,15 +16,16 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 part=${1:-}
 case "$part" in tests | sanitize | bench | baselines) shift ;; *)
-  sed -n '3,7p' "${BASH_SOURCE[0]}" >&2
+  sed -n '3,8p' "${BASH_SOURCE[0]}" >&2
   exit 2
   ;;
 esac
-results=$root/gpu_check bin= device=cuda
+results=$root/gpu_check bin='' device=cuda python=python3
 while [[ $# -gt 0 ]]; do
   case "$1" in
     --results) results=$2 ;;
     --bin) bin=$2 ;;
+    --python) python=$2 ;;
     --device) device=$2 ;;
     *) echo "gpu_check.sh: unknown option $1" >&2; exit 2 ;;
   esac
@@ -33,8 +36,8 @@ if [[ -z "$bin" ]]; then
   if [[ "$device" == cuda ]]; then bin=$root/build/cuda; fi
   if [[ -d "$root/bin" ]]; then bin=$root/bin; fi
 fi
-bin=$(cd "$bin" && pwd)
-suffix=
+bin=$(realpath "$bin")
+suffix=''
 if [[ "$device" == simulated ]]; then suffix=_simulated; fi
 program=$bin/sparsepush$suffix gossip_bench=$bin/gossip_bench$suffix
 backend=cuda
@@ -64,8 +67,7 @@ piece() {
 # "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend.
 cuda_suites() {
   local tests
-  for tests in "$bin"/*_test "$bin"/all_tests; do
-    if [[ ! -x "$tests" ]]; then continue; fi
+  for tests in "$bin"/*_test; do
     "$tests" --gtest_list_tests | sed -n "s|^\([^ ]*\)\. .*TypeParam = .*Cuda.*|$tests \1|p"
   done
 }
@@ -77,8 +79,8 @@ run_tests() {
   done < <(cuda_suites)
   local options=()
   if [[ "$device" == cpu ]]; then options=(--other cpu); elif [[ "$device" == cuda ]]; then options=(--large); fi
-  piece program python3 "$root/tests/cuda_agreement_test.py" "$program" "${options[@]}"
-  if [[ -x "$bin/all_tests" ]]; then piece other_tests "$bin/all_tests" --gtest_filter=-'*/1.*' --gtest_brief=1; fi
+  if [[ "$device" != cpu ]]; then piece program "$python" "$root/tests/cuda_test.py" "$program"; fi
+  piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${options[@]}"
 }
 
 run_sanitizers() {
@@ -108,13 +110,13 @@ run_benchmarks() {
     sweep tiny --layout mlp segment:5000 --nodes 5 --warm-up 3 --samples 3 --degree 1 2 --gradients 2
     return
   fi
-  # N d = 1e9, then in-degrees, then the largest N that fits, then other layouts.
-  sweep resnet20_1e9 --nodes 3670 --degree 2
+  # First N d = 1e9; last the largest N that 80 GB hold.
+  sweep resnet20_1e9 --nodes 3708 --degree 2
   sweep resnet20_small --nodes 64 256 1000
   sweep resnet20_degrees --nodes 1000 --degree 2 4 8 16
   sweep resnet20_exponential --nodes 1024 --topology exponential
   sweep vgg11 --layout vgg11 --nodes 16 64 108
-  sweep mlp --layout mlp --nodes 10000 100000 800000
+  sweep mlp --layout mlp --nodes 10000 100000 826446
   sweep resnet20_largest --nodes 4096 8192 16384 --gradients 1 --warm-up 60 --degree 2
   piece state_bytes "$gossip_bench" --backend cuda --count-only --gradients 1 --nodes 4096 16384 \
     --json "$pieces/state_bytes.data.json"
@@ -124,22 +126,29 @@ run_benchmarks() {
 baseline() {
   local name=$1 script=$root/bench/baselines/$2
   shift 2
-  piece "$name" python3 "$script" --device "$baseline_device" --ours "$gossip_bench" \
+  piece "$name" "$python" "$script" --device "$baseline_device" --ours "$gossip_bench" \
     --json "$pieces/$name.data.json" "$@"
 }
 
 run_baselines() {
-  local keep nodes baseline_device=cuda script
+  local keep nodes baseline_device=cuda script scripts=''
+  for script in torch jax; do
+    if "$python" -c "import $script" 2>/dev/null; then
+      scripts+=" $script"
+    else
+      echo "gpu_check.sh: $python has no $script; its baselines are left out" >&2
+    fi
+  done
   if [[ "$device" != cuda ]]; then
     baseline_device=cpu gossip_bench=$bin/gossip_bench
-    for script in torch jax; do
+    for script in $scripts; do
       baseline "${script}_tiny" "gossip_$script.py" --nodes 6 --rounds 3 --repetitions 1 --chunk 3
     done
     return
   fi
   for nodes in 1000 64; do
     for keep in 0.01 0.001; do
-      for script in torch jax; do
+      for script in $scripts; do
         baseline "${script}_${nodes}_$keep" "gossip_$script.py" --nodes "$nodes" --keep "$keep" --repetitions 3
       done
     done
@@ -166,7 +175,7 @@ case "$part" in
 esac
 
 status=0
-python3 "$root/scripts/gpu_check_table.py" "$pieces" "$results/$part.json" || status=$?
+"$python" "$root/scripts/gpu_check_table.py" "$pieces" "$results/$part.json" || status=$?
 if [[ -n "${OUT:-}" && ! "$results" -ef "$OUT" ]]; then cp "$results/$part.json" "$OUT/"; fi
 if [[ $postponed -gt 0 ]]; then
   echo "Time is up before $postponed pieces; run the same again to go on."
