@@ -1,6 +1,7 @@
 // Ops on arrays beyond 2^31 and 2^33 elements: offsets are 64 bits wide. Only what stands at the end is looked at.
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <vector>
 
 #include "kernels/dense_mix.h"
@@ -151,13 +152,18 @@ struct LargeMessages {
   Messages view() const { return {position.view(), value.view()}; }
 };
 
+/// The last node hears all others, so that on a GPU its row is cut into as many parts as there are.
 TYPED_TEST(LargeOffsetsOn, PushSumMix) {
   const LargeMessages messages;
   LargeMatrix<float> x(kRows, kCols);
-  const LastEdge edge(kRows);
+  LastEdge edges(kRows);
+  edges.slot.resize(kRows - 1);
+  std::iota(edges.slot.begin(), edges.slot.end(), 0);
+  edges.weight.assign(kRows - 1, 0.5f);
+  edges.begin.back() = kRows - 1;
   run_last_blocks<TypeParam>(1, [&](const TypeParam& backend) {
     push_sum_mix(backend,
-                 {.x = x.view(), .messages = messages.view(), .entries = messages.entries, .edges = edge.edges()});
+                 {.x = x.view(), .messages = messages.view(), .entries = messages.entries, .edges = edges.edges()});
   });
   for (const int before_end : {100, 50, 1})
     EXPECT_EQ(x.view().row(kRows - 1)[kCols - before_end], (kRows - 2) / 2.0f - (kRows - 1) / 2.0f);
