@@ -84,16 +84,18 @@ run_tests() {
 }
 
 run_sanitizers() {
-  local sanitizer tool tests suite large='*Large*:*Many*:*Million*:*Hundred*'
+  local sanitizer tool tests suite left_out
   sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
   if [[ ! -x "$sanitizer" ]]; then
     echo "gpu_check.sh: compute-sanitizer is not installed" >&2
     exit 77
   fi
   for tool in memcheck racecheck; do
+    left_out=''
+    if [[ "$tool" == racecheck ]]; then left_out='-*Large*:*Many*'; fi  # which takes a hundred times as long
     while read -r tests suite; do
       piece "${tool}_${suite//\//_}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$tests" \
-        --gtest_filter="$suite.*-$large" --gtest_output="json:$pieces/${tool}_${suite//\//_}.data.json"
+        --gtest_filter="$suite.*$left_out" --gtest_output="json:$pieces/${tool}_${suite//\//_}.data.json"
     done < <(cuda_suites)
   done
 }
