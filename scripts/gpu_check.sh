@@ -74,13 +74,17 @@ cuda_suites() {
 
 run_tests() {
   local tests suite
+  if [[ "$device" == cpu ]]; then
+    piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" --other cpu
+    return
+  fi
   while read -r tests suite; do
     piece "${suite//\//_}" "$tests" --gtest_filter="$suite.*" --gtest_output="json:$pieces/${suite//\//_}.data.json"
   done < <(cuda_suites)
-  local options=()
-  if [[ "$device" == cpu ]]; then options=(--other cpu); elif [[ "$device" == cuda ]]; then options=(--large); fi
-  if [[ "$device" != cpu ]]; then piece program "$python" "$root/tests/cuda_test.py" "$program"; fi
-  piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${options[@]}"
+  piece program "$python" "$root/tests/cuda_test.py" "$program"
+  local size=()
+  if [[ "$device" == cuda ]]; then size=(--large); fi
+  piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${size[@]}"
 }
 
 run_sanitizers() {
