@@ -121,7 +121,7 @@ run_benchmarks() {
   sweep resnet20_small --nodes 64 256 1000
   sweep resnet20_degrees --nodes 1000 --degree 2 4 8 16
   sweep resnet20_exponential --nodes 1024 --topology exponential
-  sweep vgg11 --layout vgg11 --nodes 16 64 108
+  sweep vgg11 --layout vgg11 --nodes 16 64 105
   sweep mlp --layout mlp --nodes 10000 100000 826446
   sweep resnet20_largest --nodes 4096 8192 16384 --gradients 1 --warm-up 60 --degree 2
   piece state_bytes "$gossip_bench" --backend cuda --count-only --gradients 1 --nodes 4096 16384 \
