@@ -33,6 +33,7 @@ std::vector<double> sample_seconds(const Backend& backend, int samples, const Bo
   int calls = 1;
   if constexpr (!std::is_same_v<Backend, Cpu>) {
     constexpr double kSampleSeconds = 0.005;
+    body();  // loads kernels
     const double once = seconds(backend, body);
     calls = static_cast<int>(std::clamp(kSampleSeconds / once, 1.0, 64.0));
   }

@@ -111,13 +111,16 @@ class Gossip {
     constexpr std::int64_t kDistinct = 64, kDistinctElements = 1 << 27;
     const auto distinct =
         static_cast<int>(std::min<std::int64_t>(case_.nodes, std::max(kDistinct, kDistinctElements / layout_.row)));
+    const MatrixView<float> all = values.view();
+    const std::size_t row_bytes = layout_.row * sizeof(float);
     const Cpu host;
     std::vector<std::vector<float>> rows(host.threads(), std::vector<float>(layout_.row));
     host.pool().run(distinct, [&](std::int64_t node, int worker) {
       draw_row(rows[worker], seed * 7919 + static_cast<unsigned>(node) + 1, scale);
-      for (std::int64_t i = node; i < case_.nodes; i += distinct)
-        copy(backend_, values.view().row(i), rows[worker].data(), rows[worker].size() * sizeof(float));
+      copy(backend_, all.row(node), rows[worker].data(), row_bytes);
     });
+    for (int first = distinct; first < case_.nodes; first += distinct)
+      copy_within(backend_, all.row(first), all.row(0), std::min(distinct, case_.nodes - first) * row_bytes);
   }
 
   void draw_row(std::vector<float>& row, unsigned seed, float scale) const {

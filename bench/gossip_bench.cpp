@@ -42,6 +42,9 @@ std::vector<GossipCase> cases_of(const Options& options) {
   return cases;
 }
 
+std::int64_t free_bytes(const Cpu&) { return available_memory(); }
+std::int64_t free_bytes(const Cuda& gpu) { return gpu.free_bytes(); }
+
 json describe(const GossipCase& c) {
   const RowLayout layout = c.row_layout();
   json result = {
@@ -118,7 +121,9 @@ json measure(const Backend& backend, const GossipCase& c, const Options& options
   const double copy_bytes_per_s =
       copy_bandwidth(backend, c.nodes, static_cast<int>(c.row_layout().row), options.samples);
   result["copy_GB_per_s"] = 1e-9 * copy_bytes_per_s;
+  const std::int64_t free_before = free_bytes(backend);
   Gossip<Backend> gossip(backend, c);
+  result["allocated_bytes"] = free_before - free_bytes(backend);
   for (int i = 0; i < options.warm_up; ++i) gossip.round();
   const std::vector<double> round_s = time_rounds(backend, gossip, c, options.samples, result);
   const double round = median(round_s), floor = floor_bytes(c, gossip.edges());
@@ -162,8 +167,6 @@ void print_line(const GossipCase& c, const json& r) {
   std::fflush(stdout);
 }
 
-std::int64_t free_bytes(const Cpu&) { return available_memory(); }
-std::int64_t free_bytes(const Cuda& gpu) { return gpu.free_bytes(); }
 std::string name_of(const Cpu& cpu) { return fmt::format("Cpu, {} threads", cpu.threads()); }
 std::string name_of(const Cuda& gpu) { return gpu.name(); }
 

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-LINES_OF_A_FAILURE = 60
+LINES_SAVED, LINES_SHOWN = 200, 20  # of a failed piece's log
 
 
 def test_counts(report):
@@ -51,7 +51,7 @@ def read_pieces(folder):
         piece["passed"], piece["outcome"] = outcome(piece)
         piece["log"] = log if "data" not in piece and piece["passed"] else ""
         if not piece["passed"]:
-            piece["log"] = "\n".join(log.splitlines()[-LINES_OF_A_FAILURE:])
+            piece["log"] = "\n".join(log.splitlines()[-LINES_SAVED:])
         pieces.append(piece)
     return pieces
 
@@ -62,7 +62,7 @@ def main():
     result.write_text(json.dumps({"part": folder.name, "pieces": pieces}, indent=1) + "\n")
     for piece in pieces:
         if not piece["passed"]:
-            print(f"---- {piece['name']}\n{piece['log']}\n")
+            print(f"---- {piece['name']}", *piece["log"].splitlines()[-LINES_SHOWN:], "", sep="\n")
     width = max((len(piece["name"]) for piece in pieces), default=0)
     for piece in pieces:
         passed = "passed" if piece["passed"] else "FAILED"

@@ -384,11 +384,13 @@ def time_in_turn(options, best):
     floor = None
     if options.device == "cpu":
         floor = UpdatePass(Round(options.nodes, options.keep, best, options), options.threads)
-    times = {name: [] for name in ("PyTorch", "update pass", "ours", "PyTorch's top-k alone", "our top-k alone")}
+    names = ("PyTorch", "update pass", "ours", "torch.topk alone", "blocks alone", "our top-k alone")
+    times = {name: [] for name in names}
     for _ in range(options.repetitions):
         state = prepared(best, options)
         times["PyTorch"].append(measure(state, options.device, options.rounds))
-        times["PyTorch's top-k alone"].append(measure(state, options.device, options.rounds, time_selection))
+        for name, state.by_blocks in (("torch.topk alone", False), ("blocks alone", True)):
+            times[name].append(measure(state, options.device, options.rounds, time_selection))
         if floor:
             times["update pass"].append(statistics.median(floor.time() for _ in range(options.rounds)))
         del state
@@ -404,7 +406,7 @@ def compare(options, best):
     medians = time_in_turn(options, best)
     print(f"keep {options.keep}, {options.nodes} nodes, {options.threads} threads, best PyTorch: {best}")
     for name, median in medians.items():
-        theirs = "PyTorch's top-k alone" if "alone" in name else "PyTorch"
+        theirs = min("torch.topk alone", "blocks alone", key=medians.get) if "alone" in name else "PyTorch"
         print(f"{name}: {median:.3f} ns/param; {theirs} takes {medians[theirs] / median:.2f} times that")
     return {"best": str(best), "ns_per_param": medians}
 
