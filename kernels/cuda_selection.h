@@ -76,7 +76,8 @@ class CudaSelection {
 
 inline std::int64_t CudaSelection::bytes(int nodes, const SelectionTiles& tiles) {
   const auto all = [](const auto& list) { return static_cast<std::int64_t>(std::span(list).size_bytes()); };
-  const auto large = static_cast<std::int64_t>(tiles.large.size()), parts = static_cast<std::int64_t>(tiles.parts.size());
+  const auto large = static_cast<std::int64_t>(tiles.large.size()),
+             parts = static_cast<std::int64_t>(tiles.parts.size());
   const std::int64_t of_node =
       large * static_cast<std::int64_t>(sizeof(GroupState)) +
       parts * static_cast<std::int64_t>(sizeof(PartCandidates) + sizeof(std::uint64_t)) +

@@ -8,8 +8,8 @@
 // 2 finish_large   A block per (node, large group) selects from the candidates, if there are enough and all found room,
 //                  or else from the row; and learns where to start next time.
 //
-// Every selected element is a candidate if at least as many candidates were found as entries are wanted: so the starting
-// magnitude decides what is read, never what is selected.
+// Every selected element is a candidate if at least as many candidates were found as entries are wanted: so the
+// starting magnitude decides what is read, never what is selected.
 #pragma once
 #include <algorithm>
 #include <iterator>
@@ -21,7 +21,9 @@
 namespace sparsepush {
 
 constexpr int kTileThreads = 256;
-constexpr int kWarpGroup = 512;     // elements that a warp selects from: bisection with 16 loads a step
+constexpr int kTileBlocks =
+    4;  // a multiprocessor: 64 registers a thread suffice without spills, shared memory would do for 5
+constexpr int kWarpGroup = 512;      // elements that a warp selects from: bisection with 16 loads a step
 constexpr int kSharedStretch = 256;  // elements: four stretches for each warp of a full tile
 constexpr int kWholeTileStretches = 4 * kWholeTileQuads / kSharedStretch;
 
@@ -73,7 +75,7 @@ struct MoveToMessage {
 };
 
 /// How a group of `node` reaches its message.
-__device__ inline MoveToMessage mover(MatrixView<float> v, const Messages& messages, std::int64_t node,
+__device__ inline MoveToMessage mover(MatrixView<float> v, const Messages& messages, int node,
                                       const SelectionGroup& group) {
   return {v.row(node), messages.position.row(node) + group.message_begin,
           messages.value.row(node) + group.message_begin};
@@ -100,8 +102,7 @@ __device__ inline Cut find_cut_by_warp(const SharedKeys& keys, unsigned entries)
 
 /// Selects from every group of a whole tile; keys: of the tile.
 __device__ inline void select_groups(std::span<const SelectionGroup> groups, const SharedKeys& keys,
-                                     MatrixView<float> v, const Messages& messages, std::int64_t node,
-                                     TileScratch& scratch) {
+                                     MatrixView<float> v, const Messages& messages, int node, TileScratch& scratch) {
   const auto keys_of = [&](const SelectionGroup& group, int stretch) {
     const int begin = 4 * group.range.begin;
     return SharedKeys{keys.key + (begin - keys.first_position), begin, 4 * group.range.quads(), stretch};
@@ -123,7 +124,7 @@ __device__ inline void select_groups(std::span<const SelectionGroup> groups, con
 /// Lists the elements of a part tile that may be selected, by position. Tiles reserve their places among the group's
 /// candidates as they come: an atomic sum, whose order leaves no trace in the result.
 __device__ inline void list_candidates(const SelectionTile& tile, const LargeGroup& large, const SharedKeys& keys,
-                                       const SelectionStates& states, std::int64_t state_row, TileScratch& scratch) {
+                                       const SelectionStates& states, int state_row, TileScratch& scratch) {
   GroupState& group = states.groups.row(state_row)[tile.large];
   if (group.start == 0) return;
   const Cut cut{group.start, 0};  // a rank key is larger by one than its magnitude key
@@ -175,14 +176,14 @@ __device__ void load_tile(const Row& row, QuadRange range, std::span<const std::
 /// One block per (tile, node), in strides of the grid: large tiles come first, and each for all nodes, so that every
 /// block has about the same work. source.row(node).load(quad, live) returns a quad of v, which then stands in memory.
 template <class Source>
-__global__ void __launch_bounds__(kTileThreads) select_tiles_kernel(Source source, Selection s) {
+__global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel(Source source, Selection s) {
   TileScratch& scratch = *dynamic_shared<TileScratch>();
   KeyQuad* const key_quads = reinterpret_cast<KeyQuad*>(&scratch + 1);
   const std::int64_t items = std::ssize(s.tiles) * s.nodes_per_plan;
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
     const SelectionTile tile = s.tiles[item / s.nodes_per_plan];
-    const std::int64_t state_row = item % s.nodes_per_plan;
-    const std::int64_t node = static_cast<std::int64_t>(tile.plan) * s.nodes_per_plan + state_row;
+    const auto state_row = static_cast<int>(item % s.nodes_per_plan);
+    const int node = tile.plan * s.nodes_per_plan + state_row;
     load_tile(source.row(node), tile.range, s.live, key_quads);
     __syncthreads();
     const SharedKeys keys{key_quads->lane, 4 * tile.range.begin, 4 * tile.range.quads(), kSharedStretch};
@@ -195,8 +196,8 @@ __global__ void __launch_bounds__(kTileThreads) select_tiles_kernel(Source sourc
   }
 }
 
-/// The second launch.
-void finish_large(const Cuda& gpu, const Selection& selection);
+/// The second launch. most_parts: part tiles of the largest group.
+void finish_large(const Cuda& gpu, const Selection& selection, int most_parts);
 
 inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
   const CudaSelection& s = memory.selection();
@@ -217,17 +218,14 @@ void run_selection(const Cuda& gpu, SelectionMemory<Cuda>& memory, const Source&
                    const Messages& messages) {
   const std::vector<SelectionTile>& tiles = memory.selection().host().tiles;
   if (tiles.empty()) return;
-  constexpr std::int64_t kMultiprocessorBytes = 160 << 10, kMostBlocks = 8;  // of an A100, the smallest of our GPUs
-  const std::int64_t shared_bytes = sizeof(TileScratch) + tiles[0].range.quads() * sizeof(KeyQuad);
-  const auto resident = static_cast<int>(std::min(kMostBlocks, kMultiprocessorBytes / shared_bytes));
   const Selection selection = selection_of(memory, v, messages);
   const std::int64_t items = std::ssize(tiles) * selection.nodes_per_plan;
   launch(gpu,
-         {.blocks = blocks_for(gpu, items, resident),
+         {.blocks = blocks_for(gpu, items, kTileBlocks),
           .threads = kTileThreads,
-          .shared_bytes = static_cast<std::size_t>(shared_bytes)},
+          .shared_bytes = sizeof(TileScratch) + tiles[0].range.quads() * sizeof(KeyQuad)},  // the first is the largest
          select_tiles_kernel<Source>, source, selection);
-  if (!selection.large.empty()) finish_large(gpu, selection);
+  if (!selection.large.empty()) finish_large(gpu, selection, memory.selection().host().most_parts);
 }
 
 }  // namespace sparsepush

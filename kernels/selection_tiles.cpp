@@ -32,8 +32,7 @@ class TileBuilder {
       last->range.end = group.range.end;
       last->last_group = number + 1;
     } else {
-      to_.tiles.push_back(
-          {.range = group.range, .plan = plan_, .first_group = number, .last_group = number + 1});
+      to_.tiles.push_back({.range = group.range, .plan = plan_, .first_group = number, .last_group = number + 1});
     }
   }
 
@@ -62,6 +61,7 @@ class TileBuilder {
                          .candidates_room = room,
                          .margin = start_margin(planned.entries)});
     to_.candidates += room;
+    to_.most_parts = std::max(to_.most_parts, static_cast<std::int32_t>(parts));
   }
 
   SelectionTiles& to_;

@@ -10,7 +10,7 @@
 
 namespace sparsepush {
 
-inline constexpr int kWholeTileQuads = 2048;  ///< 32 KB of keys: five blocks a multiprocessor
+inline constexpr int kWholeTileQuads = 2048;  ///< 32 KB of keys: several blocks share a multiprocessor
 inline constexpr int kPartTileQuads = 1024;   ///< 16 KB of each array hide a tile's start, and spread one node
 
 /// The elements [4 begin, 4 end) of a row.
@@ -50,6 +50,7 @@ struct SelectionTiles {
   std::vector<LargeGroup> large;                ///< those that do not fit a whole tile
   std::vector<QuadRange> parts;                 ///< what the part tiles cover
   std::vector<SelectionTile> tiles;             ///< largest first, so that blocks with equally many have equal work
+  std::int32_t most_parts = 0;                  ///< part tiles of the largest group
   std::int32_t candidates = 0;                  ///< room of one node of each plan, a multiple of 4
 };
 

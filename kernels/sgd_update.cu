@@ -1,9 +1,8 @@
-#include "kernels/sgd_update.h"
-
 #include <iterator>
 
 #include "kernels/cuda_launch.h"
 #include "kernels/sgd_kernel.h"
+#include "kernels/sgd_update.h"
 
 namespace sparsepush {
 namespace {

@@ -1,15 +1,16 @@
-#include "kernels/topk_select.h"
-
 #include <algorithm>
+#include <bit>
 
 #include "kernels/check.h"
 #include "kernels/radix_select.h"
 #include "kernels/select_kernel.h"
+#include "kernels/topk_select.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kFinishThreads = 512;
+constexpr int kFewestThreads = 256, kMostThreads = 1024;  // of a block that finishes a large group
+constexpr int kTilesPerWarp = 8;  // of the largest group: passes over a few tiles are mostly latency
 
 /// The elements of a large group in their row; a stretch is a part tile.
 struct RowKeys {
@@ -20,7 +21,7 @@ struct RowKeys {
 
   template <class Visit>
   __device__ void for_each_key(const Visit& visit) const {
-    for (int quad = range.begin + static_cast<int>(threadIdx.x); quad < range.end; quad += kFinishThreads) {
+    for (int quad = range.begin + static_cast<int>(threadIdx.x); quad < range.end; quad += blockDim.x) {
       const Quad elements = load_quad(row, quad);
       for_each_lane(live[quad], [&](int lane) { visit(rank_key(elements.lane[lane])); });
     }
@@ -45,7 +46,7 @@ struct CandidateKeys {
 
   template <class Visit>
   __device__ void for_each_key(const Visit& visit) const {
-    for (unsigned i = threadIdx.x; i < count; i += kFinishThreads) visit(key[i]);
+    for (unsigned i = threadIdx.x; i < count; i += blockDim.x) visit(key[i]);
   }
   __device__ int stretches() const { return static_cast<int>(parts.size()); }
   template <class Visit>
@@ -67,13 +68,14 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
 
 /// One block per (large group, node), in strides of the grid. The fallback, which reads the whole row, is left to the
 /// same block: it comes in a group's first rounds and hardly ever later, so that a launch of its own would not pay.
-__global__ void __launch_bounds__(kFinishThreads) finish_large_kernel(Selection s) {
+__global__ void __launch_bounds__(kMostThreads) finish_large_kernel(Selection s) {
   __shared__ SelectScratch scratch;
   const std::int64_t items = std::ssize(s.large) * s.nodes_per_plan;
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
-    const std::int64_t number = item / s.nodes_per_plan, state_row = item % s.nodes_per_plan;
+    const auto number = static_cast<int>(item / s.nodes_per_plan);
+    const auto state_row = static_cast<int>(item % s.nodes_per_plan);
     const LargeGroup large = s.large[number];
-    const std::int64_t node = static_cast<std::int64_t>(large.plan) * s.nodes_per_plan + state_row;
+    const int node = large.plan * s.nodes_per_plan + state_row;
     GroupState& state = s.states.groups.row(state_row)[number];
     const auto entries = static_cast<unsigned>(large.group.entries), found = state.candidates;
     const auto parts = static_cast<std::size_t>(large.last_part - large.first_part);
@@ -105,9 +107,13 @@ struct GivenRows {
 
 }  // namespace
 
-void finish_large(const Cuda& gpu, const Selection& selection) {
+void finish_large(const Cuda& gpu, const Selection& selection, int most_parts) {
   const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
-  launch(gpu, {.blocks = blocks_for(gpu, items, 4), .threads = kFinishThreads}, finish_large_kernel, selection);
+  const int wanted = most_parts / kTilesPerWarp * kWarpThreads;
+  const int threads =
+      std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(wanted))), kFewestThreads, kMostThreads);
+  launch(gpu, {.blocks = blocks_for(gpu, items, kMostThreads / threads), .threads = threads}, finish_large_kernel,
+         selection);
 }
 
 void topk_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {

@@ -1,8 +1,7 @@
-#include "kernels/update_select.h"
-
 #include "kernels/check.h"
 #include "kernels/select_kernel.h"
 #include "kernels/sgd_kernel.h"
+#include "kernels/update_select.h"
 
 namespace sparsepush {
 namespace {
@@ -33,8 +32,8 @@ struct UpdatedRows {
   MatrixView<float> error;
 
   __device__ UpdatedRow<kNesterov> row(std::int64_t node) const {
-    return {node_step(sgd, node),     sgd.x.row(node),          sgd.momentum.row(node), error.row(node),
-            sgd.gradient.row(node), &sgd.diverged[node]};
+    return {node_step(sgd, node), sgd.x.row(node),        sgd.momentum.row(node),
+            error.row(node),      sgd.gradient.row(node), &sgd.diverged[node]};
   }
 };
 
