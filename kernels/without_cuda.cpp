@@ -15,6 +15,7 @@
 #include "kernels/traffic.h"
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
+#include "kernels/verify_selection.h"
 
 namespace sparsepush {
 namespace {
@@ -55,6 +56,9 @@ void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
+void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
+  refuse();
+}
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }
