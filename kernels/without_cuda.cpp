@@ -15,6 +15,7 @@
 #include "kernels/traffic.h"
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
+#include "kernels/verify_selection.h"
 
 namespace sparsepush {
 namespace {
@@ -54,11 +55,14 @@ void quadratic_loss(const Cuda&, const QuadraticLoss&) { refuse(); }
 void quadratic_loss_at(const Cuda&, const QuadraticView&, std::span<const double>, int, std::span<double>) { refuse(); }
 
 SelectionMemory<Cuda>::SelectionMemory(const Cuda& gpu, int nodes, const RowLayout& layout, std::vector<TopkPlan>)
-    : layout_(gpu, layout), nodes_(nodes), groups_(gpu, 1, 1) {}
+    : layout_(gpu, layout), nodes_(nodes), selection_(gpu, nodes, layout, {}) {}
 std::int64_t SelectionMemory<Cuda>::bytes(int, const RowLayout&, const TopkPlan&) { refuse(); }
 void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
+void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
+  refuse();
+}
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
