@@ -9,6 +9,25 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kEdgesAtOnce = kThreads / 2 - 1;  // one thread searches one end of one message's part
 constexpr std::int64_t kEntriesPerPart = 2048;  // of a message of full length: eight a thread hide the barriers
+constexpr std::int64_t kFewestPerPart = 256;    // where many messages are mixed: one a thread
+constexpr std::int64_t kWorkPerPart = 4 * kEntriesPerPart;  // entries of all messages, where parts become smaller
+
+/// Into how many parts rows are cut: few of a node with few in-neighbours, at most `most` of any.
+struct Parts {
+  std::int64_t few, most;
+};
+
+Parts parts_for(std::int64_t entries) {
+  const auto parts_of = [entries](std::int64_t each) { return std::max<std::int64_t>(1, (entries + each / 2) / each); };
+  return {parts_of(kEntriesPerPart), parts_of(kFewestPerPart)};
+}
+
+/// A node with many in-neighbours shares its work among more blocks.
+__device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, const Parts& parts) {
+  const std::int64_t messages = 1 + mix.edges.begin[node + 1] - mix.edges.begin[node];
+  const std::int64_t work = messages * mix.messages.position.cols;
+  return std::clamp(work / kWorkPerPart, parts.few, parts.most);
+}
 
 /// Entries [begin, end) of one message, which fall into a part of the row.
 struct Cut {
@@ -28,13 +47,16 @@ __device__ std::int64_t positions_below(const std::int32_t* position, std::int64
   return low;
 }
 
-/// One block per (node, part of the row), in strides of the grid. All messages that the node mixes, its own first, are
-/// cut to the part by binary searches side by side, some edges at a time. Then the block adds one message after the
-/// other, a thread per entry; positions within a message are unique, and a barrier keeps the order of messages.
-__global__ void push_sum_mix_kernel(PushSumMix mix, std::int64_t parts) {
+/// One block per (part of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
+/// last parts, which therefore come last for all nodes. All messages that the node mixes, its own first, are cut to the
+/// part by binary searches side by side, some edges at a time. Then the block adds one message after the other, a
+/// thread per entry; positions within a message are unique, and a barrier keeps the order of messages.
+__global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
   __shared__ Cut cut[kEdgesAtOnce];
-  for (std::int64_t item = blockIdx.x; item < mix.x.rows * parts; item += gridDim.x) {
-    const std::int64_t node = item / parts, part = item % parts;
+  for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
+    const std::int64_t node = item % mix.x.rows, part = item / mix.x.rows;
+    const std::int64_t parts = parts_of_node(mix, node, most_parts);
+    if (part >= parts) continue;
     const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
     const auto slot_of = [&](std::int64_t e) { return e == edges_begin ? node : mix.edges.slot[e]; };
@@ -67,9 +89,9 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, std::int64_t parts) {
 
 void push_sum_mix(const Cuda& gpu, const PushSumMix& mix) {
   check_push_sum_mix_shapes(mix);
-  const std::int64_t entries = mix.messages.position.cols;
-  const std::int64_t parts = std::max<std::int64_t>(1, (entries + kEntriesPerPart / 2) / kEntriesPerPart);
-  launch(gpu, {.blocks = blocks_for(gpu, mix.x.rows * parts), .threads = kThreads}, push_sum_mix_kernel, mix, parts);
+  const Parts parts = parts_for(mix.messages.position.cols);
+  launch(gpu, {.blocks = blocks_for(gpu, mix.x.rows * parts.most), .threads = kThreads}, push_sum_mix_kernel, mix,
+         parts);
 }
 
 }  // namespace sparsepush

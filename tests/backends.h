@@ -4,6 +4,7 @@
 
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/backend.h"
 
@@ -41,6 +42,30 @@ void for_each_way_to_run(const Body& body) {
     }
 #else
     body(Backend());
+#endif
+  }
+}
+
+#if SPARSEPUSH_SIMULATED_CUDA
+/// Those whose memory is this process's.
+using BackendsInHostMemory = testing::Types<Cpu, Cuda>;
+#else
+using BackendsInHostMemory = testing::Types<Cpu>;
+#endif
+
+/// Calls body(backend). On the simulated GPU launches get a block for every item, of which only the last ones run.
+template <class Backend, class Body>
+void run_last_blocks(unsigned blocks, const Body& body) {
+  static_cast<void>(blocks);
+  if constexpr (std::is_same_v<Backend, Cpu>) {
+    body(Cpu(1));
+  } else {
+#if SPARSEPUSH_SIMULATED_CUDA
+    const int multiprocessors = std::exchange(simt::multiprocessors, 1 << 24);
+    const unsigned last_blocks = std::exchange(simt::last_blocks, blocks);
+    body(Backend());
+    simt::multiprocessors = multiprocessors;
+    simt::last_blocks = last_blocks;
 #endif
   }
 }

@@ -85,15 +85,19 @@ struct Shape {
 };
 
 template <class Backend>
-void expect_definition(const Shape& shape) {
-  std::mt19937 generator(1);
-  const Round round = random_round(shape.nodes, shape.slots, generator);
+void expect_definition(const Shape& shape, const Round& round, std::mt19937& generator) {
   const Sent sent = random_messages(shape.slots, shape.row, shape.entries, generator);
   const std::vector<float> x = random_values(shape.nodes * shape.row, generator);
   const std::vector<float> wanted = expected_mix(x, shape.row, round, sent.position, sent.value);
   for_each_way_to_run<Backend>([&](const Backend& backend) {
     EXPECT_EQ(mixed(backend, x, shape.row, shape.entries, round, sent), wanted) << shape.entries << " entries";
   });
+}
+
+template <class Backend>
+void expect_definition(const Shape& shape) {
+  std::mt19937 generator(1);
+  expect_definition<Backend>(shape, random_round(shape.nodes, shape.slots, generator), generator);
 }
 
 TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
@@ -108,6 +112,21 @@ TYPED_TEST(PushSumMixOn, CutsTheRowsOfFewNodesWithoutChangingABit) {
 /// More in-neighbours than a block of a GPU looks at together.
 TYPED_TEST(PushSumMixOn, AddsHundredsOfInNeighbours) {
   expect_definition<TypeParam>({.nodes = 2, .slots = 600, .row = 12, .entries = 5});
+}
+
+/// Around the lengths of messages where the work of the middle is shared among more blocks than that of others.
+TYPED_TEST(PushSumMixOn, AddsToTheMiddleOfAStar) {
+  std::mt19937 generator(2);
+  constexpr int kNodes = 30;
+  Round star = random_round(1, kNodes, generator);
+  for (int node = 1; node < kNodes; ++node) {
+    star.slot.push_back(0);
+    star.weight.push_back(0.5f);
+    star.begin.push_back(static_cast<std::int64_t>(star.slot.size()));
+    star.self_weight.push_back(-0.25f);
+  }
+  for (const int entries : {383, 384, 1500, 3100})
+    expect_definition<TypeParam>({.nodes = kNodes, .slots = kNodes, .row = 3200, .entries = entries}, star, generator);
 }
 
 TYPED_TEST(PushSumMixOn, LeavesElementsWithoutAnEntryUntouched) {

@@ -11,7 +11,7 @@ namespace sparsepush {
 namespace {
 
 template <class Backend>
-class TrafficOn : public testing::Test {};
+class TrafficOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(TrafficOn, Backends);
 
 TYPED_TEST(TrafficOn, AddsTheMessageOfEveryNodeOncePerCopy) {

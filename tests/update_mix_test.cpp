@@ -37,7 +37,7 @@ void expect_definition(const Step& step, const Round& round) {
 }
 
 template <class Backend>
-class UpdateMixOn : public testing::Test {};
+class UpdateMixOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(UpdateMixOn, Backends);
 
 /// Rows around panels, few nodes with wide panels, and more and more nodes, up to more than shared memory of a GPU

@@ -74,7 +74,7 @@ void expect_definition(const RowLayout& layout, const MessageIndices& messages) 
 }
 
 template <class Backend>
-class WireSizesOn : public testing::Test {};
+class WireSizesOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(WireSizesOn, Backends);
 
 TYPED_TEST(WireSizesOn, CountGapsOfUnpaddedIndicesOrTheBitmap) {

@@ -138,8 +138,8 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   static std::mutex turn;
   const std::lock_guard lock(turn);
   std::mt19937 random(schedule);
-  std::vector<unsigned> blocks(grid.x);
-  std::iota(blocks.begin(), blocks.end(), 0u);
+  std::vector<unsigned> blocks(std::min(grid.x, last_blocks));
+  std::iota(blocks.begin(), blocks.end(), grid.x - static_cast<unsigned>(blocks.size()));
   std::shuffle(blocks.begin(), blocks.end(), random);
   place.grid = grid;
   place.block_shape = shape;

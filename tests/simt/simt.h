@@ -34,6 +34,11 @@ struct Place {
 };
 extern Place place;
 
+/// How many multiprocessors the GPU seems to have; few, so that blocks of persistent kernels have several items each.
+inline int multiprocessors = 3;
+/// Launches run only so many blocks, those with the largest numbers.
+inline unsigned last_blocks = ~0u;
+
 /// In which order threads run, as far as barriers leave it open; every value is another unfair order.
 extern unsigned schedule;
 

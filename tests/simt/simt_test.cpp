@@ -124,6 +124,20 @@ TEST(Simulator, RefusesToWaitWhileWorkIsRecorded) {
   EXPECT_EQ(number.to_host(), std::vector<int>{0}) << "and works again afterwards";
 }
 
+void mark_block_kernel(int* mark) { mark[blockIdx.x] = static_cast<int>(gridDim.x); }
+TEST(Simulator, RunsOnlyTheLastBlocksWhereAsked) {
+  simt::multiprocessors = 1000;
+  simt::last_blocks = 2;
+  const Cuda gpu;
+  const Buffer<Cuda, int> mark(gpu, 1, 5);
+  EXPECT_EQ(blocks_for(gpu, 10000), 8000);
+  launch(gpu, {.blocks = 5, .threads = 1}, mark_block_kernel, mark.span().data());
+  launch(gpu, {.blocks = 1, .threads = 1}, mark_block_kernel, mark.span().data());
+  simt::multiprocessors = 3;
+  simt::last_blocks = ~0u;
+  EXPECT_EQ(mark.to_host(), (std::vector<int>{1, 0, 0, 5, 5}));
+}
+
 void nothing_kernel() {}
 TEST(Simulator, RefusesLaunchesThatNoGpuWouldDo) {
   const Cuda gpu;
