@@ -1,252 +1,253 @@
-// The gossip step of Sparse-Push beside a plain pass over the same arrays, interleaved in one process.
-#include <benchmark/benchmark.h>
+// One round of all nodes on either backend, beside the bandwidth of copies (and, on the Cpu, beside a plain pass over
+// the same arrays in turn) measured in the same run. See bench/README.md.
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cmath>
-#include <random>
-#include <string>
-#include <vector>
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 
-#include "kernels/buffer.h"
-#include "kernels/multiversion.h"
-#include "kernels/push_sum_mix.h"
-#include "kernels/update_mix.h"
-#include "kernels/update_select.h"
-#include "kernels/wire_size.h"
+#include "bench/ceilings.h"
+#include "bench/gossip.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr double kBytesPerParam = 28;  // read x, momentum, gradient, error; write x, momentum, error
-constexpr int kGradients = 4;          // independent gradient arrays that rounds take in turn
-constexpr int kWarmUpRounds = 120;     // until thresholds and errors have settled
-constexpr float kLr = 0.01f, kMomentum = 0.9f, kWeightDecay = 1e-4f;
+using nlohmann::json;
 
-std::vector<std::int64_t> resnet20() {
-  std::vector<std::int64_t> sizes = {432};
-  const auto add = [&](int count, std::int64_t size) { sizes.insert(sizes.end(), count, size); };
-  add(6, 2304), add(1, 4608), add(5, 9216), add(1, 18432), add(5, 36864);
-  add(14, 16), add(12, 32), add(12, 64);
-  add(1, 640), add(1, 10);
-  return sizes;
-}
-std::vector<std::int64_t> vgg11() {
-  return {1728,    64,  73728,   128, 294912,  256, 589824, 256, 1179648, 512,
-          2359296, 512, 2359296, 512, 2359296, 512, 262144, 512, 5120,    10};
-}
-std::vector<std::int64_t> mlp() { return {1024, 16, 160, 10}; }
-
-/// A directed ring in which each node also hears the node `nodes / 2` before it.
-struct Ring {
-  std::vector<std::int64_t> begin = {0};
-  std::vector<std::int32_t> slot;
-  std::vector<float> weight, self_weight;
-
-  Ring(int nodes, float averaging_rate) {
-    for (int node = 0; node < nodes; ++node) {
-      slot.push_back((node + nodes - 1) % nodes);
-      weight.push_back(averaging_rate / 2);
-      self_weight.push_back(-averaging_rate / 2);
-      begin.push_back(node + 1);
-    }
-  }
-  RoundEdges edges() const { return {begin, slot, weight, self_weight}; }
+struct Options {
+  std::string backend = "cpu";
+  int threads = 2;
+  std::vector<std::string> layouts = {"resnet20"}, keeps = {"0.01", "0.001", "dense"};
+  std::vector<int> nodes = {64}, degrees = {1};
+  std::string topology = "random_out";
+  int gradients = 4, warm_up = 120, samples = 41;
+  bool count_only = false;
+  std::string json_file;
 };
 
-/// All arrays of an emulation and its two contestants: one round, and one plain pass.
-class Gossip {
- public:
-  Gossip(int threads, int nodes, const std::vector<std::int64_t>& sizes, double keep)
-      : cpu_(threads),
-        nodes_(nodes),
-        layout_(make_row_layout(sizes)),
-        plan_(make_topk_plan(layout_, TopkScope::kLayer, keep)),
-        ring_(nodes, static_cast<float>(std::exp2(std::floor(std::log2(keep))))),
-        memory_(cpu_, nodes, layout_, {plan_}),
-        x_(cpu_, nodes, row()),
-        momentum_(cpu_, nodes, row()),
-        error_(cpu_, nodes, row()),
-        position_(cpu_, nodes, static_cast<int>(plan_.entries)),
-        value_(cpu_, nodes, static_cast<int>(plan_.entries)),
-        u_(nodes, 1.0),
-        before_(nodes, 1.0),
-        entries_(nodes, plan_.entries),
-        wire_(nodes),
-        diverged_(nodes) {
-    for (int g = 0; g < kGradients; ++g) {
-      gradients_.emplace_back(cpu_, nodes, row());
-      fill(gradients_.back(), 1 + g, 0.1f);
+std::vector<GossipCase> cases_of(const Options& options) {
+  std::vector<GossipCase> cases;
+  for (const std::string& layout : options.layouts)
+    for (const int nodes : options.nodes)
+      for (const std::string& keep : options.keeps)
+        for (const int degree : options.degrees)
+          cases.push_back({.layout = layout,
+                           .nodes = nodes,
+                           .keep = keep == "dense" ? 0 : std::stod(keep),
+                           .topology = options.topology,
+                           .degree = degree,
+                           .gradients = options.gradients});
+  return cases;
+}
+
+std::int64_t free_bytes(const Cpu&) { return available_memory(); }
+std::int64_t free_bytes(const Cuda& gpu) { return gpu.free_bytes(); }
+
+json describe(const GossipCase& c) {
+  const RowLayout layout = c.row_layout();
+  json result = {
+      {"layout", c.layout},     {"nodes", c.nodes},   {"d", layout.params},      {"segments", layout.segments.size()},
+      {"topology", c.topology}, {"degree", c.degree}, {"gradients", c.gradients}};
+  result["keep"] = c.dense() ? json("dense") : json(c.keep);
+  if (!c.dense()) result["entries"] = c.plan().entries;
+  return result;
+}
+
+/// Milliseconds of a round's stages, each called again and again on its own.
+template <class Backend>
+json stages_ms(const Backend& backend, Gossip<Backend>& gossip, bool dense, int samples) {
+  const auto ms = [&](const auto& stage) { return 1e3 * median(sample_seconds(backend, samples, stage)); };
+  json stages = {{"update", ms([&] { gossip.update(); })},
+                 {"send", ms([&] { gossip.send(); })},
+                 {"mix", ms([&] { gossip.mix(); })}};
+  if (dense) stages["update_mix"] = ms([&] { gossip.update_and_mix(); });
+  return stages;
+}
+
+/// topk_select without the rest of a round, against the time in which a copy reads as much as v.
+template <class Backend>
+json selection_alone(const Backend& backend, Gossip<Backend>& gossip, const GossipCase& c, int samples,
+                     double copy_bytes_per_s) {
+  constexpr int kWarmUp = 8;
+  std::vector<double> select_s;
+  for (int i = 0; i < samples + kWarmUp; ++i) {
+    gossip.refill_error();
+    select_s.push_back(seconds(backend, [&] { gossip.select(); }));
+  }
+  const double select = median({select_s.begin() + kWarmUp, select_s.end()});
+  return {{"ms", 1e3 * select},
+          {"ns_per_element", 1e9 * select / c.params()},
+          {"reads_of_v", select * copy_bytes_per_s / static_cast<double>(c.array_bytes())}};
+}
+
+/// Each round with, outside of its time, a plain pass after it.
+template <class Backend>
+std::vector<double> time_rounds(const Backend& backend, Gossip<Backend>& gossip, const GossipCase& c, int samples,
+                                json& result) {
+  if constexpr (std::is_same_v<Backend, Cpu>) {
+    // Dense rounds have no error array: the pass updates one of its own.
+    std::optional<Buffer<Cpu, float>> spare;
+    const Nodes<Cpu>& n = gossip.nodes();
+    if (!n.error) spare.emplace(backend, n.x.view().rows, n.x.view().cols);
+    const auto pass = [&] {
+      plain_pass(backend, {.x = n.x.view(),
+                           .momentum = n.momentum.view(),
+                           .error = n.error ? n.error->view() : spare->view(),
+                           .gradient = n.gradient.view()});
+    };
+    pass();
+    std::vector<double> round_s, pass_s, ratio;
+    for (int i = 0; i < samples; ++i) {
+      round_s.push_back(seconds(backend, [&] { gossip.round(); }));
+      pass_s.push_back(seconds(backend, pass));
+      ratio.push_back(pass_s.back() / round_s.back());
     }
-    fill(x_, 100, 0.05f);
+    result["pass_ns_per_param"] = 1e9 * median(pass_s) / c.params();
+    result["pass_GB_per_s"] = 28e-9 * c.params() / median(pass_s);
+    result["fraction_of_pass"] = median(ratio);
+    result["fraction_of_best_pass"] = std::ranges::min(pass_s) / std::ranges::min(round_s);
+    return round_s;
+  } else {
+    return sample_seconds(backend, samples, [&] { gossip.round(); });
   }
-
-  void round() {
-    update_select(cpu_, memory_, {.sgd = update(), .error = error_.view(), .messages = messages()});
-    std::copy(u_.begin(), u_.end(), before_.begin());
-    push_sum_mix(cpu_, {.x = x_.view(), .messages = messages(), .entries = entries_, .edges = ring_.edges()});
-    mix_push_weights(cpu_, ring_.edges(), before_, u_);
-    wire_sizes(cpu_, layout_, messages(), entries_, wire_);
-    ++step_;
-  }
-
-  void dense_round() {
-    update_mix(cpu_, layout_, {.sgd = update(), .edges = ring_.edges()});
-    std::copy(u_.begin(), u_.end(), before_.begin());
-    mix_push_weights(cpu_, ring_.edges(), before_, u_);
-    ++step_;
-  }
-
-  /// What no form of the step can avoid: the same arithmetic and traffic, no selection. It moves x by a learning rate
-  /// of zero, so that it does not disturb the emulation.
-  void plain_pass() {
-    constexpr std::int64_t kPiece = 1 << 15;
-    const auto params = static_cast<std::int64_t>(x_.view().size());
-    const float* all_gradients = gradients_[step_ % kGradients].view().data;
-    cpu_.pool().run((params + kPiece - 1) / kPiece, [&](std::int64_t item, int) {
-      const std::int64_t begin = item * kPiece, size = std::min(kPiece, params - begin);
-      run_vectorized([&]() __attribute__((always_inline)) {
-        float* __restrict x = x_.view().data + begin;
-        float* __restrict momentum = momentum_.view().data + begin;
-        float* __restrict error = error_.view().data + begin;
-        const float* __restrict gradient = all_gradients + begin;
-        const float lr = zero_, beta = 1 - zero_, weight_decay = zero_, scale = zero_;
-        for (std::int64_t i = 0; i < size; ++i) {
-          const float g = std::fma(weight_decay, x[i] * (1 - scale), gradient[i] * scale);
-          const float m = std::fma(beta, momentum[i], g);
-          const float next = std::fma(-lr, m, x[i]);
-          momentum[i] = m;
-          x[i] = next;
-          error[i] = std::fma(scale, next, error[i]);
-        }
-      });
-    });
-  }
-
-  double params() const { return static_cast<double>(nodes_) * static_cast<double>(layout_.params); }
-  const TopkPlan& plan() const { return plan_; }
-
- private:
-  int row() const { return static_cast<int>(layout_.row); }
-  Messages messages() { return {position_.view(), value_.view()}; }
-  SgdUpdate update() {
-    return {.x = x_.view(),
-            .momentum = momentum_.view(),
-            .gradient = gradients_[step_ % kGradients].view(),
-            .u = u_,
-            .settings = settings_,
-            .nesterov = false,
-            .diverged = diverged_};
-  }
-  /// Normal values whose scale differs between nodes' segments as it does between layers.
-  void fill(Buffer<Cpu, float>& values, unsigned seed, float scale) {
-    cpu_.pool().run(nodes_, [&](std::int64_t node, int) {
-      std::minstd_rand generator(seed * 7919 + static_cast<unsigned>(node) + 1);
-      std::normal_distribution<float> normal;
-      std::array<float, 4096> normals;
-      for (float& v : normals) v = normal(generator);
-      for (const Segment& s : layout_.segments) {
-        const float layer_scale = scale / std::sqrt(1 + static_cast<float>(s.size) / 1000);
-        for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) {
-          const auto bits = static_cast<std::uint32_t>(generator());  // low bits: which normal; high bits: no two alike
-          values.view().row(node)[j] =
-              layer_scale * normals[bits % 4096] * (1 + static_cast<float>(bits >> 12) * 0x1p-22f);
-        }
-      }
-    });
-  }
-
-  Cpu cpu_;
-  int nodes_;
-  RowLayout layout_;
-  TopkPlan plan_;
-  Ring ring_;
-  SelectionMemory<Cpu> memory_;
-  Buffer<Cpu, float> x_, momentum_, error_;
-  std::vector<Buffer<Cpu, float>> gradients_;
-  Buffer<Cpu, std::int32_t> position_;
-  Buffer<Cpu, float> value_;
-  std::vector<double> u_, before_;
-  std::vector<std::int64_t> entries_, wire_;
-  std::vector<std::uint8_t> diverged_;
-  std::vector<SgdSettings> settings_ = {{.lr = kLr, .momentum = kMomentum, .weight_decay = kWeightDecay}};
-  volatile float zero_ = 0;  // unknown to the compiler
-  std::int64_t step_ = 0;
-};
-
-template <class Body>
-double seconds(const Body& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
+template <class Backend>
+json measure(const Backend& backend, const GossipCase& c, const Options& options) {
+  json result = describe(c);
+  result["state_bytes"] = memory_of<Backend>(c, options.threads).total();
+  const double copy_bytes_per_s =
+      copy_bandwidth(backend, c.nodes, static_cast<int>(c.row_layout().row), options.samples);
+  result["copy_GB_per_s"] = 1e-9 * copy_bytes_per_s;
+  const std::int64_t free_before = free_bytes(backend);
+  Gossip<Backend> gossip(backend, c);
+  result["allocated_bytes"] = free_before - free_bytes(backend);
+  for (int i = 0; i < options.warm_up; ++i) gossip.round();
+  const std::vector<double> round_s = time_rounds(backend, gossip, c, options.samples, result);
+  const double round = median(round_s), floor = floor_bytes(c, gossip.edges());
+  result["round_ms"] = 1e3 * round;
+  result["best_round_ms"] = 1e3 * std::ranges::min(round_s);
+  result["ns_per_param"] = 1e9 * round / c.params();
+  result["floor_bytes"] = floor;
+  result["floor_GB_per_s"] = 1e-9 * floor / round;
+  result["fraction_of_copy"] = floor / round / copy_bytes_per_s;
+  result["stages_ms"] = stages_ms(backend, gossip, c.dense(), options.samples);
+  if (!c.dense()) result["selection"] = selection_alone(backend, gossip, c, options.samples, copy_bytes_per_s);
+  return result;
 }
 
-/// Times `round` of each iteration and, outside of the iteration's time, a plain pass after it.
-template <class Round>
-void run_beside_plain_pass(benchmark::State& state, Gossip& gossip, const Round& round) {
-  for (int i = 0; i < kWarmUpRounds; ++i) round();
-  gossip.plain_pass();
-  std::vector<double> round_s, pass_s, ratio;
-  for (auto _ : state) {
-    round_s.push_back(seconds(round));
-    state.SetIterationTime(round_s.back());
-    pass_s.push_back(seconds([&] { gossip.plain_pass(); }));
-    ratio.push_back(pass_s.back() / round_s.back());
+std::string cell(const json& result, const json::json_pointer& key, const char* format, double factor = 1) {
+  return result.contains(key) ? fmt::format(fmt::runtime(format), factor * result[key].get<double>()) : "-";
+}
+
+void print_header() {
+  fmt::print(
+      "| layout | nodes | keep | degree | state, GB | copy, GB/s | round, ms | ns/param | floor, B/param | of copy | "
+      "of pass | update + send + mix, ms | select alone, reads of v |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+}
+
+void print_line(const GossipCase& c, const json& r) {
+  using namespace nlohmann::literals;
+  fmt::print("| {} | {} | {} | {} | {} ", c.layout, c.nodes, c.dense() ? "dense" : fmt::format("{:g}", c.keep),
+             c.degree, cell(r, "/state_bytes"_json_pointer, "{:.3f}", 1e-9));
+  if (r.contains("skipped")) {
+    fmt::print("| {} |\n", r["skipped"].get<std::string>());
+  } else {
+    fmt::print(
+        "| {} | {} | {} | {} | {} | {} | {} + {} + {} | {} |\n", cell(r, "/copy_GB_per_s"_json_pointer, "{:.1f}"),
+        cell(r, "/round_ms"_json_pointer, "{:.3f}"), cell(r, "/ns_per_param"_json_pointer, "{:.4f}"),
+        cell(r, "/floor_bytes"_json_pointer, "{:.2f}", 1 / c.params()),
+        cell(r, "/fraction_of_copy"_json_pointer, "{:.2f}"), cell(r, "/fraction_of_pass"_json_pointer, "{:.2f}"),
+        cell(r, "/stages_ms/update"_json_pointer, "{:.3f}"), cell(r, "/stages_ms/send"_json_pointer, "{:.3f}"),
+        cell(r, "/stages_ms/mix"_json_pointer, "{:.3f}"), cell(r, "/selection/reads_of_v"_json_pointer, "{:.2f}"));
   }
-  state.counters["ns_per_param"] = 1e9 * median(round_s) / gossip.params();
-  state.counters["pass_ns_per_param"] = 1e9 * median(pass_s) / gossip.params();
-  state.counters["pass_GB_per_s"] = 1e-9 * kBytesPerParam * gossip.params() / median(pass_s);
-  state.counters["GB_per_s"] = 1e-9 * kBytesPerParam * gossip.params() / median(round_s);
-  state.counters["fraction_of_pass"] = median(ratio);
-  state.counters["fraction_of_best"] = std::ranges::min(pass_s) / std::ranges::min(round_s);
-  state.counters["best_ns_per_param"] = 1e9 * std::ranges::min(round_s) / gossip.params();
+  std::fflush(stdout);
 }
 
-void sparse(benchmark::State& state, int nodes, std::vector<std::int64_t> sizes, double keep) {
-  Gossip gossip(static_cast<int>(state.range(0)), nodes, sizes, keep);
-  run_beside_plain_pass(state, gossip, [&] { gossip.round(); });
+std::string name_of(const Cpu& cpu) { return fmt::format("Cpu, {} threads", cpu.threads()); }
+std::string name_of(const Cuda& gpu) { return gpu.name(); }
+
+template <class Backend>
+void sweep(const Backend& backend, const Options& options) {
+  json report = {{"benchmark", "gossip"},      {"backend", options.backend}, {"device", name_of(backend)},
+                 {"samples", options.samples}, {"warm_up", options.warm_up}, {"threads", options.threads},
+                 {"cases", json::array()}};
+  fmt::print("{}; medians of {} after {} rounds\n\n", name_of(backend), options.samples, options.warm_up);
+  print_header();
+  for (const GossipCase& c : cases_of(options)) {
+    const std::int64_t needed = std::max(memory_of<Backend>(c, options.threads).total(), 2 * c.array_bytes());
+    json result;
+    if (const auto left = free_bytes(backend); needed > left) {
+      result = describe(c);
+      result["state_bytes"] = memory_of<Backend>(c, options.threads).total();
+      result["skipped"] = fmt::format("needs {}, {} are free", format_bytes(static_cast<double>(needed)),
+                                      format_bytes(static_cast<double>(left)));
+    } else {
+      result = measure(backend, c, options);
+    }
+    print_line(c, result);
+    report["cases"].push_back(result);
+    // After every case, so that an interrupted sweep leaves what it has.
+    if (!options.json_file.empty()) std::ofstream(options.json_file) << report.dump(1) << '\n';
+  }
 }
 
-void dense(benchmark::State& state, int nodes, std::vector<std::int64_t> sizes) {
-  Gossip gossip(static_cast<int>(state.range(0)), nodes, sizes, 0.001);
-  run_beside_plain_pass(state, gossip, [&] { gossip.dense_round(); });
+/// What every case's state takes; allocates nothing.
+template <class Backend>
+void count(const Options& options) {
+  json report = {{"benchmark", "gossip"}, {"backend", options.backend}, {"cases", json::array()}};
+  for (const GossipCase& c : cases_of(options)) {
+    const MemoryPlan plan = memory_of<Backend>(c, options.threads);
+    fmt::print("{}, {} nodes, keep {}\n{}\n", c.layout, c.nodes, c.dense() ? "dense" : fmt::format("{:g}", c.keep),
+               describe_memory(plan));
+    json result = describe(c);
+    for (const PlannedArray& array : plan.arrays) result["arrays"][array.name] = array.bytes;
+    result["state_bytes"] = plan.total();
+    report["cases"].push_back(result);
+  }
+  if (!options.json_file.empty()) std::ofstream(options.json_file) << report.dump(1) << '\n';
 }
 
-constexpr int kRounds = 41;  // interleaved pairs of which medians are taken
+int run(const Options& options) {
+  if (options.count_only) {
+    options.backend == "cpu" ? count<Cpu>(options) : count<Cuda>(options);
+  } else if (options.backend == "cpu") {
+    sweep(Cpu(options.threads), options);
+  } else if (!Cuda::is_available()) {
+    fmt::print(stderr, "no CUDA GPU\n");
+    return 77;  // what test drivers take for "skipped"
+  } else {
+    sweep(Cuda(), options);
+  }
+  return 0;
+}
 
 }  // namespace
 }  // namespace sparsepush
 
 int main(int argc, char** argv) {
-  using namespace sparsepush;
-  struct Layout {
-    std::string name;
-    std::vector<std::int64_t> sizes;
-    std::vector<int> nodes;
-  };
-  for (const Layout& layout :
-       {Layout{"resnet20", resnet20(), {64, 16, 256}}, {"vgg11", vgg11(), {4}}, {"mlp", mlp(), {10000}}}) {
-    for (const int nodes : layout.nodes) {
-      const auto add = [&](const std::string& method, const auto& function, auto... arguments) {
-        const std::string name = "gossip/" + layout.name + "/N:" + std::to_string(nodes) + "/" + method;
-        benchmark::RegisterBenchmark(name.c_str(), function, nodes, layout.sizes, arguments...)
-            ->ArgName("threads")
-            ->Arg(2)
-            ->Iterations(kRounds)
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
-      };
-      add("keep:0.01", sparse, 0.01);
-      add("keep:0.001", sparse, 0.001);
-      add("dense", dense);
-    }
+  sparsepush::Options options;
+  CLI::App app("Time of one gossip round of all nodes.");
+  app.add_option("--backend", options.backend, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--threads", options.threads, "of the Cpu");
+  app.add_option("--layout", options.layouts, "resnet20, vgg11, mlp, segment:SIZE");
+  app.add_option("--nodes", options.nodes);
+  app.add_option("--keep", options.keeps, "fractions, and dense");
+  app.add_option("--degree", options.degrees, "in-edges a node, on average");
+  app.add_option("--topology", options.topology, "random_out or exponential");
+  app.add_option("--gradients", options.gradients, "gradient arrays taken in turn")->check(CLI::Range(1, 64));
+  app.add_option("--warm-up", options.warm_up, "rounds before the first that counts");
+  app.add_option("--samples", options.samples, "of which medians are taken")->check(CLI::PositiveNumber);
+  app.add_option("--json", options.json_file, "file for the results");
+  app.add_flag("--count-only", options.count_only, "print the bytes of every case's state; allocates nothing");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return sparsepush::run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "gossip_bench: {}\n", error.what());
+    return 1;
   }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
 }

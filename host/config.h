@@ -17,6 +17,7 @@ struct RunConfig {
   int threads = 0;  ///< 0: one per processor
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
+  bool verify = false;                ///< do every selection of messages again in a second way, and compare
 };
 
 struct DataConfig {
@@ -90,7 +91,7 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 /// The resolved configuration as TOML; loading it gives the same Config.
 std::string to_toml(const Config& config);
 
-/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps or the
+/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify or the
 /// run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
 

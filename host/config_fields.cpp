@@ -35,6 +35,7 @@ std::vector<Field> run_fields() {
       {"run", "threads", at<run, &C::threads>, IntegerRange{0, 4096}, {}, "", false},
       {"run", "shards", at<run, &C::shards>, IntegerRange{1, kMany}, {}, "", false},
       {"run", "checkpoint_steps", at<run, &C::checkpoint_steps>, IntegerRange{0, kForever}, {}, "", false},
+      {"run", "verify", at<run, &C::verify>, {}, {}, "", false},
   };
 }
 

@@ -58,10 +58,10 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   const auto round = experiment_.schedule().round_after(step_);
   if (round && plan_.prepare(*round)) step_with_round_.forget();
   RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
-  if (nodes_.shard.shards == 1) {
+  if (nodes_.shard.shards == 1 && !nodes_.verify) {
     work.run(backend_, stages);
   } else {
-    stages();  // shards wait for each other within a round
+    stages();  // shards wait for each other within a round, and verification for the backend
   }
   ++step_;
   ++loss_.steps;

@@ -4,6 +4,7 @@
 
 #include "host/wire_format.h"
 #include "kernels/traffic.h"
+#include "kernels/verify_selection.h"
 
 namespace sparsepush {
 TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout) {
@@ -21,6 +22,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       backend_layout(layout_on(backend, layout)),
       nesterov(config.optimizer.kind == "nesterov"),
       identity(config.algorithm.compressor == "identity"),
+      verify(config.run.verify),
       x(backend, shard.rows(), static_cast<int>(layout.row)),
       momentum(backend, shard.rows(), static_cast<int>(layout.row)),
       gradient(backend, shard.rows(), static_cast<int>(layout.row)),
@@ -52,6 +54,12 @@ SgdUpdate Nodes<Backend>::sgd() {
           .settings = settings.span(),
           .nesterov = nesterov,
           .diverged = diverged.span()};
+}
+
+template <class Backend>
+void Nodes<Backend>::update_and_select() {
+  update_select(backend, *selection, {.sgd = sgd(), .error = error->view(), .messages = messages()});
+  if (verify) verify_selection(backend, *selection, error->view(), messages());
 }
 
 template <class Backend>

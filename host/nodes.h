@@ -40,6 +40,8 @@ class Nodes {
 
   /// Arguments of this step's SGD update.
   SgdUpdate sgd();
+  /// `update_select`, and `verify_selection` if that is wanted.
+  void update_and_select();
   /// Sends every local message along its edges: fills the halo's messages and u, and counts the bytes on the wire.
   void send_messages(const PlannedRound& round);
   /// The same for whole rows of x.
@@ -63,6 +65,7 @@ class Nodes {
   const LayoutOn<Backend> backend_layout;
   const bool nesterov;
   const bool identity;  ///< messages hold every entry and are counted as dense ones
+  const bool verify;    ///< whether selections are done again and compared
 
   Buffer<Backend, float> x, momentum, gradient;  ///< [rows, layout.row]
   Buffer<Backend, double> u;                     ///< [rows]

@@ -33,13 +33,6 @@ __global__ void load_due_round_kernel(RoundBlock block, const std::int64_t* due,
 
 }  // namespace
 
-DueRound<Cuda>::DueRound(const Cuda& gpu, int nodes, std::int64_t most_edges)
-    : begin_(gpu, 1, nodes + 1),
-      copies_(gpu, 1, nodes),
-      slot_(gpu, 1, static_cast<int>(most_edges)),
-      weight_(gpu, 1, static_cast<int>(most_edges)),
-      self_weight_(gpu, 1, nodes) {}
-
 void DueRound<Cuda>::load(const Cuda& gpu, const RoundBlock& block, const std::int64_t* due) {
   check_round_block(block);
   if (block.rounds() == 1) {

@@ -47,7 +47,12 @@ class DueRound<Cpu> {
 template <>
 class DueRound<Cuda> {
  public:
-  DueRound(const Cuda& gpu, int nodes, std::int64_t most_edges);
+  DueRound(const Cuda& gpu, int nodes, std::int64_t most_edges)
+      : begin_(gpu, 1, nodes + 1),
+        copies_(gpu, 1, nodes),
+        slot_(gpu, 1, static_cast<int>(most_edges)),
+        weight_(gpu, 1, static_cast<int>(most_edges)),
+        self_weight_(gpu, 1, nodes) {}
 
   void load(const Cuda& gpu, const RoundBlock& block, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }

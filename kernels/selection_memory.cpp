@@ -1,8 +1,6 @@
 #include "kernels/selection_memory.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 #include "kernels/check.h"
 #include "kernels/view.h"
@@ -12,9 +10,6 @@ namespace {
 
 constexpr std::int64_t kItem = 1 << 15;  // elements: enough to hide an item's start, few enough to spread one node
 constexpr std::int64_t kColdSize = 256;  // groups up to this size jump between rounds and are cheap to select from
-// A miss costs a second look, so a fall is believed at once; a rise, which saves candidates, only by and by. The margin
-// is for chance, which moves the threshold of many entries less than that of few.
-constexpr float kMargin = 0.1f, kMostFall = 0.3f, kForget = 0.1f;
 
 /// Items of about kItem elements over the nodes [first_node, last_node) of a replica: many small nodes, or part of one.
 void add_items(std::vector<SelectionItem>& items, const TopkPlan& plan, std::int64_t params, SelectionItem replica) {
@@ -81,15 +76,7 @@ std::int64_t SelectionMemory<Cpu>::bytes(int nodes, const RowLayout&, const Topk
 
 std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group) {
   if (group.size <= kColdSize) return 0;
-  const float margin = kMargin / std::sqrt(static_cast<float>(group.entries));
-  return magnitude_key(warmth.threshold * (1 - warmth.fall - margin));
-}
-
-void learn(Warmth& warmth, std::uint32_t threshold) {
-  const float now = std::bit_cast<float>(threshold);
-  const float seen = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
-  const float fall = std::isfinite(seen) ? std::clamp(seen, -kMostFall, kMostFall) : kMostFall;
-  warmth = {now, fall > warmth.fall ? fall : warmth.fall + kForget * (fall - warmth.fall)};
+  return warm_start(warmth, start_margin(group.entries));
 }
 
 void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value) {

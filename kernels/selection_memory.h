@@ -7,14 +7,9 @@
 #include "kernels/running_topk.h"
 #include "kernels/topk_select.h"
 #include "kernels/view.h"
+#include "kernels/warmth.h"
 
 namespace sparsepush {
-
-/// What the last selection of a (node, group) teaches the next one.
-struct Warmth {
-  float threshold = 0;  ///< magnitude that its entries reached; 0: start cold
-  float fall = 0;       ///< by how much it falls from round to round at worst, relative; negative where it rises
-};
 
 /// Selections that one worker does in turn: the groups [first_group, last_group) of the nodes [first_node, last_node),
 /// all of one replica.
@@ -35,8 +30,6 @@ struct SelectionMemory<Cpu>::Contents {
 
 /// The key that the selection of a group may start from.
 std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group);
-/// Learns from a selection that ended with `threshold`.
-void learn(Warmth& warmth, std::uint32_t threshold);
 /// Moves the selected elements of `row` to a message, leaving +0.
 void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value);
 

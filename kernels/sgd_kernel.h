@@ -1,12 +1,28 @@
-// The SGD step on a GPU, shared by the ops that contain it; for .cu files only.
+// The SGD step of a quad on a GPU, shared by the ops that contain it; for .cu files only.
 #pragma once
-#include "kernels/cuda_launch.h"
-#include "kernels/cuda_layout.h"
-#include "kernels/sgd_update.h"
+#include "kernels/quad.h"
+#include "kernels/sgd_element.h"
 
 namespace sparsepush {
 
-/// `sgd_update`, and, if `error` has data, v = x + e, which replaces e and then decides who has diverged.
-void run_sgd(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update, MatrixView<float> error);
+/// The step of a quad of one node's row, whose padding stays as it is; returns its new x.
+template <bool kNesterov>
+__device__ Quad step_quad(const NodeStep& s, float* x, float* momentum, const float* gradient, std::int64_t quad,
+                          int live) {
+  Quad next = load_quad(x, quad), m = load_quad(momentum, quad);
+  const Quad g = load_quad(gradient, quad);
+  for_each_lane(live, [&](int lane) {
+    next.lane[lane] = step_element<kNesterov>(s, next.lane[lane], m.lane[lane], g.lane[lane]);
+  });
+  store_quad(next, x, quad);
+  store_quad(m, momentum, quad);
+  return next;
+}
+
+__device__ inline bool is_finite(const Quad& quad) {
+  bool finite = true;
+  for_each_lane(4, [&](int lane) { finite &= is_finite(quad.lane[lane]); });
+  return finite;
+}
 
 }  // namespace sparsepush

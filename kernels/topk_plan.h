@@ -16,12 +16,16 @@ struct TopkGroup {
   std::int64_t size = 0;           ///< elements to select from
   std::int64_t entries = 0;        ///< elements kept, 1 <= entries <= size
   std::int64_t message_begin = 0;  ///< where they stand in the node's message
+
+  bool operator==(const TopkGroup&) const = default;
 };
 
 /// All selections of one node: one per segment (`kLayer`) or a single one (`kGlobal`).
 struct TopkPlan {
   std::vector<TopkGroup> groups;
   std::int64_t entries = 0;  ///< of the whole message: K in the papers
+
+  bool operator==(const TopkPlan&) const = default;
 };
 
 /// k = max(1, floor(keep * n + 1e-9)) per group, computed in double; 0 < keep <= 1.

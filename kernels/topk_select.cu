@@ -1,159 +1,125 @@
 #include <algorithm>
-#include <iterator>
+#include <bit>
 
-#include "kernels/block_scan.h"
 #include "kernels/check.h"
-#include "kernels/quad.h"
+#include "kernels/radix_select.h"
 #include "kernels/select_kernel.h"
 #include "kernels/topk_select.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kKeyBits = 31;    // of a magnitude key
-constexpr int kDigitBits = 11;  // three looks at the keys find the k-th largest
-constexpr int kDigits = 1 << kDigitBits;
-constexpr int kDigitsPerThread = kDigits / kThreads;
+constexpr int kFewestThreads = 256, kMostThreads = 1024;  // of a block that finishes a large group
+constexpr int kTilesPerWarp = 8;  // of the largest group: passes over a few tiles are mostly latency
 
-/// One node's elements of one group; 4 neighbours at a time.
-struct GroupRow {
-  float* row;
-  const std::uint8_t* live;
-  int begin_quad, end_quad;
+/// The elements of a large group in their row; a stretch is a part tile.
+struct RowKeys {
+  const float* row;
+  std::span<const std::uint8_t> live;
+  QuadRange range;
+  std::span<const QuadRange> parts;
 
-  /// Calls visit(position, key) for the elements of a quad, without padding.
   template <class Visit>
-  __device__ void visit_quad(int quad, const Visit& visit) const {
-    const Quad elements = load_quad(row, quad);
-    for_each_lane(live[quad], [&](int lane) { visit(4 * quad + lane, elements.lane[lane]); });
-  }
-};
-
-/// What is known of the k-th largest key: its leading bits, and which rank it has among the keys that share them.
-struct Prefix {
-  std::uint32_t bits, mask;
-  unsigned rank;
-};
-
-/// Shared memory of a selection.
-struct Scratch {
-  unsigned histogram[kDigits];
-  unsigned warp_sums[kThreads / kWarpThreads];
-  Prefix found;
-};
-
-/// The next digit of the k-th largest key: a histogram of the digits that follow the prefix, and the bin that the rank,
-/// counted from the largest digit down, falls into. Thread t owns the bins [(kThreads - 1 - t) * kDigitsPerThread,
-/// ...).
-__device__ Prefix next_digit(const GroupRow& group, const Prefix& prefix, int shift, Scratch& scratch) {
-  for (int i = 0; i < kDigitsPerThread; ++i) scratch.histogram[i * kThreads + threadIdx.x] = 0;
-  __syncthreads();
-  for (int quad = group.begin_quad + threadIdx.x; quad < group.end_quad; quad += kThreads)
-    group.visit_quad(quad, [&](int, float value) {
-      const std::uint32_t key = magnitude_key(value);
-      if ((key & prefix.mask) == prefix.bits) atomicAdd(&scratch.histogram[key >> shift & (kDigits - 1)], 1u);
-    });
-  __syncthreads();
-  const int lowest = (kThreads - 1 - static_cast<int>(threadIdx.x)) * kDigitsPerThread;
-  unsigned mine = 0;
-  for (int i = 0; i < kDigitsPerThread; ++i) mine += scratch.histogram[lowest + i];
-  unsigned above = block_scan(mine, scratch.warp_sums).before;  // keys with larger digits
-  if (above < prefix.rank && prefix.rank <= above + mine) {
-    int digit = lowest + kDigitsPerThread - 1;
-    for (; above + scratch.histogram[digit] < prefix.rank; --digit) above += scratch.histogram[digit];
-    scratch.found = {prefix.bits | static_cast<std::uint32_t>(digit) << shift,
-                     prefix.mask | static_cast<std::uint32_t>(kDigits - 1) << shift, prefix.rank - above};
-  }
-  __syncthreads();
-  return scratch.found;
-}
-
-/// Moves the selected elements to the message, in order: those above the threshold, and the first of those that equal
-/// it. Threads take neighbouring quads, so that a scan over the block gives each its place.
-__device__ void move_selected(const GroupRow& group, const Prefix& kth, std::int32_t* position, float* value,
-                              Scratch& scratch) {
-  unsigned larger_before = 0, equal_before = 0;
-  for (int first = group.begin_quad; first < group.end_quad; first += kThreads) {
-    const int quad = first + static_cast<int>(threadIdx.x);
-    const bool inside = quad < group.end_quad;
-    unsigned larger = 0, equal = 0;
-    const auto count = [&](int, float v) {
-      larger += magnitude_key(v) > kth.bits;
-      equal += magnitude_key(v) == kth.bits;
-    };
-    if (inside) group.visit_quad(quad, count);
-    constexpr unsigned kHalf = 16;  // the scan adds both counts at once: a block has 1,024 elements
-    const BlockScan scan = block_scan(larger << kHalf | equal, scratch.warp_sums);
-    unsigned larger_here = larger_before + (scan.before >> kHalf);
-    unsigned equal_here = equal_before + (scan.before & ((1u << kHalf) - 1));
-    const auto move = [&](int p, float v) {
-      const bool is_larger = magnitude_key(v) > kth.bits, is_equal = magnitude_key(v) == kth.bits;
-      if (is_larger || (is_equal && equal_here < kth.rank)) {
-        const unsigned to = larger_here + std::min(equal_here, kth.rank);
-        position[to] = p;
-        value[to] = v;
-        group.row[p] = 0;
-      }
-      larger_here += is_larger;
-      equal_here += is_equal;
-    };
-    if (inside) group.visit_quad(quad, move);
-    larger_before += scan.total >> kHalf;
-    equal_before += scan.total & ((1u << kHalf) - 1);
-  }
-}
-
-/// One block per (node, group), in strides of the grid; threads share the group's elements.
-__global__ void topk_select_kernel(std::span<const NodeGroup> groups, std::span<const std::uint8_t> live,
-                                   MatrixView<float> v, Messages messages) {
-  __shared__ Scratch scratch;
-  for (std::int64_t i = blockIdx.x; i < std::ssize(groups); i += gridDim.x) {
-    const NodeGroup g = groups[i];
-    const GroupRow group{v.row(g.node), live.data(), g.begin / 4, (g.end + 3) / 4};
-    Prefix kth{0, 0, static_cast<unsigned>(g.entries)};
-    for (int shift = 2 * kDigitBits; shift >= 0; shift -= kDigitBits) kth = next_digit(group, kth, shift, scratch);
-    move_selected(group, kth, messages.position.row(g.node) + g.message_begin,
-                  messages.value.row(g.node) + g.message_begin, scratch);
-  }
-}
-static_assert(kKeyBits <= 3 * kDigitBits);
-
-std::vector<NodeGroup> node_groups(int nodes, const RowLayout& layout, const std::vector<TopkPlan>& plans) {
-  CHECK(!plans.empty() && nodes % plans.size() == 0, "plans ", plans.size(), ", nodes ", nodes);
-  std::vector<NodeGroup> groups;
-  const int nodes_per_replica = nodes / static_cast<int>(plans.size());
-  for (int node = 0; node < nodes; ++node)
-    for (const TopkGroup& group : plans[node / nodes_per_replica].groups) {
-      const Segment &first = layout.segments[group.first_segment], &last = layout.segments[group.last_segment - 1];
-      groups.push_back({node, static_cast<std::int32_t>(first.begin), static_cast<std::int32_t>(last.begin + last.size),
-                        static_cast<std::int32_t>(group.entries), static_cast<std::int32_t>(group.message_begin)});
+  __device__ void for_each_key(const Visit& visit) const {
+    for (int quad = range.begin + static_cast<int>(threadIdx.x); quad < range.end; quad += blockDim.x) {
+      const Quad elements = load_quad(row, quad);
+      for_each_lane(live[quad], [&](int lane) { visit(rank_key(elements.lane[lane])); });
     }
-  std::ranges::stable_sort(groups, std::greater{}, [](const NodeGroup& g) { return g.end - g.begin; });
-  return groups;
+  }
+  __device__ int stretches() const { return static_cast<int>(parts.size()); }
+  template <class Visit>
+  __device__ void visit_stretch(int number, const Visit& visit) const {
+    const int end = 4 * parts[number].end;
+    for (int first = 4 * parts[number].begin; first < end; first += kWarpThreads) {
+      const int p = first + static_cast<int>(lane());
+      visit(p, p < end && p % 4 < live[p / 4] ? rank_key(row[p]) : 0u);
+    }
+  }
+};
+
+/// Those of them that were listed; a stretch is what a part tile has listed.
+struct CandidateKeys {
+  const std::int32_t* position;
+  const std::uint32_t* key;
+  unsigned count;
+  std::span<const PartCandidates> parts;
+
+  template <class Visit>
+  __device__ void for_each_key(const Visit& visit) const {
+    for (unsigned i = threadIdx.x; i < count; i += blockDim.x) visit(key[i]);
+  }
+  __device__ int stretches() const { return static_cast<int>(parts.size()); }
+  template <class Visit>
+  __device__ void visit_stretch(int number, const Visit& visit) const {
+    const int begin = parts[number].begin, end = begin + parts[number].count;
+    for (int first = begin; first < end; first += kWarpThreads) {
+      const int i = first + static_cast<int>(lane());
+      visit(i < end ? position[i] : 0, i < end ? key[i] : 0u);
+    }
+  }
+};
+
+/// What the next round starts with.
+__device__ GroupState next_state(GroupState state, const LargeGroup& large, const Cut& cut) {
+  learn(state.warmth, cut.key - 1);
+  if (state.candidates > static_cast<unsigned>(large.candidates_room)) state.warmth.fall /= 2;  // as costly as a miss
+  return {state.warmth, large.candidates_room > 0 ? warm_start(state.warmth, large.margin) : 0, 0};
 }
+
+/// One block per (large group, node), in strides of the grid. The fallback, which reads the whole row, is left to the
+/// same block: it comes in a group's first rounds and hardly ever later, so that a launch of its own would not pay.
+__global__ void __launch_bounds__(kMostThreads) finish_large_kernel(Selection s) {
+  __shared__ SelectScratch scratch;
+  const std::int64_t items = std::ssize(s.large) * s.nodes_per_plan;
+  for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
+    const auto number = static_cast<int>(item / s.nodes_per_plan);
+    const auto state_row = static_cast<int>(item % s.nodes_per_plan);
+    const LargeGroup large = s.large[number];
+    const int node = large.plan * s.nodes_per_plan + state_row;
+    GroupState& state = s.states.groups.row(state_row)[number];
+    const auto entries = static_cast<unsigned>(large.group.entries), found = state.candidates;
+    const auto parts = static_cast<std::size_t>(large.last_part - large.first_part);
+    std::uint64_t* const counts = s.states.counts.row(state_row) + large.first_part;
+    const MoveToMessage move = mover(s.v, s.messages, node, large.group);
+    Cut cut;
+    if (entries <= found && found <= static_cast<unsigned>(large.candidates_room)) {
+      const CandidateKeys keys{s.states.position.row(state_row) + large.candidates_begin,
+                               s.states.key.row(state_row) + large.candidates_begin, found,
+                               std::span(s.states.parts.row(state_row) + large.first_part, parts)};
+      cut = radix_select(keys, entries, counts, scratch, move);
+    } else {
+      const RowKeys keys{move.row, s.live, large.group.range, s.parts.subspan(large.first_part, parts)};
+      cut = radix_select(keys, entries, counts, scratch, move);
+    }
+    if (threadIdx.x == 0) state = next_state(state, large, cut);
+  }
+}
+
+/// The elements are there already.
+struct GivenRow {
+  const float* v;
+  __device__ Quad load(int quad, int) const { return load_quad(v, quad); }
+};
+struct GivenRows {
+  MatrixView<const float> v;
+  __device__ GivenRow row(std::int64_t node) const { return {v.row(node)}; }
+};
 
 }  // namespace
 
-SelectionMemory<Cuda>::SelectionMemory(const Cuda& gpu, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans)
-    : layout_(gpu, layout), plans_(std::move(plans)), nodes_(nodes), groups_(gpu, node_groups(nodes, layout, plans_)) {}
-
-std::int64_t SelectionMemory<Cuda>::bytes(int nodes, const RowLayout& layout, const TopkPlan& plan) {
-  return layout.row / 4 + std::ssize(plan.groups) * nodes * static_cast<std::int64_t>(sizeof(NodeGroup));
-}
-
-void run_selection(const Cuda& gpu, const SelectionMemory<Cuda>& memory, MatrixView<float> v,
-                   const Messages& messages) {
-  const std::span<const NodeGroup> groups = memory.groups();
-  if (groups.empty()) return;
-  launch(gpu, {.blocks = blocks_for(gpu, std::ssize(groups)), .threads = kThreads}, topk_select_kernel, groups,
-         memory.cuda_layout().live(), v, messages);
+void finish_large(const Cuda& gpu, const Selection& selection, int most_parts) {
+  const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
+  const int wanted = most_parts / kTilesPerWarp * kWarpThreads;
+  const int threads =
+      std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(wanted))), kFewestThreads, kMostThreads);
+  launch(gpu, {.blocks = blocks_for(gpu, items, kMostThreads / threads), .threads = threads}, finish_large_kernel,
+         selection);
 }
 
 void topk_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
   check_topk_select_shapes(memory.layout(), memory.plans(), v, messages);
   CHECK(memory.nodes() == v.rows, "memory of ", memory.nodes(), " nodes, v ", v);
-  run_selection(gpu, memory, v, messages);
+  run_selection(gpu, memory, GivenRows{v}, v, messages);
 }
 
 }  // namespace sparsepush

@@ -6,6 +6,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda_layout.h"
+#include "kernels/cuda_selection.h"
 #include "kernels/messages.h"
 #include "kernels/topk_plan.h"
 
@@ -36,14 +37,7 @@ class SelectionMemory<Cpu> {
   std::unique_ptr<Contents> contents_;
 };
 
-/// One selection of one node.
-struct NodeGroup {
-  std::int32_t node;
-  std::int32_t begin, end;     ///< positions of the group's elements in the row, padding among them
-  std::int32_t entries;        ///< elements kept
-  std::int32_t message_begin;  ///< where they stand in the node's message
-};
-
+/// All it needs is allocated on construction, so that ops with it can be captured in a CUDA graph.
 template <>
 class SelectionMemory<Cuda> {
  public:
@@ -53,16 +47,15 @@ class SelectionMemory<Cuda> {
   const CudaLayout& cuda_layout() const { return layout_; }
   std::span<const TopkPlan> plans() const { return plans_; }
   int nodes() const { return nodes_; }
-  /// Of all nodes, those of most elements first, on the GPU.
-  std::span<const NodeGroup> groups() const { return groups_.span(); }
-  /// Bytes it holds, for the memory plan.
+  const CudaSelection& selection() const { return selection_; }
+  /// Bytes it holds, for the memory plan; `nodes` of all replicas, which select by the same plan.
   static std::int64_t bytes(int nodes, const RowLayout& layout, const TopkPlan& plan);
 
  private:
   CudaLayout layout_;
   std::vector<TopkPlan> plans_;  ///< [replicas]
   int nodes_;
-  Buffer<Cuda, NodeGroup> groups_;
+  CudaSelection selection_;  ///< of one plan, where all replicas have the same, or of each replica's
 };
 
 /// Per row of v: q = the plan's k largest |v| of each group; v -= q, which is +0 where kept; q is written to the node's

@@ -15,6 +15,7 @@
 #include "kernels/traffic.h"
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
+#include "kernels/verify_selection.h"
 
 namespace sparsepush {
 namespace {
@@ -37,8 +38,6 @@ void clear(const Cuda&, void*, std::size_t) { refuse(); }
 void RepeatedWork<Cuda>::run(const Cuda&, const std::function<void()>&) { refuse(); }
 void RepeatedWork<Cuda>::forget() {}
 void end_step(const Cuda&, std::span<const std::uint8_t>, int, StepClock*) { refuse(); }
-DueRound<Cuda>::DueRound(const Cuda& gpu, int, std::int64_t)
-    : begin_(gpu, 1, 1), copies_(gpu, 1, 1), slot_(gpu, 1, 1), weight_(gpu, 1, 1), self_weight_(gpu, 1, 1) {}
 void DueRound<Cuda>::load(const Cuda&, const RoundBlock&, const std::int64_t*) { refuse(); }
 
 void gather_batch(const Cuda&, const GatherBatch&) { refuse(); }
@@ -53,13 +52,13 @@ void quadratic_gradient(const Cuda&, const QuadraticGradient&) { refuse(); }
 void quadratic_loss(const Cuda&, const QuadraticLoss&) { refuse(); }
 void quadratic_loss_at(const Cuda&, const QuadraticView&, std::span<const double>, int, std::span<double>) { refuse(); }
 
-SelectionMemory<Cuda>::SelectionMemory(const Cuda& gpu, int nodes, const RowLayout& layout, std::vector<TopkPlan>)
-    : layout_(gpu, layout), nodes_(nodes), groups_(gpu, 1, 1) {}
-std::int64_t SelectionMemory<Cuda>::bytes(int, const RowLayout&, const TopkPlan&) { refuse(); }
 void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
+void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
+  refuse();
+}
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }

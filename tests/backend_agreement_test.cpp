@@ -89,6 +89,7 @@ TYPED_TEST(BackendAgreementOn, TopologiesThatVaryWithTimeHaveTheSameBits) {
   config.topology.redraw = true;
   config.run.replicas = 2;
   config.optimizer.kind = "nesterov";
+  config.run.verify = true;
   expect_the_same_bits<TypeParam>(config, kRoundsAhead + 4);
   expect_the_same_bits<TypeParam>(quadratic_config(problem(), "one_peer_exponential", "sgp"), 7);
 }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bench/model_layouts.h"
+
 namespace sparsepush {
 namespace {
 
@@ -12,17 +14,6 @@ std::vector<std::int64_t> entries_of(const TopkPlan& plan) {
   std::vector<std::int64_t> entries;
   for (const TopkGroup& group : plan.groups) entries.push_back(group.entries);
   return entries;
-}
-
-std::vector<std::int64_t> resnet20_sizes() {
-  std::vector<std::int64_t> sizes = {432, 4608, 18432, 640, 10};
-  sizes.insert(sizes.end(), 6, 2304);
-  sizes.insert(sizes.end(), 5, 9216);
-  sizes.insert(sizes.end(), 5, 36864);
-  sizes.insert(sizes.end(), 14, 16);
-  sizes.insert(sizes.end(), 12, 32);
-  sizes.insert(sizes.end(), 12, 64);
-  return sizes;
 }
 
 TEST(TopkPlan, KeepsTheFloorOfEverySegmentButAtLeastOne) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <utility>
@@ -43,6 +44,31 @@ TYPED_TEST(TopkSelectOn, TakesTheOneElementOfEveryGroup) {
     EXPECT_TRUE(std::signbit(value.to_host()[1]));
     EXPECT_FALSE(std::signbit(v.to_host()[4]));
   });
+}
+
+TYPED_TEST(TopkSelectOn, SelectsFromAGroupOfManyTilesFromRoundToRound) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300001});
+  const TopkPlan plan = make_topk_plan(layout, TopkScope::kLayer, 0.001);
+  std::vector<float> start(layout.row, 0.0f);
+  std::mt19937 generator(3);
+  for (std::int64_t j = 0; j < layout.params; ++j) start[j] = static_cast<float>(generator() % 1000) / 1e4f;
+  for (std::int64_t j = 0; j < 299; ++j) start[1003 * j] = static_cast<float>(j % 10) - 20;
+  const float threshold = *std::max_element(start.begin(), start.end());  // many tie: the first of them is the 300th
+  std::vector<std::int32_t> wanted = {static_cast<std::int32_t>(std::ranges::find(start, threshold) - start.begin())};
+  for (std::int32_t j = 0; j < 299; ++j) wanted.push_back(1003 * j);
+  std::ranges::sort(wanted);
+  std::vector<float> left = start;
+  for (const std::int32_t j : wanted) left[j] = 0;
+  ASSERT_EQ(plan.entries, 300);
+  const TypeParam backend;
+  SelectionMemory<TypeParam> memory(backend, 1, layout, {plan});
+  for (int round = 0; round < 3; ++round) {
+    Buffer<TypeParam, float> v(backend, 1, static_cast<int>(layout.row), start), value(backend, 1, 300);
+    Buffer<TypeParam, std::int32_t> position(backend, 1, 300);
+    topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    EXPECT_EQ(position.to_host(), wanted);
+    EXPECT_EQ(v.to_host(), left);
+  }
 }
 
 TEST(TopkSelect, SplitsEveryElementExactlyBetweenMessageAndRemainder) {

@@ -4,7 +4,8 @@
 One round for all nodes of a directed ring, with ResNet-20's 59 segments: SGD with momentum and weight decay at
 z = x / u, v = x + e, exact top-k of |v| per node and segment, e = v - q, x += eta (P - I) q, and u likewise.
 Prints nanoseconds per parameter and node, beside a pass over the same arrays that does nothing but the update
-(28 bytes a parameter), and, with --ours, beside this project's benchmark run in turn.
+(28 bytes a parameter; on the CPU), and, with --ours, beside this project's benchmark run in turn. The same for top-k
+alone: what is kept goes to a message and leaves the array.
 """
 
 import argparse
@@ -92,17 +93,17 @@ class Round:
     """State of all nodes, [nodes, params] each, with the segments of a row ordered by size.
 
     On the CPU every thread owns a range of nodes and PyTorch itself runs on one thread: many small ops in a row are
-    faster so than with a barrier after each of them.
+    faster so than with a barrier after each of them. On a GPU a round can be compiled whole, or recorded as a graph.
     """
 
-    def __init__(self, nodes, keep, variant, options):
+    def __init__(self, nodes, keep, variant, options, seed=1):
         self.groups, begin = [], 0
         for size in sorted(set(RESNET20), reverse=True):
             self.groups.append(Group(begin, RESNET20.count(size), size, keep, options.device))
             begin += RESNET20.count(size) * size
         self.keep, self.by_blocks = keep, variant.select == "blocks"
-        self.update = compiled_update() if variant.compiled else update
-        generator = torch.Generator(options.device).manual_seed(1)
+        self.update = {"no": update, "update": compiled_update(), "round": fused_update}[variant.compiled]
+        generator = torch.Generator(options.device).manual_seed(seed)
         draw = lambda scale: scale * torch.randn(nodes, begin, device=options.device, generator=generator)
         self.x, self.gradient, self.momentum = draw(1.0), draw(0.01), draw(0.01)
         self.error = draw(0.3 / keep**0.5)
@@ -110,34 +111,72 @@ class Round:
         entries = sum(group.count * group.entries for group in self.groups)
         self.index = torch.zeros(nodes, entries, dtype=torch.int64, device=options.device)
         self.value = torch.zeros(nodes, entries, device=options.device)
+        self.before = torch.arange(-1, nodes - 1, device=options.device) % nodes
         workers = min(options.threads, nodes) if options.device == "cpu" else 1
         self.ranges = [range(i * nodes // workers, (i + 1) * nodes // workers) for i in range(workers)]
         self.chunk = min(variant.chunk, max(map(len, self.ranges)))
         self.magnitude = torch.empty(workers, self.chunk, begin, device=options.device)
         self.pool = ThreadPoolExecutor(workers, initializer=torch.set_grad_enabled, initargs=(False,))
+        self.step = torch.compile(self.run, dynamic=False) if variant.compiled == "round" else self.run
 
-    def step(self, gradient):
+    def each_worker(self, body, arguments):
+        """One call a worker. A single one, as a GPU has, stays in this thread, where a graph is recorded."""
+        if len(self.ranges) == 1:
+            body(*next(zip(*arguments)))
+        else:
+            list(self.pool.map(body, *arguments))
+
+    def run(self, gradient):
         """One round; `gradient` is overwritten."""
         decay = (DECAY / self.u).float()[:, None]
-        list(self.pool.map(lambda i: self.update_and_select(i, gradient, decay), range(len(self.ranges))))
-        list(self.pool.map(self.mix, self.ranges))
+        workers = range(len(self.ranges))
+        self.each_worker(lambda i: self.update_and_select(i, gradient, decay), [workers])
+        self.each_worker(self.mix, [self.ranges])
         self.u.lerp_(self.u.roll(1, 0), 0.5 * self.keep)
+
+    def record(self, gradient):
+        """From now on a round is one graph launch, with the gradient that lies where this one does."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.step(gradient)
+        side.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step(gradient)
+        self.step = lambda _: graph.replay()
+
+    def select_alone(self):
+        """Exact top-k of the error arrays into messages; what is kept leaves the error."""
+        self.each_worker(self.select_rows, [range(len(self.ranges))])
+
+    def select_rows(self, worker):
+        nodes = self.ranges[worker]
+        for first in range(nodes.start, nodes.stop, self.chunk):
+            rows = slice(first, min(first + self.chunk, nodes.stop))
+            magnitude = torch.abs(self.error[rows], out=self.magnitude[worker, : rows.stop - first])
+            self.take(rows, magnitude)
 
     def update_and_select(self, worker, gradient, decay):
         """In chunks of nodes that stay in the cache."""
         nodes = self.ranges[worker]
         for first in range(nodes.start, nodes.stop, self.chunk):
             rows = slice(first, min(first + self.chunk, nodes.stop))
-            error, index = self.error[rows], self.index[rows]
             magnitude = self.magnitude[worker, : rows.stop - first]
-            self.update(self.x[rows], self.momentum[rows], error, gradient[rows], decay[rows], magnitude)
-            torch.cat([group.select(magnitude, self.by_blocks) for group in self.groups], 1, out=index)
-            torch.gather(error, 1, index, out=self.value[rows])
-            error.scatter_(1, index, 0.0)
+            self.update(self.x[rows], self.momentum[rows], self.error[rows], gradient[rows], decay[rows], magnitude)
+            self.take(rows, magnitude)
+
+    def take(self, rows, magnitude):
+        """Moves the largest entries of the error to the messages."""
+        error, index = self.error[rows], self.index[rows]
+        torch.cat([group.select(magnitude, self.by_blocks) for group in self.groups], 1, out=index)
+        torch.gather(error, 1, index, out=self.value[rows])
+        error.scatter_(1, index, 0.0)
 
     def mix(self, nodes):
         """x += eta (P - I) q on the directed ring: half of what a node sends stays, half goes to the next node."""
-        own, before = slice(nodes.start, nodes.stop), [node - 1 for node in nodes]
+        own, before = slice(nodes.start, nodes.stop), self.before[nodes.start : nodes.stop]
         x = self.x[own].scatter_add_(1, self.index[own], self.value[own] * (-0.5 * self.keep))
         x.scatter_add_(1, self.index[before], self.value[before] * (0.5 * self.keep))
 
@@ -160,14 +199,30 @@ def naive_step(state, gradient):
 
 
 def check(variant, options):
-    """One small round against `naive_step`."""
-    state = Round(5, options.keep, variant._replace(chunk=2), options)
+    """One small round against `naive_step`. Near ties may fall either way: one of three draws has to agree."""
+    wrong = [text for seed in (1, 2, 3) if (text := wrong_in(variant, options, seed))]
+    if len(wrong) == 3:
+        raise SystemExit(f"{variant}: {wrong[0]}")
+
+
+def wrong_in(variant, options, seed):
+    """What differs in one round; empty if nothing does."""
+    chunk = 5 if variant.compiled == "round" else 2
+    state = Round(5, options.keep, variant._replace(chunk=chunk), options, seed)
+    gradient = state.gradient.clone()
+    if variant.graph:
+        before = [part.clone() for part in (state.x, state.momentum, state.error, state.u)]
+        state.record(gradient)
+        for part, value in zip((state.x, state.momentum, state.error, state.u), before):
+            part.copy_(value)
+        gradient.copy_(state.gradient)
     expected = naive_step(state, state.gradient)
-    state.step(state.gradient.clone())
+    state.step(gradient)
     for name, wanted in zip(("x", "momentum", "error"), expected):
         worst = (getattr(state, name).double() - wanted).abs().max().item()
-        if worst > 1e-4:
-            raise SystemExit(f"{variant}: {name} is wrong by {worst}")
+        if not worst <= 1e-4:
+            return f"{name} is wrong by {worst}"
+    return ""
 
 
 def synchronize(device):
@@ -175,23 +230,40 @@ def synchronize(device):
         torch.cuda.synchronize()
 
 
-def time_round(state, device):
-    """Nanoseconds per parameter and node of one round; the gradient is made anew outside of it."""
-    gradient = state.gradient.clone()
+def nanoseconds(state, device, call, calls=1):
+    """Of one call, per parameter and node."""
     synchronize(device)
     begin = time.perf_counter()
-    state.step(gradient)
+    for _ in range(calls):
+        call()
     synchronize(device)
-    return (time.perf_counter() - begin) * 1e9 / state.x.numel()
+    return (time.perf_counter() - begin) * 1e9 / calls / state.x.numel()
+
+
+def time_round(state, device):
+    """On a CPU the gradient is made anew, outside of the time. A GPU has many rounds at hand, with one gradient, to
+    which each adds a little weight decay."""
+    if device == "cuda":
+        return nanoseconds(state, device, lambda: state.step(state.gradient), calls=8)
+    gradient = state.gradient.clone()
+    return nanoseconds(state, device, lambda: state.step(gradient))
+
+
+def time_selection(state, device):
+    """Top-k alone, of new values."""
+    state.error.copy_(state.gradient)
+    return nanoseconds(state, device, state.select_alone)
 
 
 class Variant(NamedTuple):
     select: str  # "topk" or "blocks"
     chunk: int  # nodes updated at once
-    compiled: bool
+    compiled: str = "no"  # or "update", "round"
+    graph: bool = False  # replayed as a CUDA graph
 
     def __str__(self):
-        return f"{self.select}, {self.chunk} nodes at once{', compiled update' if self.compiled else ''}"
+        compiled = "" if self.compiled == "no" else f", compiled {self.compiled}"
+        return f"{self.select}, {self.chunk} nodes at once{compiled}{', CUDA graph' if self.graph else ''}"
 
 
 class UpdatePass:
@@ -223,13 +295,15 @@ class UpdatePass:
 
 
 def run_ours(options):
-    """Nanoseconds per parameter of this project's benchmark, from Google Benchmark's JSON."""
-    name = f"gossip/resnet20/N:{options.nodes}/keep:{options.keep:g}/threads:{options.threads}/"
-    command = [options.ours, f"--benchmark_filter={name}", "--benchmark_format=json"]
-    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if not report:
-        raise SystemExit(f"{options.ours} has no benchmark {name}")
-    return json.loads(report)["benchmarks"][0]["ns_per_param"]
+    """Nanoseconds per parameter of this project's benchmark: of a round, and of top-k alone."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        command = [options.ours, f"--backend={options.device}", f"--threads={options.threads}", "--layout=resnet20"]
+        command += [f"--nodes={options.nodes}", f"--keep={options.keep:g}", f"--json={report.name}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        result = json.load(report)["cases"][0]
+    if "skipped" in result:
+        raise SystemExit(f"{options.ours}: {result['skipped']}")
+    return result["ns_per_param"], result["selection"]["ns_per_element"]
 
 
 def parse_options():
@@ -240,57 +314,101 @@ def parse_options():
     parser.add_argument("--keep", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=12, help="timed between two changes from one to the other")
     parser.add_argument("--repetitions", type=int, default=5, help="changes from one to the other")
-    parser.add_argument("--chunk", type=int, nargs="+", default=[1, 4, 16], help="nodes at once; the best counts")
+    parser.add_argument("--chunk", type=int, nargs="+", help="nodes at once; the best counts (1 4 16, GPU 16 64 all)")
     parser.add_argument("--ours", metavar="PATH", help="this project's gossip_bench, run between the measurements")
-    return parser.parse_args()
+    parser.add_argument("--json", metavar="FILE", help="write the results there too")
+    options = parser.parse_args()
+    if not options.chunk:
+        options.chunk = [1, 4, 16] if options.device == "cpu" else [16, 64, options.nodes]
+    options.chunk = sorted({min(chunk, options.nodes) for chunk in options.chunk})
+    return options
 
 
-def choose_variants(options):
-    """Every way to run the baseline that gives the right result here."""
-    variants = []
-    for select, chunk, compiled in itertools.product(("topk", "blocks"), options.chunk, (False, True)):
-        variants.append(Variant(select, chunk, compiled))
-    for variant in list(variants):
+def all_variants(options):
+    for select, chunk, compiled in itertools.product(("topk", "blocks"), options.chunk, ("no", "update")):
+        yield Variant(select, chunk, compiled)
+    if options.device == "cuda":
+        for select, compiled in itertools.product(("topk", "blocks"), ("update", "round")):
+            yield Variant(select, options.nodes, compiled, graph=compiled == "update")
+
+
+def prepared(variant, options):
+    """The state of all nodes, ready to be timed."""
+    state = Round(options.nodes, options.keep, variant, options)
+    if variant.graph:
+        state.record(state.gradient)
+    return state
+
+
+def time_variants(options):
+    """Nanoseconds of every way to run the baseline that gives the right result here."""
+    results = {}
+    for variant in all_variants(options):
         try:
             check(variant, options)
-        except torch._dynamo.exc.TorchDynamoException as error:
-            print(f"left out {variant}: {str(error).splitlines()[0]}")
-            variants.remove(variant)
-    return variants
+            results[variant] = measure(prepared(variant, options), options.device, max(3, options.rounds // 4))
+        except RuntimeError as error:  # no compiler, no memory, or not to be recorded
+            print(f"left out {variant}: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)
+            continue
+        print(f"PyTorch {torch.__version__}, {variant}: {results[variant]:.3f} ns/param", flush=True)
+    return results
 
 
-def measure(state, device, rounds):
+def measure(state, device, rounds, timed=time_round):
     """Median of `rounds` rounds after three to warm up."""
-    return statistics.median([time_round(state, device) for _ in range(rounds + 3)][3:])
+    return statistics.median([timed(state, device) for _ in range(rounds + 3)][3:])
 
 
 def main():
     options = parse_options()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("no CUDA GPU")
+        raise SystemExit(77)
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    results = {}
-    for variant in choose_variants(options):
-        state = Round(options.nodes, options.keep, variant, options)
-        results[variant] = measure(state, options.device, max(3, options.rounds // 4))
-        print(f"PyTorch {torch.__version__}, {variant}: {results[variant]:.3f} ns/param", flush=True)
-    compare(options, min(results, key=results.get))
+    for limit in ("recompile_limit", "cache_size_limit"):  # one of them, depending on the version
+        if hasattr(torch._dynamo.config, limit):
+            setattr(torch._dynamo.config, limit, 64)
+    results = time_variants(options)
+    report = {"torch": torch.__version__, "nodes": options.nodes, "keep": options.keep, "device": options.device}
+    if options.device == "cuda":
+        report |= {"gpu": torch.cuda.get_device_name(), "peak_bytes": torch.cuda.max_memory_allocated()}
+    report["variants_ns_per_param"] = {str(variant): ns for variant, ns in results.items()}
+    report |= compare(options, min(results, key=results.get))
+    if options.json:
+        Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
+
+
+def time_in_turn(options, best):
+    """Times of the best variant, the update pass and ours in turn, so that a noisy machine is noisy for all of them."""
+    floor = None
+    if options.device == "cpu":
+        floor = UpdatePass(Round(options.nodes, options.keep, best, options), options.threads)
+    names = ("PyTorch", "update pass", "ours", "torch.topk alone", "blocks alone", "our top-k alone")
+    times = {name: [] for name in names}
+    for _ in range(options.repetitions):
+        state = prepared(best, options)
+        times["PyTorch"].append(measure(state, options.device, options.rounds))
+        for name, state.by_blocks in (("torch.topk alone", False), ("blocks alone", True)):
+            times[name].append(measure(state, options.device, options.rounds, time_selection))
+        if floor:
+            times["update pass"].append(statistics.median(floor.time() for _ in range(options.rounds)))
+        del state
+        if options.device == "cuda":
+            torch.cuda.empty_cache()  # ours needs memory too
+        if options.ours:
+            for name, ns in zip(("ours", "our top-k alone"), run_ours(options)):
+                times[name].append(ns)
+    return {name: statistics.median(values) for name, values in times.items() if values}
 
 
 def compare(options, best):
-    """The best variant, the update pass and ours in turn, so that a noisy machine is noisy for all of them."""
-    state = Round(options.nodes, options.keep, best, options)
-    floor = UpdatePass(state, options.threads) if options.device == "cpu" else None
-    times = {"PyTorch": [], "update pass": [], "ours": []}
-    for _ in range(options.repetitions):
-        times["PyTorch"].append(measure(state, options.device, options.rounds))
-        if floor:
-            times["update pass"].append(statistics.median(floor.time() for _ in range(options.rounds)))
-        if options.ours:
-            times["ours"].append(run_ours(options))
-    medians = {name: statistics.median(values) for name, values in times.items() if values}
+    medians = time_in_turn(options, best)
     print(f"keep {options.keep}, {options.nodes} nodes, {options.threads} threads, best PyTorch: {best}")
     for name, median in medians.items():
-        print(f"{name}: {median:.3f} ns/param; PyTorch takes {medians['PyTorch'] / median:.2f} times that")
+        theirs = min("torch.topk alone", "blocks alone", key=medians.get) if "alone" in name else "PyTorch"
+        print(f"{name}: {median:.3f} ns/param; {theirs} takes {medians[theirs] / median:.2f} times that")
+    return {"best": str(best), "ns_per_param": medians}
 
 
 if __name__ == "__main__":

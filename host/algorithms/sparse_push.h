@@ -9,7 +9,7 @@ namespace sparsepush {
 template <class Backend>
 void sparse_push(Nodes<Backend>& n, const PlannedRound& round) {
   // X' = X - a G(Z);  V = X' + E;  Q = C(V) per segment;  E <- V - Q
-  update_select(n.backend, *n.selection, {.sgd = n.sgd(), .error = n.error->view(), .messages = n.messages()});
+  n.update_and_select();
   n.send_messages(round);
   // X+ = X' + eta (P - I) Q
   push_sum_mix(n.backend,

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Builds everything that needs a GPU with nvcc and packs it into one archive for a machine that has a GPU and Python but
+# neither our packages nor a network: programs, tests and benchmarks, the shared libraries that these need besides the C
+# library (which has to be as new as here), PyTorch and JAX baselines, scripts/gpu_check.sh. Prints the archive's path
+# and size. usage: scripts/bundle.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+name=sparsepush-gpu most_bytes=60000000
+build=build/cuda
+folder=build/bundle/$name archive=build/bundle/$name.tar.xz
+
+PATH=$PATH:/usr/local/cuda/bin
+cmake --preset cuda --log-level=WARNING >/dev/null
+cmake --build --preset cuda
+
+# Where the programs of a folder find the libraries that they need besides the C library's.
+libraries_of() {
+  ldd "$1"/* | awk '$2 == "=>" {print $3}' | sort -u |
+    grep -vE '/(lib(c|m|dl|rt|pthread)\.so\.[0-9]+|ld-linux-x86-64\.so\.2)$'
+}
+
+rm -rf build/bundle
+mkdir -p "$folder"/{bin,lib,bench,scripts}
+for program in "$build"/{sparsepush,*_bench,*_test}; do strip -o "$folder/bin/${program##*/}" "$program"; done
+libraries_of "$folder/bin" | xargs cp -L -t "$folder/lib"
+strip "$folder"/lib/*
+if libraries_of "$folder/bin" | grep -v "/$name/"; then
+  echo "bundle.sh: the programs find these libraries outside of the bundle" >&2
+  exit 1
+fi
+cp -r bench/baselines "$folder/bench/"
+cp scripts/gpu_check.sh scripts/gpu_check_table.py "$folder/scripts/"
+git ls-files -z 'tests/*.py' | xargs -0 cp --parents -t "$folder"
+find "$folder" -name __pycache__ -prune -exec rm -r {} +
+
+tar -C build/bundle --sort=name --owner=0 --group=0 -cf - "$name" | xz -T0 -9 >"$archive"
+bytes=$(stat -c %s "$archive")
+if [[ "$bytes" -ge "$most_bytes" ]]; then
+  echo "bundle.sh: $archive has $bytes bytes, more than $most_bytes" >&2
+  exit 1
+fi
+echo "$archive $bytes bytes"

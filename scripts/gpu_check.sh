@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Checks and measures everything that needs a GPU, from the unpacked bundle of scripts/bundle.sh or from a build.
+# usage: scripts/gpu_check.sh tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
+#                             [--device cuda|simulated|cpu]
+#   tests      every test of the Cuda backend; runs of the program on the GPU against the same on the CPU
+#   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
+#   bench      sweeps of gossip_bench
+#   baselines  the gossip round in PyTorch and JAX beside gossip_bench
+# A part takes at most nine minutes and consists of pieces whose results stay in DIR (gpu_check); run again, it goes on
+# where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set, has all results;
+# a table of them is printed last.
+# --device simulated or cpu tries the script itself: small sizes, on the simulator (from build/cpu) or on the CPU.
+# Exit codes: 0 done, 1 a piece failed, 2 wrong usage, 75 time is up (run again), 77 there is no GPU.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+part=${1:-}
+case "$part" in tests | sanitize | bench | baselines) shift ;; *)
+  sed -n '3,8p' "${BASH_SOURCE[0]}" >&2
+  exit 2
+  ;;
+esac
+results=$root/gpu_check bin='' device=cuda python=python3
+while [[ $# -gt 0 ]]; do
+  case "$1" in
+    --results) results=$2 ;;
+    --bin) bin=$2 ;;
+    --python) python=$2 ;;
+    --device) device=$2 ;;
+    *) echo "gpu_check.sh: unknown option $1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+if [[ -z "$bin" ]]; then
+  bin=$root/build/cpu
+  if [[ "$device" == cuda ]]; then bin=$root/build/cuda; fi
+  if [[ -d "$root/bin" ]]; then bin=$root/bin; fi
+fi
+bin=$(realpath "$bin")
+suffix=''
+if [[ "$device" == simulated ]]; then suffix=_simulated; fi
+program=$bin/sparsepush$suffix gossip_bench=$bin/gossip_bench$suffix
+backend=cuda
+if [[ "$device" == cpu ]]; then backend=cpu; fi
+pieces=$results/$part
+mkdir -p "$pieces"
+pieces=$(cd "$pieces" && pwd)
+
+readonly part_seconds=530 piece_seconds=300
+postponed=0
+
+# piece NAME COMMAND...: runs it, unless that was done before, and records how it ended. A piece may leave
+# $pieces/NAME.data.json.
+piece() {
+  local name=$1 record=$pieces/$1.json began=$SECONDS exit_code=0 limit
+  shift
+  if [[ -f "$record" ]]; then return; fi
+  limit=$((part_seconds - SECONDS))
+  if [[ $limit -lt 10 ]]; then postponed=$((postponed + 1)); return; fi
+  if [[ $limit -gt $piece_seconds ]]; then limit=$piece_seconds; fi
+  echo "$part: $name" >&2
+  timeout -k 10 "$limit" "$@" >"$pieces/$name.log" 2>&1 || exit_code=$?
+  if [[ $exit_code -eq 124 && $limit -lt $piece_seconds ]]; then postponed=$((postponed + 1)); return; fi
+  printf '{"name": "%s", "exit_code": %d, "seconds": %d}\n' "$name" "$exit_code" "$((SECONDS - began))" >"$record"
+}
+
+# "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend.
+cuda_suites() {
+  local tests
+  for tests in "$bin"/*_test; do
+    "$tests" --gtest_list_tests | sed -n "s|^\([^ ]*\)\. .*TypeParam = .*Cuda.*|$tests \1|p"
+  done
+}
+
+run_tests() {
+  local tests suite
+  if [[ "$device" == cpu ]]; then
+    piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" --other cpu
+    return
+  fi
+  while read -r tests suite; do
+    piece "${suite//\//_}" "$tests" --gtest_filter="$suite.*" --gtest_output="json:$pieces/${suite//\//_}.data.json"
+  done < <(cuda_suites)
+  piece program "$python" "$root/tests/cuda_test.py" "$program"
+  local size=()
+  if [[ "$device" == cuda ]]; then size=(--large); fi
+  piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${size[@]}"
+}
+
+run_sanitizers() {
+  local sanitizer tool tests suite left_out
+  sanitizer=$(PATH=$PATH:/usr/local/cuda/bin:/usr/local/cuda/compute-sanitizer command -v compute-sanitizer || true)
+  if [[ -z "$sanitizer" ]]; then
+    echo "gpu_check.sh: compute-sanitizer is not installed" >&2
+    exit 77
+  fi
+  for tool in memcheck racecheck; do
+    left_out=''
+    if [[ "$tool" == racecheck ]]; then left_out='-*Large*:*Many*'; fi  # which takes a hundred times as long
+    while read -r tests suite; do
+      piece "${tool}_${suite//\//_}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$tests" \
+        --gtest_filter="$suite.*$left_out" --gtest_output="json:$pieces/${tool}_${suite//\//_}.data.json"
+    done < <(cuda_suites)
+  done
+}
+
+# sweep NAME OPTION...
+sweep() {
+  local name=$1
+  shift
+  piece "$name" "$gossip_bench" --backend "$backend" --json "$pieces/$name.data.json" "$@"
+}
+
+run_benchmarks() {
+  if [[ "$device" != cuda ]]; then
+    sweep tiny --layout mlp segment:5000 --nodes 5 --warm-up 3 --samples 3 --degree 1 2 --gradients 2
+    return
+  fi
+  # First N d = 1e9; last the largest N that 80 GB hold.
+  sweep resnet20_1e9 --nodes 3708 --degree 2
+  sweep resnet20_small --nodes 64 256 1000
+  sweep resnet20_degrees --nodes 1000 --degree 2 4 8 16
+  sweep resnet20_exponential --nodes 1024 --topology exponential
+  sweep vgg11 --layout vgg11 --nodes 16 64 105
+  sweep mlp --layout mlp --nodes 10000 100000 826446
+  sweep resnet20_largest --nodes 4096 8192 16384 --gradients 1 --warm-up 60 --degree 2
+  piece state_bytes "$gossip_bench" --backend cuda --count-only --gradients 1 --nodes 4096 16384 \
+    --json "$pieces/state_bytes.data.json"
+}
+
+# baseline NAME SCRIPT OPTION...
+baseline() {
+  local name=$1 script=$root/bench/baselines/$2
+  shift 2
+  piece "$name" "$python" "$script" --device "$baseline_device" --ours "$gossip_bench" \
+    --json "$pieces/$name.data.json" "$@"
+}
+
+run_baselines() {
+  local keep nodes baseline_device=cuda script scripts=''
+  for script in torch jax; do
+    if "$python" -c "import $script" 2>/dev/null; then
+      scripts+=" $script"
+    else
+      echo "gpu_check.sh: $python has no $script; its baselines are left out" >&2
+    fi
+  done
+  if [[ "$device" != cuda ]]; then
+    baseline_device=cpu gossip_bench=$bin/gossip_bench
+    for script in $scripts; do
+      baseline "${script}_tiny" "gossip_$script.py" --nodes 6 --rounds 3 --repetitions 1 --chunk 3
+    done
+    return
+  fi
+  for nodes in 1000 64; do
+    for keep in 0.01 0.001; do
+      for script in $scripts; do
+        baseline "${script}_${nodes}_$keep" "gossip_$script.py" --nodes "$nodes" --keep "$keep" --repetitions 3
+      done
+    done
+  done
+}
+
+if [[ ! -x "$gossip_bench" || ! -x "$program" ]]; then
+  echo "gpu_check.sh: $gossip_bench and $program have to be built first" >&2
+  exit 2
+fi
+if [[ "$device" == cuda ]]; then
+  status=0
+  "$gossip_bench" --backend cuda --layout mlp --nodes 2 --keep 0.01 --warm-up 1 --samples 1 >/dev/null || status=$?
+  if [[ $status -ne 0 ]]; then
+    echo "gpu_check.sh: no GPU that works here; nothing was checked" >&2
+    exit 77
+  fi
+fi
+case "$part" in
+  tests) run_tests ;;
+  sanitize) run_sanitizers ;;
+  bench) run_benchmarks ;;
+  baselines) run_baselines ;;
+esac
+
+status=0
+"$python" "$root/scripts/gpu_check_table.py" "$pieces" "$results/$part.json" || status=$?
+if [[ -n "${OUT:-}" && ! "$results" -ef "$OUT" ]]; then cp "$results/$part.json" "$OUT/"; fi
+if [[ $postponed -gt 0 ]]; then
+  echo "Time is up before $postponed pieces; run the same again to go on."
+  if [[ $status -eq 0 ]]; then status=75; fi
+fi
+exit "$status"
