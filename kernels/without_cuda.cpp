@@ -55,9 +55,6 @@ void quadratic_loss_at(const Cuda&, const QuadraticView&, std::span<const double
 void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
-void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
-  refuse();
-}
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
 void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
   refuse();
