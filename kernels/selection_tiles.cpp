@@ -1,7 +1,10 @@
 #include "kernels/selection_tiles.h"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 
+#include "kernels/check.h"
 #include "kernels/warmth.h"
 
 namespace sparsepush {
@@ -53,6 +56,8 @@ class TileBuilder {
       to_.parts.push_back(range);
     }
     const std::int32_t room = candidates_room(planned);
+    CHECK(to_.candidates <= std::numeric_limits<std::int32_t>::max() - room, "candidates ", to_.candidates, " + ",
+          room);
     to_.large.push_back({.group = group,
                          .plan = plan_,
                          .first_part = first_part,

@@ -14,7 +14,8 @@ template <bool kNesterov>
 __global__ void sgd_update_kernel(SgdUpdate update, std::span<const std::uint8_t> live) {
   const std::int64_t row_quads = std::ssize(live), quads = update.x.rows * row_quads;
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) {
-    const std::int64_t node = i / row_quads, quad = i % row_quads;
+    const std::int64_t quad = i % row_quads;
+    const auto node = static_cast<int>(i / row_quads);
     const Quad x = step_quad<kNesterov>(node_step(update, node), update.x.row(node), update.momentum.row(node),
                                         update.gradient.row(node), quad, live[quad]);
     if (!is_finite(x)) update.diverged[node] = 1;  // by several threads, with the same value

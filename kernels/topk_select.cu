@@ -62,7 +62,8 @@ struct CandidateKeys {
 /// What the next round starts with.
 __device__ GroupState next_state(GroupState state, const LargeGroup& large, const Cut& cut) {
   learn(state.warmth, cut.key - 1);
-  if (state.candidates > static_cast<unsigned>(large.candidates_room)) state.warmth.fall /= 2;  // as costly as a miss
+  if (state.candidates > static_cast<unsigned>(large.candidates_room))  // as costly as a miss
+    state.warmth.fall = std::min(state.warmth.fall, state.warmth.fall / 2);
   return {state.warmth, large.candidates_room > 0 ? warm_start(state.warmth, large.margin) : 0, 0};
 }
 
@@ -102,7 +103,7 @@ struct GivenRow {
 };
 struct GivenRows {
   MatrixView<const float> v;
-  __device__ GivenRow row(std::int64_t node) const { return {v.row(node)}; }
+  __device__ GivenRow row(int node) const { return {v.row(node)}; }
 };
 
 }  // namespace

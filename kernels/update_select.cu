@@ -31,7 +31,7 @@ struct UpdatedRows {
   SgdUpdate sgd;
   MatrixView<float> error;
 
-  __device__ UpdatedRow<kNesterov> row(std::int64_t node) const {
+  __device__ UpdatedRow<kNesterov> row(int node) const {
     return {node_step(sgd, node), sgd.x.row(node),        sgd.momentum.row(node),
             error.row(node),      sgd.gradient.row(node), &sgd.diverged[node]};
   }

@@ -189,7 +189,7 @@ struct WaveBuffers {
 /// (row of the wave, group) of the first difference, if any.
 std::optional<std::pair<int, int>> verify_wave(const Cuda& gpu, const Wave& wave,
                                                const Buffer<Cuda, std::uint8_t>& differs) {
-  copy(gpu, wave.row.data, wave.error.data, wave.row.size() * sizeof(float));
+  copy_within(gpu, wave.row.data, wave.error.data, wave.row.size() * sizeof(float));
   clear(gpu, differs.view().data, differs.view().size());
   const LaunchShape shape{.blocks = blocks_for(gpu, wave.row.rows * std::ssize(wave.groups)), .threads = kThreads};
   launch(gpu, shape, put_back_kernel, wave);

@@ -10,11 +10,11 @@
 
 namespace sparsepush {
 
-/// ThreadSanitizer writes down every access to every element.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kHasLargeMatrices = false;
+/// Sanitizers look at every access: one needs memory for each element, and all take minutes for 2^31.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kSanitized = true;
 #else
-inline constexpr bool kHasLargeMatrices = true;
+inline constexpr bool kSanitized = false;
 #endif
 
 /// A zeroed matrix in reserved address space: pages that nobody writes take no memory.
