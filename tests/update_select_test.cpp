@@ -370,17 +370,14 @@ State scaled_state(const RowLayout& layout, int nodes, unsigned seed, float scal
 
 TYPED_TEST(UpdateSelectOn, FollowsThresholdsThatStayRiseFallAndJump) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
-    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 20000, 300});
-    for (const double keep : {0.001, 0.02}) {
-      const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
-      Emulated<TypeParam> emulated(backend, 1, layout, plans);
-      unsigned round = 0;
-      for (const float scale :
-           {1.0f, 1.0f, 1.0f, 1.0f, 1.02f, 1.05f, 2.0f, 2.0f, 1.0f, 0.99f, 0.97f, 1e-39f, 0.0f, 1.0f}) {
-        const State state = scaled_state(layout, 1, ++round, scale);
-        expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}),
-                    "keep " + std::to_string(keep) + ", round " + std::to_string(round));
-      }
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1, 12000, 300});
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.01)};
+    Emulated<TypeParam> emulated(backend, 1, layout, plans);
+    unsigned round = 0;
+    for (const float scale : {1.0f, 1.0f, 1.0f, 1.0f, 1.05f, 2.0f, 2.0f, 1.0f, 0.97f, 1e-39f, 0.0f, 1.0f}) {
+      const State state = scaled_state(layout, 1, ++round, scale);
+      expect_same(emulated.round(state, {}), expected_round(layout, plans, state, {}),
+                  "round " + std::to_string(round));
     }
   });
 }
@@ -493,9 +490,9 @@ TYPED_TEST(UpdateSelectOn, CoversManySmallNodes) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
     const RowLayout layout = make_row_layout(std::vector<std::int64_t>{300, 10});
     const std::vector<TopkPlan> plans(2, make_topk_plan(layout, TopkScope::kLayer, 0.01));
-    const State state = random_state(layout, 500, 31);
-    expect_same(Emulated<TypeParam>(backend, 500, layout, plans).round(state, {}),
-                expected_round(layout, plans, state, {}), "500 nodes");
+    const State state = random_state(layout, 100, 31);
+    expect_same(Emulated<TypeParam>(backend, 100, layout, plans).round(state, {}),
+                expected_round(layout, plans, state, {}), "100 nodes");
   });
 }
 
