@@ -91,8 +91,8 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 /// The resolved configuration as TOML; loading it gives the same Config.
 std::string to_toml(const Config& config);
 
-/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify or the
-/// run's length (steps, epochs, final_rounds).
+/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
+/// or the run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
 
 /// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.

@@ -222,18 +222,20 @@ TYPED_TEST(LargeOffsetsOn, TopkSelect) {
   expect_kept_at_both_ends(v, position, value);
 }
 
-/// Cpu only: on a GPU its halves are those of sgd_update and topk_select, and the simulator would take hours for the
-/// first one.
-TEST(LargeOffsets, UpdateSelect) {
+TYPED_TEST(LargeOffsetsOn, UpdateSelect) {
   StepArrays step(kRows, kCols);
   const LargeMatrix<float> error(kRows, kCols), value(kRows, kCols);
   const LargeMatrix<std::int32_t> position(kRows, kCols);
   set_largest(error);
+  step.set(kRows - 1, kCols - 1, -2.5f);  // x becomes -5, and v = x + e
+  error.view().row(kRows - 1)[kCols - 1] = 0;
   const RowLayout layout = layout_with_gap(kTensor);
-  const Cpu cpu;
-  SelectionMemory<Cpu> memory(cpu, kRows, layout, {make_topk_plan(layout, TopkScope::kLayer, 1.0 * kKept / kTensor)});
-  update_select(cpu, memory,
-                {.sgd = step.update(), .error = error.view(), .messages = {position.view(), value.view()}});
+  run_last_blocks<TypeParam>(kAllBlocks, [&](const TypeParam& backend) {
+    SelectionMemory<TypeParam> memory(backend, kRows, layout,
+                                      {make_topk_plan(layout, TopkScope::kLayer, 1.0 * kKept / kTensor)});
+    update_select(backend, memory,
+                  {.sgd = step.update(), .error = error.view(), .messages = {position.view(), value.view()}});
+  });
   expect_kept_at_both_ends(error, position, value);
 }
 
