@@ -192,7 +192,8 @@ TYPED_TEST(LargeOffsetsOn, WireSizesAndTraffic) {
   EXPECT_EQ(bytes.back(), 1 + 2 * wanted);
 }
 
-constexpr std::int64_t kTensor = 5000, kKept = 2;
+constexpr std::int64_t kTensors[] = {5000, 10000};  // on a GPU one takes a tile, the other several
+constexpr int kKept = 2;
 
 void expect_kept_at_both_ends(const LargeMatrix<float>& v, const LargeMatrix<std::int32_t>& position,
                               const LargeMatrix<float>& value) {
@@ -209,32 +210,43 @@ void set_largest(const LargeMatrix<float>& v) {
   row[3] = 2, row[4] = 1, row[kCols - 4993] = 3, row[kCols - 1] = -5;
 }
 
-TYPED_TEST(LargeOffsetsOn, TopkSelect) {
-  const LargeMatrix<float> v(kRows, kCols), value(kRows, kCols);
-  const LargeMatrix<std::int32_t> position(kRows, kCols);
-  set_largest(v);
-  const RowLayout layout = layout_with_gap(kTensor);
-  run_last_blocks<TypeParam>(kAllBlocks, [&](const TypeParam& backend) {
-    SelectionMemory<TypeParam> memory(backend, kRows, layout,
-                                      {make_topk_plan(layout, TopkScope::kLayer, 1.0 * kKept / kTensor)});
-    topk_select(backend, memory, v.view(), {position.view(), value.view()});
-  });
-  expect_kept_at_both_ends(v, position, value);
+template <class Backend>
+SelectionMemory<Backend> memory_for(const Backend& backend, std::int64_t tensor) {
+  const RowLayout layout = layout_with_gap(tensor);
+  return {backend,
+          kRows,
+          layout,
+          {make_topk_plan(layout, TopkScope::kLayer, static_cast<double>(kKept) / static_cast<double>(tensor))}};
 }
 
-/// Cpu only: on a GPU its halves are those of sgd_update and topk_select, and the simulator would take hours for the
-/// first one.
-TEST(LargeOffsets, UpdateSelect) {
-  StepArrays step(kRows, kCols);
-  const LargeMatrix<float> error(kRows, kCols), value(kRows, kCols);
-  const LargeMatrix<std::int32_t> position(kRows, kCols);
-  set_largest(error);
-  const RowLayout layout = layout_with_gap(kTensor);
-  const Cpu cpu;
-  SelectionMemory<Cpu> memory(cpu, kRows, layout, {make_topk_plan(layout, TopkScope::kLayer, 1.0 * kKept / kTensor)});
-  update_select(cpu, memory,
-                {.sgd = step.update(), .error = error.view(), .messages = {position.view(), value.view()}});
-  expect_kept_at_both_ends(error, position, value);
+TYPED_TEST(LargeOffsetsOn, TopkSelect) {
+  for (const std::int64_t tensor : kTensors) {
+    const LargeMatrix<float> v(kRows, kCols), value(kRows, kCols);
+    const LargeMatrix<std::int32_t> position(kRows, kCols);
+    set_largest(v);
+    run_last_blocks<TypeParam>(kAllBlocks, [&](const TypeParam& backend) {
+      auto memory = memory_for(backend, tensor);
+      topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    });
+    expect_kept_at_both_ends(v, position, value);
+  }
+}
+
+TYPED_TEST(LargeOffsetsOn, UpdateSelect) {
+  for (const std::int64_t tensor : kTensors) {
+    StepArrays step(kRows, kCols);
+    const LargeMatrix<float> error(kRows, kCols), value(kRows, kCols);
+    const LargeMatrix<std::int32_t> position(kRows, kCols);
+    set_largest(error);
+    step.set(kRows - 1, kCols - 1, -2.5f);  // x becomes -5, and v = x + e
+    error.view().row(kRows - 1)[kCols - 1] = 0;
+    run_last_blocks<TypeParam>(kAllBlocks, [&](const TypeParam& backend) {
+      auto memory = memory_for(backend, tensor);
+      update_select(backend, memory,
+                    {.sgd = step.update(), .error = error.view(), .messages = {position.view(), value.view()}});
+    });
+    expect_kept_at_both_ends(error, position, value);
+  }
 }
 
 /// Fewer columns: the sums are in host memory.
