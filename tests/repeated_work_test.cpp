@@ -15,50 +15,55 @@ namespace {
 template <class Backend>
 class RepeatedWorkOn : public BackendTest<Backend> {
  protected:
-  Backend backend;
-  Buffer<Backend, StepClock> clock{backend, 1, 1};
-  Buffer<Backend, std::uint8_t> diverged{backend, 1, 3};
-  RepeatedWork<Backend> work;
+  struct Clock {
+    Backend backend;
+    Buffer<Backend, StepClock> clock{backend, 1, 1};
+    Buffer<Backend, std::uint8_t> diverged{backend, 1, 3};
+    RepeatedWork<Backend> work;
 
-  void step(int rounds) { end_step(backend, diverged.span(), rounds, clock.span().data()); }
-  StepClock now() const { return clock.to_host().front(); }
+    void step(int rounds) { end_step(backend, diverged.span(), rounds, clock.span().data()); }
+    StepClock now() const { return clock.to_host().front(); }
+  };
 };
 TYPED_TEST_SUITE(RepeatedWorkOn, Backends);
 
 TYPED_TEST(RepeatedWorkOn, IsDoneEachTimeOnce) {
+  typename TestFixture::Clock c;
   for (int i = 1; i <= 4; ++i) {
-    this->work.run(this->backend, [&] {
-      this->step(0);
-      this->step(1);
+    c.work.run(c.backend, [&] {
+      c.step(0);
+      c.step(1);
     });
-    EXPECT_EQ(this->now().step, 2 * i);
-    EXPECT_EQ(this->now().round, i);
+    EXPECT_EQ(c.now().step, 2 * i);
+    EXPECT_EQ(c.now().round, i);
   }
 }
 
 TYPED_TEST(RepeatedWorkOn, CanBeForgottenAndReplaced) {
-  this->work.run(this->backend, [&] { this->step(0); });
-  this->work.forget();
+  typename TestFixture::Clock c;
+  c.work.run(c.backend, [&] { c.step(0); });
+  c.work.forget();
   for (int i = 0; i < 2; ++i)
-    this->work.run(this->backend, [&] {
-      this->step(1);
-      this->step(1);
+    c.work.run(c.backend, [&] {
+      c.step(1);
+      c.step(1);
     });
-  EXPECT_EQ(this->now().step, 5);
-  EXPECT_EQ(this->now().round, 4);
+  EXPECT_EQ(c.now().step, 5);
+  EXPECT_EQ(c.now().round, 4);
 }
 
 TYPED_TEST(RepeatedWorkOn, IsNotKeptWhereItFails) {
-  EXPECT_THROW(this->work.run(this->backend,
-                              [&] {
-                                this->step(0);
-                                throw std::runtime_error("failed");
-                              }),
+  typename TestFixture::Clock c;
+  EXPECT_THROW(c.work.run(c.backend,
+                          [&] {
+                            c.step(0);
+                            throw std::runtime_error("failed");
+                          }),
                std::runtime_error);
-  const std::int64_t before = this->now().step;
-  this->work.run(this->backend, [&] { this->step(1); });
-  EXPECT_EQ(this->now().step, before + 1);
-  EXPECT_EQ(this->now().round, 1);
+  const std::int64_t before = c.now().step;
+  c.work.run(c.backend, [&] { c.step(1); });
+  EXPECT_EQ(c.now().step, before + 1);
+  EXPECT_EQ(c.now().round, 1);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace sparsepush {
 namespace {
 
 template <class Backend>
-class VerifySelectionOn : public testing::Test {};
+class VerifySelectionOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(VerifySelectionOn, Backends);
 
 /// What a selection leaves in host memory, to be tampered with.
