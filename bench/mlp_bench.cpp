@@ -1,11 +1,17 @@
-// One gradient of an MLP 64-16-10 for every node, batch 16, gathering the batches included. The baseline is
-// bench/baselines/mlp_torch.py. Arguments of a benchmark: nodes, threads.
+// An MLP 64-16-10 on every node, batch 16: mlp_gradients takes one gradient, gathering the batches included (its
+// baseline is bench/baselines/mlp_torch.py), and mlp_round one whole step of Sparse-Push at keep 1 % on a random
+// digraph of out-degree 2. Arguments of a benchmark: nodes, and threads of the Cpu.
 #include <benchmark/benchmark.h>
 
+#include <optional>
 #include <vector>
 
 #include "data/synthetic.h"
+#include "host/emulator.h"
+#include "host/run_shards.h"
 #include "kernels/buffer.h"
+#include "kernels/repeated_work.h"
+#include "kernels/step_clock.h"
 #include "models/mlp.h"
 #include "models/network_gradients.h"
 
@@ -30,33 +36,104 @@ LearningTask make_task(const Dataset& data, int nodes) {
   return task;
 }
 
-void mlp_gradients(benchmark::State& state) {
-  const int nodes = static_cast<int>(state.range(0));
-  const Cpu cpu(static_cast<int>(state.range(1)));
-  const Dataset data = make_synthetic({.samples = 12000, .features = 64, .classes = 10, .separation = 4});
-  NetworkGradients<Cpu> gradients(cpu, make_task(data, nodes));
-  const int row = static_cast<int>(gradients.layout().row);
-  const Buffer<Cpu, float> x(cpu, nodes, row), gradient(cpu, nodes, row);
-  for (int node = 0; node < nodes; ++node) gradients.initialize(node, x.view().row(node));
-  const std::vector<double> u(nodes, 1.0);
-  std::vector<double> loss(nodes);
-  std::int64_t step = 0;
-  for (auto _ : state) {
-    gradients.compute(cpu, {.x = x.view(), .u = u}, &step, gradient.view(), loss);
-    ++step;
-    benchmark::ClobberMemory();
-  }
+void count_node_steps(benchmark::State& state) {
   state.counters["node_steps"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * nodes, benchmark::Counter::kIsRate);
+      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)), benchmark::Counter::kIsRate);
 }
 
-BENCHMARK(mlp_gradients)
-    ->ArgNames({"nodes", "threads"})
-    ->ArgsProduct({{64, 1000, 10000}, {1, 2}})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+template <class Backend>
+void mlp_gradients(benchmark::State& state, const Backend& backend) {
+  const int nodes = static_cast<int>(state.range(0));
+  const Dataset data = make_synthetic({.samples = 12000, .features = 64, .classes = 10, .separation = 4});
+  NetworkGradients<Backend> gradients(backend, make_task(data, nodes));
+  const int row = static_cast<int>(gradients.layout().row);
+  const Buffer<Backend, float> x(backend, nodes, row), gradient(backend, nodes, row);
+  std::vector<float> initial(row);
+  for (int node = 0; node < nodes; ++node) {
+    gradients.initialize(node, initial.data());
+    copy(backend, x.view().row(node), initial.data(), row * sizeof(float));
+  }
+  const Buffer<Backend, double> u(backend, std::vector<double>(nodes, 1.0)), loss(backend, 1, nodes);
+  const Buffer<Backend, std::uint8_t> diverged(backend, 1, nodes);
+  const Buffer<Backend, StepClock> clock(backend, 1, 1);
+  RepeatedWork<Backend> work;
+  for (auto _ : state) {
+    work.run(backend, [&] {
+      gradients.compute(backend, {.x = x.view(), .u = u.span()}, &clock.span().data()->step, gradient.view(),
+                        loss.span());
+      end_step(backend, diverged.span(), 0, clock.span().data());
+    });
+    backend.synchronize();
+  }
+  count_node_steps(state);
+}
+
+Config round_config(int nodes) {
+  Config config;
+  config.run.nodes = nodes;
+  config.run.steps = 1'000'000'000;
+  config.data.name = "synthetic";
+  config.data.features = 64;
+  config.data.samples = std::max(12'000, 2 * nodes);
+  config.data.batch = kBatch;
+  config.model.hidden = {16};
+  config.topology.name = "random_out";
+  config.topology.degree = 2;
+  config.algorithm.averaging_rate = config.algorithm.keep;
+  config.optimizer.lr = 0.01;
+  return config;
+}
+
+template <class Backend>
+void mlp_round(benchmark::State& state, const Backend& backend) {
+  Experiment experiment(round_config(static_cast<int>(state.range(0))));
+  experiment.prepare_data();
+  run_shards<Backend>(1, 1, experiment.config().run.nodes, [&](Transport<Backend>& transport) {
+    Emulator<Backend> emulator(backend, experiment, transport);
+    for (auto _ : state) {
+      emulator.run_step([&] {
+        emulator.take_gradients();
+        emulator.run_algorithm();
+      });
+      backend.synchronize();
+    }
+  });
+  count_node_steps(state);
+}
+
+template <class Benchmark>
+void set_up(Benchmark* benchmark) {
+  benchmark->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+void register_benchmarks() {
+  const std::vector<std::int64_t> nodes = {64, 1000, 10000};
+  const auto on_cpu = [](auto body) {
+    return [body](benchmark::State& state) { body(state, Cpu(static_cast<int>(state.range(1)))); };
+  };
+  const auto on_gpu = [](auto body) { return [body](benchmark::State& state) { body(state, Cuda()); }; };
+  set_up(benchmark::RegisterBenchmark("mlp_gradients", on_cpu(mlp_gradients<Cpu>))
+             ->ArgNames({"nodes", "threads"})
+             ->ArgsProduct({nodes, {1, 2}}));
+  set_up(benchmark::RegisterBenchmark("mlp_round", on_cpu(mlp_round<Cpu>))
+             ->ArgNames({"nodes", "threads"})
+             ->ArgsProduct({nodes, {2}}));
+  if (!Cuda::is_available()) return;
+  const std::vector<std::int64_t> nodes_of_gpu = {64, 1000, 10000, 100000};
+  set_up(benchmark::RegisterBenchmark("mlp_gradients_cuda", on_gpu(mlp_gradients<Cuda>))
+             ->ArgName("nodes")
+             ->ArgsProduct({nodes_of_gpu}));
+  set_up(benchmark::RegisterBenchmark("mlp_round_cuda", on_gpu(mlp_round<Cuda>))
+             ->ArgName("nodes")
+             ->ArgsProduct({nodes_of_gpu}));
+}
 
 }  // namespace
 }  // namespace sparsepush
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  sparsepush::register_benchmarks();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+}

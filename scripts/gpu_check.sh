@@ -124,6 +124,8 @@ run_benchmarks() {
   sweep vgg11 --layout vgg11 --nodes 16 64 105
   sweep mlp --layout mlp --nodes 10000 100000 826446
   sweep resnet20_largest --nodes 4096 8192 16384 --gradients 1 --warm-up 60 --degree 2
+  piece mlp_rounds "$bin/mlp_bench" --benchmark_filter=cuda --benchmark_out_format=json \
+    --benchmark_out="$pieces/mlp_rounds.data.json"
   piece state_bytes "$gossip_bench" --backend cuda --count-only --gradients 1 --nodes 4096 16384 \
     --json "$pieces/state_bytes.data.json"
 }
@@ -159,6 +161,9 @@ run_baselines() {
       done
     done
   done
+  if [[ "$scripts" == *torch* ]]; then
+    piece mlp_torch "$python" "$root/bench/baselines/mlp_torch.py" --device cuda --ours "$bin/mlp_bench" --rounds 10
+  fi
 }
 
 if [[ ! -x "$gossip_bench" || ! -x "$program" ]]; then

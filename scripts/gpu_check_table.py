@@ -33,6 +33,8 @@ def outcome(piece):
         fractions = [case["fraction_of_copy"] for case in data["cases"] if "fraction_of_copy" in case]
         text = f"{len(data['cases'])} cases"
         return True, text + (f", {min(fractions):.2f} to {max(fractions):.2f} of copy" if fractions else "")
+    if data and "benchmarks" in data:
+        return True, ", ".join(f"{run['name'].split('/real')[0]} {run['real_time']:.3f} ms" for run in data["benchmarks"])
     if data and "ns_per_param" in data:
         return True, ", ".join(f"{name} {ns:.4f}" for name, ns in data["ns_per_param"].items()) + " ns/param"
     return True, ""

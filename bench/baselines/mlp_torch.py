@@ -30,14 +30,15 @@ def loss_of(parameters, inputs, labels):
 class Step:
     """Gathers the next batch of all nodes and computes their gradients."""
 
-    def __init__(self, nodes, index_sets=8):
-        generator = torch.Generator().manual_seed(1)
+    def __init__(self, nodes, device, index_sets=8):
+        generator = torch.Generator(device).manual_seed(1)
         self.nodes = nodes
-        self.data = torch.randint(0, 256, (SAMPLES, FEATURES), dtype=torch.uint8, generator=generator)
-        self.labels = torch.randint(0, CLASSES, (SAMPLES,), generator=generator)
-        self.indices = [torch.randint(0, SAMPLES, (nodes, BATCH), generator=generator) for _ in range(index_sets)]
+        drawn = {"generator": generator, "device": device}
+        self.data = torch.randint(0, 256, (SAMPLES, FEATURES), dtype=torch.uint8, **drawn)
+        self.labels = torch.randint(0, CLASSES, (SAMPLES,), **drawn)
+        self.indices = [torch.randint(0, SAMPLES, (nodes, BATCH), **drawn) for _ in range(index_sets)]
         shapes = [(HIDDEN, FEATURES), (HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)]
-        self.parameters = [torch.randn(nodes, *shape, generator=generator) / 8 for shape in shapes]
+        self.parameters = [torch.randn(nodes, *shape, **drawn) / 8 for shape in shapes]
         self.steps = 0
 
     def next_batch(self):
@@ -62,8 +63,8 @@ class Compiled(Vmap):
 class Loop(Step):
     name = "loop"
 
-    def __init__(self, nodes):
-        super().__init__(nodes)
+    def __init__(self, nodes, device):
+        super().__init__(nodes, device)
         self.rows = [[p[node].clone().requires_grad_() for p in self.parameters] for node in range(nodes)]
 
     def run(self):
@@ -74,26 +75,32 @@ class Loop(Step):
 def microseconds(step, options):
     """Time a node-step, over at least options.seconds."""
     clock = time.process_time if options.cpu_time else time.perf_counter
+    synchronize = torch.cuda.synchronize if options.device == "cuda" else lambda: None
+    synchronize()
     runs, begin = 0, clock()
     while clock() - begin < options.seconds:
         step.run()
+        synchronize()
         runs += 1
     return (clock() - begin) / runs / step.nodes * 1e6
 
 
 def ours_microseconds(nodes, options):
     time.sleep(0.5)  # PyTorch's threads spin for a while after their work
-    command = [options.ours, f"--benchmark_filter=nodes:{nodes}/threads:{options.threads}/",
+    name = f"mlp_gradients_cuda/nodes:{nodes}/"
+    if options.device == "cpu":
+        name = f"mlp_gradients/nodes:{nodes}/threads:{options.threads}/"
+    command = [options.ours, f"--benchmark_filter={name}",
                f"--benchmark_min_time={options.seconds}", "--benchmark_format=json"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     benchmark = json.loads(output)["benchmarks"][0]
     return benchmark["cpu_time" if options.cpu_time else "real_time"] * 1e3 / nodes  # from milliseconds
 
 
-def warmed_up(kind, nodes):
+def warmed_up(kind, nodes, device):
     """The way, ready to be timed, or None where this PyTorch cannot run it."""
     try:
-        step = kind(nodes)
+        step = kind(nodes, device)
         for _ in range(3):
             step.run()
         return step
@@ -103,7 +110,7 @@ def warmed_up(kind, nodes):
 
 
 def compare(nodes, options):
-    ways = [step for kind in (Vmap, Compiled) if (step := warmed_up(kind, nodes))]
+    ways = [step for kind in (Vmap, Compiled) if (step := warmed_up(kind, nodes, options.device))]
     times = {step.name: [] for step in ways}
     ours = []
     for _ in range(options.rounds):
@@ -112,7 +119,7 @@ def compare(nodes, options):
         if options.ours:
             ours.append(ours_microseconds(nodes, options))
     best = min(times, key=lambda name: statistics.median(times[name]))
-    loop = Loop(nodes)
+    loop = Loop(nodes, options.device)
     times["loop"] = [microseconds(loop, options) for _ in range(3)]
     for name, values in times.items():
         print(f"nodes {nodes}: {name} {statistics.median(values):.2f} us a node-step")
@@ -126,6 +133,7 @@ def compare(nodes, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[64, 1000, 10000])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=0.2, help="per measurement")
     parser.add_argument("--rounds", type=int, default=30, help="turns of both sides")
@@ -136,7 +144,7 @@ def main():
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time needs --threads 1")
     torch.set_num_threads(options.threads)
-    print(f"PyTorch {torch.__version__}, {options.threads} threads")
+    print(f"PyTorch {torch.__version__}, {options.device}, {options.threads} threads")
     for nodes in options.nodes:
         compare(nodes, options)
 
