@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <random>
 #include <utility>
@@ -43,6 +44,24 @@ TYPED_TEST(TopkSelectOn, TakesTheOneElementOfEveryGroup) {
     EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{0, 4, 8}));
     EXPECT_TRUE(std::signbit(value.to_host()[1]));
     EXPECT_FALSE(std::signbit(v.to_host()[4]));
+  });
+}
+
+TYPED_TEST(TopkSelectOn, DividesPairsOfNeighbouringMagnitudes) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{2});
+    SelectionMemory<TypeParam> memory(backend, 1, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.5)});
+    Buffer<TypeParam, float> value(backend, 1, 1);
+    Buffer<TypeParam, std::int32_t> position(backend, 1, 1);
+    const auto near = [](int i) { return std::bit_cast<float>(0x3fbf'fffeu + i); };  // the middle of all magnitudes
+    for (int i = 0; i < 7; ++i) {
+      for (int j = 0; j < 7; ++j) {
+        Buffer<TypeParam, float> v(backend, 1, 4, std::vector<float>{near(i), near(j), 0, 0});
+        topk_select(backend, memory, v.view(), {position.view(), value.view()});
+        EXPECT_EQ(position.to_host()[0], j > i ? 1 : 0);
+        EXPECT_EQ(value.to_host()[0], near(std::max(i, j)));
+      }
+    }
   });
 }
 
