@@ -41,7 +41,8 @@ inline bool ranks_before(float a, float b) {
 }
 
 /// The definition, one coordinate and one group at a time.
-inline Result expected_round(const RowLayout& layout, const std::vector<TopkPlan>& plans, State s, const Setting& setting) {
+inline Result expected_round(const RowLayout& layout, const std::vector<TopkPlan>& plans, State s,
+                             const Setting& setting) {
   const std::size_t nodes = s.u.size();
   Result result;
   for (std::size_t node = 0; node < nodes; ++node) {

@@ -32,7 +32,7 @@ BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
-HANGS = 100  # seconds of a processor after which a test's program does; other programs' load does not count
+HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 
 def device_lines(text):
@@ -125,6 +125,13 @@ def rows_of(source, known, arguments):
             for (kind, line, name, _), hit in zip(mutants, caught)]
 
 
+def write_table(rows):
+    with TABLE.open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
 def share_caught(rows, kind):
     chosen = [row["caught"] == "yes" for row in rows if row["kind"] == kind]
     print(f"{kind}: {sum(chosen)} of {len(chosen)} mutants caught")
@@ -139,11 +146,11 @@ def main():
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
     sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").glob(pattern)) if users_of(file)]
-    rows = [row for source in sources for row in rows_of(source, known, arguments)]
-    with TABLE.open("w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    rows = []
+    for number, source in enumerate(sources):
+        rows += rows_of(source, known, arguments)
+        files = {str(other.relative_to(ROOT)) for other in sources[number + 1 :]}
+        write_table(rows + [row for row in known if row["file"] in files])  # so that a stopped run loses one file only
     unexplained = [row for row in rows if row["caught"] == "no" and not row["reason"]]
     for row in unexplained:
         print(f"{row['file']}:{row['line']}: survived without a reason: {row['mutant']}")
