@@ -24,6 +24,8 @@ bool Cuda::is_built_in() { return true; }
 
 Cuda::Cuda() : stream_(create_stream()) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
+  check_cuda(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0),
+             "cudaDeviceGetAttribute");
 }
 std::string Cuda::name() const {
   cudaDeviceProp properties{};
@@ -46,13 +48,16 @@ void* allocate(const Cuda& gpu, std::size_t bytes) {
 }
 void release(const Cuda&, void* p) noexcept { cudaFree(p); }
 void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(gpu)), "cudaMemcpyAsync");
   gpu.synchronize();
 }
 void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(gpu)), "cudaMemcpyAsync");
 }
 void clear(const Cuda& gpu, void* p, std::size_t bytes) {
+  if (bytes == 0) return;
   check_cuda(cudaMemsetAsync(p, 0, bytes, stream_of(gpu)), "cudaMemsetAsync");
 }
 

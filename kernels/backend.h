@@ -47,6 +47,8 @@ class Cuda {
 
   void* stream() const { return stream_; }  ///< a cudaStream_t
   int multiprocessors() const { return multiprocessors_; }
+  /// Shared memory that a block may have.
+  std::int64_t most_shared_bytes() const { return most_shared_bytes_; }
   /// Returns when all work on the stream is done.
   void synchronize() const;
 
@@ -55,7 +57,7 @@ class Cuda {
 
  private:
   void* stream_ = nullptr;
-  int multiprocessors_ = 0;
+  int multiprocessors_ = 0, most_shared_bytes_ = 0;
 };
 
 /// 64-byte aligned at least, and zeroed. Throws std::bad_alloc.

@@ -37,7 +37,8 @@ inline int blocks_for(const Cuda& gpu, std::int64_t items, int blocks_per_multip
   return static_cast<int>(std::clamp<std::int64_t>(items, 1, full));
 }
 
-/// Launches kernel(args...) on the backend's stream. A function call, so that it is C++ too.
+/// Launches kernel(args...) on the backend's stream. A function call, so that it is C++ too. Kernels that are given
+/// much dynamic shared memory may have no static one.
 template <class... Params, class... Args>
 void launch(const Cuda& gpu, const LaunchShape& shape, void (*kernel)(Params...), const Args&... args) {
   cudaLaunchConfig_t config{};
@@ -46,10 +47,10 @@ void launch(const Cuda& gpu, const LaunchShape& shape, void (*kernel)(Params...)
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream_of(gpu);
   constexpr std::size_t kWithoutAsking = 48 * 1024;
-  if (shape.shared_bytes > kWithoutAsking)
-    check_cuda(
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes)),
-        "cudaFuncSetAttribute");
+  if (shape.shared_bytes > kWithoutAsking)  // asks for the most, because other threads may launch the kernel too
+    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(gpu.most_shared_bytes())),
+               "cudaFuncSetAttribute");
   check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Params>(args)...), "kernel launch");
 }
 

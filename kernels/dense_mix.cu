@@ -9,16 +9,15 @@ namespace sparsepush {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kSector = 8;              // floats in 32 bytes: a narrower panel would waste what it loads
-constexpr int kWidestPanel = 32;        // a panel row is one access of a warp
-constexpr int kPanelBytes = 96 * 1024;  // two blocks share a multiprocessor while the panel is this small
-constexpr int kMostPanelBytes = 227 * 1024;
+constexpr int kSector = 8;                            // floats in 32 bytes: a narrower panel would waste what it loads
+constexpr int kWidestPanel = 32;                      // a panel row is one access of a warp
+constexpr int kPanelBytes = 96 * 1024;                // two blocks share a multiprocessor while the panel is this small
 constexpr std::int64_t kGlobalPanelBytes = 32 << 20;  // stays in the second level of cache
 
 /// Columns of a panel that holds all slots' old values in shared memory; 0 if not even a sector fits.
-int shared_panel_columns(std::int64_t slots) {
+int shared_panel_columns(std::int64_t slots, std::int64_t most_bytes) {
   for (int columns = kWidestPanel; columns >= kSector; columns /= 2) {
-    const int limit = columns > kSector ? kPanelBytes : kMostPanelBytes;
+    const std::int64_t limit = columns > kSector ? std::min<std::int64_t>(kPanelBytes, most_bytes) : most_bytes;
     if (slots * columns * static_cast<std::int64_t>(sizeof(float)) <= limit) return columns;
   }
   return 0;
@@ -89,7 +88,7 @@ void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix, std::int64_t slo
 void dense_mix(const Cuda& gpu, const DenseMix& mix) {
   check_dense_mix_shapes(mix);
   const std::int64_t slots = static_cast<std::int64_t>(mix.x.rows) + mix.halo.rows;
-  const int columns = shared_panel_columns(slots);
+  const int columns = shared_panel_columns(slots, gpu.most_shared_bytes());
   if (columns == 0) return mix_by_global_panels(gpu, mix, slots);
   launch(gpu,
          {.blocks = blocks_for(gpu, (mix.x.cols + columns - 1) / columns),

@@ -6,10 +6,10 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kEdgesAtOnce = kThreads / 2 - 1;  // one thread searches one end of one message's part
-constexpr std::int64_t kEntriesPerPart = 2048;  // of a message of full length: eight a thread hide the barriers
-constexpr std::int64_t kFewestPerPart = 256;    // where many messages are mixed: one a thread
+constexpr int kFewestThreads = 64, kMostThreads = 256;  // few where messages are short, so that more blocks are at work
+constexpr int kMostEdgesAtOnce = kMostThreads / 2;      // one thread searches one end of one message's part
+constexpr std::int64_t kEntriesPerPart = 2048;          // of a message of full length: eight a thread hide the barriers
+constexpr std::int64_t kFewestPerPart = 256;            // where many messages are mixed: one a thread
 constexpr std::int64_t kWorkPerPart = 4 * kEntriesPerPart;  // entries of all messages, where parts become smaller
 
 /// Into how many parts rows are cut: few of a node with few in-neighbours, at most `most` of any.
@@ -52,7 +52,8 @@ __device__ std::int64_t positions_below(const std::int32_t* position, std::int64
 /// part by binary searches side by side, some edges at a time. Then the block adds one message after the other, a
 /// thread per entry; positions within a message are unique, and a barrier keeps the order of messages.
 __global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
-  __shared__ Cut cut[kEdgesAtOnce];
+  __shared__ Cut cut[kMostEdgesAtOnce];
+  const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
     const std::int64_t node = item % mix.x.rows, part = item / mix.x.rows;
     const std::int64_t parts = parts_of_node(mix, node, most_parts);
@@ -60,8 +61,8 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
     const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
     const auto slot_of = [&](std::int64_t e) { return e == edges_begin ? node : mix.edges.slot[e]; };
-    for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += kEdgesAtOnce) {
-      const auto edges = static_cast<unsigned>(std::min<std::int64_t>(kEdgesAtOnce, edges_end - chunk));
+    for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += edges_at_once) {
+      const auto edges = static_cast<unsigned>(std::min(edges_at_once, edges_end - chunk));
       if (threadIdx.x < 2 * edges) {
         const std::int64_t slot = slot_of(chunk + threadIdx.x / 2);
         const bool is_end = threadIdx.x % 2;
@@ -75,7 +76,7 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
         const float weight = e == edges_begin ? mix.edges.self_weight[node] : mix.edges.weight[e];
         const std::int32_t* position = mix.messages.position.row(slot);
         const float* value = mix.messages.value.row(slot);
-        for (std::int64_t k = cut[i].begin + threadIdx.x; k < cut[i].end; k += kThreads) {
+        for (std::int64_t k = cut[i].begin + threadIdx.x; k < cut[i].end; k += blockDim.x) {
           float& x = mix.x.row(node)[position[k]];
           x = __fmaf_rn(weight, value[k], x);
         }
@@ -89,9 +90,13 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
 
 void push_sum_mix(const Cuda& gpu, const PushSumMix& mix) {
   check_push_sum_mix_shapes(mix);
+  constexpr int kEntriesPerThread = 4, kThreadsPerMultiprocessor = 2048;
   const Parts parts = parts_for(mix.messages.position.cols);
-  launch(gpu, {.blocks = blocks_for(gpu, mix.x.rows * parts.most), .threads = kThreads}, push_sum_mix_kernel, mix,
-         parts);
+  int threads = kFewestThreads;
+  while (threads < kMostThreads && threads * kEntriesPerThread < mix.messages.position.cols) threads *= 2;
+  launch(gpu,
+         {.blocks = blocks_for(gpu, mix.x.rows * parts.most, kThreadsPerMultiprocessor / threads), .threads = threads},
+         push_sum_mix_kernel, mix, parts);
 }
 
 }  // namespace sparsepush

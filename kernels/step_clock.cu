@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "kernels/cuda_launch.h"
@@ -14,10 +15,10 @@ __global__ void end_step_kernel(std::span<const std::uint8_t> diverged, int roun
   __shared__ int first;
   if (threadIdx.x == 0) first = kNone;
   __syncthreads();
-  const int nodes = static_cast<int>(diverged.size());
-  int mine = static_cast<int>(threadIdx.x);
-  while (mine < nodes && diverged[mine] == 0) mine += kThreads;
-  if (mine < nodes) atomicMin(&first, mine);
+  int mine = kNone;  // looks at all flags, because a thread that stopped at one would wait for each
+  for (int i = static_cast<int>(threadIdx.x); i < static_cast<int>(diverged.size()); i += kThreads)
+    if (diverged[i] != 0) mine = std::min(mine, i);
+  if (mine != kNone) atomicMin(&first, mine);
   __syncthreads();
   if (threadIdx.x != 0) return;
   clock->step += 1;

@@ -14,21 +14,21 @@ constexpr int kLine = 32;   // floats in 128 bytes: what a panel of few nodes lo
 constexpr int kWidestPanel = 512;
 constexpr int kSmallPanelBytes = 8 * 1024;  // two quads a thread of 256: wider panels would only wait longer
 constexpr int kTwoPanelsBytes = 96 * 1024;  // two blocks share a multiprocessor while the panel is this small
-constexpr int kMostPanelBytes = 227 * 1024;
 
 /// Columns of a panel that holds all nodes' new values in shared memory; 0 if not even a sector fits.
-int panel_columns(std::int64_t nodes) {
+int panel_columns(std::int64_t nodes, std::int64_t most_bytes) {
   for (int columns = kWidestPanel; columns >= kSector; columns /= 2) {
-    const int limit = columns > kLine ? kSmallPanelBytes : columns > kSector ? kTwoPanelsBytes : kMostPanelBytes;
+    const std::int64_t wanted = columns > kLine ? kSmallPanelBytes : columns > kSector ? kTwoPanelsBytes : most_bytes;
+    const std::int64_t limit = std::min(wanted, most_bytes);
     if (nodes * columns * static_cast<std::int64_t>(sizeof(float)) <= limit) return columns;
   }
   return 0;
 }
 
 /// Larger panels leave room for fewer blocks, which then have more threads.
-int panel_threads(std::int64_t panel_bytes) {
+int panel_threads(std::int64_t panel_bytes, std::int64_t most_bytes) {
   int threads = kFewestThreads;
-  while (threads < kMostThreads && threads * panel_bytes > kFewestThreads * kMostPanelBytes / 8) threads *= 2;
+  while (threads < kMostThreads && threads * panel_bytes > kFewestThreads * most_bytes / 8) threads *= 2;
   return threads;
 }
 
@@ -87,13 +87,13 @@ __global__ void __launch_bounds__(kMostThreads)
 void update_mix(const Cuda& gpu, const CudaLayout& layout, const UpdateMix& round) {
   check_update_mix_shapes(layout.host(), round);
   const std::int64_t nodes = round.sgd.x.rows, quads = layout.host().row / 4;
-  const int columns = panel_columns(nodes);
+  const int columns = panel_columns(nodes, gpu.most_shared_bytes());
   if (columns == 0) {
     sgd_update(gpu, layout, round.sgd);
     return dense_mix(gpu, {.x = round.sgd.x, .halo = {}, .edges = round.edges});
   }
   const std::int64_t panel_bytes = nodes * columns * sizeof(float);
-  const int threads = panel_threads(panel_bytes), columns_in_quads = columns / 4;
+  const int threads = panel_threads(panel_bytes, gpu.most_shared_bytes()), columns_in_quads = columns / 4;
   const LaunchShape shape{.blocks = blocks_for(gpu, (quads + columns_in_quads - 1) / columns_in_quads, 2048 / threads),
                           .threads = threads,
                           .shared_bytes = static_cast<std::size_t>(panel_bytes)};

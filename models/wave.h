@@ -53,7 +53,7 @@ class Waves<Cuda> {
 
   static constexpr int workers() { return 1; }
   static constexpr int nodes_at_once(int nodes, std::int64_t bytes_per_node) {
-    return static_cast<int>(std::clamp<std::int64_t>(kBytes / bytes_per_node, 1, nodes));
+    return static_cast<int>(std::clamp<std::int64_t>(kBytes / bytes_per_node, 1, std::max(1, nodes)));
   }
 
   template <class Body>

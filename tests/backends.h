@@ -38,8 +38,10 @@ void for_each_way_to_run(const Body& body) {
 #if SPARSEPUSH_SIMULATED_CUDA
     for (simt::schedule = 0; simt::schedule < 5; ++simt::schedule) {
       SCOPED_TRACE("schedule " + std::to_string(simt::schedule));
+      simt::most_shared_bytes = simt::schedule == 4 ? simt::kSmallSharedBytes : simt::kLargeSharedBytes;
       body(Backend());
     }
+    simt::most_shared_bytes = simt::kLargeSharedBytes;
 #else
     body(Backend());
 #endif

@@ -139,5 +139,20 @@ TEST(TopkSelect, RefusesShapesThatDoNotFit) {
   EXPECT_EQ(memory.layout().params, 8);
 }
 
+TYPED_TEST(TopkSelectOn, NeverSelectsPaddingWithinALargeGroupOfZeros) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{5, 3, 9000, 2});  // 3, 1, 0 and 2 of padding
+    const TopkPlan plan = make_topk_plan(layout, TopkScope::kGlobal, 0.5);
+    const Buffer<TypeParam, float> v(backend, 1, static_cast<int>(layout.row)),
+        value(backend, 1, static_cast<int>(plan.entries));
+    const Buffer<TypeParam, std::int32_t> position(backend, 1, static_cast<int>(plan.entries));
+    SelectionMemory<TypeParam> memory(backend, 1, layout, {plan});
+    topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    std::vector<std::int32_t> first = {0, 1, 2, 3, 4, 8, 9, 10};
+    for (int p = 12; std::ssize(first) < plan.entries; ++p) first.push_back(p);
+    EXPECT_EQ(position.to_host(), first);
+  });
+}
+
 }  // namespace
 }  // namespace sparsepush

@@ -77,6 +77,19 @@ TYPED_TEST(VerifySelectionOn, AcceptsWhatIsExact) {
   });
 }
 
+TYPED_TEST(VerifySelectionOn, AcceptsWhatOnlyTheLastBitsDecide) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    constexpr int kSize = 1500;
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{kSize});
+    std::vector<float> v(layout.row, 0.0f);
+    for (int j = 0; j < kSize; ++j) v[j] = 1 + 0x1p-23f * static_cast<float>(j * 7 % kSize);
+    for (const double keep : {0.001, 0.01, 0.5, 0.9}) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
+      EXPECT_EQ(verdict(backend, layout, plans, v, nothing), "") << keep;
+    }
+  });
+}
+
 TYPED_TEST(VerifySelectionOn, NamesTheFirstNodeAndGroupThatDiffer) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
     const RowLayout layout = make_row_layout(std::vector<std::int64_t>{10, 2000});

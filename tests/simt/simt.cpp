@@ -132,7 +132,7 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   if (shape.y * shape.z * grid.y * grid.z != 1) throw Error("simt: only one-dimensional launches are simulated");
   if (shape.x < 1 || shape.x > kMostThreads) throw Error("simt: a block of " + std::to_string(shape.x) + " threads");
   if (grid.x < 1 || grid.x > 0x7fffffffu) throw Error("simt: a grid of " + std::to_string(grid.x) + " blocks");
-  if (launch.shared_bytes > kSharedBytes)
+  if (launch.shared_bytes > most_shared_bytes)
     throw Error("simt: " + std::to_string(launch.shared_bytes) + " bytes of shared memory");
   if (running != nullptr) throw Error("simt: a launch from within a kernel is not simulated");
   static std::mutex turn;

@@ -26,7 +26,8 @@ class Error : public std::logic_error {
 
 inline constexpr unsigned kWarp = 32;
 inline constexpr unsigned kMostThreads = 1024;
-inline constexpr std::size_t kSharedBytes = 227 * 1024;  ///< of one block on sm_90
+inline constexpr std::size_t kLargeSharedBytes = 227 * 1024;  ///< of one block on sm_90
+inline constexpr std::size_t kSmallSharedBytes = 99 * 1024;   ///< and on sm_86
 
 /// Indices of the running thread and the shape of its launch.
 struct Place {
@@ -36,6 +37,8 @@ extern Place place;
 
 /// How many multiprocessors the GPU seems to have; few, so that blocks of persistent kernels have several items each.
 inline int multiprocessors = 3;
+/// How much shared memory a block may have.
+inline std::size_t most_shared_bytes = kLargeSharedBytes;
 /// Launches run only so many blocks, those with the largest numbers.
 inline unsigned last_blocks = ~0u;
 
