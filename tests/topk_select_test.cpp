@@ -139,6 +139,20 @@ TEST(TopkSelect, RefusesShapesThatDoNotFit) {
   EXPECT_EQ(memory.layout().params, 8);
 }
 
+TYPED_TEST(TopkSelectOn, TakesOnlyAsManyTiesAsLargerElementsLeave) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{6});
+    const TopkPlan plan = make_topk_plan(layout, TopkScope::kLayer, 0.67);
+    ASSERT_EQ(plan.entries, 4);
+    const Buffer<TypeParam, float> v(backend, 1, 8, std::vector<float>{3, 1, -1, 1, 1, 2, 0, 0}), value(backend, 1, 6);
+    const Buffer<TypeParam, std::int32_t> position(backend, 1, 6, std::vector<std::int32_t>(6, -1));
+    SelectionMemory<TypeParam> memory(backend, 1, layout, {plan});
+    topk_select(backend, memory, v.view(), {position.view(), value.view()});
+    EXPECT_EQ(position.to_host(), (std::vector<std::int32_t>{0, 1, 2, 5, -1, -1}));
+    EXPECT_EQ(v.to_host(), (std::vector<float>{0, 0, 0, 1, 1, 0, 0, 0}));
+  });
+}
+
 TYPED_TEST(TopkSelectOn, NeverSelectsPaddingWithinALargeGroupOfZeros) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
     const RowLayout layout = make_row_layout(std::vector<std::int64_t>{5, 3, 9000, 2});  // 3, 1, 0 and 2 of padding

@@ -104,6 +104,7 @@ TYPED_TEST(VerifySelectionOn, NamesTheFirstNodeAndGroupThatDiffer) {
     expect_named(1, 0, [&](Outcome& o) { o.position[entries] = 11; });  // padding
     expect_named(1, 0, [&](Outcome& o) { o.position[entries] = -1; });
     expect_named(1, 0, [&](Outcome& o) { o.position[entries] = static_cast<std::int32_t>(row); });
+    expect_named(3, 1, [&](Outcome& o) { o.position[3 * entries + 1] = static_cast<std::int32_t>(row); });
     expect_named(0, 1, [&](Outcome& o) { o.position[1] = o.position[2]; });
     expect_named(3, 1, [&](Outcome& o) { o.value[3 * entries + 200] = 0; });
     expect_named(3, 0, [&](Outcome& o) { o.error[3 * row + 9] += 1000; });
