@@ -16,6 +16,7 @@
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
 #include "kernels/verify_selection.h"
+#include "kernels/wire_size.h"
 
 namespace sparsepush {
 namespace {
@@ -62,6 +63,10 @@ void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<cons
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }
+void wire_sizes(const Cuda&, const CudaLayout&, const ConstMessages&, std::span<const std::int64_t>,
+                std::span<std::int64_t>) {
+  refuse();
+}
 void add_wire_traffic(const Cuda&, const WireTraffic<Cuda>&) { refuse(); }
 void add_dense_traffic(const Cuda&, std::span<const std::int64_t>, std::int64_t, std::span<std::int64_t>) { refuse(); }
 
