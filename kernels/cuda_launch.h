@@ -19,6 +19,9 @@ inline void check_cuda(cudaError_t status, const char* call) {
 
 inline cudaStream_t stream_of(const Cuda& gpu) { return static_cast<cudaStream_t>(gpu.stream()); }
 
+/// a / b rounded up, for a >= 0 and b > 0.
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 struct LaunchShape {
   int blocks = 1;
   int threads = 1;  ///< a block

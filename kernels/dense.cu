@@ -74,7 +74,7 @@ __device__ void multiply_nodes(std::int64_t nodes, const ProductOf& product_of, 
   constexpr int kSize = Tile<kPer>::kSize;
   const NodeProduct any = product_of(0);
   const int rows = any.a.count, cols = any.b.count;
-  const std::int64_t across = (cols + kSize - 1) / kSize, tiles = (rows + kSize - 1) / kSize * across;
+  const std::int64_t across = divide_up(cols, kSize), tiles = divide_up(rows, kSize) * across;
   for (std::int64_t item = blockIdx.x; item < nodes * tiles; item += gridDim.x) {
     const std::int64_t node = item / tiles;
     const int row = static_cast<int>(item % tiles / across) * kSize, col = static_cast<int>(item % across) * kSize;
@@ -146,7 +146,7 @@ template <class LaunchWith>
 void with_tiles(const Cuda& gpu, std::int64_t nodes, int rows, int cols, const LaunchWith& launch_with) {
   const auto run = [&](auto per) {
     constexpr int kSize = kSide * per();
-    const std::int64_t tiles = static_cast<std::int64_t>((rows + kSize - 1) / kSize) * ((cols + kSize - 1) / kSize);
+    const std::int64_t tiles = divide_up(rows, kSize) * divide_up(cols, kSize);
     launch_with(
         per, LaunchShape{
                  .blocks = blocks_for(gpu, nodes * tiles), .threads = kThreads, .shared_bytes = sizeof(Tile<per()>)});

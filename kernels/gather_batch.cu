@@ -46,7 +46,7 @@ __global__ void load_samples_kernel(SampleView set, RowSamples from, MatrixView<
     float* to = input.row(row);
     for (std::int64_t f = begin + lane; f < std::min(features, begin + kFeaturesPerPart); f += kWarp)
       to[f] = __fmaf_rn(set.scale, static_cast<float>(bytes[f]), set.offset);
-    if (begin + lane == 0) label[row] = set.label[sample];
+    if (begin == 0) label[row] = set.label[sample];  // by all lanes, with the same value
   }
 }
 

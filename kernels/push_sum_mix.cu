@@ -24,7 +24,7 @@ Parts parts_for(std::int64_t entries) {
 
 /// A node with many in-neighbours shares its work among more blocks.
 __device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, const Parts& parts) {
-  const std::int64_t messages = 1 + mix.edges.begin[node + 1] - mix.edges.begin[node];
+  const std::int64_t messages = mix.edges.begin[node + 1] - mix.edges.begin[node];  // besides its own
   const std::int64_t work = messages * mix.messages.position.cols;
   return std::clamp(work / kWorkPerPart, parts.few, parts.most);
 }

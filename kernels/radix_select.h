@@ -56,6 +56,15 @@ __device__ inline unsigned lane() { return threadIdx.x % kWarpThreads; }
 __device__ inline unsigned warp() { return threadIdx.x / kWarpThreads; }
 __device__ inline unsigned warps() { return blockDim.x / kWarpThreads; }
 
+/// Calls visit(i, i < end) for i = begin, begin + 1, ... until the last lane is there: all lanes of a warp together.
+template <class Visit>
+__device__ void for_each_by_warp(int begin, int end, const Visit& visit) {
+  for (int first = begin; first < end; first += kWarpThreads) {
+    const int i = first + static_cast<int>(lane());
+    visit(i, i < end);
+  }
+}
+
 /// The next digit of the k-th largest key: a histogram of the digits that follow its known bits, and the bin that the
 /// rank, counted from the largest digit down, falls into. Each thread owns neighbouring bins, the last the smallest.
 template <class Keys>

@@ -50,14 +50,12 @@ struct SharedKeys {
   __device__ void for_each_key(const Visit& visit) const {
     for (int i = threadIdx.x; i < count; i += blockDim.x) visit(key[i]);
   }
-  __device__ int stretches() const { return (count + stretch - 1) / stretch; }
+  __device__ int stretches() const { return static_cast<int>(divide_up(count, stretch)); }
   template <class Visit>
   __device__ void visit_stretch(int number, const Visit& visit) const {
     const int end = std::min(count, (number + 1) * stretch);
-    for (int first = number * stretch; first < end; first += kWarpThreads) {
-      const int i = first + static_cast<int>(lane());
-      visit(first_position + i, i < end ? key[i] : 0u);
-    }
+    for_each_by_warp(number * stretch, end,
+                     [&](int i, bool inside) { visit(first_position + i, inside ? key[i] : 0u); });
   }
 };
 

@@ -29,11 +29,8 @@ struct RowKeys {
   __device__ int stretches() const { return static_cast<int>(parts.size()); }
   template <class Visit>
   __device__ void visit_stretch(int number, const Visit& visit) const {
-    const int end = 4 * parts[number].end;
-    for (int first = 4 * parts[number].begin; first < end; first += kWarpThreads) {
-      const int p = first + static_cast<int>(lane());
-      visit(p, p < end && p % 4 < live[p / 4] ? rank_key(row[p]) : 0u);
-    }
+    for_each_by_warp(4 * parts[number].begin, 4 * parts[number].end,
+                     [&](int p, bool inside) { visit(p, inside && p % 4 < live[p / 4] ? rank_key(row[p]) : 0u); });
   }
 };
 
@@ -51,11 +48,8 @@ struct CandidateKeys {
   __device__ int stretches() const { return static_cast<int>(parts.size()); }
   template <class Visit>
   __device__ void visit_stretch(int number, const Visit& visit) const {
-    const int begin = parts[number].begin, end = begin + parts[number].count;
-    for (int first = begin; first < end; first += kWarpThreads) {
-      const int i = first + static_cast<int>(lane());
-      visit(i < end ? position[i] : 0, i < end ? key[i] : 0u);
-    }
+    for_each_by_warp(parts[number].begin, parts[number].begin + parts[number].count,
+                     [&](int i, bool inside) { visit(inside ? position[i] : 0, inside ? key[i] : 0u); });
   }
 };
 
