@@ -33,7 +33,6 @@ class Gossip {
         plan_(backend, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
         due_(backend, 1, 1) {
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    plan_.prepare(0);
     fill(nodes_.x, 100, 0.05f);
     fill(nodes_.gradient, 1, 0.1f);
     for (int g = 1; g < c.gradients; ++g) {

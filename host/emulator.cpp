@@ -56,7 +56,6 @@ template <class Backend>
 void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
-  if (round && plan_.prepare(*round)) step_with_round_.forget();
   RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
   if (nodes_.shard.shards == 1 && !nodes_.verify) {
     work.run(backend_, stages);
@@ -67,15 +66,7 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   ++loss_.steps;
   const AlgorithmConfig& algorithm = experiment_.config().algorithm;
   if (round && algorithm.name != "none") nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
-  plan_ahead();
   if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
-}
-
-/// Before the host waits for a GPU, which meanwhile has work.
-template <class Backend>
-void Emulator<Backend>::plan_ahead() {
-  const auto next = experiment_.schedule().round_after(step_);
-  if (next && !in_final_rounds() && plan_.prepare(*next)) step_with_round_.forget();
 }
 
 template <class Backend>

@@ -64,7 +64,6 @@ class Emulator {
 
  private:
   void set_learning_rates();
-  void plan_ahead();
   [[noreturn]] void report_divergence(const StepClock& clock) const;
   StepClock* clock() const { return clock_.span().data(); }
 

@@ -93,24 +93,46 @@ RoundPlan<Backend>::RoundPlan(const Backend& backend, const std::vector<Topology
         topologies.size(), ", replicas ", shard.replicas);
   if (topologies.front().period() > 0) period_ = topologies.front().period();
   for (const Topology& t : topologies) CHECK(t.period() == topologies.front().period(), "period ", t.period());
-  if (period_) build(0, *period_);
+  if (period_) {
+    build(0, *period_);
+  } else if (shard_.shards == 1) {
+    build(0, 1);
+    prepare_to_draw();
+  }
 }
 
 template <class Backend>
-bool RoundPlan<Backend>::prepare(std::int64_t t) {
-  if (period_ || (t >= first_round_ && t < first_round_ + std::ssize(rounds_))) return false;
-  return build(t, kRoundsAhead);
+void RoundPlan<Backend>::prepare_to_draw() {
+  std::vector<std::uint64_t> seeds;
+  for (int r = 0; r < shard_.replicas; ++r) seeds.push_back(topologies_[topologies_.size() == 1 ? 0 : r].seed());
+  drawn_.emplace(
+      Drawn{.seed = {backend_, seeds}, .scratch = {backend_, shard_.rows(), std::ssize(block_->slot.span())}});
+}
+
+/// Replaces the edges of the block's only round.
+template <class Backend>
+void RoundPlan<Backend>::draw(const std::int64_t* due) {
+  draw_random_out(backend_,
+                  {.topology = {.nodes = shard_.all_nodes, .degree = topologies_.front().config().degree},
+                   .seed = drawn_->seed.span(),
+                   .round = due,
+                   .begin = block_->begin.span(),
+                   .slot = block_->slot.span()},
+                  drawn_->scratch);
 }
 
 template <class Backend>
 PlannedRound RoundPlan<Backend>::load(std::int64_t t, const std::int64_t* due) {
-  prepare(t);
+  if (drawn_)
+    draw(due);
+  else if (!has(t))
+    build(t, kRoundsAhead);
   due_->load(backend_, view(), due);
   return {.edges = due_->edges(), .halo = round(t).halo, .copies = due_->copies()};
 }
 
 template <class Backend>
-bool RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
+void RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
   HostBlock host;
   host.first_round = {first_round};
   rounds_.clear();
@@ -121,25 +143,14 @@ bool RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
     host.first_edge.push_back(std::ssize(host.slot));
     rounds_.push_back({.halo = builder.halo(), .messages = builder.messages()});
   }
-  return upload(host);
+  upload(host);
 }
 
-/// Arrays of the same size as the last block's stay where they are. True if they have moved.
 template <class Backend>
-bool RoundPlan<Backend>::upload(const HostBlock& host) {
+void RoundPlan<Backend>::upload(const HostBlock& host) {
   std::int64_t most_edges = 0;
   for (std::size_t k = 0; k < rounds_.size(); ++k)
     most_edges = std::max(most_edges, host.first_edge[k + 1] - host.first_edge[k]);
-  if (block_ && block_->slot.span().size() == host.slot.size() && most_edges <= most_edges_) {
-    block_->first_round.assign(host.first_round);
-    block_->first_edge.assign(host.first_edge);
-    block_->begin.assign(host.begin);
-    block_->copies.assign(host.copies);
-    block_->slot.assign(host.slot);
-    block_->weight.assign(host.weight);
-    block_->self_weight.assign(host.self_weight);
-    return false;
-  }
   block_.reset();
   block_.emplace(Block{{backend_, host.first_round},
                        {backend_, host.first_edge},
@@ -148,9 +159,7 @@ bool RoundPlan<Backend>::upload(const HostBlock& host) {
                        {backend_, host.slot},
                        {backend_, host.weight},
                        {backend_, host.self_weight}});
-  most_edges_ = most_edges;
   due_.emplace(backend_, shard_.rows(), most_edges);
-  return true;
 }
 
 template <class Backend>

@@ -1,4 +1,4 @@
-// What will be delivered in the rounds ahead, as the mixing ops read it: built on the host, uploaded once per block.
+// What will be delivered in the rounds of a run, as the mixing ops read it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -8,10 +8,11 @@
 #include "host/topology.h"
 #include "kernels/buffer.h"
 #include "kernels/due_round.h"
+#include "kernels/random_out.h"
 
 namespace sparsepush {
 
-/// Rounds of a redrawn topology that are planned at a time: enough to hide an upload, few enough to keep.
+/// Rounds of a redrawn topology that are planned at a time for one of several shards: enough to hide an upload.
 inline constexpr std::int64_t kRoundsAhead = 16;
 
 /// One round for the nodes of one shard; all replicas stand in it, side by side.
@@ -23,7 +24,8 @@ struct PlannedRound {
 
 struct HostBlock;
 
-/// The rounds of a run. A periodic topology is planned whole; one that is redrawn, in blocks of rounds ahead.
+/// The rounds of a run. A periodic topology is built on the host and uploaded once. One that is redrawn, the backend
+/// draws itself; but of several shards the host must know the halos, and builds blocks of rounds ahead.
 template <class Backend>
 class RoundPlan {
  public:
@@ -31,14 +33,10 @@ class RoundPlan {
   RoundPlan(const Backend& backend, const std::vector<Topology>& topologies, std::vector<double> eta,
             const Shard& shard);
 
-  /// Makes sure that round t >= 0 is in backend memory, for the calls below until the next one of this. True if arrays
-  /// have moved, so that recorded work would no longer find them.
-  bool prepare(std::int64_t t);
-  /// [replicas] messages that all shards together send in round t.
-  std::span<const std::int64_t> messages(std::int64_t t) const { return round(t).messages; }
-  /// Round t; *due, in backend memory, must be t too. In recorded work `due` alone says which round it is, if halos
-  /// are empty.
+  /// Round t >= 0; *due, in backend memory, must be t too. In recorded work `due` alone says which round it is.
   PlannedRound load(std::int64_t t, const std::int64_t* due);
+  /// [replicas] messages that all shards together send in round t. Of several shards, t must be the last loaded round.
+  std::span<const std::int64_t> messages(std::int64_t t) const { return round(t).messages; }
 
   /// An upper bound of the halo slots that any round needs: known before the rounds are.
   static int halo_bound(const std::vector<Topology>& topologies, const Shard& shard);
@@ -55,8 +53,16 @@ class RoundPlan {
     Buffer<Backend, std::int32_t> slot;
     Buffer<Backend, float> weight, self_weight;
   };
-  bool build(std::int64_t first_round, std::int64_t rounds);
-  bool upload(const HostBlock& host);
+  /// What the backend needs to draw its rounds, whose weights and counts are those of the first.
+  struct Drawn {
+    Buffer<Backend, std::uint64_t> seed;  ///< [replicas]
+    RandomOutScratch<Backend> scratch;
+  };
+  void build(std::int64_t first_round, std::int64_t rounds);
+  void upload(const HostBlock& host);
+  void prepare_to_draw();
+  void draw(const std::int64_t* due);
+  bool has(std::int64_t t) const { return period_ || (t >= first_round_ && t < first_round_ + std::ssize(rounds_)); }
   RoundBlock view() const;
   const HostRound& round(std::int64_t t) const { return rounds_[(t - first_round_) % std::ssize(rounds_)]; }
 
@@ -69,7 +75,7 @@ class RoundPlan {
   std::vector<HostRound> rounds_;
   std::optional<Block> block_;
   std::optional<DueRound<Backend>> due_;
-  std::int64_t most_edges_ = 0;  ///< that `due_` has room for
+  std::optional<Drawn> drawn_;
 };
 
 }  // namespace sparsepush

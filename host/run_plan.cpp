@@ -76,14 +76,19 @@ std::int64_t planned_edges(const Experiment& experiment, std::int64_t rounds) {
   return edges * experiment.config().run.replicas;
 }
 
+template <class Backend>
 void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
   const std::int64_t period = experiment.topologies().front().period();
-  const std::int64_t stored = period > 0 ? period : 1, planned = period > 0 ? period : kRoundsAhead;
+  const bool drawn = period == 0 && experiment.config().run.shards == 1;  // by the backend
+  const std::int64_t stored = std::max<std::int64_t>(period, 1), planned = period > 0 || drawn ? stored : kRoundsAhead;
   const std::int64_t edges = planned_edges(experiment, stored) / stored;
   const std::int64_t plans = experiment.schedule().final_rounds() > 1 ? 2 : 1;
   plan.add<Edge>("topology", "edges", period, edges, false);
   plan.add({"round plan", fmt::format("{} rounds of {} edges", planned * plans, edges),
             plans * planned * (edges * 8 + extent.rows * 20)});
+  if (drawn)
+    plan.add({"memory to draw rounds", fmt::format("{} times {} edges", plans, edges),
+              plans * RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
 
 /// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53
@@ -169,7 +174,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
-  add_topology(plan, experiment, extent);
+  add_topology<Backend>(plan, experiment, extent);
   for (const PlannedArray& array : experiment.planned_data<Backend>(workers)) plan.add(array);
   plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
             address_space_of_threads(workers * config.run.shards), false});

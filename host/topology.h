@@ -32,6 +32,7 @@ class Topology {
   /// [period] all rounds; empty if every round is drawn anew.
   std::span<const TopologyRound> stored_rounds() const { return rounds_; }
   const TopologyConfig& config() const { return config_; }
+  std::uint64_t seed() const { return seed_; }
 
  private:
   friend Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t seed);

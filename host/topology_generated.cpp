@@ -2,32 +2,15 @@
 
 #include <algorithm>
 #include <numeric>
-#include <span>
-#include <utility>
 
 #include "kernels/check.h"
-#include "kernels/random.h"
+#include "kernels/random_out.h"
 
 namespace sparsepush {
 namespace {
 
-// Targets of every node's out-edges, `degree` each, without order.
-using Targets = std::vector<int>;
-
-// next[j] follows j on a random cycle through all nodes.
-std::vector<int> random_cycle(int nodes, Draw draw) {
-  std::vector<int> order(nodes), next(nodes);
-  std::iota(order.begin(), order.end(), 0);
-  for (int i = nodes - 1; i > 0; --i) {
-    draw.node = static_cast<std::uint64_t>(i);
-    std::swap(order[i], order[random_below(draw, static_cast<std::uint64_t>(i) + 1)]);
-  }
-  for (int i = 0; i < nodes; ++i) next[order[i]] = order[i + 1 < nodes ? i + 1 : 0];
-  return next;
-}
-
 // Orders the edges by target, then source, by counting.
-TopologyRound round_of(int nodes, int degree, const Targets& targets) {
+TopologyRound round_of(int nodes, int degree, const std::vector<std::int32_t>& targets) {
   std::vector<std::int64_t> place(static_cast<std::size_t>(nodes) + 1, 0);
   for (const int target : targets) ++place[target + 1];
   std::partial_sum(place.begin(), place.end(), place.begin());
@@ -61,27 +44,13 @@ std::vector<int> exponential_offsets(int nodes) {
 }
 
 TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t) {
+  const RandomOut topology{.nodes = nodes, .degree = degree};
   CHECK(degree >= 1 && degree < nodes, "degree ", degree, " of ", nodes, " nodes");
-  Draw draw{.seed = seed, .stream = Stream::kTopology, .step = static_cast<std::uint64_t>(t)};
-  const std::vector<int> next = random_cycle(nodes, draw);
-  Targets targets;
-  targets.reserve(static_cast<std::size_t>(nodes) * degree);
-  std::vector<int> taken_by(nodes, -1);  // the last source that chose this target
-  for (int source = 0; source < nodes; ++source) {
-    const auto [low, high] = std::minmax(source, next[source]);
-    targets.push_back(next[source]);
-    draw.node = static_cast<std::uint64_t>(source);
-    const int others = nodes - 2;
-    // Floyd's sampling without replacement: one draw a peer, however many there are.
-    for (int last = others - (degree - 1); last < others; ++last) {
-      const auto peer = [&](int other) { return other + (other >= low) + (other + (other >= low) >= high); };
-      draw.index = static_cast<std::uint64_t>(last) + 1;  // index 0 draws the cycle
-      int target = peer(static_cast<int>(random_below(draw, static_cast<std::uint64_t>(last) + 1)));
-      if (taken_by[target] == source) target = peer(last);
-      taken_by[target] = source;
-      targets.push_back(target);
-    }
-  }
+  std::vector<std::int32_t> order(nodes), targets(static_cast<std::size_t>(nodes) * degree);
+  draw_cycle(topology, seed, t, 0, order);
+  for (int i = 0; i < nodes; ++i)
+    draw_targets(topology, seed, t, order[i], order[i + 1 < nodes ? i + 1 : 0],
+                 &targets[static_cast<std::size_t>(order[i]) * degree]);
   return round_of(nodes, degree, targets);
 }
 

@@ -14,7 +14,7 @@ TopologyRound circulant_round(int nodes, const std::vector<int>& offsets);
 std::vector<int> exponential_offsets(int nodes);
 
 /// Every node sends to the next one on a random cycle through all nodes and to degree - 1 other random nodes. A
-/// function of seed and t; 1 <= degree < nodes. Work and memory are linear in nodes * degree.
+/// function of seed and t, which backends draw too (kernels/random_out.h); 1 <= degree < nodes.
 TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t);
 
 }  // namespace sparsepush

@@ -21,9 +21,8 @@ cudaGraph_t record(const Cuda& gpu, const std::function<void()>& work) {
 
 }  // namespace
 
-void RepeatedWork<Cuda>::forget() {
+RepeatedWork<Cuda>::~RepeatedWork() {
   if (graph_ != nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph_));
-  graph_ = nullptr;
 }
 
 void RepeatedWork<Cuda>::run(const Cuda& gpu, const std::function<void()>& work) {

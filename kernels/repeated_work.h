@@ -16,21 +16,18 @@ class RepeatedWork<Cpu> {
   /// Calls `work` the first time, and later does the same again: ops with the same arguments in the same order. What
   /// differs from time to time the ops must read from backend memory, and `work` may not wait for them.
   void run(const Cpu&, const std::function<void()>& work) { work(); }
-  /// The next run is a first one.
-  void forget() {}
 };
 
 template <>
 class RepeatedWork<Cuda> {
  public:
   RepeatedWork() = default;
-  ~RepeatedWork() { forget(); }
+  ~RepeatedWork();
   RepeatedWork(const RepeatedWork&) = delete;
   RepeatedWork& operator=(const RepeatedWork&) = delete;
 
   /// Records what `work` launches the first time; then, and every later time, launches the record.
   void run(const Cuda& gpu, const std::function<void()>& work);
-  void forget();
 
  private:
   void* graph_ = nullptr;  ///< a cudaGraphExec_t

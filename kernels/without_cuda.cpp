@@ -8,6 +8,7 @@
 #include "kernels/gather_batch.h"
 #include "kernels/push_sum_mix.h"
 #include "kernels/quadratic.h"
+#include "kernels/random_out.h"
 #include "kernels/repeated_work.h"
 #include "kernels/softmax_xent.h"
 #include "kernels/statistics.h"
@@ -37,9 +38,12 @@ void copy_within(const Cuda&, void*, const void*, std::size_t) { refuse(); }
 void clear(const Cuda&, void*, std::size_t) { refuse(); }
 
 void RepeatedWork<Cuda>::run(const Cuda&, const std::function<void()>&) { refuse(); }
-void RepeatedWork<Cuda>::forget() {}
+RepeatedWork<Cuda>::~RepeatedWork() = default;
 void end_step(const Cuda&, std::span<const std::uint8_t>, int, StepClock*) { refuse(); }
 void DueRound<Cuda>::load(const Cuda&, const RoundBlock&, const std::int64_t*) { refuse(); }
+RandomOutScratch<Cuda>::RandomOutScratch(const Cuda& gpu, std::int64_t, std::int64_t)
+    : target(gpu, 0, 0), source(gpu, 0, 0), sorted_target(gpu, 0, 0), sort(gpu, 0, 0) {}
+void draw_random_out(const Cuda&, const DrawRandomOut&, RandomOutScratch<Cuda>&) { refuse(); }
 
 void gather_batch(const Cuda&, const GatherBatch&) { refuse(); }
 void load_samples(const Cuda&, const SampleView&, const SampleRange&, MatrixView<float>, std::span<std::int32_t>) {

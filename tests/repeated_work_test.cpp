@@ -39,19 +39,6 @@ TYPED_TEST(RepeatedWorkOn, IsDoneEachTimeOnce) {
   }
 }
 
-TYPED_TEST(RepeatedWorkOn, CanBeForgottenAndReplaced) {
-  typename TestFixture::Clock c;
-  c.work.run(c.backend, [&] { c.step(0); });
-  c.work.forget();
-  for (int i = 0; i < 2; ++i)
-    c.work.run(c.backend, [&] {
-      c.step(1);
-      c.step(1);
-    });
-  EXPECT_EQ(c.now().step, 5);
-  EXPECT_EQ(c.now().round, 4);
-}
-
 TYPED_TEST(RepeatedWorkOn, IsNotKeptWhereItFails) {
   typename TestFixture::Clock c;
   EXPECT_THROW(c.work.run(c.backend,
