@@ -15,16 +15,6 @@ constexpr double kClampDeviations = 4;
 
 enum Part : std::uint64_t { kMeans, kNoise, kOrder };  // Draw::step of the three uses of the stream
 
-/// Standard normal, by Box and Muller from the draw's two halves.
-double random_normal(const Draw& draw) {
-  const PhiloxBlock bits = random_bits(draw);
-  const auto uniform = [&bits](int half) {  // in (0, 1)
-    const std::uint64_t word = (static_cast<std::uint64_t>(bits[2 * half]) << 32) | bits[2 * half + 1];
-    return (static_cast<double>(word >> 12) + 0.5) * 0x1p-52;
-  };
-  return std::sqrt(-2 * std::log(uniform(0))) * std::cos(2 * std::numbers::pi * uniform(1));
-}
-
 /// Standard deviation of the means' features for which two means are `separation` apart on average: the difference of
 /// two means is sqrt(2) times a chi variable with `features` degrees of freedom, whose mean is
 /// sqrt(2) Gamma((features + 1) / 2) / Gamma(features / 2).

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "host/running_statistics.h"
 #include "kernels/statistics.h"
 
 namespace sparsepush {
@@ -45,7 +46,8 @@ class Measures {
     if (norm > 0) row.consensus = disagreement / (std::sqrt(static_cast<double>(shard_.all_nodes)) * norm);
 
     std::vector<Score> scores(nodes);
-    gradients_.score_mean(backend_, mean, first, scores);
+    const std::vector<double> statistics = mean_statistics<Backend>(gradients_.statistics(), nodes_, row.replica);
+    gradients_.score_mean(backend_, {.z = mean, .statistics = statistics}, first, scores);
     row.loss_mean_model = mean_of(scores, &Score::loss);
     if (gradients_.has_accuracy()) row.accuracy_mean_model = mean_of(scores, &Score::accuracy);
   }

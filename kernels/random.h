@@ -2,7 +2,9 @@
 // state, so that results do not depend on the order or place of the draws.
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 namespace sparsepush {
 
@@ -49,6 +51,16 @@ constexpr PhiloxBlock random_bits(const Draw& d) {
 constexpr double random_uniform(const Draw& d) {
   const PhiloxBlock bits = random_bits(d);
   return static_cast<double>(((static_cast<std::uint64_t>(bits[0]) << 32) | bits[1]) >> 11) * 0x1p-53;
+}
+
+/// Standard normal, by Box and Muller from the draw's two halves.
+inline double random_normal(const Draw& draw) {
+  const PhiloxBlock bits = random_bits(draw);
+  const auto uniform = [&bits](int half) {  // in (0, 1)
+    const std::uint64_t word = (static_cast<std::uint64_t>(bits[2 * half]) << 32) | bits[2 * half + 1];
+    return (static_cast<double>(word >> 12) + 0.5) * 0x1p-52;
+  };
+  return std::sqrt(-2 * std::log(uniform(0))) * std::cos(2 * std::numbers::pi * uniform(1));
 }
 
 /// Uniform in [0, bound), bound >= 1, by multiplication of 64 random bits (bias below bound * 2^-64).

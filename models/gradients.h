@@ -23,6 +23,12 @@ struct NodeParameters {
   std::span<const double> u;  ///< [nodes]
 };
 
+/// Means over the nodes of a replica.
+struct MeanModel {
+  std::span<const double> z;           ///< [row] sum x / sum u
+  std::span<const double> statistics;  ///< [columns of statistics()]
+};
+
 /// Loss and accuracy of one model on the test set.
 struct Score {
   double loss = 0;
@@ -40,6 +46,10 @@ class Gradients {
   /// False for problems without labels.
   virtual bool has_accuracy() const = 0;
 
+  /// [nodes, ...] running statistics of normalization, in backend memory: part of a node's state, but neither trained
+  /// nor sent. No columns where there are none.
+  virtual MatrixView<float> statistics() const { return {}; }
+
   /// Writes the initial parameters of local node `node` to the host row `row` [layout().row].
   virtual void initialize(int node, float* row) const = 0;
 
@@ -52,11 +62,10 @@ class Gradients {
   virtual void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                            std::span<Score> score) = 0;
 
-  /// The mean model's score. `mean` [row] host memory is sum x / sum u of the replica that the local nodes
-  /// [first_node, first_node + score.size()) belong to. Networks have one test set and fill every score alike; problems
-  /// without data score each node's objective.
-  virtual void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
-                          std::span<Score> score) = 0;
+  /// The mean model's score. `mean` holds what its replica's nodes have on average, in host memory; to the replica
+  /// belong the local nodes [first_node, first_node + score.size()). Networks have one test set and fill every score
+  /// alike; problems without data score each node's objective.
+  virtual void score_mean(const Backend& backend, const MeanModel& mean, int first_node, std::span<Score> score) = 0;
 };
 
 }  // namespace sparsepush

@@ -8,13 +8,14 @@ namespace sparsepush {
 
 Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes) {
   CHECK(!hidden.empty(), "hidden layers ", hidden.size());
-  std::vector<DenseSpec> layers;
+  NetworkBuilder net({1, 1, features});
+  const auto next_name = [&net] { return "fc" + std::to_string(net.tensor() + 1); };
   for (const std::int64_t width : hidden) {
     CHECK(width >= 1 && width <= std::numeric_limits<int>::max(), "hidden layer of ", width);
-    layers.push_back({.name = "fc" + std::to_string(layers.size() + 1), .out = static_cast<int>(width)});
+    net.dense(next_name(), static_cast<int>(width), true);
   }
-  layers.push_back({.name = "fc" + std::to_string(layers.size() + 1), .out = classes});
-  return make_network(features, layers);
+  net.dense(next_name(), classes, false);
+  return net.finish();
 }
 
 }  // namespace sparsepush

@@ -10,6 +10,7 @@ namespace sparsepush {
 namespace {
 
 constexpr int kTestSamples = 64;  // at once: enough for efficient products, few enough to stay in the cache
+constexpr std::int64_t kTestBytes = 16 << 20;  // of activations at once, unless the batch has more
 
 std::vector<std::int64_t> begins(const Partition& owned) {
   std::vector<std::int64_t> begin = {0};
@@ -37,8 +38,9 @@ const LearningTask& checked(const LearningTask& task) {
   CHECK(nodes >= 1 && task.seed.size() == nodes && task.identity.size() == nodes, "nodes ", nodes, ", seeds ",
         task.seed.size(), ", identities ", task.identity.size());
   CHECK(task.batch >= 1, "batch ", task.batch);
-  CHECK(task.network.features == task.data.features && task.network.classes == task.data.classes, "network ",
-        task.network.features, " to ", task.network.classes, ", data ", task.data.features, " to ", task.data.classes);
+  CHECK(task.network.features() == task.data.features && task.network.classes == task.data.classes, "network ",
+        task.network.features(), " to ", task.network.classes, ", data ", task.data.features, " to ",
+        task.data.classes);
   check_set(task.data.train, task.data);
   check_set(task.data.test, task.data);
   for (std::size_t node = 0; node < nodes; ++node) {
@@ -49,10 +51,24 @@ const LearningTask& checked(const LearningTask& task) {
   return task;
 }
 
-int samples_at_once(int batch) { return std::max(batch, kTestSamples); }
+int test_samples(const Network& network) {
+  std::int64_t elements = 0;
+  for (const int size : network.tensor_sizes) elements += size;
+  return static_cast<int>(std::clamp<std::int64_t>(kTestBytes / (elements * 4), 1, kTestSamples));
+}
 
+int samples_at_once(const Network& network, int batch) { return std::max(batch, test_samples(network)); }
+
+template <class Backend>
 std::int64_t bytes_per_node(const Network& network, int batch) {
-  return activation_bytes(network, samples_at_once(batch));
+  return NetworkPass<Backend>::bytes(network, 1, samples_at_once(network, batch));
+}
+
+std::vector<float> initial_statistics(const Network& network, std::size_t nodes) {
+  std::vector<float> statistics(nodes * network.statistics);
+  for (std::size_t node = 0; node < nodes; ++node)
+    initialize_statistics(network, statistics.data() + node * network.statistics);
+  return statistics;
 }
 
 /// Calls body(i, count) for maximal ranges [i, i + count) of indices whose nodes follow one another.
@@ -90,11 +106,15 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask
       correct_(backend, 1, static_cast<int>(task.seed.size())),
       mean_(backend, 1, static_cast<int>(network_.layout.row)),
       mean_u_(backend, std::vector<double>{1.0}),
-      waves_(backend, bytes_per_node(network_, batch_)) {
+      statistics_(backend, static_cast<int>(task.seed.size()), static_cast<int>(network_.statistics),
+                  initial_statistics(network_, task.seed.size())),
+      mean_statistics_(backend, 1, static_cast<int>(network_.statistics)),
+      waves_(backend, bytes_per_node<Backend>(network_, batch_)) {
+  CHECK(kHasImageLayers<Backend> || !has_image_layers(network_), "this backend has no image layers");
   use_single_threaded_products(backend);
-  const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node(network_, batch_));
+  const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node<Backend>(network_, batch_));
   for (int worker = 0; worker < waves_.workers(); ++worker)
-    passes_.emplace_back(backend, network_, nodes * samples_at_once(batch_));
+    passes_.emplace_back(backend, network_, nodes, nodes * samples_at_once(network_, batch_));
 }
 
 template <class Backend>
@@ -109,10 +129,11 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
   CHECK(at.x.rows == nodes && gradient.rows == nodes && loss.size() == at.u.size(), "x ", at.x, ", gradient ", gradient,
         ", losses ", loss.size(), ", nodes ", nodes);
   waves_.run(backend, nodes, [&](const Backend& inside, int first, int count, int worker) {
-    const NetworkPass<Backend>& pass = passes_[worker];
+    NetworkPass<Backend>& pass = passes_[worker];
     const int samples = count * batch_;
-    const NodeParameters wave{.x = at.x.rows_from(first, count), .u = at.u.subspan(first, count)};
-    prefetch(inside, wave.x);
+    const PassNodes wave{.at = {.x = at.x.rows_from(first, count), .u = at.u.subspan(first, count)},
+                         .statistics = statistics_.view().rows_from(first, count)};
+    prefetch(inside, wave.at.x);
     prefetch(inside, gradient.rows_from(first, count));
     gather_batch(inside, {.set = train_.view(),
                           .owned = {.begin = begin_.span(), .sample = sample_.span()},
@@ -123,27 +144,27 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
                           .identity = identity_.span(),
                           .input = pass.input(samples),
                           .label = pass.label(samples)});
-    pass.forward(inside, network_, wave, samples);
+    pass.forward(inside, wave, samples, true);
     softmax_xent(inside, {.logits = pass.logits(samples),
                           .label = pass.label(samples),
                           .gradient = pass.logits_gradient(samples),
                           .loss = loss.subspan(first, count)});
-    pass.backward(inside, network_, wave, samples, gradient.rows_from(first, count));
+    pass.backward(inside, wave, samples, gradient.rows_from(first, count));
   });
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::add_scores(const Backend& backend, const NetworkPass<Backend>& pass,
-                                           const NodeParameters& at, int sums) {
-  const int tests = test_.bytes.view().rows, nodes = at.x.rows;
-  for (int first = 0; first < tests; first += kTestSamples) {
-    const int count = std::min(kTestSamples, tests - first), samples = nodes * count;
+void NetworkGradients<Backend>::add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes,
+                                           int sums) {
+  const int tests = test_.bytes.view().rows, models = nodes.at.x.rows, at_once = test_samples(network_);
+  for (int first = 0; first < tests; first += at_once) {
+    const int count = std::min(at_once, tests - first), samples = models * count;
     load_samples(backend, test_.view(), {first, count}, pass.input(samples), pass.label(samples));
-    pass.forward(backend, network_, at, samples);
+    pass.forward(backend, nodes, samples, false);
     score_logits(backend, {.logits = pass.logits(samples),
                            .label = pass.label(samples),
-                           .loss = loss_.span().subspan(sums, nodes),
-                           .correct = correct_.span().subspan(sums, nodes)});
+                           .loss = loss_.span().subspan(sums, models),
+                           .correct = correct_.span().subspan(sums, models)});
   }
 }
 
@@ -156,37 +177,48 @@ Score NetworkGradients<Backend>::mean_score(double loss, std::int64_t correct) c
 template <class Backend>
 void NetworkGradients<Backend>::score_nodes(const Backend& backend, const NodeParameters& at,
                                             std::span<const int> nodes, std::span<Score> score) {
-  CHECK(score.size() == nodes.size() && nodes.size() <= loss_.span().size(), "scores ", score.size(), ", nodes ",
-        nodes.size());
-  for (const int node : nodes) CHECK(node >= 0 && node < at.x.rows, "node ", node, ", x ", at.x);
+  score_models(backend, {.at = at, .statistics = statistics_.view()}, nodes, score);
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::score_models(const Backend& backend, const PassNodes& models,
+                                             std::span<const int> chosen, std::span<Score> score) {
+  CHECK(score.size() == chosen.size() && chosen.size() <= loss_.span().size(), "scores ", score.size(), ", nodes ",
+        chosen.size());
+  for (const int node : chosen) CHECK(node >= 0 && node < models.at.x.rows, "node ", node, ", x ", models.at.x);
   loss_.assign(std::vector<double>(loss_.span().size()));
   correct_.assign(std::vector<std::int64_t>(correct_.span().size()));
-  waves_.run(backend, static_cast<int>(nodes.size()), [&](const Backend& inside, int first, int count, int worker) {
-    for_each_run(nodes.subspan(first, count), [&](int i, int run) {
-      const int node = nodes[first + i];
-      add_scores(inside, passes_[worker], {.x = at.x.rows_from(node, run), .u = at.u.subspan(node, run)}, first + i);
+  waves_.run(backend, static_cast<int>(chosen.size()), [&](const Backend& inside, int first, int count, int worker) {
+    for_each_run(chosen.subspan(first, count), [&](int i, int run) {
+      const int node = chosen[first + i];
+      const PassNodes some{.at = {.x = models.at.x.rows_from(node, run), .u = models.at.u.subspan(node, run)},
+                           .statistics = models.statistics.rows_from(node, run)};
+      add_scores(inside, passes_[worker], some, first + i);
     });
   });
   const std::vector<double> loss = loss_.to_host();
   const std::vector<std::int64_t> correct = correct_.to_host();
-  for (std::size_t i = 0; i < nodes.size(); ++i) score[i] = mean_score(loss[i], correct[i]);
+  for (std::size_t i = 0; i < chosen.size(); ++i) score[i] = mean_score(loss[i], correct[i]);
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::score_mean(const Backend& backend, std::span<const double> mean, int first_node,
+void NetworkGradients<Backend>::score_mean(const Backend& backend, const MeanModel& mean, int first_node,
                                            std::span<Score> score) {
-  CHECK(mean.size() == mean_.span().size(), "mean of ", mean.size(), ", row ", mean_.span().size());
+  CHECK(mean.z.size() == mean_.span().size() && mean.statistics.size() == mean_statistics_.span().size(), "mean of ",
+        mean.z.size(), " and ", mean.statistics.size(), ", row ", mean_.span().size(), ", statistics ",
+        mean_statistics_.span().size());
   CHECK(first_node >= 0 && first_node + score.size() <= loss_.span().size(), "nodes ", first_node, " + ", score.size());
-  mean_.assign(std::vector<float>(mean.begin(), mean.end()));
-  const NodeParameters at{.x = mean_.view(), .u = mean_u_.span()};
+  mean_.assign(std::vector<float>(mean.z.begin(), mean.z.end()));
+  mean_statistics_.assign(std::vector<float>(mean.statistics.begin(), mean.statistics.end()));
   Score one;
-  score_nodes(backend, at, std::vector<int>{0}, {&one, 1});
+  score_models(backend, {.at = {.x = mean_.view(), .u = mean_u_.span()}, .statistics = mean_statistics_.view()},
+               std::vector<int>{0}, {&one, 1});
   std::ranges::fill(score, one);
 }
 
 template <class Backend>
 std::int64_t NetworkGradients<Backend>::wave_bytes(const Network& network, int batch, int nodes) {
-  const std::int64_t each = bytes_per_node(network, batch);
+  const std::int64_t each = bytes_per_node<Backend>(network, batch);
   return each * Waves<Backend>::nodes_at_once(nodes, each);
 }
 

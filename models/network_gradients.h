@@ -40,8 +40,8 @@ class NetworkGradients final : public Gradients<Backend> {
                std::span<double> loss) override;
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                    std::span<Score> score) override;
-  void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
-                  std::span<Score> score) override;
+  void score_mean(const Backend& backend, const MeanModel& mean, int first_node, std::span<Score> score) override;
+  MatrixView<float> statistics() const override { return statistics_.view(); }
 
   /// Bytes of activations that each worker needs for waves of `nodes` nodes, for the memory plan.
   static std::int64_t wave_bytes(const Network& network, int batch, int nodes);
@@ -57,7 +57,9 @@ class NetworkGradients final : public Gradients<Backend> {
   };
 
   /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
-  void add_scores(const Backend& backend, const NetworkPass<Backend>& pass, const NodeParameters& at, int sums);
+  void add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes, int sums);
+  void score_models(const Backend& backend, const PassNodes& models, std::span<const int> chosen,
+                    std::span<Score> score);
   Score mean_score(double loss, std::int64_t correct) const;
 
   Network network_;
@@ -71,6 +73,8 @@ class NetworkGradients final : public Gradients<Backend> {
   Buffer<Backend, std::int64_t> correct_;            ///< [nodes] of the current test
   Buffer<Backend, float> mean_;                      ///< [1, row]
   Buffer<Backend, double> mean_u_;                   ///< [1] = 1
+  Buffer<Backend, float> statistics_;                ///< [nodes, network_.statistics]
+  Buffer<Backend, float> mean_statistics_;           ///< [1, network_.statistics]
   Waves<Backend> waves_;
   std::vector<NetworkPass<Backend>> passes_;  ///< [workers]
 };

@@ -1,78 +1,194 @@
 // Forward and backward through a network, for the nodes of one wave at a time.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/buffer.h"
-#include "kernels/dense.h"
-#include "models/gradients.h"
+#include "models/gradient_slots.h"
 #include "models/network.h"
 
 namespace sparsepush {
 
-/// Bytes of the activations of `samples` samples.
-inline std::int64_t activation_bytes(const Network& network, int samples) {
-  std::int64_t floats = network.features + 1;  // a label is as large as a float
-  for (const DenseLayer& layer : network.layers) floats += 2 * layer.out;
-  return floats * samples * static_cast<std::int64_t>(sizeof(float));
-}
+/// Whether a backend has convolutions, normalization and pooling.
+template <class Backend>
+inline constexpr bool kHasImageLayers = std::is_same_v<Backend, Cpu>;
 
-/// The activations of up to `samples` samples, of all nodes of a wave together, and the passes that fill them.
+/// The nodes that a pass is for: their parameters, and their running statistics [nodes, network.statistics].
+struct PassNodes {
+  NodeParameters at;
+  MatrixView<float> statistics;
+};
+
+/// The activations of some nodes' samples, and the passes that fill them.
 template <class Backend>
 class NetworkPass {
  public:
-  NetworkPass(const Backend& backend, const Network& network, int samples)
-      : input_(backend, samples, network.features), label_(backend, 1, samples) {
-    for (const DenseLayer& layer : network.layers) {
-      output_.emplace_back(backend, samples, layer.out);
-      output_gradient_.emplace_back(backend, samples, layer.out);
+  /// Room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
+  NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
+      : network_(network), slots_(assign_gradient_slots(network)), label_(backend, 1, samples) {
+    for (const int size : network.tensor_sizes) tensor_.emplace_back(backend, samples, size);
+    for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
+    for (const LayerCall& call : network.calls) {
+      const auto* norm = std::get_if<NormalizeLayer>(&call.layer);
+      const std::int64_t saved = norm == nullptr ? 0 : norm->saved(samples / nodes);
+      saved_.emplace_back(backend, nodes, static_cast<int>(saved));
+      if constexpr (kHasImageLayers<Backend>) {
+        if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+          convolutions_.emplace(static_cast<int>(saved_.size()) - 1, Conv2d<Backend>(*conv));
+      }
     }
+  }
+
+  /// Bytes of `samples` samples of `nodes` nodes.
+  static std::int64_t bytes(const Network& network, int nodes, int samples) {
+    std::int64_t floats = 1;  // a label is as large as a float
+    for (const int size : network.tensor_sizes) floats += size;
+    for (const int size : assign_gradient_slots(network).size) floats += size;
+    floats *= samples;
+    std::int64_t bytes = 0;
+    for (const LayerCall& call : network.calls) {
+      if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
+      if constexpr (kHasImageLayers<Backend>) {
+        if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+          bytes += Conv2d<Backend>::bytes(*conv, samples / nodes);
+      }
+    }
+    return bytes + floats * static_cast<std::int64_t>(sizeof(float));
   }
 
   /// Where the caller puts the samples, and where logits are found and their gradient is put: the first `samples` rows.
-  MatrixView<float> input(int samples) const { return input_.view().rows_from(0, samples); }
+  MatrixView<float> input(int samples) const { return tensor(0, samples); }
   std::span<std::int32_t> label(int samples) const { return label_.span().first(samples); }
-  MatrixView<const float> logits(int samples) const { return output_.back().view().rows_from(0, samples); }
-  MatrixView<float> logits_gradient(int samples) const { return output_gradient_.back().view().rows_from(0, samples); }
+  MatrixView<const float> logits(int samples) const { return tensor(calls(), samples); }
+  MatrixView<float> logits_gradient(int samples) const { return gradient_of(calls(), samples); }
 
-  /// Computes the logits of the input at the parameters of the wave's nodes.
-  void forward(const Backend& backend, const Network& network, const NodeParameters& at, int samples) const {
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      dense_forward(backend, {.layer = network.layers[i],
-                              .x = at.x,
-                              .u = at.u,
-                              .input = layer_input(i, samples),
-                              .output = output_[i].view().rows_from(0, samples),
-                              .relu = i + 1 < network.layers.size()});
-    }
+  /// Computes the logits of the input. In training, normalization is by the batch and updates running statistics.
+  void forward(const Backend& backend, const PassNodes& nodes, int samples, bool training) {
+    for (int i = 0; i < calls(); ++i)
+      std::visit(
+          [&](const auto& layer) {
+            call_forward(backend, layer, {i, nodes, samples}, training);
+          },
+          network_.calls[i].layer);
   }
 
-  /// Writes the gradients of all parameters to `gradient` [nodes of the wave, row], from the logits' gradient.
-  void backward(const Backend& backend, const Network& network, const NodeParameters& at, int samples,
-                MatrixView<float> gradient) const {
-    for (std::size_t i = network.layers.size(); i-- > 0;) {
-      dense_backward(backend, {.layer = network.layers[i],
-                               .x = at.x,
-                               .u = at.u,
-                               .input = layer_input(i, samples),
-                               .output_gradient = output_gradient_[i].view().rows_from(0, samples),
-                               .gradient = gradient,
-                               .input_gradient =
-                                   i > 0 ? output_gradient_[i - 1].view().rows_from(0, samples) : MatrixView<float>{},
-                               .relu = i > 0});
-    }
+  /// Writes the gradients of all parameters to `gradient` [nodes of the wave, row], from the logits' gradient, after a
+  /// forward pass in training.
+  void backward(const Backend& backend, const PassNodes& nodes, int samples, MatrixView<float> gradient) {
+    for (int i = calls() - 1; i >= 0; --i)
+      std::visit(
+          [&](const auto& layer) {
+            call_backward(backend, layer, {i, nodes, samples}, gradient);
+          },
+          network_.calls[i].layer);
   }
 
  private:
-  MatrixView<const float> layer_input(std::size_t layer, int samples) const {
-    return layer == 0 ? input(samples) : output_[layer - 1].view().rows_from(0, samples);
+  /// Which call, for what.
+  struct Place {
+    int call;
+    const PassNodes& nodes;
+    int samples;
+  };
+
+  int calls() const { return static_cast<int>(network_.calls.size()); }
+  MatrixView<float> tensor(int number, int samples) const { return tensor_[number].view().rows_from(0, samples); }
+  /// No data: nobody wants it.
+  MatrixView<float> gradient_of(int number, int samples) const {
+    if (number <= 0) return {};
+    return {gradient_[slots_.slot[number]].view().data, samples, network_.tensor_sizes[number]};
+  }
+  bool is_after_relu(int call) const { return call > 0 && network_.calls[call - 1].relu; }
+  MatrixView<float> saved(const Place& p) const { return saved_[p.call].view().rows_from(0, p.nodes.at.x.rows); }
+
+  void call_forward(const Backend& backend, const DenseLayer& layer, const Place& p, bool /*training*/) {
+    dense_forward(backend, {.layer = layer,
+                            .x = p.nodes.at.x,
+                            .u = p.nodes.at.u,
+                            .input = tensor(p.call, p.samples),
+                            .output = tensor(p.call + 1, p.samples),
+                            .relu = network_.calls[p.call].relu});
+  }
+  void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool /*training*/) {
+    if constexpr (kHasImageLayers<Backend>)
+      convolutions_.at(p.call).forward(backend, {.x = p.nodes.at.x,
+                                                 .u = p.nodes.at.u,
+                                                 .input = tensor(p.call, p.samples),
+                                                 .output = tensor(p.call + 1, p.samples)});
+  }
+  void call_forward(const Backend& backend, const NormalizeLayer& layer, const Place& p, bool training) {
+    const int skip = network_.calls[p.call].skip;
+    if constexpr (kHasImageLayers<Backend>)
+      normalize_forward(backend, {.layer = layer,
+                                  .x = p.nodes.at.x,
+                                  .u = p.nodes.at.u,
+                                  .input = tensor(p.call, p.samples),
+                                  .skip = skip == kNoTensor ? MatrixView<float>{} : tensor(skip, p.samples),
+                                  .output = tensor(p.call + 1, p.samples),
+                                  .saved = saved(p),
+                                  .statistics = p.nodes.statistics,
+                                  .training = training});
+  }
+  void call_forward(const Backend& backend, const PoolLayer& layer, const Place& p, bool /*training*/) {
+    if constexpr (kHasImageLayers<Backend>)
+      pool_forward(backend,
+                   {.layer = layer, .input = tensor(p.call, p.samples), .output = tensor(p.call + 1, p.samples)});
   }
 
-  Buffer<Backend, float> input_;                         ///< [samples, features]
-  Buffer<Backend, std::int32_t> label_;                  ///< [samples]
-  std::vector<Buffer<Backend, float>> output_;           ///< [layers] of [samples, out], after the ReLU
-  std::vector<Buffer<Backend, float>> output_gradient_;  ///< [layers] of [samples, out], before the ReLU
+  void call_backward(const Backend& backend, const DenseLayer& layer, const Place& p, MatrixView<float> gradient) {
+    dense_backward(backend, {.layer = layer,
+                             .x = p.nodes.at.x,
+                             .u = p.nodes.at.u,
+                             .input = tensor(p.call, p.samples),
+                             .output_gradient = gradient_of(p.call + 1, p.samples),
+                             .gradient = gradient,
+                             .input_gradient = gradient_of(p.call, p.samples),
+                             .relu = is_after_relu(p.call)});
+  }
+  void call_backward(const Backend& backend, const Conv2dLayer&, const Place& p, MatrixView<float> gradient) {
+    if constexpr (kHasImageLayers<Backend>)
+      convolutions_.at(p.call).backward(backend, {.x = p.nodes.at.x,
+                                                  .u = p.nodes.at.u,
+                                                  .input = tensor(p.call, p.samples),
+                                                  .output_gradient = gradient_of(p.call + 1, p.samples),
+                                                  .gradient = gradient,
+                                                  .input_gradient = gradient_of(p.call, p.samples)});
+  }
+  void call_backward(const Backend& backend, const NormalizeLayer& layer, const Place& p, MatrixView<float> gradient) {
+    const int later = network_.calls[p.call].skipped_to;
+    if constexpr (kHasImageLayers<Backend>)
+      normalize_backward(
+          backend, {.layer = layer,
+                    .x = p.nodes.at.x,
+                    .u = p.nodes.at.u,
+                    .input = tensor(p.call, p.samples),
+                    .output = tensor(p.call + 1, p.samples),
+                    .saved = saved(p),
+                    .output_gradient = gradient_of(p.call + 1, p.samples),
+                    .skip_gradient = gradient_of(later, p.samples),
+                    .skip_shape = later == kNoTensor ? ImageShape{}
+                                                     : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
+                    .gradient = gradient,
+                    .input_gradient = gradient_of(p.call, p.samples)});
+  }
+  void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {
+    if constexpr (kHasImageLayers<Backend>)
+      pool_backward(backend, {.layer = layer,
+                              .input = tensor(p.call, p.samples),
+                              .output_gradient = gradient_of(p.call + 1, p.samples),
+                              .input_gradient = gradient_of(p.call, p.samples)});
+  }
+
+  const Network& network_;
+  GradientSlots slots_;
+  Buffer<Backend, std::int32_t> label_;           ///< [samples]
+  std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
+  std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
+  std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
+  std::map<int, Conv2d<Cpu>> convolutions_;       ///< by call
 };
 
 }  // namespace sparsepush

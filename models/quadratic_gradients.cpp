@@ -74,10 +74,10 @@ void QuadraticGradients<Backend>::score_nodes(const Backend& backend, const Node
 }
 
 template <class Backend>
-void QuadraticGradients<Backend>::score_mean(const Backend& backend, std::span<const double> mean, int first_node,
+void QuadraticGradients<Backend>::score_mean(const Backend& backend, const MeanModel& mean, int first_node,
                                              std::span<Score> score) {
   std::vector<double> loss(score.size());
-  quadratic_loss_at(backend, objective(), mean, first_node, loss);
+  quadratic_loss_at(backend, objective(), mean.z, first_node, loss);
   for (std::size_t i = 0; i < loss.size(); ++i) score[i] = {.loss = loss[i], .accuracy = 0};
 }
 

@@ -26,8 +26,7 @@ class QuadraticGradients final : public Gradients<Backend> {
                std::span<double> loss) override;
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                    std::span<Score> score) override;
-  void score_mean(const Backend& backend, std::span<const double> mean, int first_node,
-                  std::span<Score> score) override;
+  void score_mean(const Backend& backend, const MeanModel& mean, int first_node, std::span<Score> score) override;
 
  private:
   QuadraticView objective() const {

@@ -2,6 +2,10 @@
 
 namespace sparsepush {
 
-Network make_softmax(int features, int classes) { return make_network(features, {{.name = "fc", .out = classes}}); }
+Network make_softmax(int features, int classes) {
+  NetworkBuilder net({1, 1, features});
+  net.dense("fc", classes, false);
+  return net.finish();
+}
 
 }  // namespace sparsepush

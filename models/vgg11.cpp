@@ -1,0 +1,39 @@
+#include "models/vgg11.h"
+
+#include <array>
+#include <cmath>
+
+#include "kernels/check.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kPool = 0;
+constexpr std::array kFeatures = {64, kPool, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
+
+}  // namespace
+
+Network make_vgg11(ImageShape input, int classes, Norm norm) {
+  const auto is_small = [](int side) { return side >= 32 && side < 64; };
+  CHECK(is_small(input.height) && is_small(input.width), "images of ", input.height, " x ", input.width);
+  NetworkBuilder net(input);
+  int number = 0;  // of PyTorch's module
+  const auto next_name = [&number] { return "features." + std::to_string(number++); };
+  for (const int channels : kFeatures) {
+    if (channels == kPool) {
+      ++number;
+      net.pool(Pool::kMax);
+      continue;
+    }
+    net.conv2d(next_name(),
+               {.out = channels, .weight = {InitialValue::Kind::kNormal, std::sqrt(2.0 / (9.0 * channels))}});
+    const bool has_relu = norm != Norm::kEvoNorm;
+    net.normalize(norm == Norm::kNone ? "" : next_name(), {.norm = norm, .relu = has_relu});
+    number += has_relu;
+  }
+  net.dense("classifier.0", 512, true);
+  net.dense("classifier.2", classes, false);
+  return net.finish();
+}
+
+}  // namespace sparsepush
