@@ -29,7 +29,7 @@ struct NormalizeLayer {
   int groups = 1;    ///< of kGroup and kEvoNorm; divides the channels; channels of a group are neighbours
   bool relu = true;  ///< output = max(h + shortcut, 0); NaN stays NaN
   bool has_skip = false;
-  ImageShape skip;                          ///< of the skip tensor
+  ImageShape skip = {};                          ///< of the skip tensor
   std::int64_t gamma = 0, beta = 0, v = 0;  ///< first elements in a node's row; of those that the norm has
   std::int64_t statistics = 0;  ///< of kBatch: first of [channels] means and [channels] variances in a node's row of
                                 ///< running statistics

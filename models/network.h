@@ -61,8 +61,8 @@ class NetworkBuilder {
     int out = 0;
     int kernel = 3, stride = 1, padding = 1;
     bool bias = true;
-    InitialValue weight;
-    InitialValue initial_bias;
+    InitialValue weight = {};
+    InitialValue initial_bias = {};
   };
   void conv2d(const std::string& name, const Convolution& convolution);
 

@@ -14,8 +14,15 @@ struct Half {
   int skip = kNoTensor;
 };
 
+/// Of 1: standard. Without normalization [Fixup] starts residual branches small: the second convolution at zero, the
+/// first by the square root of the number of branches.
+double initial_scale(const Half& half, Norm norm) {
+  if (norm != Norm::kNone || half.prefix.empty()) return 1;
+  return half.skip == kNoTensor ? 1 / std::sqrt(kStages * kBlocks) : 0;
+}
+
 void add(NetworkBuilder& net, const Half& half, Norm norm) {
-  const double deviation = std::sqrt(2.0 / (9.0 * net.shape().channels));
+  const double deviation = initial_scale(half, norm) * std::sqrt(2.0 / (9.0 * net.shape().channels));
   net.conv2d(half.prefix + "conv" + half.number, {.out = half.channels,
                                                   .stride = half.stride,
                                                   .bias = norm == Norm::kNone,
