@@ -1,9 +1,11 @@
 // Convolutions of many nodes, each with its own weights.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/image_shape.h"
@@ -48,6 +50,8 @@ struct Conv2dBackward {
   MatrixView<float> input_gradient;         ///< [nodes * samples, in] written; no data: not wanted
 };
 
+class OnednnConvolution;
+
 /// One layer's plan for a backend: what can be prepared once.
 template <class Backend>
 class Conv2d;
@@ -69,13 +73,18 @@ class Conv2d<Cpu> {
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
+  /// Memory that calls of `samples` a node work in; calls of several numbers of samples share the largest.
+  static std::int64_t bytes(const Conv2dLayer& layer, int samples);
 
  private:
-  struct Plan;
-  Plan& plan_for(int samples);
+  struct alignas(64) CacheLine {
+    std::byte bytes[64];
+  };
+  const OnednnConvolution& prepared_for(int samples);
 
   Conv2dLayer layer_;
-  std::map<int, std::unique_ptr<Plan>> plans_;  ///< by samples a node
+  std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
+  std::vector<CacheLine> scratch_;                              ///< that of the most demanding
 };
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

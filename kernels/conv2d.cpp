@@ -1,0 +1,89 @@
+#include "kernels/conv2d.h"
+
+#include <algorithm>
+
+#include "kernels/check.h"
+#include "kernels/debias.h"
+#include "kernels/onednn_convolution.h"
+
+namespace sparsepush {
+namespace {
+
+/// What both directions share: parameters inside the row, and `samples` rows per node on both sides of the layer.
+void check_layer_shapes(const Conv2dLayer& layer, MatrixView<const float> x, std::span<const double> u,
+                        MatrixView<const float> input, MatrixView<const float> output) {
+  const ImageShape in = layer.in;
+  CHECK(in.height >= 1 && in.width >= 1 && in.channels >= 1 && layer.out >= 1, "layer of ", in.height, " x ", in.width,
+        " x ", in.channels, " to ", layer.out);
+  CHECK(layer.kernel >= 1 && layer.stride >= 1 && layer.padding >= 0, "kernel ", layer.kernel, ", stride ",
+        layer.stride, ", padding ", layer.padding);
+  CHECK(layer.kernel <= std::min(in.height, in.width) + 2 * layer.padding, "kernel ", layer.kernel, ", image ",
+        in.height, " x ", in.width, ", padding ", layer.padding);
+  const std::int64_t weights = std::int64_t{layer.out} * in.channels * layer.kernel * layer.kernel;
+  CHECK(layer.weight >= 0 && layer.weight + weights <= x.cols, "weights at ", layer.weight, ", x ", x);
+  CHECK(layer.bias == Conv2dLayer::kNoBias || (layer.bias >= 0 && layer.bias + layer.out <= x.cols), "bias at ",
+        layer.bias, ", x ", x);
+  CHECK(x.rows >= 1 && u.size() == static_cast<std::size_t>(x.rows), "x ", x, ", u ", u.size());
+  CHECK(input.cols == in.size() && input.rows >= 1 && input.rows % x.rows == 0, "input ", input, ", x ", x);
+  CHECK(output.cols == layer.out_shape().size() && output.rows == input.rows, "output ", output, ", input ", input);
+}
+
+}  // namespace
+
+void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& f) {
+  check_layer_shapes(layer, f.x, f.u, f.input, f.output);
+}
+
+void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& b) {
+  check_layer_shapes(layer, b.x, b.u, b.input, b.output_gradient);
+  CHECK(b.gradient.rows == b.x.rows && b.gradient.cols == b.x.cols, "gradient ", b.gradient, ", x ", b.x);
+  CHECK(b.input_gradient.data == nullptr ||
+            (b.input_gradient.rows == b.input.rows && b.input_gradient.cols == b.input.cols),
+        "input gradient ", b.input_gradient, ", input ", b.input);
+}
+
+Conv2d<Cpu>::Conv2d(const Conv2dLayer& layer) : layer_(layer) {}
+Conv2d<Cpu>::~Conv2d() = default;
+Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
+
+std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples) {
+  return OnednnConvolution(layer, samples).scratch_bytes();
+}
+
+const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
+  std::unique_ptr<OnednnConvolution>& prepared = prepared_[samples];
+  if (prepared == nullptr) {
+    prepared = std::make_unique<OnednnConvolution>(layer_, samples);
+    const std::size_t lines = prepared->scratch_bytes() / sizeof(CacheLine);
+    if (lines > scratch_.size()) scratch_ = std::vector<CacheLine>(lines);
+  }
+  return *prepared;
+}
+
+void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
+  check_conv2d_forward_shapes(layer_, f);
+  const int samples = f.input.rows / f.x.rows;
+  const OnednnConvolution& prepared = prepared_for(samples);
+  for (int node = 0; node < f.x.rows; ++node) {
+    const std::int64_t first = static_cast<std::int64_t>(node) * samples;
+    prepared.forward({f.x.row(node), debias_factor(f.u[node])}, f.input.row(first), f.output.row(first),
+                     scratch_.data()->bytes);
+  }
+}
+
+void Conv2d<Cpu>::backward(const Cpu&, const Conv2dBackward& b) {
+  check_conv2d_backward_shapes(layer_, b);
+  const int samples = b.input.rows / b.x.rows;
+  const OnednnConvolution& prepared = prepared_for(samples);
+  std::byte* scratch = scratch_.data()->bytes;
+  for (int node = 0; node < b.x.rows; ++node) {
+    const std::int64_t first = static_cast<std::int64_t>(node) * samples;
+    const float* output_gradient = b.output_gradient.row(first);
+    prepared.backward_parameters(b.input.row(first), output_gradient, b.gradient.row(node), scratch);
+    if (b.input_gradient.data == nullptr) continue;
+    prepared.backward_input({b.x.row(node), debias_factor(b.u[node])}, output_gradient, b.input_gradient.row(first),
+                            scratch);
+  }
+}
+
+}  // namespace sparsepush
