@@ -61,8 +61,6 @@ template <>
 class Conv2d<Cpu> {
  public:
   explicit Conv2d(const Conv2dLayer& layer);
-  /// Bytes of its memory for `samples` samples.
-  static std::int64_t bytes(const Conv2dLayer& layer, int samples);
   ~Conv2d();
   Conv2d(Conv2d&&) noexcept;
 

@@ -7,12 +7,12 @@
 #include <set>
 #include <vector>
 
+#include "kernels/topk_plan.h"
 #include "models/gradient_slots.h"
 #include "models/lenet5.h"
 #include "models/mlp.h"
 #include "models/resnet20.h"
 #include "models/vgg11.h"
-#include "kernels/topk_plan.h"
 
 namespace sparsepush {
 namespace {
@@ -78,8 +78,9 @@ TEST(Networks, DrawParametersWithTheirDeviations) {
 
 /// Follows who has written which gradient last, as the backward pass goes.
 TEST(GradientSlots, HoldEveryGradientUntilItsLastReader) {
-  for (const Network& network : {make_resnet20(kCifar, 10, Norm::kBatch), make_vgg11(kCifar, 10, Norm::kNone),
-                                 make_lenet5(kCifar, 10, Norm::kGroup), make_mlp(9, std::vector<std::int64_t>{5, 4}, 3)}) {
+  for (const Network& network :
+       {make_resnet20(kCifar, 10, Norm::kBatch), make_vgg11(kCifar, 10, Norm::kNone),
+        make_lenet5(kCifar, 10, Norm::kGroup), make_mlp(9, std::vector<std::int64_t>{5, 4}, 3)}) {
     const GradientSlots slots = assign_gradient_slots(network);
     const int calls = static_cast<int>(network.calls.size());
     std::map<int, int> holds;  // slot -> tensor
