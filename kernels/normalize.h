@@ -22,7 +22,7 @@ enum class Norm {
 ///
 /// The shortcut is the skip tensor: added as it is, or, where that has the doubled height and width (rounded up) and
 /// half the channels, its even rows and columns, with zeros for the first and the last quarter of the channels
-/// (option A of [ResNet]).
+/// (option A of [ResNet]); channels are a multiple of 4 then.
 struct NormalizeLayer {
   Norm norm = Norm::kNone;
   ImageShape shape;  ///< of input and output
@@ -51,16 +51,20 @@ struct NormalizeForward {
   MatrixView<const float> input;  ///< [nodes * samples, shape]
   MatrixView<const float> skip;   ///< [nodes * samples, layer.skip], if the layer has one
   MatrixView<float> output;       ///< [nodes * samples, shape] written
-  MatrixView<float> saved;  ///< [nodes, >= layer.saved(samples)] written in training: mean and 1 / sqrt(variance +
-                            ///< kEpsilon) of each channel, or of each sample and group
+  /// [nodes, >= layer.saved(samples)] written in training: means of all channels, or of all samples' groups, then 1 /
+  /// sqrt(variance + kEpsilon) of them.
+  MatrixView<float> saved;
   /// [nodes, all statistics of the network], used by kBatch only. In training they become (1 - kMomentum) * old +
-  /// kMomentum * batch, of the variance with Bessel's correction; otherwise they are what normalizes.
+  /// kMomentum * batch, of the variance with Bessel's correction n / (n - 1) unless n = 1, where it stays 0; otherwise
+  /// they are what normalizes, and stay as they are.
   MatrixView<float> statistics;
   bool training = true;
 };
 
-/// Sums are taken in fp32 over at most 64 pixels and from there in double, in an order that depends on the shape and
-/// `samples` only. Backends agree to the tolerance that tests/normalize_test.cpp states.
+/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double, in
+/// an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the mean
+/// is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity
+/// makes NaN of all that its statistics normalize. Backends agree to the tolerance that tests/normalize_test.cpp states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 
 /// Arguments of `normalize_backward`, for a forward pass in training.
@@ -82,6 +86,7 @@ struct NormalizeBackward {
   MatrixView<float> input_gradient;  ///< [nodes * samples, shape] written
 };
 
+/// Sums as in the forward pass. Running statistics have no part in it.
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

@@ -28,8 +28,8 @@ struct PoolForward {
   MatrixView<float> output;       ///< [samples, out_shape] written
 };
 
-/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square with a NaN the maximum is NaN.
-/// Backends agree exactly.
+/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square the maximum is the first of its
+/// largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly.
 void pool_forward(const Cpu& cpu, const PoolForward& forward);
 
 struct PoolBackward {
@@ -39,7 +39,8 @@ struct PoolBackward {
   MatrixView<float> input_gradient;         ///< [samples, in] written
 };
 
-/// The gradient of a maximum goes to its first element that is largest, rows before columns. Backends agree exactly.
+/// The gradient of a maximum goes to the element that was taken, an average's in equal shares, times (float)(1.0 /
+/// pixels). Backends agree exactly.
 void pool_backward(const Cpu& cpu, const PoolBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
