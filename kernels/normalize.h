@@ -29,7 +29,7 @@ struct NormalizeLayer {
   int groups = 1;    ///< of kGroup and kEvoNorm; divides the channels; channels of a group are neighbours
   bool relu = true;  ///< output = max(h + shortcut, 0); NaN stays NaN
   bool has_skip = false;
-  ImageShape skip = {};                          ///< of the skip tensor
+  ImageShape skip = {};                     ///< of the skip tensor
   std::int64_t gamma = 0, beta = 0, v = 0;  ///< first elements in a node's row; of those that the norm has
   std::int64_t statistics = 0;  ///< of kBatch: first of [channels] means and [channels] variances in a node's row of
                                 ///< running statistics
@@ -61,10 +61,11 @@ struct NormalizeForward {
   bool training = true;
 };
 
-/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double, in
-/// an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the mean
-/// is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity
-/// makes NaN of all that its statistics normalize. Backends agree to the tolerance that tests/normalize_test.cpp states.
+/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double,
+/// in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the
+/// mean is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an
+/// infinity makes NaN of all that its statistics normalize. Backends agree to the tolerance that
+/// tests/normalize_test.cpp states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 
 /// Arguments of `normalize_backward`, for a forward pass in training.
