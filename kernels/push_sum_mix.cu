@@ -61,13 +61,13 @@ class Steps {
  public:
   __device__ Steps(const Cut* cut, unsigned edges) : cut_(cut), edges_(edges), begin_(cut[0].begin) {}
 
-  __device__ bool left() const { return edge_ < edges_; }
+  __device__ bool left() const { return edge_ != edges_; }
   __device__ float weight() const { return cut_[edge_].weight; }
   /// Returns whether it was the message's last step.
   __device__ bool next() {
     begin_ += blockDim.x;
     if (begin_ < cut_[edge_].end) return false;
-    if (++edge_ < edges_) begin_ = cut_[edge_].begin;
+    if (++edge_ != edges_) begin_ = cut_[edge_].begin;
     return true;
   }
   /// The thread's entry of the next step.
