@@ -7,10 +7,11 @@ namespace sparsepush {
 namespace {
 
 constexpr int kFewestThreads = 64, kMostThreads = 256;  // few where messages are short, so that more blocks are at work
-constexpr int kMostEdgesAtOnce = kMostThreads / 2;      // one thread searches one end of one message's part
-constexpr std::int64_t kEntriesPerPart = 2048;          // of a message of full length: eight a thread hide the barriers
-constexpr std::int64_t kFewestPerPart = 192;            // where many messages are mixed: hardly ever two a thread
-constexpr unsigned kAhead = 4;                          // steps whose entries are on their way while others are added
+constexpr int kBlocksTogether = 5;                  // of 256 threads: as many as registers suffice for without spills
+constexpr int kMostEdgesAtOnce = kMostThreads / 2;  // one thread searches one end of one message's part
+constexpr std::int64_t kEntriesPerPart = 2048;      // of a message of full length: eight a thread hide the barriers
+constexpr std::int64_t kFewestPerPart = 192;        // where many messages are mixed: hardly ever two a thread
+constexpr unsigned kAhead = 4;                      // steps whose entries are on their way while others are added
 constexpr std::int64_t kWorkPerPart = 32 * kFewestPerPart;  // entries of all messages, where parts become smaller
 
 /// Into how many parts rows are cut: few of a node with few in-neighbours, at most `most` of any.
@@ -97,11 +98,10 @@ __device__ void add_messages(float* row, const ConstMessages& messages, const Cu
   while (adds.left()) {
     for (unsigned i = 0; i < kAhead; ++i) {  // unrolled: entries stay in registers
       if (!adds.left()) break;
-      if (ahead[i].position >= 0) {
-        float& x = row[ahead[i].position];
-        x = __fmaf_rn(adds.weight(), ahead[i].value, x);
-      }
+      const Entry entry = ahead[i];
+      const float x = entry.position >= 0 ? row[entry.position] : 0;  // on its way while another entry is looked for
       ahead[i] = loads.take(messages);
+      if (entry.position >= 0) row[entry.position] = __fmaf_rn(adds.weight(), entry.value, x);
       if (adds.next()) __syncthreads();
     }
   }
@@ -110,7 +110,7 @@ __device__ void add_messages(float* row, const ConstMessages& messages, const Cu
 /// One block per (part of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
 /// last parts, which therefore come last for all nodes. All messages that the node mixes, its own first, are cut to the
 /// part by binary searches side by side, some edges at a time, and then added.
-__global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
+__global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
   __shared__ Cut cut[kMostEdgesAtOnce];
   const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
