@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cub/device/device_radix_sort.cuh>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -144,6 +145,49 @@ TEST(Simulator, RefusesLaunchesThatNoGpuWouldDo) {
   EXPECT_THROW(launch(gpu, {.blocks = 1, .threads = 1025}, nothing_kernel), simt::Error);
   EXPECT_THROW(launch(gpu, {.blocks = 0, .threads = 32}, nothing_kernel), simt::Error);
   EXPECT_THROW(launch(gpu, {.blocks = 1, .threads = 32, .shared_bytes = 228 * 1024}, nothing_kernel), simt::Error);
+}
+
+/// sorted = the keys by their bits [begin_bit, 64).
+void sort_keys(const Cuda& gpu, std::span<const std::uint64_t> keys, std::span<std::uint64_t> sorted, int begin_bit) {
+  std::size_t bytes = 0;
+  const auto call = [&](void* temp) {
+    check_cuda(cub::DeviceRadixSort::SortKeys(temp, bytes, keys.data(), sorted.data(), keys.size(), begin_bit, 64,
+                                              stream_of(gpu)),
+               "SortKeys");
+  };
+  call(nullptr);
+  call(CudaScratch<unsigned char>(gpu, bytes).data());
+}
+TEST(SimulatedCub, SortsKeysStablyByTheirLeadingBits) {
+  const Cuda gpu;
+  const Buffer<Cuda, std::uint64_t> keys(gpu, std::vector<std::uint64_t>{0x29, ~0ull, 0x21, 0x13, 0x2f});
+  const Buffer<Cuda, std::uint64_t> sorted(gpu, 1, 5);
+  sort_keys(gpu, keys.span(), sorted.span(), 4);
+  EXPECT_EQ(sorted.to_host(), (std::vector<std::uint64_t>{0x13, 0x29, 0x21, 0x2f, ~0ull}));
+  sort_keys(gpu, keys.span(), sorted.span(), 0);
+  EXPECT_EQ(sorted.to_host(), (std::vector<std::uint64_t>{0x13, 0x21, 0x29, 0x2f, ~0ull}));
+}
+TEST(SimulatedCub, SortsRecordedKeysWhenTheWorkRuns) {
+  const Cuda gpu;
+  const Buffer<Cuda, std::uint64_t> keys(gpu, std::vector<std::uint64_t>{3, 1, 2}), sorted(gpu, 1, 3);
+  RepeatedWork<Cuda> work;
+  for (std::uint64_t first : {3, 0}) {
+    keys.span()[0] = first;
+    work.run(gpu, [&] { sort_keys(gpu, keys.span(), sorted.span(), 0); });
+  }
+  EXPECT_EQ(sorted.to_host(), (std::vector<std::uint64_t>{0, 1, 2}));
+}
+TEST(SimulatedCub, RefusesToSortInPlaceOrInTooLittleMemory) {
+  const Cuda gpu;
+  const Buffer<Cuda, std::uint64_t> keys(gpu, 1, 9), sorted(gpu, 1, 8), temp(gpu, 1, 100);
+  EXPECT_THROW(sort_keys(gpu, keys.span().first(8), keys.span().last(8), 0), simt::Error);
+  std::size_t bytes = 8;
+  EXPECT_THROW(cub::DeviceRadixSort::SortKeys(temp.span().data(), bytes, keys.span().data(), sorted.span().data(), 8),
+               simt::Error);
+  bytes = 800;
+  EXPECT_THROW(
+      cub::DeviceRadixSort::SortKeys(temp.span().data(), bytes, keys.span().data(), sorted.span().data(), 8, 0, 65),
+      simt::Error);
 }
 
 }  // namespace
