@@ -1,5 +1,6 @@
-// Sums over the threads of a block, for .cu files only. (The thread simulator of the tests has no CUB, and this is all
-// that its BlockScan would replace.)
+// Sums over the threads of a block whose size the launch chooses, for .cu files only; where it is a constant, CUB's
+// BlockScan takes fewer instructions. (CUB's WarpScan in here: 278 instead of 288 instructions for `wire_sizes_kernel`
+// on sm_90, with as many registers, and three times the compile time.)
 #pragma once
 #include <cuda_runtime.h>
 

@@ -34,7 +34,7 @@ struct alignas(16) KeyQuad {
 
 /// Shared memory of a block; the keys follow it.
 struct alignas(16) TileScratch {
-  SelectScratch select;
+  SelectScratch<kTileThreads> select;
   std::uint64_t counts[kWholeTileStretches];
   unsigned candidates_begin;
 };
@@ -126,9 +126,9 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
   GroupState& group = states.groups.row(state_row)[tile.large];
   if (group.start == 0) return;
   const Cut cut{group.start, 0};  // a rank key is larger by one than its magnitude key
-  count_stretches(keys, cut, scratch.counts);
+  count_stretches(keys, cut, scratch.counts, scratch.select);
   __syncthreads();
-  const std::uint64_t total = scan_counts(scratch.counts, keys.stretches(), scratch.select.count_sums);
+  const std::uint64_t total = scan_counts(scratch.counts, keys.stretches(), scratch.select);
   const unsigned found = Counts::larger(total);
   if (threadIdx.x == 0) {
     scratch.candidates_begin = atomicAdd(&group.candidates, found);

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 
 #include "kernels/check.h"
 #include "kernels/radix_select.h"
@@ -9,8 +8,8 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kFewestThreads = 256, kMostThreads = 1024;  // of a block that finishes a large group
-constexpr int kTilesPerWarp = 8;  // of the largest group: passes over a few tiles are mostly latency
+constexpr int kMostThreads = 1024;  // of a block that finishes a large group
+constexpr int kTilesPerWarp = 8;    // of the largest group: passes over a few tiles are mostly latency
 
 /// The elements of a large group in their row; a stretch is a part tile.
 struct RowKeys {
@@ -63,8 +62,9 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
 
 /// One block per (large group, node), in strides of the grid. The fallback, which reads the whole row, is left to the
 /// same block: it comes in a group's first rounds and hardly ever later, so that a launch of its own would not pay.
-__global__ void __launch_bounds__(kMostThreads) finish_large_kernel(Selection s) {
-  __shared__ SelectScratch scratch;
+template <int kThreads>
+__global__ void __launch_bounds__(kThreads, kMostThreads / kThreads) finish_large_kernel(Selection s) {
+  SelectScratch<kThreads>& scratch = *dynamic_shared<SelectScratch<kThreads>>();
   const std::int64_t items = std::ssize(s.large) * s.nodes_per_plan;
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
     const auto number = static_cast<int>(item / s.nodes_per_plan);
@@ -100,15 +100,26 @@ struct GivenRows {
   __device__ GivenRow row(int node) const { return {v.row(node)}; }
 };
 
+template <int kThreads>
+void launch_finish_large(const Cuda& gpu, const Selection& selection) {
+  const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
+  launch(gpu,
+         {.blocks = blocks_for(gpu, items, kMostThreads / kThreads),
+          .threads = kThreads,
+          .shared_bytes = sizeof(SelectScratch<kThreads>)},
+         finish_large_kernel<kThreads>, selection);
+}
+
 }  // namespace
 
 void finish_large(const Cuda& gpu, const Selection& selection, int most_parts) {
-  const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
-  const int wanted = most_parts / kTilesPerWarp * kWarpThreads;
-  const int threads =
-      std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(wanted))), kFewestThreads, kMostThreads);
-  launch(gpu, {.blocks = blocks_for(gpu, items, kMostThreads / threads), .threads = threads}, finish_large_kernel,
-         selection);
+  const int wanted = most_parts / kTilesPerWarp * kLanes;
+  if (wanted <= 256)
+    launch_finish_large<256>(gpu, selection);
+  else if (wanted <= 512)
+    launch_finish_large<512>(gpu, selection);
+  else
+    launch_finish_large<kMostThreads>(gpu, selection);
 }
 
 void topk_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cub/block/block_scan.cuh>
 #include <cub/device/device_radix_sort.cuh>
+#include <cub/warp/warp_reduce.cuh>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -146,6 +148,79 @@ TEST(Simulator, RefusesLaunchesThatNoGpuWouldDo) {
   EXPECT_THROW(launch(gpu, {.blocks = 0, .threads = 32}, nothing_kernel), simt::Error);
   EXPECT_THROW(launch(gpu, {.blocks = 1, .threads = 32, .shared_bytes = 228 * 1024}, nothing_kernel), simt::Error);
 }
+
+using Scan = cub::BlockScan<int, kThreads>;
+using WarpSum = cub::WarpReduce<int>;
+
+/// Rows of out: of the numbers 1, 2, ... those before a thread's and all of them; then the same of their squares.
+template <bool kBarrier>
+void scan_twice(MatrixView<int> out, Scan::TempStorage& storage) {
+  const int t = static_cast<int>(threadIdx.x);
+  Scan(storage).ExclusiveSum(t + 1, out.row(0)[t], out.row(1)[t]);
+  if (kBarrier) __syncthreads();
+  Scan(storage).ExclusiveSum((t + 1) * (t + 1), out.row(2)[t]);
+}
+void scan_kernel(MatrixView<int> out) {
+  __shared__ Scan::TempStorage storage;
+  scan_twice<true>(out, storage);
+}
+void scan_without_barrier_kernel(MatrixView<int> out) {
+  __shared__ Scan::TempStorage storage;
+  scan_twice<false>(out, storage);
+}
+std::vector<int> scanned(void (*kernel)(MatrixView<int>), int threads = kThreads) {
+  const Cuda gpu;
+  const Buffer<Cuda, int> out(gpu, 3, kThreads);
+  launch(gpu, {.blocks = 1, .threads = threads}, kernel, out.view());
+  return out.to_host();
+}
+TEST(SimulatedCub, ScansABlockAndShowsAMissingBarrier) {
+  std::vector<int> expected(3 * kThreads);
+  for (int t = 0, sum = 0, squares = 0; t < kThreads; sum += t + 1, squares += (t + 1) * (t + 1), ++t) {
+    expected[t] = sum;
+    expected[kThreads + t] = kThreads * (kThreads + 1) / 2;
+    expected[2 * kThreads + t] = squares;
+  }
+  for (simt::schedule = 0; simt::schedule < 6; ++simt::schedule) {
+    EXPECT_EQ(scanned(scan_kernel), expected) << simt::schedule;
+    EXPECT_NE(scanned(scan_without_barrier_kernel), expected) << simt::schedule;
+  }
+}
+TEST(SimulatedCub, RefusesAScanByAnotherNumberOfThreads) { EXPECT_THROW(scanned(scan_kernel, 64), simt::Error); }
+
+/// sum[w] = twice the sum of the thread numbers in warp w, the second time of other values that add up to 31 more.
+template <bool kBarrier>
+void sum_twice(MatrixView<int> sum, WarpSum::TempStorage* storage) {
+  const auto t = static_cast<int>(threadIdx.x), w = t / 32;
+  const int once = WarpSum(storage[w]).Sum(t);
+  if (kBarrier) __syncwarp();
+  const int twice = once + WarpSum(storage[w]).Sum(t % 32 == 0 ? t : t + 1) - 31;
+  if (t % 32 == 0) sum.row(0)[w] = twice;
+}
+void warp_sum_kernel(MatrixView<int> sum) {
+  __shared__ WarpSum::TempStorage storage[3];
+  sum_twice<true>(sum, storage);
+}
+void warp_sum_without_barrier_kernel(MatrixView<int> sum) {
+  __shared__ WarpSum::TempStorage storage[3];
+  sum_twice<false>(sum, storage);
+}
+std::vector<int> warp_sums(void (*kernel)(MatrixView<int>), int threads = kThreads) {
+  const Cuda gpu;
+  const Buffer<Cuda, int> sum(gpu, 1, 3);
+  launch(gpu, {.blocks = 1, .threads = threads}, kernel, sum.view());
+  return sum.to_host();
+}
+TEST(SimulatedCub, SumsWarpsAndShowsAMissingBarrier) {
+  const std::vector<int> expected{2 * 496, 2 * (496 + 32 * 32), 2 * (496 + 32 * 64)};
+  int shown = 0;
+  for (simt::schedule = 0; simt::schedule < 6; ++simt::schedule) {
+    EXPECT_EQ(warp_sums(warp_sum_kernel), expected) << simt::schedule;
+    shown += warp_sums(warp_sum_without_barrier_kernel) != expected;
+  }
+  EXPECT_GE(shown, 2) << "where the first lane does not come first";
+}
+TEST(SimulatedCub, RefusesSumsOfPartsOfWarps) { EXPECT_THROW(warp_sums(warp_sum_kernel, 80), simt::Error); }
 
 /// sorted = the keys by their bits [begin_bit, 64).
 void sort_keys(const Cuda& gpu, std::span<const std::uint64_t> keys, std::span<std::uint64_t> sorted, int begin_bit) {
