@@ -153,6 +153,7 @@ struct Selection {
   std::span<const LargeGroup> large;
   std::span<const QuadRange> parts;
   std::span<const std::uint8_t> live;  ///< [row / 4]
+  std::span<const PackedRun> runs;     ///< of the row
   SelectionStates states;
   int nodes_per_plan;
   MatrixView<float> v;
@@ -204,6 +205,7 @@ inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<fl
           .large = s.large(),
           .parts = s.parts(),
           .live = memory.cuda_layout().live(),
+          .runs = memory.cuda_layout().runs(),
           .states = s.states(),
           .nodes_per_plan = s.nodes_per_plan(),
           .v = v,

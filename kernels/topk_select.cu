@@ -4,6 +4,7 @@
 #include "kernels/radix_select.h"
 #include "kernels/select_kernel.h"
 #include "kernels/topk_select.h"
+#include "kernels/wire_size_kernel.h"
 
 namespace sparsepush {
 namespace {
@@ -60,6 +61,19 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
   return {state.warmth, large.candidates_room > 0 ? warm_start(state.warmth, large.margin) : 0, 0};
 }
 
+/// Moves a group of which everything is selected, in one pass without a look at keys: threads take quads in turn. False
+/// where something is not.
+__device__ bool move_everything(const Selection& s, const SelectionGroup& group, const MoveToMessage& move) {
+  const auto [begin, end] = group.range;
+  const std::int64_t first = unpadded_index(s.runs, 4 * begin);
+  if (unpadded_index(s.runs, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
+  for (int quad = begin + static_cast<int>(threadIdx.x); quad < end; quad += blockDim.x) {
+    const auto to = static_cast<unsigned>(unpadded_index(s.runs, 4 * quad) - first);
+    for_each_lane(s.live[quad], [&](int lane) { move(to + lane, 4 * quad + lane, 0); });
+  }
+  return true;
+}
+
 /// One block per (large group, node), in strides of the grid. The fallback, which reads the whole row, is left to the
 /// same block: it comes in a group's first rounds and hardly ever later, so that a launch of its own would not pay.
 template <int kThreads>
@@ -71,11 +85,12 @@ __global__ void __launch_bounds__(kThreads, kMostThreads / kThreads) finish_larg
     const auto state_row = static_cast<int>(item % s.nodes_per_plan);
     const LargeGroup large = s.large[number];
     const int node = large.plan * s.nodes_per_plan + state_row;
+    const MoveToMessage move = mover(s.v, s.messages, node, large.group);
+    if (move_everything(s, large.group, move)) continue;
     GroupState& state = s.states.groups.row(state_row)[number];
     const auto entries = static_cast<unsigned>(large.group.entries), found = state.candidates;
     const auto parts = static_cast<std::size_t>(large.last_part - large.first_part);
     std::uint64_t* const counts = s.states.counts.row(state_row) + large.first_part;
-    const MoveToMessage move = mover(s.v, s.messages, node, large.group);
     Cut cut;
     if (entries <= found && found <= static_cast<unsigned>(large.candidates_room)) {
       const CandidateKeys keys{s.states.position.row(state_row) + large.candidates_begin,
