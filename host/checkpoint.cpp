@@ -6,6 +6,7 @@
 
 #include "data/input_error.h"
 #include "data/safetensors_header.h"
+#include "host/row_blocks.h"
 
 namespace sparsepush {
 namespace {
@@ -52,50 +53,44 @@ void check_counts(const SafetensorsReader& file, const std::string& name) {
       throw InputError("{}: tensor \"{}\": expected counts from 0 to {}, got {}", file.path(), name, most, count);
 }
 
-/// Calls visit(local row, global row) for every local node.
-template <class Visit>
-void for_each_row(const Shard& shard, Visit visit) {
-  for (int row = 0; row < shard.rows(); ++row) {
-    const NodeId id = shard.id_of(row);
-    visit(row, static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node);
-  }
+/// Where a local row's values stand in the file: among those of all nodes, replica by replica.
+std::int64_t file_row(const Shard& shard, int row) {
+  const NodeId id = shard.id_of(row);
+  return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;
 }
 
 template <class Backend>
-void write_rows(SafetensorsWriter& file, const std::string& name, const Nodes<Backend>& nodes,
+void write_array(SafetensorsWriter& file, const std::string& name, const Nodes<Backend>& nodes,
+                 const Buffer<Backend, float>& array) {
+  std::vector<float> packed(nodes.layout.params);
+  read_rows(nodes.backend, array.view(), [&](int row, const float* values) {
+    pack_row(nodes.layout, values, packed.data());
+    file.write<float>(name, file_row(nodes.shard, row) * nodes.layout.params, packed);
+  });
+}
+
+template <class Backend>
+void read_array(const SafetensorsReader& file, const std::string& name, const Nodes<Backend>& nodes,
                 const Buffer<Backend, float>& array) {
-  std::vector<float> row(nodes.layout.row), packed(nodes.layout.params);
-  for_each_row(nodes.shard, [&](int local, std::int64_t global) {
-    copy(nodes.backend, row.data(), array.view().row(local), row.size() * sizeof(float));
-    pack_row(nodes.layout, row.data(), packed.data());
-    file.write<float>(name, global * nodes.layout.params, packed);
+  std::vector<float> packed(nodes.layout.params);
+  fill_rows(nodes.backend, array.view(), [&](int row, float* values) {
+    file.read_part<float>(name, file_row(nodes.shard, row) * nodes.layout.params, packed);
+    unpack_row(nodes.layout, packed.data(), values);
   });
 }
 
-template <class Backend>
-void read_rows(const SafetensorsReader& file, const std::string& name, const Nodes<Backend>& nodes,
-               const Buffer<Backend, float>& array) {
-  std::vector<float> row(nodes.layout.row), packed(nodes.layout.params);
-  for_each_row(nodes.shard, [&](int local, std::int64_t global) {
-    file.read_part<float>(name, global * nodes.layout.params, packed);
-    unpack_row(nodes.layout, packed.data(), row.data());
-    copy(nodes.backend, array.view().row(local), row.data(), row.size() * sizeof(float));
-  });
-}
-
-/// One value per node, from or to host memory.
+/// One value per node, from or to host memory; those of a replica's local nodes stand together.
 template <class T>
 void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const std::vector<T>& values) {
-  for_each_row(
-      shard, [&](int local, std::int64_t global) { file.write<T>(name, global, std::span(values).subspan(local, 1)); });
+  for (int row = 0; row < shard.rows(); row += shard.nodes())
+    file.write<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
 }
 
 template <class T>
 std::vector<T> read_values(const SafetensorsReader& file, const std::string& name, const Shard& shard) {
   std::vector<T> values(shard.rows());
-  for_each_row(shard, [&](int local, std::int64_t global) {
-    file.read_part<T>(name, global, std::span(values).subspan(local, 1));
-  });
+  for (int row = 0; row < shard.rows(); row += shard.nodes())
+    file.read_part<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
   return values;
 }
 
@@ -136,9 +131,9 @@ SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& em
 template <class Backend>
 void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
   Nodes<Backend>& nodes = emulator.nodes();
-  write_rows(file, "x", nodes, nodes.x);
-  write_rows(file, "momentum", nodes, nodes.momentum);
-  if (nodes.error) write_rows(file, "error", nodes, *nodes.error);
+  write_array(file, "x", nodes, nodes.x);
+  write_array(file, "momentum", nodes, nodes.momentum);
+  if (nodes.error) write_array(file, "error", nodes, *nodes.error);
   write_values(file, "u", nodes.shard, nodes.u.to_host());
   write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
   write_values(file, "bytes_wire", nodes.shard, nodes.wire.to_host());
@@ -158,9 +153,9 @@ template <class Backend>
 void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const SafetensorsReader file(path);
   Nodes<Backend>& nodes = emulator.nodes();
-  read_rows(file, "x", nodes, nodes.x);
-  read_rows(file, "momentum", nodes, nodes.momentum);
-  if (nodes.error) read_rows(file, "error", nodes, *nodes.error);
+  read_array(file, "x", nodes, nodes.x);
+  read_array(file, "momentum", nodes, nodes.momentum);
+  if (nodes.error) read_array(file, "error", nodes, *nodes.error);
   nodes.u.assign(read_values<double>(file, "u", nodes.shard));
   nodes.wire.assign(read_values<std::int64_t>(file, "bytes_wire", nodes.shard));
   emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));

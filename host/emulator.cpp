@@ -10,20 +10,10 @@
 #include "host/algorithms/sgp.h"
 #include "host/algorithms/sparse_push.h"
 #include "host/measure.h"
+#include "host/row_blocks.h"
 
 namespace sparsepush {
 namespace {
-
-/// Writes the initial parameters of every local node.
-template <class Backend>
-void initialize(const Backend& backend, const Gradients<Backend>& gradients, MatrixView<float> x) {
-  std::vector<float> row(x.cols);
-  for (int i = 0; i < x.rows; ++i) {
-    std::ranges::fill(row, 0.0f);
-    gradients.initialize(i, row.data());
-    copy(backend, x.row(i), row.data(), row.size() * sizeof(float));
-  }
-}
 
 /// What the algorithm called `name` does after the gradients of a step that ends with a gossip round.
 template <class Backend>
@@ -49,7 +39,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
-  initialize(backend, *gradients_, nodes_.x.view());
+  fill_rows(backend, nodes_.x.view(), [&](int node, float* row) { gradients_->initialize(node, row); });
 }
 
 template <class Backend>

@@ -28,6 +28,7 @@ void load_panel(const DenseMix& mix, const DensePanel& panel) {
 }  // namespace
 
 void check_dense_mix_shapes(const DenseMix& mix) {
+  CHECK(mix.x.cols % 4 == 0, "x ", mix.x);
   CHECK(mix.halo.rows == 0 || mix.halo.cols == mix.x.cols, "halo ", mix.halo, ", x ", mix.x);
   check_round_edges(mix.edges, mix.x.rows, mix.x.rows + mix.halo.rows);
 }

@@ -8,7 +8,7 @@ namespace sparsepush {
 
 /// Arguments of `dense_mix`.
 struct DenseMix {
-  MatrixView<float> x;           ///< [nodes, row] push-sum numerators, updated in place
+  MatrixView<float> x;           ///< [nodes, row] push-sum numerators, updated in place; row a multiple of 4
   MatrixView<const float> halo;  ///< [slots - nodes, row] rows of remote in-neighbours, in slot order
   RoundEdges edges;
 };

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "kernels/cuda_launch.h"
-#include "kernels/cuda_scratch.h"
 #include "kernels/gather_batch.h"
 #include "kernels/random.h"
 
@@ -12,14 +11,10 @@ constexpr int kThreads = 256;
 constexpr int kWarp = 32;
 constexpr std::int64_t kFeaturesPerPart = 1024;  // of a sample that a warp loads: enough to hide finding it
 
-/// Which sample of the set row i is: sample[i], or, where there is no list, that of a range repeated over and over.
-struct RowSamples {
-  const std::int32_t* sample = nullptr;  ///< [rows]
-  SampleRange range;
-};
+// Each op first puts the number of a row's sample where its label belongs, and the label last: so no memory is needed.
 
-/// sample[row] for all rows of the batch: a thread per row, in strides of the grid.
-__global__ void find_samples_kernel(GatherBatch g, std::int32_t* sample) {
+/// Finds the samples of a batch: a thread per row, in strides of the grid.
+__global__ void find_samples_kernel(GatherBatch g) {
   for (std::int64_t row = grid_thread(); row < g.input.rows; row += grid_threads()) {
     const std::int64_t node = g.first_node + row / g.batch, begin = g.owned.begin[node];
     const auto count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin);
@@ -30,48 +25,61 @@ __global__ void find_samples_kernel(GatherBatch g, std::int32_t* sample) {
                     .node = static_cast<std::uint32_t>(g.identity[node]),
                     .step = position / count};
     const std::uint32_t item = random_permutation(draw, static_cast<std::uint32_t>(position % count), count);
-    sample[row] = g.owned.sample[begin + item];
+    g.label[row] = g.owned.sample[begin + item];
   }
 }
 
+/// Those of a range, over and over: likewise.
+__global__ void number_samples_kernel(SampleRange range, std::span<std::int32_t> label) {
+  for (std::int64_t row = grid_thread(); row < std::ssize(label); row += grid_threads())
+    label[row] = static_cast<std::int32_t>(range.first + row % range.count);
+}
+
 /// One warp per (row, part of its features), in strides of the grid; lanes take features in turn.
-__global__ void load_samples_kernel(SampleView set, RowSamples from, MatrixView<float> input,
-                                    std::span<std::int32_t> label, std::int64_t parts) {
+__global__ void load_samples_kernel(SampleView set, std::span<const std::int32_t> sample, MatrixView<float> input,
+                                    std::int64_t parts) {
   const std::int64_t features = input.cols;
   const int lane = threadIdx.x % kWarp;
   for (std::int64_t item = grid_thread() / kWarp; item < input.rows * parts; item += grid_threads() / kWarp) {
     const std::int64_t row = item / parts, begin = item % parts * kFeaturesPerPart;
-    const std::int64_t sample = from.sample != nullptr ? from.sample[row] : from.range.first + row % from.range.count;
-    const std::uint8_t* bytes = set.bytes.row(sample);
+    const std::uint8_t* bytes = set.bytes.row(sample[row]);
     float* to = input.row(row);
     for (std::int64_t f = begin + lane; f < std::min(features, begin + kFeaturesPerPart); f += kWarp)
       to[f] = __fmaf_rn(set.scale, static_cast<float>(bytes[f]), set.offset);
-    if (begin == 0) label[row] = set.label[sample];  // by all lanes, with the same value
   }
 }
 
-void load_rows(const Cuda& gpu, const SampleView& set, const RowSamples& from, MatrixView<float> input,
-               std::span<std::int32_t> label) {
-  const std::int64_t parts = std::max<std::int64_t>(1, (input.cols + kFeaturesPerPart - 1) / kFeaturesPerPart);
-  const std::int64_t blocks = (input.rows * parts * kWarp + kThreads - 1) / kThreads;
-  launch(gpu, {.blocks = blocks_for(gpu, blocks), .threads = kThreads}, load_samples_kernel, set, from, input, label,
-         parts);
+/// A thread per row, in strides of the grid.
+__global__ void look_up_labels_kernel(SampleView set, std::span<std::int32_t> label) {
+  for (std::int64_t row = grid_thread(); row < std::ssize(label); row += grid_threads())
+    label[row] = set.label[label[row]];
+}
+
+/// Of a kernel with a thread per item.
+LaunchShape thread_each(const Cuda& gpu, std::int64_t items) {
+  return {.blocks = blocks_for(gpu, divide_up(items, kThreads)), .threads = kThreads};
+}
+
+/// Loads the samples whose numbers stand in `label`, and replaces those by their labels.
+void load_rows(const Cuda& gpu, const SampleView& set, MatrixView<float> input, std::span<std::int32_t> label) {
+  const std::int64_t parts = std::max<std::int64_t>(1, divide_up(input.cols, kFeaturesPerPart));
+  launch(gpu, thread_each(gpu, input.rows * parts * kWarp), load_samples_kernel, set, label, input, parts);
+  launch(gpu, thread_each(gpu, input.rows), look_up_labels_kernel, set, label);
 }
 
 }  // namespace
 
 void gather_batch(const Cuda& gpu, const GatherBatch& gather) {
   check_gather_batch_shapes(gather);
-  const CudaScratch<std::int32_t> sample(gpu, gather.input.rows);
-  launch(gpu, {.blocks = blocks_for(gpu, (gather.input.rows + kThreads - 1) / kThreads), .threads = kThreads},
-         find_samples_kernel, gather, sample.data());
-  load_rows(gpu, gather.set, {.sample = sample.data(), .range = {}}, gather.input, gather.label);
+  launch(gpu, thread_each(gpu, gather.input.rows), find_samples_kernel, gather);
+  load_rows(gpu, gather.set, gather.input, gather.label);
 }
 
 void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label) {
   check_load_samples_shapes(set, range, input, label);
-  load_rows(gpu, set, {.range = range}, input, label);
+  launch(gpu, thread_each(gpu, input.rows), number_samples_kernel, range, label);
+  load_rows(gpu, set, input, label);
 }
 
 }  // namespace sparsepush

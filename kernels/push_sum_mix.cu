@@ -7,10 +7,12 @@ namespace sparsepush {
 namespace {
 
 constexpr int kFewestThreads = 64, kMostThreads = 256;  // few where messages are short, so that more blocks are at work
-constexpr int kMostEdgesAtOnce = kMostThreads / 2;      // one thread searches one end of one message's part
-constexpr std::int64_t kEntriesPerPart = 2048;          // of a message of full length: eight a thread hide the barriers
-constexpr std::int64_t kFewestPerPart = 256;            // where many messages are mixed: one a thread
-constexpr std::int64_t kWorkPerPart = 4 * kEntriesPerPart;  // entries of all messages, where parts become smaller
+constexpr int kBlocksTogether = 5;                  // of 256 threads: as many as registers suffice for without spills
+constexpr int kMostEdgesAtOnce = kMostThreads / 2;  // one thread searches one end of one message's part
+constexpr std::int64_t kEntriesPerPart = 2048;      // of a message of full length: eight a thread hide the barriers
+constexpr std::int64_t kFewestPerPart = 192;        // where many messages are mixed: hardly ever two a thread
+constexpr unsigned kAhead = 4;                      // steps whose entries are on their way while others are added
+constexpr std::int64_t kWorkPerPart = 32 * kFewestPerPart;  // entries of all messages, where parts become smaller
 
 /// Into how many parts rows are cut: few of a node with few in-neighbours, at most `most` of any.
 struct Parts {
@@ -29,16 +31,18 @@ __device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, 
   return std::clamp(work / kWorkPerPart, parts.few, parts.most);
 }
 
-/// Entries [begin, end) of one message, which fall into a part of the row.
+/// The entries [begin, end) of a slot's message, which fall into a part of the row, and their weight.
 struct Cut {
-  std::int64_t begin, end;
+  std::int32_t slot;
+  unsigned begin, end;
+  float weight;
 };
 
 /// Number of positions below `limit` among the first `entries` of an ascending list.
-__device__ std::int64_t positions_below(const std::int32_t* position, std::int64_t entries, std::int64_t limit) {
-  std::int64_t low = 0, high = entries;
+__device__ unsigned positions_below(const std::int32_t* position, std::int64_t entries, std::int64_t limit) {
+  unsigned low = 0, high = static_cast<unsigned>(entries);
   while (low < high) {
-    const std::int64_t middle = (low + high) / 2;
+    const unsigned middle = (low + high) / 2;
     if (position[middle] < limit)
       low = middle + 1;
     else
@@ -47,11 +51,66 @@ __device__ std::int64_t positions_below(const std::int32_t* position, std::int64
   return low;
 }
 
+/// What a thread adds in a step; nothing if the position is negative.
+struct Entry {
+  std::int32_t position = -1;
+  float value = 0;
+};
+
+/// Where a block is in the messages cut[0] to cut[edges - 1]. A message takes steps of an entry a thread, at least one.
+class Steps {
+ public:
+  __device__ Steps(const Cut* cut, unsigned edges) : cut_(cut), edges_(edges), begin_(cut[0].begin) {}
+
+  __device__ bool left() const { return edge_ != edges_; }
+  __device__ float weight() const { return cut_[edge_].weight; }
+  /// Returns whether it was the message's last step.
+  __device__ bool next() {
+    begin_ += blockDim.x;
+    if (begin_ < cut_[edge_].end) return false;
+    if (++edge_ != edges_) begin_ = cut_[edge_].begin;
+    return true;
+  }
+  /// The thread's entry of the next step.
+  __device__ Entry take(const ConstMessages& messages) {
+    Entry entry;
+    if (!left()) return entry;
+    const std::int32_t slot = cut_[edge_].slot;
+    if (const unsigned i = begin_ + threadIdx.x; i < cut_[edge_].end)
+      entry = {messages.position.row(slot)[i], messages.value.row(slot)[i]};
+    next();
+    return entry;
+  }
+
+ private:
+  const Cut* cut_;
+  unsigned edges_, edge_ = 0, begin_;
+};
+
+/// Adds the messages to the node's row one after the other: positions within a message are unique, and a barrier keeps
+/// the order of messages. The middle of a star hears everybody, and would wait for memory behind every barrier: entries
+/// are loaded some steps ahead, so that a step takes only as long as reading and writing x, which lies in the first
+/// level of cache if the part is narrow.
+__device__ void add_messages(float* row, const ConstMessages& messages, const Cut* cut, unsigned edges) {
+  Steps loads(cut, edges), adds(cut, edges);
+  Entry ahead[kAhead];
+  for (unsigned i = 0; i < kAhead; ++i) ahead[i] = loads.take(messages);
+  while (adds.left()) {
+    for (unsigned i = 0; i < kAhead; ++i) {  // unrolled: entries stay in registers
+      if (!adds.left()) break;
+      const Entry entry = ahead[i];
+      const float x = entry.position >= 0 ? row[entry.position] : 0;  // on its way while another entry is looked for
+      ahead[i] = loads.take(messages);
+      if (entry.position >= 0) row[entry.position] = __fmaf_rn(adds.weight(), entry.value, x);
+      if (adds.next()) __syncthreads();
+    }
+  }
+}
+
 /// One block per (part of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
 /// last parts, which therefore come last for all nodes. All messages that the node mixes, its own first, are cut to the
-/// part by binary searches side by side, some edges at a time. Then the block adds one message after the other, a
-/// thread per entry; positions within a message are unique, and a barrier keeps the order of messages.
-__global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
+/// part by binary searches side by side, some edges at a time, and then added.
+__global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
   __shared__ Cut cut[kMostEdgesAtOnce];
   const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
@@ -60,28 +119,19 @@ __global__ void push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
     if (part >= parts) continue;
     const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
-    const auto slot_of = [&](std::int64_t e) { return e == edges_begin ? node : mix.edges.slot[e]; };
     for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += edges_at_once) {
       const auto edges = static_cast<unsigned>(std::min(edges_at_once, edges_end - chunk));
       if (threadIdx.x < 2 * edges) {
-        const std::int64_t slot = slot_of(chunk + threadIdx.x / 2);
+        const std::int64_t e = chunk + threadIdx.x / 2, slot = e == edges_begin ? node : mix.edges.slot[e];
         const bool is_end = threadIdx.x % 2;
-        const std::int64_t found =
+        Cut& mine = cut[threadIdx.x / 2];
+        (is_end ? mine.end : mine.begin) =
             positions_below(mix.messages.position.row(slot), mix.entries[slot], is_end ? limit : first);
-        (is_end ? cut[threadIdx.x / 2].end : cut[threadIdx.x / 2].begin) = found;
+        mine.slot = static_cast<std::int32_t>(slot);  // by two threads, with the same value
+        mine.weight = e == edges_begin ? mix.edges.self_weight[node] : mix.edges.weight[e];
       }
       __syncthreads();
-      for (unsigned i = 0; i < edges; ++i) {
-        const std::int64_t e = chunk + i, slot = slot_of(e);
-        const float weight = e == edges_begin ? mix.edges.self_weight[node] : mix.edges.weight[e];
-        const std::int32_t* position = mix.messages.position.row(slot);
-        const float* value = mix.messages.value.row(slot);
-        for (std::int64_t k = cut[i].begin + threadIdx.x; k < cut[i].end; k += blockDim.x) {
-          float& x = mix.x.row(node)[position[k]];
-          x = __fmaf_rn(weight, value[k], x);
-        }
-        __syncthreads();
-      }
+      add_messages(mix.x.row(node), mix.messages, cut, edges);
     }
   }
 }

@@ -20,7 +20,8 @@ __device__ void for_each_lane(int live, const Body& body) {
 
 /// The elements [4 i, 4 i + 4) of an array that is 16-byte aligned.
 __device__ inline Quad load_quad(const float* array, std::int64_t i) {
-  return std::bit_cast<Quad>(reinterpret_cast<const float4*>(array)[i]);
+  const float4 quad = reinterpret_cast<const float4*>(array)[i];  // GCC's AddressSanitizer sees no read in a bit_cast
+  return std::bit_cast<Quad>(quad);
 }
 __device__ inline void store_quad(const Quad& quad, float* array, std::int64_t i) {
   reinterpret_cast<float4*>(array)[i] = std::bit_cast<float4>(quad);

@@ -6,8 +6,9 @@
 //   visit_stretch(stretch, visit)   all lanes of a warp call visit(position, key) together, by increasing position
 #pragma once
 #include <algorithm>
+#include <cub/block/block_scan.cuh>
+#include <cub/warp/warp_reduce.cuh>
 
-#include "kernels/block_scan.h"
 #include "kernels/quad.h"
 #include "kernels/selection_tiles.h"
 #include "kernels/view.h"
@@ -18,7 +19,7 @@ constexpr int kLongestStretch = 4 * kPartTileQuads;
 
 constexpr int kDigitBits = 11;  // three looks at the keys find the k-th largest
 constexpr int kDigits = 1 << kDigitBits;
-constexpr int kMostWarps = 32;
+constexpr int kLanes = 32;  // of a warp
 
 /// Orders elements as `magnitude_key` does, and above 0, which stands for no element: so padding needs no care.
 __device__ inline std::uint32_t rank_key(float x) { return magnitude_key(x) + 1; }
@@ -43,23 +44,29 @@ struct Counts {
   }
 };
 
-/// Shared memory of a selection by a block.
+/// Shared memory of a selection by a block of kThreads. CUB's other scans spill at 64 registers a thread.
+template <int kThreads>
 struct SelectScratch {
+  using DigitScan = cub::BlockScan<unsigned, kThreads, cub::BLOCK_SCAN_WARP_SCANS>;
+  using CountScan = cub::BlockScan<std::uint64_t, kThreads, cub::BLOCK_SCAN_WARP_SCANS>;
+  using WarpSum = cub::WarpReduce<unsigned>;
+
   unsigned histogram[kDigits];
-  unsigned digit_sums[kMostWarps];
-  std::uint64_t count_sums[kMostWarps];
+  typename DigitScan::TempStorage digit_scan;
+  typename CountScan::TempStorage count_scan;
+  typename WarpSum::TempStorage warp_sum[kThreads / kLanes];
   std::uint32_t key, mask;  ///< the leading bits of the k-th largest key
   unsigned rank;            ///< of it among the keys that share them
 };
 
-__device__ inline unsigned lane() { return threadIdx.x % kWarpThreads; }
-__device__ inline unsigned warp() { return threadIdx.x / kWarpThreads; }
-__device__ inline unsigned warps() { return blockDim.x / kWarpThreads; }
+__device__ inline unsigned lane() { return threadIdx.x % kLanes; }
+__device__ inline unsigned warp() { return threadIdx.x / kLanes; }
+__device__ inline unsigned warps() { return blockDim.x / kLanes; }
 
 /// Calls visit(i, i < end) for i = begin, begin + 1, ... until the last lane is there: all lanes of a warp together.
 template <class Visit>
 __device__ void for_each_by_warp(int begin, int end, const Visit& visit) {
-  for (int first = begin; first < end; first += kWarpThreads) {
+  for (int first = begin; first < end; first += kLanes) {
     const int i = first + static_cast<int>(lane());
     visit(i, i < end);
   }
@@ -67,9 +74,10 @@ __device__ void for_each_by_warp(int begin, int end, const Visit& visit) {
 
 /// The next digit of the k-th largest key: a histogram of the digits that follow its known bits, and the bin that the
 /// rank, counted from the largest digit down, falls into. Each thread owns neighbouring bins, the last the smallest.
-template <class Keys>
-__device__ void find_digit(const Keys& keys, int shift, SelectScratch& scratch) {
-  for (int i = threadIdx.x; i < kDigits; i += blockDim.x) scratch.histogram[i] = 0;
+template <class Keys, int kThreads>
+__device__ void find_digit(const Keys& keys, int shift, SelectScratch<kThreads>& scratch) {
+  constexpr int kBins = kDigits / kThreads;
+  for (int i = 0; i < kBins; ++i) scratch.histogram[i * kThreads + threadIdx.x] = 0;
   __syncthreads();
   const std::uint32_t known = scratch.key, mask = scratch.mask;
   const unsigned rank = scratch.rank;
@@ -77,13 +85,12 @@ __device__ void find_digit(const Keys& keys, int shift, SelectScratch& scratch) 
     if ((key & mask) == known) atomicAdd(&scratch.histogram[key >> shift & (kDigits - 1)], 1u);
   });
   __syncthreads();
-  const int bins = kDigits / static_cast<int>(blockDim.x);
-  const int lowest = static_cast<int>(blockDim.x - 1 - threadIdx.x) * bins;
-  unsigned mine = 0;
-  for (int i = 0; i < bins; ++i) mine += scratch.histogram[lowest + i];
-  unsigned above = block_scan(mine, scratch.digit_sums).before;  // keys with larger digits
-  if (above < rank && rank <= above + mine) {
-    int digit = lowest + bins - 1;
+  const int lowest = (kThreads - 1 - static_cast<int>(threadIdx.x)) * kBins;
+  unsigned mine = 0, above;  // above: keys with larger digits
+  for (int i = 0; i < kBins; ++i) mine += scratch.histogram[lowest + i];
+  typename SelectScratch<kThreads>::DigitScan(scratch.digit_scan).ExclusiveSum(mine, above);
+  if (rank - above - 1 < mine) {  // wraps around where the rank lies above
+    int digit = lowest + kBins - 1;
     for (; above + scratch.histogram[digit] < rank; --digit) above += scratch.histogram[digit];
     scratch.key = known | static_cast<std::uint32_t>(digit) << shift;
     scratch.mask = mask | static_cast<std::uint32_t>(kDigits - 1) << shift;
@@ -93,8 +100,8 @@ __device__ void find_digit(const Keys& keys, int shift, SelectScratch& scratch) 
 }
 
 /// What selects `entries` of the keys, of which there are as many at least. All threads of the block call it.
-template <class Keys>
-__device__ Cut find_cut(const Keys& keys, unsigned entries, SelectScratch& scratch) {
+template <class Keys, int kThreads>
+__device__ Cut find_cut(const Keys& keys, unsigned entries, SelectScratch<kThreads>& scratch) {
   if (threadIdx.x == 0) {
     scratch.key = scratch.mask = 0;
     scratch.rank = entries;
@@ -104,8 +111,9 @@ __device__ Cut find_cut(const Keys& keys, unsigned entries, SelectScratch& scrat
 }
 
 /// Counts of each stretch: a warp per stretch.
-template <class Keys>
-__device__ void count_stretches(const Keys& keys, const Cut& cut, std::uint64_t* counts) {
+template <class Keys, int kThreads>
+__device__ void count_stretches(const Keys& keys, const Cut& cut, std::uint64_t* counts,
+                                SelectScratch<kThreads>& scratch) {
   constexpr unsigned kHalf = 16;  // a stretch has fewer elements than 2^16
   static_assert(kLongestStretch < 1 << kHalf);
   for (int stretch = warp(); stretch < keys.stretches(); stretch += warps()) {
@@ -113,21 +121,25 @@ __device__ void count_stretches(const Keys& keys, const Cut& cut, std::uint64_t*
     keys.visit_stretch(stretch, [&](std::int32_t, std::uint32_t key) {
       both += static_cast<unsigned>(key > cut.key) << kHalf | static_cast<unsigned>(key == cut.key);
     });
-    for (int bits = kWarpThreads / 2; bits > 0; bits /= 2) both += __shfl_xor_sync(~0u, both, bits);
+    both = typename SelectScratch<kThreads>::WarpSum(scratch.warp_sum[warp()]).Sum(both);
     if (lane() == 0) counts[stretch] = Counts::of(both >> kHalf, both & ((1u << kHalf) - 1));
+    __syncwarp();
   }
 }
 
 /// Replaces the counts by those of all stretches before; returns the total. A thread per stretch.
-__device__ inline std::uint64_t scan_counts(std::uint64_t* counts, int stretches, std::uint64_t* warp_sums) {
+template <int kThreads>
+__device__ std::uint64_t scan_counts(std::uint64_t* counts, int stretches, SelectScratch<kThreads>& scratch) {
   std::uint64_t before = 0;
-  for (int first = 0; first < stretches; first += blockDim.x) {
+  for (int first = 0; first < stretches; first += kThreads) {
     const int i = first + static_cast<int>(threadIdx.x);
-    const BlockScan<std::uint64_t> scan = block_scan(i < stretches ? counts[i] : std::uint64_t{0}, warp_sums);
-    if (i < stretches) counts[i] = before + scan.before;
-    before += scan.total;
+    std::uint64_t before_here, total;
+    typename SelectScratch<kThreads>::CountScan(scratch.count_scan)
+        .ExclusiveSum(i < stretches ? counts[i] : std::uint64_t{0}, before_here, total);
+    if (i < stretches) counts[i] = before + before_here;
+    before += total;
+    __syncthreads();
   }
-  __syncthreads();
   return before;
 }
 
@@ -159,13 +171,13 @@ __device__ void emit_stretches(const Keys& keys, const Cut& cut, const std::uint
 }
 
 /// Selects `entries` keys and emits them in order. counts: [stretches] of scratch, seen by the whole block.
-template <class Keys, class Emit>
-__device__ Cut radix_select(const Keys& keys, unsigned entries, std::uint64_t* counts, SelectScratch& scratch,
+template <class Keys, int kThreads, class Emit>
+__device__ Cut radix_select(const Keys& keys, unsigned entries, std::uint64_t* counts, SelectScratch<kThreads>& scratch,
                             const Emit& emit) {
   const Cut cut = find_cut(keys, entries, scratch);
-  count_stretches(keys, cut, counts);
+  count_stretches(keys, cut, counts, scratch);
   __syncthreads();
-  const std::uint64_t total = scan_counts(counts, keys.stretches(), scratch.count_sums);
+  const std::uint64_t total = scan_counts(counts, keys.stretches(), scratch);
   emit_stretches(keys, cut, counts, total, emit);
   return cut;
 }

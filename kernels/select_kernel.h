@@ -34,7 +34,7 @@ struct alignas(16) KeyQuad {
 
 /// Shared memory of a block; the keys follow it.
 struct alignas(16) TileScratch {
-  SelectScratch select;
+  SelectScratch<kTileThreads> select;
   std::uint64_t counts[kWholeTileStretches];
   unsigned candidates_begin;
 };
@@ -126,9 +126,9 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
   GroupState& group = states.groups.row(state_row)[tile.large];
   if (group.start == 0) return;
   const Cut cut{group.start, 0};  // a rank key is larger by one than its magnitude key
-  count_stretches(keys, cut, scratch.counts);
+  count_stretches(keys, cut, scratch.counts, scratch.select);
   __syncthreads();
-  const std::uint64_t total = scan_counts(scratch.counts, keys.stretches(), scratch.select.count_sums);
+  const std::uint64_t total = scan_counts(scratch.counts, keys.stretches(), scratch.select);
   const unsigned found = Counts::larger(total);
   if (threadIdx.x == 0) {
     scratch.candidates_begin = atomicAdd(&group.candidates, found);
@@ -153,6 +153,7 @@ struct Selection {
   std::span<const LargeGroup> large;
   std::span<const QuadRange> parts;
   std::span<const std::uint8_t> live;  ///< [row / 4]
+  std::span<const PackedRun> runs;     ///< of the row
   SelectionStates states;
   int nodes_per_plan;
   MatrixView<float> v;
@@ -204,6 +205,7 @@ inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<fl
           .large = s.large(),
           .parts = s.parts(),
           .live = memory.cuda_layout().live(),
+          .runs = memory.cuda_layout().runs(),
           .states = s.states(),
           .nodes_per_plan = s.nodes_per_plan(),
           .v = v,

@@ -71,7 +71,8 @@ __device__ void for_each_chunk(const Loss& x, std::int64_t node, int samples, Ch
   }
 }
 
-/// One block per node, in strides of the grid, threads as in `evaluate`; the first one adds up losses in order.
+/// One block per node, in strides of the grid, threads as in `evaluate`; the first one adds up losses in order, which
+/// CUB's sums would not keep.
 __global__ void softmax_xent_kernel(SoftmaxXent x, int samples) {
   __shared__ Chunk chunk;
   for (std::int64_t node = blockIdx.x; node < std::ssize(x.loss); node += gridDim.x) {

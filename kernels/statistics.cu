@@ -17,7 +17,8 @@ __global__ void add_rows_kernel(MatrixView<const float> x, double* sums) {
   }
 }
 
-/// One block per row, in strides of the grid; threads compute columns in turn.
+/// One block per row, in strides of the grid; threads compute columns in turn. The sum is not CUB's, whose order of
+/// terms is its own: it has to be that of the Cpu.
 __global__ void squared_distances_kernel(MatrixView<const float> x, const double* u, const double* center,
                                          double* distance) {
   for (std::int64_t i = blockIdx.x; i < x.rows; i += gridDim.x) {

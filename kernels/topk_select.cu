@@ -1,16 +1,16 @@
 #include <algorithm>
-#include <bit>
 
 #include "kernels/check.h"
 #include "kernels/radix_select.h"
 #include "kernels/select_kernel.h"
 #include "kernels/topk_select.h"
+#include "kernels/wire_size_kernel.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kFewestThreads = 256, kMostThreads = 1024;  // of a block that finishes a large group
-constexpr int kTilesPerWarp = 8;  // of the largest group: passes over a few tiles are mostly latency
+constexpr int kMostThreads = 1024;  // of a block that finishes a large group
+constexpr int kTilesPerWarp = 8;    // of the largest group: passes over a few tiles are mostly latency
 
 /// The elements of a large group in their row; a stretch is a part tile.
 struct RowKeys {
@@ -61,21 +61,36 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
   return {state.warmth, large.candidates_room > 0 ? warm_start(state.warmth, large.margin) : 0, 0};
 }
 
+/// Moves a group of which everything is selected, in one pass without a look at keys: threads take quads in turn. False
+/// where something is not.
+__device__ bool move_everything(const Selection& s, const SelectionGroup& group, const MoveToMessage& move) {
+  const auto [begin, end] = group.range;
+  const std::int64_t first = unpadded_index(s.runs, 4 * begin);
+  if (unpadded_index(s.runs, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
+  for (int quad = begin + static_cast<int>(threadIdx.x); quad < end; quad += blockDim.x) {
+    const auto to = static_cast<unsigned>(unpadded_index(s.runs, 4 * quad) - first);
+    for_each_lane(s.live[quad], [&](int lane) { move(to + lane, 4 * quad + lane, 0); });
+  }
+  return true;
+}
+
 /// One block per (large group, node), in strides of the grid. The fallback, which reads the whole row, is left to the
 /// same block: it comes in a group's first rounds and hardly ever later, so that a launch of its own would not pay.
-__global__ void __launch_bounds__(kMostThreads) finish_large_kernel(Selection s) {
-  __shared__ SelectScratch scratch;
+template <int kThreads>
+__global__ void __launch_bounds__(kThreads, kMostThreads / kThreads) finish_large_kernel(Selection s) {
+  SelectScratch<kThreads>& scratch = *dynamic_shared<SelectScratch<kThreads>>();
   const std::int64_t items = std::ssize(s.large) * s.nodes_per_plan;
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
     const auto number = static_cast<int>(item / s.nodes_per_plan);
     const auto state_row = static_cast<int>(item % s.nodes_per_plan);
     const LargeGroup large = s.large[number];
     const int node = large.plan * s.nodes_per_plan + state_row;
+    const MoveToMessage move = mover(s.v, s.messages, node, large.group);
+    if (move_everything(s, large.group, move)) continue;
     GroupState& state = s.states.groups.row(state_row)[number];
     const auto entries = static_cast<unsigned>(large.group.entries), found = state.candidates;
     const auto parts = static_cast<std::size_t>(large.last_part - large.first_part);
     std::uint64_t* const counts = s.states.counts.row(state_row) + large.first_part;
-    const MoveToMessage move = mover(s.v, s.messages, node, large.group);
     Cut cut;
     if (entries <= found && found <= static_cast<unsigned>(large.candidates_room)) {
       const CandidateKeys keys{s.states.position.row(state_row) + large.candidates_begin,
@@ -100,15 +115,26 @@ struct GivenRows {
   __device__ GivenRow row(int node) const { return {v.row(node)}; }
 };
 
+template <int kThreads>
+void launch_finish_large(const Cuda& gpu, const Selection& selection) {
+  const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
+  launch(gpu,
+         {.blocks = blocks_for(gpu, items, kMostThreads / kThreads),
+          .threads = kThreads,
+          .shared_bytes = sizeof(SelectScratch<kThreads>)},
+         finish_large_kernel<kThreads>, selection);
+}
+
 }  // namespace
 
 void finish_large(const Cuda& gpu, const Selection& selection, int most_parts) {
-  const std::int64_t items = std::ssize(selection.large) * selection.nodes_per_plan;
-  const int wanted = most_parts / kTilesPerWarp * kWarpThreads;
-  const int threads =
-      std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(wanted))), kFewestThreads, kMostThreads);
-  launch(gpu, {.blocks = blocks_for(gpu, items, kMostThreads / threads), .threads = threads}, finish_large_kernel,
-         selection);
+  const int wanted = most_parts / kTilesPerWarp * kLanes;
+  if (wanted <= 256)
+    launch_finish_large<256>(gpu, selection);
+  else if (wanted <= 512)
+    launch_finish_large<512>(gpu, selection);
+  else
+    launch_finish_large<kMostThreads>(gpu, selection);
 }
 
 void topk_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {

@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <cub/block/block_scan.cuh>
 #include <iterator>
 #include <optional>
 #include <vector>
 
-#include "kernels/block_scan.h"
 #include "kernels/buffer.h"
 #include "kernels/check.h"
 #include "kernels/cuda_launch.h"
@@ -40,10 +40,12 @@ struct Prefix {
   unsigned rank;
 };
 
+using Scan = cub::BlockScan<unsigned, kThreads, cub::BLOCK_SCAN_WARP_SCANS>;
+
 /// Shared memory of a selection.
 struct Scratch {
   unsigned histogram[kDigits];
-  unsigned warp_sums[kThreads / kWarpThreads];
+  Scan::TempStorage scan;
   Prefix found;
 };
 
@@ -60,10 +62,10 @@ __device__ Prefix next_digit(const GroupRow& group, const Prefix& prefix, int sh
     });
   __syncthreads();
   const int lowest = (kThreads - 1 - static_cast<int>(threadIdx.x)) * kDigitsPerThread;
-  unsigned mine = 0;
+  unsigned mine = 0, above;  // above: keys with larger digits
   for (int i = 0; i < kDigitsPerThread; ++i) mine += scratch.histogram[lowest + i];
-  unsigned above = block_scan(mine, scratch.warp_sums).before;  // keys with larger digits
-  if (above < prefix.rank && prefix.rank <= above + mine) {
+  Scan(scratch.scan).ExclusiveSum(mine, above);
+  if (prefix.rank - above - 1 < mine) {  // wraps around where the rank lies above
     int digit = lowest + kDigitsPerThread - 1;
     for (; above + scratch.histogram[digit] < prefix.rank; --digit) above += scratch.histogram[digit];
     scratch.found = {prefix.bits | static_cast<std::uint32_t>(digit) << shift,
@@ -88,9 +90,10 @@ __device__ void move_selected(const GroupRow& group, const Prefix& kth, std::int
     };
     if (inside) group.visit_quad(quad, count);
     constexpr unsigned kHalf = 16;  // the scan adds both counts at once: a block has 1,024 elements
-    const BlockScan<unsigned> scan = block_scan(larger << kHalf | equal, scratch.warp_sums);
-    unsigned larger_here = larger_before + (scan.before >> kHalf);
-    unsigned equal_here = equal_before + (scan.before & ((1u << kHalf) - 1));
+    unsigned before, total;
+    Scan(scratch.scan).ExclusiveSum(larger << kHalf | equal, before, total);
+    unsigned larger_here = larger_before + (before >> kHalf);
+    unsigned equal_here = equal_before + (before & ((1u << kHalf) - 1));
     const auto move = [&](int p, float v) {
       const bool is_larger = magnitude_key(v) > kth.bits, is_equal = magnitude_key(v) == kth.bits;
       if (is_larger || (is_equal && equal_here < kth.rank)) {
@@ -103,8 +106,9 @@ __device__ void move_selected(const GroupRow& group, const Prefix& kth, std::int
       equal_here += is_equal;
     };
     if (inside) group.visit_quad(quad, move);
-    larger_before += scan.total >> kHalf;
-    equal_before += scan.total & ((1u << kHalf) - 1);
+    larger_before += total >> kHalf;
+    equal_before += total & ((1u << kHalf) - 1);
+    __syncthreads();
   }
 }
 

@@ -24,11 +24,24 @@ std::vector<float> densely_mixed(const Backend& backend, const std::vector<float
 }
 
 template <class Backend>
+void expect_definition(int nodes, int halo_rows, int row, const Round& round, std::mt19937& generator) {
+  const std::vector<float> x = random_values(static_cast<std::size_t>(nodes) * row, generator);
+  const std::vector<float> halo = random_values(static_cast<std::size_t>(halo_rows) * row, generator);
+  std::vector<float> all = x;
+  all.insert(all.end(), halo.begin(), halo.end());
+  const std::vector<float> wanted = expected_mix(all, row, round);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    EXPECT_EQ(densely_mixed(backend, x, halo, row, round), wanted)
+        << nodes << " nodes, halo " << halo_rows << ", row " << row;
+  });
+}
+
+template <class Backend>
 class DenseMixOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(DenseMixOn, Backends);
 
 /// Sizes around panels and vectors, enough slots that a panel is one line wide, and more than shared memory of a GPU
-/// holds.
+/// holds, in several panels.
 TYPED_TEST(DenseMixOn, MixesRowsAsTheyWereBeforeTheRound) {
   std::mt19937 generator(3);
   struct Shape {
@@ -41,17 +54,24 @@ TYPED_TEST(DenseMixOn, MixesRowsAsTheyWereBeforeTheRound) {
                              {2, 1, 40004},
                              {300, 40, 520},
                              {1, 1700, 44},
-                             {1, 7300, 12}}) {
-    const int slots = shape.nodes + shape.halo;
-    const Round round = random_round(shape.nodes, slots, generator);
-    const std::vector<float> x = random_values(static_cast<std::size_t>(shape.nodes) * shape.row, generator);
-    const std::vector<float> halo = random_values(static_cast<std::size_t>(shape.halo) * shape.row, generator);
-    std::vector<float> all = x;
-    all.insert(all.end(), halo.begin(), halo.end());
-    const std::vector<float> wanted = expected_mix(all, shape.row, round);
-    for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
-      EXPECT_EQ(densely_mixed(backend, x, halo, shape.row, round), wanted) << slots;
-    });
+                             {1, 7300, 4},
+                             {40, 7300, 20}}) {
+    const Round round = random_round(shape.nodes, shape.nodes + shape.halo, generator);
+    expect_definition<TypeParam>(shape.nodes, shape.halo, shape.row, round, generator);
+  }
+}
+
+TYPED_TEST(DenseMixOn, MixesNodesThatHearNobodyOneOrEverybody) {
+  std::mt19937 generator(5);
+  for (const int row : {4, 28, 32, 36, 100, 512, 516}) {
+    for (const int halo : {0, 3}) {
+      const int nodes = 3, slots = nodes + halo;
+      const Round round{.begin = {0, 0, 1, slots},
+                        .slot = halo == 0 ? std::vector{2, 0, 1} : std::vector{5, 0, 1, 3, 4, 5},
+                        .weight = random_values(slots, generator),
+                        .self_weight = {-0.5f, 0, -0.25f}};
+      expect_definition<TypeParam>(nodes, halo, row, round, generator);
+    }
   }
 }
 
@@ -78,11 +98,12 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
   }
 }
 
-TEST(DenseMix, RefusesAHaloOfAnotherWidthAndEdgesThatDoNotFit) {
+TEST(DenseMix, RefusesRowsThatAreNoQuadsAHaloOfAnotherWidthAndEdgesThatDoNotFit) {
   const Cpu cpu(1);
-  Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4);
+  Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4), odd(cpu, 1, 6);
   const std::vector<std::int64_t> begin = {0, 0};
   const std::vector<float> self = {0};
+  EXPECT_THROW(dense_mix(cpu, {.x = odd.view(), .halo = {}, .edges = {begin, {}, {}, self}}), std::invalid_argument);
   EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = halo.view(), .edges = {begin, {}, {}, self}}),
                std::invalid_argument);
   EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = {}, .edges = {begin, {}, {}, {}}}), std::invalid_argument);

@@ -105,6 +105,18 @@ TYPED_TEST(PushSumMixOn, AddsSelfThenInNeighboursByAscendingSource) {
     expect_definition<TypeParam>({.nodes = 5, .slots = 8, .row = 400, .entries = entries});
 }
 
+/// Message 1 is empty: the first node hears only it, the second has only it. Lengths around what a block of a GPU adds
+/// in one step, and in as many steps as are ahead of each other.
+TYPED_TEST(PushSumMixOn, AddsToNodesThatHearNobodyOneOrEverybody) {
+  std::mt19937 generator(3);
+  const Round round{.begin = {0, 1, 1, 6},
+                    .slot = {1, 0, 1, 3, 4, 5},
+                    .weight = random_values(6, generator),
+                    .self_weight = {-0.5f, 0.25f, -0.25f}};
+  for (const int entries : {2, 28, 63, 64, 65, 191, 192, 256, 257, 320, 1023, 1025})
+    expect_definition<TypeParam>({.nodes = 3, .slots = 6, .row = 1400, .entries = entries}, round, generator);
+}
+
 TYPED_TEST(PushSumMixOn, CutsTheRowsOfFewNodesWithoutChangingABit) {
   expect_definition<TypeParam>({.nodes = 2, .slots = 3, .row = 30000, .entries = 15000});
 }
@@ -125,7 +137,7 @@ TYPED_TEST(PushSumMixOn, AddsToTheMiddleOfAStar) {
     star.begin.push_back(static_cast<std::int64_t>(star.slot.size()));
     star.self_weight.push_back(-0.25f);
   }
-  for (const int entries : {383, 384, 1500, 3100})
+  for (const int entries : {287, 288, 1500, 3100})
     expect_definition<TypeParam>({.nodes = kNodes, .slots = kNodes, .row = 3200, .entries = entries}, star, generator);
 }
 

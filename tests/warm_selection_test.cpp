@@ -37,8 +37,13 @@ const std::vector<std::int64_t> kBorderSizes = {1,    31,   32,   33,   511, 512
 TYPED_TEST(WarmSelectionOn, IsTheDefinitionForGroupsAroundTheBordersOfTiles) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
     const RowLayout layout = make_row_layout(kBorderSizes);
-    for (const double keep : {1e-9, 0.01, 1.0}) {
-      const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, keep)};
+    const std::vector<std::pair<TopkScope, double>> plan_of = {{TopkScope::kLayer, 1e-9},
+                                                               {TopkScope::kLayer, 0.01},
+                                                               {TopkScope::kLayer, 0.9999},
+                                                               {TopkScope::kLayer, 1},
+                                                               {TopkScope::kGlobal, 1}};
+    for (const auto& [scope, keep] : plan_of) {
+      const std::vector<TopkPlan> plans = {make_topk_plan(layout, scope, keep)};
       Emulated<TypeParam> emulated(backend, 1, layout, plans);
       for (const unsigned seed : {1, 2}) {
         const State state = random_state(layout, 1, seed);

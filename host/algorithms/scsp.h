@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/nodes.h"
+#include "host/row_blocks.h"
 #include "kernels/statistics.h"
 
 namespace sparsepush {
@@ -47,9 +48,9 @@ void final_all_reduce(Nodes<Backend>& n) {
     n.transport.sum_in_order(sums, [&](std::span<double> s) { add_rows(n.backend, rows, s); });
     double u_sum = 0;
     for (int i = 0; i < n.shard.all_nodes; ++i) u_sum += u[r * n.shard.all_nodes + i];
-    std::vector<float> mean(sums.size());
-    std::ranges::transform(sums, mean.begin(), [u_sum](double s) { return static_cast<float>(s / u_sum); });
-    for (int i = 0; i < nodes; ++i) copy(n.backend, rows.row(i), mean.data(), mean.size() * sizeof(float));
+    fill_rows(n.backend, rows, [&](int, float* row) {
+      std::ranges::transform(sums, row, [u_sum](double s) { return static_cast<float>(s / u_sum); });
+    });
   }
   n.u.assign(std::vector<double>(n.shard.rows(), 1.0));
   count_all_reduce(n);

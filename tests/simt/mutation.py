@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one comparison, logical or additive operator changed, in the device code of a
-kernels/*.cu or of a header that such files include. It is compiled for the simulator, with AddressSanitizer, and linked
-with the tests of its ops; it counts as caught if one fails or hangs.
-Files whose hash stands in the table already are not run again. A survivor needs a reason in the table's last column;
+A mutant lacks one barrier or has one operator changed, in the device code of a kernels/*.cu or of a header that such
+files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to `<=`), a logical
+or an additive operator to the other one. It is compiled for the simulator, with AddressSanitizer, and linked with the
+tests of its ops; it counts as caught if one fails or hangs.
+Mutants that stand in the table already, with the hash of their file, are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where fewer than 95 % of the barriers or 90 % of the others are caught (most
 survivors are loops that turn once more without work, and hints that results do not depend on).
 """
@@ -27,8 +28,8 @@ SECTIONS = "-fsanitize-sections=simt_shared"
 COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1",
            f"-I{ROOT}/tests/simt", "-x", "c++", "-c"]
 LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-lpthread"]
-FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&",
-         "+": "-", "-": "+"}
+CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
+           "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
 BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Ops whose tests look at a file besides those of its own stem.
@@ -59,19 +60,22 @@ def mutants_of(text):
             continue
         for kind, pattern in (("barrier", BARRIER), ("operator", OPERATOR)):
             for i, match in enumerate(pattern.finditer(line)):
-                changed = ";" if kind == "barrier" else FLIPS[match[0]]
-                mutated = line[: match.start()] + changed + line[match.end() :].rstrip("\n") + "\n"
-                name = f"{line.strip()} -- {match[0]} becomes {changed}" + (f" ({i + 1})" if i else "")
-                yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
+                for changed in CHANGES.get(match[0], (";",)):
+                    mutated = line[: match.start()] + changed + line[match.end() :].rstrip("\n") + "\n"
+                    name = f"{line.strip()} -- {match[0]} becomes {changed}" + (f" ({i + 1})" if i else "")
+                    yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
 def users_of(source):
-    """The .cu files whose tests try `source`: itself, or those with a test that include the header."""
+    """The .cu files whose tests try `source`: itself, or those with a test that include the header, if need be through
+    another one."""
     if source.suffix == ".cu":
         return [source]
-    return [file for file in sorted(source.parent.glob("*.cu"))
-            if f'#include "kernels/{source.name}"' in file.read_text() and
-            (ROOT / f"tests/{file.stem}_test.cpp").exists()]
+    def including(pattern):
+        return [file for file in sorted(source.parent.glob(pattern))
+                if f'#include "kernels/{source.name}"' in file.read_text()]
+    users = [file for file in including("*.cu") if (ROOT / f"tests/{file.stem}_test.cpp").exists()]
+    return users or sorted({user for header in including("*.h") for user in users_of(header)})
 
 
 def is_caught(source, text, build):
@@ -108,22 +112,23 @@ def program_fails(name, folder, build):
 
 
 def rows_of(source, known, arguments):
-    """The table's rows of one kernel file, from `known` ones where it has not changed."""
+    """The table's rows of one kernel file, from `known` ones of mutants that were run."""
     text, file = source.read_text(), str(source.relative_to(ROOT))
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     old = [row for row in known if row["file"] == file]
     if arguments.stems and source.stem not in arguments.stems:
         return old
-    if old and all(row["hash"] == digest for row in old):
-        return old
     mutants = list(mutants_of(text))
-    if mutants and is_caught(source, text, arguments.build):
+    caught = {(row["line"], row["mutant"]): row["caught"] for row in old if row["hash"] == digest}
+    untried = [mutant for mutant in mutants if (str(mutant[1]), mutant[2]) not in caught]
+    if untried and is_caught(source, text, arguments.build):
         raise SystemExit(f"{file}: the test fails without any change")
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        caught = list(pool.map(lambda mutant: is_caught(source, mutant[3], arguments.build), mutants))
+        for mutant, hit in zip(untried, pool.map(lambda m: is_caught(source, m[3], arguments.build), untried)):
+            caught[str(mutant[1]), mutant[2]] = "yes" if hit else "no"
     reasons = {row["mutant"]: row["reason"] for row in old if row["reason"]}  # of lines that stand twice, one may
-    return [dict(zip(COLUMNS, (file, digest, kind, line, name, "yes" if hit else "no", "" if hit else reasons.get(name, ""))))
-            for (kind, line, name, _), hit in zip(mutants, caught)]
+    rows = [(file, digest, kind, line, name, caught[str(line), name]) for kind, line, name, _ in mutants]
+    return [dict(zip(COLUMNS, (*row, reasons.get(row[4], "") if row[5] == "no" else ""))) for row in rows]
 
 
 def write_table(rows):

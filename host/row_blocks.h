@@ -1,0 +1,42 @@
+// Rows of a state array pass through host memory some at a time: every copy from or to a GPU waits for it.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/view.h"
+
+namespace sparsepush {
+
+/// Calls visit(first, block) for blocks of rows in order; block: [count, cols] host memory for rows first, first + 1,
+/// ..., of at most 16 MiB unless a single row is larger.
+template <class Visit>
+void for_each_row_block(int rows, int cols, const Visit& visit) {
+  constexpr std::int64_t kBlockBytes = 16 << 20;
+  const std::int64_t fitting = kBlockBytes / static_cast<std::int64_t>(sizeof(float)) / std::max(1, cols);
+  const int most = static_cast<int>(std::clamp<std::int64_t>(fitting, 1, std::max(1, rows)));
+  std::vector<float> memory(static_cast<std::size_t>(most) * cols);
+  for (int first = 0; first < rows; first += most)
+    visit(first, MatrixView<float>{memory.data(), std::min(most, rows - first), cols});
+}
+
+/// Calls read(row, values) for every row of `array` in order; values: [cols] host memory.
+template <class Backend, class Read>
+void read_rows(const Backend& backend, MatrixView<const float> array, const Read& read) {
+  for_each_row_block(array.rows, array.cols, [&](int first, MatrixView<float> block) {
+    copy(backend, block.data, array.row(first), block.size() * sizeof(float));
+    for (int i = 0; i < block.rows; ++i) read(first + i, static_cast<const float*>(block.row(i)));
+  });
+}
+
+/// Sets the rows of `array` to what fill(row, values) writes; values: [cols] zeroed host memory.
+template <class Backend, class Fill>
+void fill_rows(const Backend& backend, MatrixView<float> array, const Fill& fill) {
+  for_each_row_block(array.rows, array.cols, [&](int first, MatrixView<float> block) {
+    std::fill_n(block.data, block.size(), 0.0f);
+    for (int i = 0; i < block.rows; ++i) fill(first + i, block.row(i));
+    copy(backend, array.row(first), block.data, block.size() * sizeof(float));
+  });
+}
+
+}  // namespace sparsepush
