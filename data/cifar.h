@@ -30,8 +30,8 @@ std::optional<CifarFormat> cifar_format(std::string_view name);
 
 constexpr ImageShape kCifarImage = {.channels = 3, .height = 32, .width = 32};
 
-/// Reads the set in the folder `path`, in the order of its files. Throws InputError for a missing file, a wrong size or a wrong
-/// label. Sizes are compared before anything is read.
+/// Reads the set in the folder `path`, in the order of its files. Throws InputError for a missing file, a wrong size or
+/// a wrong label. Sizes are compared before anything is read.
 Dataset load_cifar(const CifarFormat& format, const std::string& path);
 
 }  // namespace sparsepush
