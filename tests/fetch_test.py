@@ -25,7 +25,7 @@ FILES = {
     },
 }
 ARCHIVE_FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
-TOOLS = "bash cut dirname gunzip gzip mkdir mktemp mv rm sha256sum tar".split()
+TOOLS = "bash dirname gunzip gzip mkdir mktemp mv rm sha256sum tar".split()
 
 
 def tar_gz(folder, files):
