@@ -121,6 +121,28 @@ TEST_F(QuadraticConfig, FindsItsFileBesideTheConfigurationOrInTheCurrentFolder) 
   EXPECT_EQ(found, "q.safetensors");
 }
 
+TEST_F(ConfigFile, TheFolderOfADataSetIsLookedUpBesideTheConfigurationThenInTheCurrentFolder) {
+  EXPECT_EQ(load("").data.path, "");
+  EXPECT_EQ(load("[data]\nname = \"cifar10\"\n").data.path, "data/cifar10") << "it is missed when it is read";
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"sets/m\"\n").data.path, "sets/m");
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"\"\n").data.path, "data/mnist");
+  fs::create_directories(folder_ / "data/cifar10");
+  fs::create_directories(folder_ / "sets/m");
+  EXPECT_EQ(load("[data]\nname = \"cifar10\"\n").data.path, (folder_ / "data/cifar10").string());
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"sets/m\"\n").data.path, (folder_ / "sets/m").string());
+  EXPECT_EQ(load("", {"data.name=cifar100", "data.path=/somewhere"}).data.path, "/somewhere");
+}
+
+TEST_F(ConfigFile, TheFolderOfADataSetIsWrittenButDoesNotCountForTheHash) {
+  const Config here = load("", {"data.name=cifar100", "data.path=here"});
+  const Config there = load("", {"data.name=cifar100", "data.path=there"});
+  EXPECT_NE(to_toml(here).find("[data]\nname = \"cifar100\"\npath = \"here\"\n"), std::string::npos);
+  EXPECT_EQ(config_hash(here), config_hash(there));
+  EXPECT_NE(config_hash(here), config_hash(load("", {"data.name=cifar10", "data.path=here"})));
+  EXPECT_NE(config_hash(here), config_hash(load("", {"data.name=cifar100", "data.path=here", "data.batch=3"})));
+  EXPECT_EQ(to_toml(load("")).find("path"), std::string::npos);
+}
+
 class FileTopologyConfig : public ConfigFile {
  protected:
   static constexpr const char* kText = "[run]\nnodes = 2\n[topology]\nname = \"file\"\nfile = \"e.csv\"\n";
@@ -157,6 +179,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.compressor=identity", "algorithm.averaging_rate=0.333333333333333333"},
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
       {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
+      {"data.name=fashion_mnist", "data.path=sets"},
       {"data.partition=skew", "data.skew=0.1", "run.seed=9223372036854775807", "optimizer.milestones=[0, 3]"},
       {"data.partition=dirichlet", "data.alpha=1e-300", "topology.name=random_out", "topology.redraw=true"}};
   for (const auto& overrides : cases) {

@@ -47,6 +47,8 @@ TEST(Digits, HavePixelsOfSixteenths) {
   EXPECT_EQ(d.classes, 10);
   EXPECT_EQ(d.scale, 0.0625f);
   EXPECT_EQ(d.offset, 0.0f);
+  EXPECT_EQ(d.image, (ImageShape{.channels = 1, .height = 8, .width = 8}));
+  EXPECT_EQ(d.channel, (std::vector<ByteScale>{{.scale = 0.0625f, .offset = 0}}));
   for (const std::uint8_t byte : d.train.bytes) ASSERT_LE(byte, 16);
   const std::vector<std::uint8_t> second_row_of_the_first_zero = {0, 0, 13, 15, 10, 15, 5, 0};
   EXPECT_EQ(std::vector<std::uint8_t>(d.train.bytes.begin() + 8, d.train.bytes.begin() + 16),
@@ -129,6 +131,12 @@ TEST(Synthetic, ClassesAreEquallyLargeAndInBothParts) {
     EXPECT_NEAR(all[c], 200.5, 0.5);
     EXPECT_GT(tests[c], 10);
   }
+}
+
+TEST(Synthetic, IsOneRowOfOneChannel) {
+  const Dataset d = make_synthetic({.samples = 6, .features = 7, .classes = 2, .separation = 1});
+  EXPECT_EQ(d.image, (ImageShape{.channels = 1, .height = 1, .width = 7}));
+  EXPECT_EQ(d.channel, (std::vector<ByteScale>{{.scale = d.scale, .offset = d.offset}}));
 }
 
 TEST(Synthetic, IsTheSameEveryTime) {
