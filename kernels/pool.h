@@ -1,0 +1,49 @@
+// Layers without parameters that make images smaller, or flat.
+#pragma once
+#include "kernels/backend.h"
+#include "kernels/image_shape.h"
+#include "kernels/view.h"
+
+namespace sparsepush {
+
+enum class Pool {
+  kMax,      ///< of each 2 x 2 square; an odd last row or column is left out, as in PyTorch
+  kAverage,  ///< over all pixels of a channel: one pixel is left
+  kFlatten,  ///< nothing but the order: channels first, as PyTorch flattens images
+};
+
+struct PoolLayer {
+  Pool pool = Pool::kMax;
+  ImageShape in;
+
+  constexpr ImageShape out_shape() const {
+    if (pool == Pool::kMax) return {in.height / 2, in.width / 2, in.channels};
+    return pool == Pool::kAverage ? ImageShape{1, 1, in.channels} : ImageShape{1, 1, in.size()};
+  }
+};
+
+struct PoolForward {
+  PoolLayer layer;
+  MatrixView<const float> input;  ///< [samples, in]
+  MatrixView<float> output;       ///< [samples, out_shape] written
+};
+
+/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square with a NaN the maximum is NaN.
+/// Backends agree exactly.
+void pool_forward(const Cpu& cpu, const PoolForward& forward);
+
+struct PoolBackward {
+  PoolLayer layer;
+  MatrixView<const float> input;            ///< as in the forward pass
+  MatrixView<const float> output_gradient;  ///< [samples, out_shape]
+  MatrixView<float> input_gradient;         ///< [samples, in] written
+};
+
+/// The gradient of a maximum goes to its first element that is largest, rows before columns. Backends agree exactly.
+void pool_backward(const Cpu& cpu, const PoolBackward& backward);
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_pool_forward_shapes(const PoolForward& forward);
+void check_pool_backward_shapes(const PoolBackward& backward);
+
+}  // namespace sparsepush
