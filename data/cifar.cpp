@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -13,11 +14,19 @@ namespace {
 
 constexpr int kRecordsAtOnce = 64;  // some 200 kB: few system calls, and no second copy of a file
 
-std::size_t record_bytes(const CifarFormat& format) { return format.label_classes.size() + kCifarImage.features(); }
+std::size_t record_bytes(const CifarFormat& format) { return format.label_classes.size() + kCifarImage.size(); }
 
 SetFile open_file(const CifarFormat& format, const SetFolder& folder, const std::string& name, int images) {
   const std::size_t bytes = record_bytes(format);
   return {folder, name, static_cast<std::int64_t>(images * bytes), fmt::format("{} images of {} each", images, bytes)};
+}
+
+std::array<std::uint8_t, kCifarImage.size()> channels_last(std::span<const std::uint8_t, kCifarImage.size()> planes) {
+  std::array<std::uint8_t, kCifarImage.size()> image;
+  for (int p = 0; p < kCifarImage.pixels(); ++p)
+    for (int c = 0; c < kCifarImage.channels; ++c)
+      image[p * kCifarImage.channels + c] = planes[c * kCifarImage.pixels() + p];
+  return image;
 }
 
 void append_images(const CifarFormat& format, SetFile& file, int images, SampleSet* set) {
@@ -32,14 +41,15 @@ void append_images(const CifarFormat& format, SetFile& file, int images, SampleS
         throw InputError("{}: image {}, counted from 0: expected a label below {}, got {}", file.path(), image,
                          format.label_classes[i], record[i]);
     set->label.push_back(record[labels - 1]);
-    set->bytes.insert(set->bytes.end(), record.begin() + static_cast<std::ptrdiff_t>(labels), record.end());
+    const std::array pixels = channels_last(record.subspan(labels).first<kCifarImage.size()>());
+    set->bytes.insert(set->bytes.end(), pixels.begin(), pixels.end());
   }
   set->count += images;
 }
 
 void reserve(int images, SampleSet* set) {  // growing would take several times the memory
   set->label.reserve(images);
-  set->bytes.reserve(static_cast<std::size_t>(images) * kCifarImage.features());
+  set->bytes.reserve(static_cast<std::size_t>(images) * kCifarImage.size());
 }
 
 }  // namespace

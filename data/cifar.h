@@ -28,7 +28,7 @@ struct CifarFormat {
 /// Of "cifar10" or "cifar100".
 std::optional<CifarFormat> cifar_format(std::string_view name);
 
-constexpr ImageShape kCifarImage = {.channels = 3, .height = 32, .width = 32};
+constexpr ImageShape kCifarImage = {.height = 32, .width = 32, .channels = 3};
 
 /// Reads the set in the folder `path`, in the order of its files. Throws InputError for a missing file, a wrong size or
 /// a wrong label. Sizes are compared before anything is read.

@@ -4,38 +4,25 @@
 #include <string>
 #include <vector>
 
+#include "kernels/byte_scale.h"
+#include "kernels/image_shape.h"
+
 namespace sparsepush {
 
-/// Samples as bytes; row-major.
+/// Samples as bytes; row-major, the channels of a pixel together.
 struct SampleSet {
   int count = 0;
   std::vector<std::uint8_t> bytes;  ///< [count, features]
   std::vector<std::uint8_t> label;  ///< [count], below `classes`
 };
 
-/// A sample's features as an image, [channels, height, width].
-struct ImageShape {
-  int channels = 1, height = 1, width = 1;
-  int features() const { return channels * height * width; }
-  friend bool operator==(const ImageShape&, const ImageShape&) = default;
-};
-
-/// Byte b of a channel means the input feature scale * b + offset.
-struct ByteScale {
-  float scale = 1, offset = 0;
-  friend bool operator==(const ByteScale&, const ByteScale&) = default;
-};
-
 /// A data set split for training and test.
 struct Dataset {
   std::string name;
   int features = 0;
-  ImageShape image = {};  ///< of `features` pixels
+  ImageShape image = {};  ///< of the features
   int classes = 0;
-  /// Of all features as models take them today: of the only channel, or a mean over the channels.
-  float scale = 1;
-  float offset = 0;
-  std::vector<ByteScale> channel = {};  ///< [image.channels]
+  std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
   SampleSet train = {}, test = {};
 };
 

@@ -14,7 +14,7 @@ namespace sparsepush {
 struct IdxFormat {
   std::string name;
   int train_images = 60'000, test_images = 10'000;
-  ImageShape image = {.channels = 1, .height = 28, .width = 28};
+  ImageShape image = {.height = 28, .width = 28};
   int classes = 10;
   ChannelStatistics channel;
 

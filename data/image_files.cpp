@@ -23,15 +23,8 @@ void set_image(Dataset* set, const ImageShape& image, std::span<const ChannelSta
   CHECK(channels.size() == static_cast<std::size_t>(image.channels), "channels ", image.channels, ", statistics of ",
         channels.size());
   set->image = image;
-  set->features = image.features();
-  ChannelStatistics all{.mean = 0, .deviation = 0};
-  for (const ChannelStatistics& channel : channels) {
-    set->channel.push_back(standardizing(channel));
-    all.mean += channel.mean / image.channels;
-    all.deviation += channel.deviation / image.channels;
-  }
-  set->scale = standardizing(all).scale;
-  set->offset = standardizing(all).offset;
+  set->features = image.size();
+  for (const ChannelStatistics& channel : channels) set->channel.push_back(standardizing(channel));
 }
 
 SetFolder::SetFolder(const std::string& name, const std::string& path)

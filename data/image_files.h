@@ -14,8 +14,8 @@ struct ChannelStatistics {
   double mean = 0, deviation = 1;
 };
 
-/// Fills in image, features, channel, scale and offset, such that the training set's features have mean 0 and
-/// deviation 1 in every channel; scale and offset take the means of the channels' statistics.
+/// Fills in image, features and channel, such that the training set's features have mean 0 and deviation 1 in every
+/// channel.
 void set_image(Dataset* set, const ImageShape& image, std::span<const ChannelStatistics> channels);
 
 /// The folder of a set, where its files are.

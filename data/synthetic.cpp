@@ -41,13 +41,8 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
   const double deviation = mean_deviation(separation, features);
   const double limit = kClampDeviations * std::sqrt(1 + deviation * deviation);
   const ByteScale scale{.scale = static_cast<float>(2 * limit / 255), .offset = static_cast<float>(-limit)};
-  Dataset set{.name = "synthetic",
-              .features = features,
-              .image = {.channels = 1, .height = 1, .width = features},
-              .classes = classes,
-              .scale = scale.scale,
-              .offset = scale.offset,
-              .channel = {scale}};
+  Dataset set{
+      .name = "synthetic", .features = features, .image = {.width = features}, .classes = classes, .channel = {scale}};
   const auto normal = [](Part part, int row, int feature) {
     return random_normal({.seed = kSeed,
                           .stream = Stream::kSynthetic,

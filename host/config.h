@@ -28,6 +28,7 @@ struct DataConfig {
   double skew = 0.0;
   double alpha = 1.0;                                ///< of `dirichlet`
   int batch = 16;                                    ///< samples a node and step
+  bool augment = false;                              ///< crop and mirror images while training
   int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
   double separation = 3.0;                           ///< of `synthetic`
 };

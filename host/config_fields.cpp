@@ -13,8 +13,9 @@ constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps
 constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
-// Names of the data sets that lie in a folder, and of all that have labels.
+// Names of the data sets that lie in a folder, of those that have images, and of all that have labels.
 Choices file_sets() { return {"cifar10", "cifar100", "mnist", "fashion_mnist"}; }
+Choices image_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist"}; }
 Choices labelled_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic"}; }
 
 // What a key is read into.
@@ -72,6 +73,12 @@ std::vector<Field> data_fields() {
        NumberRange{kTinyAlpha, kHuge},
        {when("data.partition", {"dirichlet"}), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
+      {"data",
+       "augment",
+       at<data, &C::augment>,
+       {},
+       {when("data.name", image_sets())},
+       "augmentation data_augmentation crop flip"},
       {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
       {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
       {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},

@@ -29,11 +29,11 @@ void check_dataset_fits(std::int64_t samples, std::int64_t features) {
 
 Dataset load_dataset(const DataConfig& data) {
   if (const auto cifar = cifar_format(data.name)) {
-    check_dataset_fits(cifar->samples(), kCifarImage.features());
+    check_dataset_fits(cifar->samples(), kCifarImage.size());
     return load_cifar(*cifar, data.path);
   }
   if (const auto idx = idx_format(data.name)) {
-    check_dataset_fits(idx->samples(), idx->image.features());
+    check_dataset_fits(idx->samples(), idx->image.size());
     return load_idx(*idx, data.path);
   }
   if (data.name == "synthetic") {
@@ -192,12 +192,14 @@ std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const
     owned.push_back(experiment.partitions()[id.replica][id.node]);
     seed.push_back(experiment.config().run.seed + id.replica);
   }
-  return std::make_unique<NetworkGradients<Backend>>(backend, LearningTask{.network = *experiment.network(),
-                                                                           .data = *experiment.dataset(),
-                                                                           .owned = std::move(owned),
-                                                                           .seed = std::move(seed),
-                                                                           .identity = std::move(identity),
-                                                                           .batch = experiment.config().data.batch});
+  return std::make_unique<NetworkGradients<Backend>>(backend,
+                                                     LearningTask{.network = *experiment.network(),
+                                                                  .data = *experiment.dataset(),
+                                                                  .owned = std::move(owned),
+                                                                  .seed = std::move(seed),
+                                                                  .identity = std::move(identity),
+                                                                  .batch = experiment.config().data.batch,
+                                                                  .augment = experiment.config().data.augment});
 }
 
 template std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Experiment&, const Shard&);

@@ -130,6 +130,14 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
       set_error("data.path=x"),
       "data.path: only used with data.name = \"cifar10\" or \"cifar100\" or \"mnist\" or \"fashion_mnist\", which "
       "is \"digits\" here");
+  for (const char* name : {"synthetic", "quadratic"})
+    EXPECT_EQ(
+        error(std::string("[data]\nname = \"") + name + "\"\naugment = true\n"),
+        std::string("a.toml:3: data.augment: only used with data.name = \"digits\" or \"cifar10\" or \"cifar100\" or "
+                    "\"mnist\" or \"fashion_mnist\", which is \"") +
+            name + "\" here");
+  EXPECT_EQ(error("", {"data.augment=true"}), "") << "of digits";
+  EXPECT_EQ(error("", {"data.augment=true", "data.name=cifar10"}), "");
   EXPECT_EQ(set_error("topology.file=x"),
             "topology.file: only used with topology.name = \"file\", which is \"directed_ring\" here");
   EXPECT_NE(set_error("topology.degree=2"), "");

@@ -47,7 +47,7 @@ class Idx : public testing::Test {
     IdxFormat format = *idx_format(name);
     format.train_images = kTrain;
     format.test_images = kTest;
-    format.image = {.channels = 1, .height = kHeight, .width = kWidth};
+    format.image = {.height = kHeight, .width = kWidth};
     return load_idx(format, folder_.path());
   }
   std::string error() const {
@@ -69,7 +69,7 @@ TEST(IdxFormat, IsThatOfTheRealFiles) {
     EXPECT_EQ(format.train_images, 60000);
     EXPECT_EQ(format.test_images, 10000);
     EXPECT_EQ(format.samples(), 70000);
-    EXPECT_EQ(format.image, (ImageShape{.channels = 1, .height = 28, .width = 28}));
+    EXPECT_EQ(format.image, (ImageShape{.height = 28, .width = 28}));
     EXPECT_EQ(format.classes, 10);
   }
   EXPECT_EQ(idx_format("emnist"), std::nullopt);
@@ -84,7 +84,7 @@ TEST_F(Idx, BytesAndLabelsAreThoseOfTheFiles) {
   EXPECT_EQ(text(set.test.bytes), test_pixels_);
   EXPECT_EQ(text(set.test.label), test_labels_);
   EXPECT_EQ(set.features, kPixels);
-  EXPECT_EQ(set.image, (ImageShape{.channels = 1, .height = kHeight, .width = kWidth}));
+  EXPECT_EQ(set.image, (ImageShape{.height = kHeight, .width = kWidth}));
   EXPECT_EQ(set.classes, 10);
 }
 
@@ -93,9 +93,8 @@ TEST_F(Idx, FeaturesHaveMeanZeroAndDeviationOneOnTheRealTrainingSet) {
     const Dataset set = load(name);
     EXPECT_EQ(set.name, name);
     ASSERT_EQ(set.channel.size(), 1u);
-    EXPECT_EQ(set.channel[0], (ByteScale{.scale = set.scale, .offset = set.offset}));
     for (const double byte : {0.0, 33.0, 255.0})
-      EXPECT_NEAR(set.scale * byte + set.offset, (byte / 255 - mean) / deviation, 1e-6);
+      EXPECT_NEAR(set.channel[0].scale * byte + set.channel[0].offset, (byte / 255 - mean) / deviation, 1e-6);
   }
 }
 
