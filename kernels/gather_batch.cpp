@@ -36,9 +36,9 @@ void convert(const std::uint8_t* bytes, const PixelScales& pixels, std::int64_t 
     for (std::int64_t i = 0; i < features; ++i) input[i] = std::fma(*scale, static_cast<float>(bytes[i]), *offset);
     return;
   }
-  for (std::int64_t begin = 0; begin < features; begin += period, bytes += period, input += period)
+  for (std::int64_t begin = 0; begin < features; begin += period)
     for (std::int64_t i = 0; i < std::min(period, features - begin); ++i)
-      input[i] = std::fma(scale[i], static_cast<float>(bytes[i]), offset[i]);
+      input[begin + i] = std::fma(scale[i], static_cast<float>(bytes[begin + i]), offset[i]);
 }
 
 /// to = the crop of an image.
