@@ -4,23 +4,26 @@
 #include <string>
 #include <vector>
 
+#include "kernels/byte_scale.h"
+#include "kernels/image_shape.h"
+
 namespace sparsepush {
 
-/// Samples as bytes; row-major.
+/// Samples as bytes; row-major, the channels of a pixel together.
 struct SampleSet {
   int count = 0;
   std::vector<std::uint8_t> bytes;  ///< [count, features]
   std::vector<std::uint8_t> label;  ///< [count], below `classes`
 };
 
-/// A data set split for training and test. Input features are scale * byte + offset.
+/// A data set split for training and test.
 struct Dataset {
   std::string name;
   int features = 0;
+  ImageShape image = {};  ///< of the features
   int classes = 0;
-  float scale = 1;
-  float offset = 0;
-  SampleSet train, test;
+  std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
+  SampleSet train = {}, test = {};
 };
 
 /// The split of sets that come without one: every sixth sample is for the test.

@@ -3,7 +3,9 @@
 namespace sparsepush {
 namespace {
 
+constexpr ImageShape kImage = {.height = 8, .width = 8};
 constexpr int kPixels = 64;
+constexpr ByteScale kScale = {.scale = 1.0f / 16, .offset = 0};
 constexpr char kImages[][1 + kPixels + 1] = {
 #include "data/digits_images.inc"
 };
@@ -11,8 +13,7 @@ constexpr char kImages[][1 + kPixels + 1] = {
 }  // namespace
 
 Dataset load_digits() {
-  Dataset digits{
-      .name = "digits", .features = kPixels, .classes = 10, .scale = 1.0f / 16, .offset = 0, .train = {}, .test = {}};
+  Dataset digits{.name = "digits", .features = kPixels, .image = kImage, .classes = 10, .channel = {kScale}};
   int i = 0;
   for (const auto& image : kImages) {
     SampleSet& set = is_test_sample(i++) ? digits.test : digits.train;

@@ -30,13 +30,9 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
   CHECK(classes >= 2 && classes <= 256 && separation >= 0, "classes ", classes, ", separation ", separation);
   const double deviation = mean_deviation(separation, features);
   const double limit = kClampDeviations * std::sqrt(1 + deviation * deviation);
-  Dataset set{.name = "synthetic",
-              .features = features,
-              .classes = classes,
-              .scale = static_cast<float>(2 * limit / 255),
-              .offset = static_cast<float>(-limit),
-              .train = {},
-              .test = {}};
+  const ByteScale scale{.scale = static_cast<float>(2 * limit / 255), .offset = static_cast<float>(-limit)};
+  Dataset set{
+      .name = "synthetic", .features = features, .image = {.width = features}, .classes = classes, .channel = {scale}};
   const auto normal = [](Part part, int row, int feature) {
     return random_normal({.seed = kSeed,
                           .stream = Stream::kSynthetic,

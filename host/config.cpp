@@ -63,6 +63,15 @@ void find_files(Config& config, const Origins& origins) {
   }
 }
 
+void find_data_folder(Config& config, const Origins& origins) {
+  if (why_unused(*find_field("data", "path"), config)) return;
+  std::string& path = config.data.path;
+  if (path.empty()) path = "data/" + config.data.name;
+  const fs::path beside = fs::path(origins.path).parent_path() / path;
+  std::error_code error;
+  if (fs::exists(beside, error)) path = beside.string();
+}
+
 void resolve_averaging_rate(AlgorithmConfig& algorithm) {
   const bool compressed = algorithm.name == "sparse_push" || algorithm.name == "scsp";
   algorithm.averaging_rate = compressed && algorithm.compressor == "top_k" ? algorithm.keep : 1.0;
@@ -87,6 +96,7 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   if (!origins.is_set("algorithm.averaging_rate")) resolve_averaging_rate(config.algorithm);
   check_config(config, origins);
   find_files(config, origins);
+  find_data_folder(config, origins);
   resolve_file_weights(config.topology, origins);
   return config;
 }

@@ -23,10 +23,12 @@ struct RunConfig {
 struct DataConfig {
   std::string name = "digits";
   std::string file;  ///< of `quadratic`
+  std::string path;  ///< folder of the sets that are read from files
   std::string partition = "iid";
   double skew = 0.0;
   double alpha = 1.0;                                ///< of `dirichlet`
   int batch = 16;                                    ///< samples a node and step
+  bool augment = false;                              ///< crop and mirror images while training
   int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
   double separation = 3.0;                           ///< of `synthetic`
 };
@@ -85,7 +87,8 @@ struct Config {
 /// Reads `path` and applies `overrides` ("section.key=value", the value in TOML; a bare word is taken as a string).
 /// Throws InputError with file, line and key: unknown keys (with the nearest known one), wrong types, values out of
 /// range, keys that the chosen method does not use where that is a mistake. Relative data and topology files are looked
-/// up beside the configuration first, then in the current folder; the path that was found is stored.
+/// up beside the configuration first, then in the current folder; the path that was found is stored. The folder of a
+/// data set, data/NAME by default, is looked up likewise, but need not exist until the set is read.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides);
 
 /// The resolved configuration as TOML; loading it gives the same Config.

@@ -13,6 +13,11 @@ constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps
 constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
+// Names of the data sets that lie in a folder, of those that have images, and of all that have labels.
+Choices file_sets() { return {"cifar10", "cifar100", "mnist", "fashion_mnist"}; }
+Choices image_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist"}; }
+Choices labelled_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic"}; }
+
 // What a key is read into.
 template <auto section, auto key>
 Member at(Config& config) {
@@ -42,16 +47,24 @@ std::vector<Field> run_fields() {
 std::vector<Field> data_fields() {
   using C = DataConfig;
   constexpr auto data = &Config::data;
-  const OnlyFor labelled = ignored_unless("data.name", {"digits", "synthetic"});
+  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
   const OnlyFor synthetic = when("data.name", {"synthetic"});
+  Choices names = labelled_sets();
+  names.push_back("quadratic");
   return {
-      {"data", "name", at<data, &C::name>, Choices{"digits", "synthetic", "quadratic"}, {}, "dataset set"},
+      {"data", "name", at<data, &C::name>, names, {}, "dataset set"},
       {.section = "data",
        .key = "file",
        .member = at<data, &C::file>,
        .only_for = {when("data.name", {"quadratic"})},
-       .also_called = "path",
        .is_file = true},
+      {.section = "data",
+       .key = "path",
+       .member = at<data, &C::path>,
+       .only_for = {when("data.name", file_sets())},
+       .also_called = "root data_dir dir folder",
+       .changes_bits = false,
+       .is_folder = true},
       {"data", "partition", at<data, &C::partition>, Choices{"iid", "skew", "dirichlet"}, {labelled}, "split"},
       {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {when("data.partition", {"skew"}), labelled}},
       {"data",
@@ -60,6 +73,12 @@ std::vector<Field> data_fields() {
        NumberRange{kTinyAlpha, kHuge},
        {when("data.partition", {"dirichlet"}), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
+      {"data",
+       "augment",
+       at<data, &C::augment>,
+       {},
+       {when("data.name", image_sets())},
+       "augmentation data_augmentation crop flip"},
       {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
       {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
       {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
@@ -71,7 +90,7 @@ std::vector<Field> model_and_topology_fields() {
   using T = TopologyConfig;
   constexpr auto model = &Config::model;
   constexpr auto topology = &Config::topology;
-  const OnlyFor labelled = ignored_unless("data.name", {"digits", "synthetic"});
+  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
   const OnlyFor random_out = when("topology.name", {"random_out"});
   const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
   return {

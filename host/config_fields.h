@@ -45,6 +45,7 @@ struct Field {
   std::string_view also_called = "";  ///< what others call it, separated by spaces: suggested for these
   bool changes_bits = true;           ///< counts for the hash
   bool is_file = false;               ///< a path; its contents count for the hash, not its name
+  bool is_folder = false;             ///< a path; the data set's name tells the contents
 
   std::string name() const { return std::string(section) + '.' + std::string(key); }
 };

@@ -110,7 +110,7 @@ void store(const Setting& setting, std::vector<std::int64_t>* member) {
 void apply(const Setting& setting, Config& config, Origins& origins) {
   std::visit([&](auto* member) { store(setting, member); }, setting.field.member(config));
   const auto* word = setting.value.as_string();
-  if (setting.field.is_file && word && word->get().empty())
+  if ((setting.field.is_file || setting.field.is_folder) && word && word->get().empty())
     origins.of_key.erase(setting.field.name());  // an empty path is none
   else
     origins.of_key[setting.field.name()] = setting.where;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "data/cifar.h"
 #include "data/digits.h"
+#include "data/idx.h"
 #include "data/input_error.h"
 #include "data/synthetic.h"
 #include "models/mlp.h"
@@ -21,10 +23,21 @@ void check_array_fits(const std::string& name, const std::string& shape, std::in
   check_memory_fits({{{name, shape, bytes}}}, available_memory());
 }
 
+void check_dataset_fits(std::int64_t samples, std::int64_t features) {
+  check_array_fits("data set", fmt::format("[{}, {}] u8", samples, features), samples * (features + 1));
+}
+
 Dataset load_dataset(const DataConfig& data) {
+  if (const auto cifar = cifar_format(data.name)) {
+    check_dataset_fits(cifar->samples(), kCifarImage.size());
+    return load_cifar(*cifar, data.path);
+  }
+  if (const auto idx = idx_format(data.name)) {
+    check_dataset_fits(idx->samples(), idx->image.size());
+    return load_idx(*idx, data.path);
+  }
   if (data.name == "synthetic") {
-    check_array_fits("data set", fmt::format("[{}, {}] u8", data.samples, data.features),
-                     std::int64_t{data.samples} * (data.features + 1));
+    check_dataset_fits(data.samples, data.features);
     return make_synthetic(
         {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation});
   }
@@ -179,12 +192,14 @@ std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const
     owned.push_back(experiment.partitions()[id.replica][id.node]);
     seed.push_back(experiment.config().run.seed + id.replica);
   }
-  return std::make_unique<NetworkGradients<Backend>>(backend, LearningTask{.network = *experiment.network(),
-                                                                           .data = *experiment.dataset(),
-                                                                           .owned = std::move(owned),
-                                                                           .seed = std::move(seed),
-                                                                           .identity = std::move(identity),
-                                                                           .batch = experiment.config().data.batch});
+  return std::make_unique<NetworkGradients<Backend>>(backend,
+                                                     LearningTask{.network = *experiment.network(),
+                                                                  .data = *experiment.dataset(),
+                                                                  .owned = std::move(owned),
+                                                                  .seed = std::move(seed),
+                                                                  .identity = std::move(identity),
+                                                                  .batch = experiment.config().data.batch,
+                                                                  .augment = experiment.config().data.augment});
 }
 
 template std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Experiment&, const Shard&);

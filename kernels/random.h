@@ -15,6 +15,7 @@ enum class Stream : std::uint32_t {
   kShuffle = 3,     ///< order of a node's samples in an epoch
   kTopology = 4,    ///< random topologies
   kSynthetic = 5,   ///< the synthetic data set
+  kAugment = 6,     ///< crops and mirror images of a batch
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;

@@ -88,13 +88,14 @@ NetworkGradients<Backend>::SampleBuffers::SampleBuffers(const Backend& backend, 
                                                         const SampleSet& set)
     : bytes(backend, set.count, data.features, set.bytes),
       label(backend, set.label),
-      scale(data.scale),
-      offset(data.offset) {}
+      image(data.image),
+      channel(backend, data.channel) {}
 
 template <class Backend>
 NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask task)
     : network_(checked(task).network),
       batch_(task.batch),
+      augment_(task.augment),
       initial_seed_(task.seed),
       train_(backend, task.data, task.data.train),
       test_(backend, task.data, task.data.test),
@@ -139,6 +140,7 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
                           .owned = {.begin = begin_.span(), .sample = sample_.span()},
                           .first_node = first,
                           .batch = batch_,
+                          .augment = augment_,
                           .step = step,
                           .seed = seed_.span(),
                           .identity = identity_.span(),

@@ -23,6 +23,7 @@ struct LearningTask {
   std::vector<std::uint64_t> seed;     ///< [nodes] seed of the node's replica
   std::vector<std::int32_t> identity;  ///< [nodes] the node's number within its replica, over all shards
   int batch = 0;                       ///< samples a node and step
+  bool augment = false;                ///< crop and mirror training samples at random
 };
 
 /// Mean cross-entropy over the node's batch of the step, by gather_batch.h, dense.h and softmax_xent.h.
@@ -50,10 +51,13 @@ class NetworkGradients final : public Gradients<Backend> {
   /// A data set in backend memory.
   struct SampleBuffers {
     Buffer<Backend, std::uint8_t> bytes, label;
-    float scale, offset;
+    ImageShape image;
+    Buffer<Backend, ByteScale> channel;
 
     SampleBuffers(const Backend& backend, const Dataset& data, const SampleSet& set);
-    SampleView view() const { return {.bytes = bytes.view(), .label = label.span(), .scale = scale, .offset = offset}; }
+    SampleView view() const {
+      return {.bytes = bytes.view(), .label = label.span(), .image = image, .channel = channel.span()};
+    }
   };
 
   /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
@@ -64,6 +68,7 @@ class NetworkGradients final : public Gradients<Backend> {
 
   Network network_;
   int batch_;
+  bool augment_;
   std::vector<std::uint64_t> initial_seed_;  ///< [nodes] host copy of `seed_`
   SampleBuffers train_, test_;
   Buffer<Backend, std::int64_t> begin_;              ///< [nodes + 1] of `sample_`

@@ -126,13 +126,25 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
   EXPECT_EQ(set_error("data.samples=50"),
             "data.samples: only used with data.name = \"synthetic\", which is \"digits\" here");
   EXPECT_EQ(set_error("data.file=x"), "data.file: only used with data.name = \"quadratic\", which is \"digits\" here");
+  EXPECT_EQ(
+      set_error("data.path=x"),
+      "data.path: only used with data.name = \"cifar10\" or \"cifar100\" or \"mnist\" or \"fashion_mnist\", which "
+      "is \"digits\" here");
+  for (const char* name : {"synthetic", "quadratic"})
+    EXPECT_EQ(
+        error(std::string("[data]\nname = \"") + name + "\"\naugment = true\n"),
+        std::string("a.toml:3: data.augment: only used with data.name = \"digits\" or \"cifar10\" or \"cifar100\" or "
+                    "\"mnist\" or \"fashion_mnist\", which is \"") +
+            name + "\" here");
+  EXPECT_EQ(error("", {"data.augment=true"}), "") << "of digits";
+  EXPECT_EQ(error("", {"data.augment=true", "data.name=cifar10"}), "");
   EXPECT_EQ(set_error("topology.file=x"),
             "topology.file: only used with topology.name = \"file\", which is \"directed_ring\" here");
   EXPECT_NE(set_error("topology.degree=2"), "");
   EXPECT_NE(set_error("topology.redraw=false"), "");
   EXPECT_EQ(error("", {"algorithm.name=none", "algorithm.averaging_rate=0.5"}), "");
   EXPECT_EQ(error("", {"data.file="}), "--set data.file=: expected a TOML value or a bare word after \"=\", got \"\"");
-  EXPECT_EQ(error("[data]\nfile = \"\"\n"), "") << "an empty path is none";
+  EXPECT_EQ(error("[data]\nfile = \"\"\npath = \"\"\n"), "") << "an empty path is none";
 }
 
 TEST_F(ConfigFile, NumbersMustFitEachOther) {

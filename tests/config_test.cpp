@@ -121,6 +121,28 @@ TEST_F(QuadraticConfig, FindsItsFileBesideTheConfigurationOrInTheCurrentFolder) 
   EXPECT_EQ(found, "q.safetensors");
 }
 
+TEST_F(ConfigFile, TheFolderOfADataSetIsLookedUpBesideTheConfigurationThenInTheCurrentFolder) {
+  EXPECT_EQ(load("").data.path, "");
+  EXPECT_EQ(load("[data]\nname = \"cifar10\"\n").data.path, "data/cifar10") << "it is missed when it is read";
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"sets/m\"\n").data.path, "sets/m");
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"\"\n").data.path, "data/mnist");
+  fs::create_directories(folder_ / "data/cifar10");
+  fs::create_directories(folder_ / "sets/m");
+  EXPECT_EQ(load("[data]\nname = \"cifar10\"\n").data.path, (folder_ / "data/cifar10").string());
+  EXPECT_EQ(load("[data]\nname = \"mnist\"\npath = \"sets/m\"\n").data.path, (folder_ / "sets/m").string());
+  EXPECT_EQ(load("", {"data.name=cifar100", "data.path=/somewhere"}).data.path, "/somewhere");
+}
+
+TEST_F(ConfigFile, TheFolderOfADataSetIsWrittenButDoesNotCountForTheHash) {
+  const Config here = load("", {"data.name=cifar100", "data.path=here"});
+  const Config there = load("", {"data.name=cifar100", "data.path=there"});
+  EXPECT_NE(to_toml(here).find("[data]\nname = \"cifar100\"\npath = \"here\"\n"), std::string::npos);
+  EXPECT_EQ(config_hash(here), config_hash(there));
+  EXPECT_NE(config_hash(here), config_hash(load("", {"data.name=cifar10", "data.path=here"})));
+  EXPECT_NE(config_hash(here), config_hash(load("", {"data.name=cifar100", "data.path=here", "data.batch=3"})));
+  EXPECT_EQ(to_toml(load("")).find("path"), std::string::npos);
+}
+
 class FileTopologyConfig : public ConfigFile {
  protected:
   static constexpr const char* kText = "[run]\nnodes = 2\n[topology]\nname = \"file\"\nfile = \"e.csv\"\n";
@@ -157,6 +179,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.compressor=identity", "algorithm.averaging_rate=0.333333333333333333"},
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
       {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
+      {"data.name=fashion_mnist", "data.path=sets", "data.augment=true"},
       {"data.partition=skew", "data.skew=0.1", "run.seed=9223372036854775807", "optimizer.milestones=[0, 3]"},
       {"data.partition=dirichlet", "data.alpha=1e-300", "topology.name=random_out", "topology.redraw=true"}};
   for (const auto& overrides : cases) {
@@ -168,6 +191,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
     EXPECT_EQ(second.algorithm.averaging_rate, first.algorithm.averaging_rate);
     EXPECT_EQ(second.algorithm.final_rounds, first.algorithm.final_rounds);
     EXPECT_EQ(second.data.alpha, first.data.alpha);
+    EXPECT_EQ(second.data.augment, first.data.augment);
     EXPECT_EQ(second.model.hidden, first.model.hidden);
     EXPECT_EQ(second.run.seed, first.run.seed);
   }
@@ -187,13 +211,14 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   EXPECT_EQ(plain.find_first_not_of("0123456789abcdef"), std::string::npos);
   for (const char* same :
        {"run.backend=cpu", "run.threads=3", "run.shards=2", "run.checkpoint_steps=5", "run.verify=true", "run.steps=9",
-        "run.epochs=3", "run.seed=1", "algorithm.averaging_rate=0.01"})
+        "run.epochs=3", "run.seed=1", "data.augment=false", "algorithm.averaging_rate=0.01"})
     EXPECT_EQ(config_hash(load("", {same})), plain) << same;
   for (const char* other :
        {"run.seed=2", "run.nodes=9", "run.replicas=2", "data.name=synthetic", "data.batch=8", "data.partition=skew",
-        "model.name=softmax", "model.hidden=[64, 64]", "topology.name=complete", "algorithm.keep=0.02",
-        "algorithm.averaging_rate=0.02", "algorithm.scope=global", "algorithm.name=scsp", "algorithm.local_steps=2",
-        "optimizer.lr=0.2", "optimizer.kind=nesterov", "optimizer.milestones=[1]", "evaluate.every_steps=5"})
+        "data.augment=true", "model.name=softmax", "model.hidden=[64, 64]", "topology.name=complete",
+        "algorithm.keep=0.02", "algorithm.averaging_rate=0.02", "algorithm.scope=global", "algorithm.name=scsp",
+        "algorithm.local_steps=2", "optimizer.lr=0.2", "optimizer.kind=nesterov", "optimizer.milestones=[1]",
+        "evaluate.every_steps=5"})
     EXPECT_NE(config_hash(load("", {other})), plain) << other;
   EXPECT_EQ(config_hash(load("", {"algorithm.name=scsp", "algorithm.final_rounds=3"})),
             config_hash(load("", {"algorithm.name=scsp"})));

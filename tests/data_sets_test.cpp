@@ -45,8 +45,8 @@ TEST(Digits, HavePixelsOfSixteenths) {
   const Dataset d = load_digits();
   EXPECT_EQ(d.features, 64);
   EXPECT_EQ(d.classes, 10);
-  EXPECT_EQ(d.scale, 0.0625f);
-  EXPECT_EQ(d.offset, 0.0f);
+  EXPECT_EQ(d.image, (ImageShape{.height = 8, .width = 8}));
+  EXPECT_EQ(d.channel, (std::vector<ByteScale>{{.scale = 0.0625f, .offset = 0}}));
   for (const std::uint8_t byte : d.train.bytes) ASSERT_LE(byte, 16);
   const std::vector<std::uint8_t> second_row_of_the_first_zero = {0, 0, 13, 15, 10, 15, 5, 0};
   EXPECT_EQ(std::vector<std::uint8_t>(d.train.bytes.begin() + 8, d.train.bytes.begin() + 16),
@@ -61,7 +61,8 @@ std::vector<double> class_means(const Dataset& d) {
     for (int i = 0; i < set->count; ++i) {
       ++count[set->label[i]];
       for (int f = 0; f < d.features; ++f)
-        sum[set->label[i] * d.features + f] += d.scale * set->bytes[i * d.features + f] + d.offset;
+        sum[set->label[i] * d.features + f] +=
+            d.channel[0].scale * set->bytes[i * d.features + f] + d.channel[0].offset;
     }
   for (int c = 0; c < d.classes; ++c)
     for (int f = 0; f < d.features; ++f) sum[c * d.features + f] /= count[c];
@@ -90,7 +91,8 @@ TEST(Synthetic, SamplesSpreadByOneAroundTheirClassMean) {
   double squares = 0;
   for (int i = 0; i < d.train.count; ++i)
     for (int f = 0; f < 8; ++f)
-      squares += std::pow(d.scale * d.train.bytes[i * 8 + f] + d.offset - mean[d.train.label[i] * 8 + f], 2);
+      squares += std::pow(
+          d.channel[0].scale * d.train.bytes[i * 8 + f] + d.channel[0].offset - mean[d.train.label[i] * 8 + f], 2);
   EXPECT_NEAR(std::sqrt(squares / (d.train.count * 8)), 1.0, 0.02);
 }
 
@@ -105,7 +107,8 @@ TEST(Synthetic, NearestClassMeanSeparatesWhatIsFarApartOnly) {
       for (int c = 0; c < 10; ++c) {
         double squares = 0;
         for (int f = 0; f < 16; ++f)
-          squares += std::pow(d.scale * d.test.bytes[i * 16 + f] + d.offset - mean[c * 16 + f], 2);
+          squares +=
+              std::pow(d.channel[0].scale * d.test.bytes[i * 16 + f] + d.channel[0].offset - mean[c * 16 + f], 2);
         if (squares < least) least = squares, nearest = c;
       }
       correct += nearest == d.test.label[i];
@@ -129,6 +132,12 @@ TEST(Synthetic, ClassesAreEquallyLargeAndInBothParts) {
     EXPECT_NEAR(all[c], 200.5, 0.5);
     EXPECT_GT(tests[c], 10);
   }
+}
+
+TEST(Synthetic, IsOneRowOfOneChannel) {
+  const Dataset d = make_synthetic({.samples = 6, .features = 7, .classes = 2, .separation = 1});
+  EXPECT_EQ(d.image, (ImageShape{.height = 1, .width = 7}));
+  EXPECT_EQ(d.channel.size(), 1u);
 }
 
 TEST(Synthetic, IsTheSameEveryTime) {

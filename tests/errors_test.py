@@ -282,6 +282,64 @@ class ProblemFiles(ErrorsTest):
             self.assertNotIn("terminate called", done.stderr)
 
 
+class DataSets(ErrorsTest):
+    """Sets in files of their full size, most of them sparse."""
+
+    def setUp(self):
+        super().setUp()
+        self.config = self.write_config({"run": {"nodes": 2, "steps": 2}, "data": {"name": "mnist"},
+                                         "model": {"name": "softmax"}, "evaluate": {"nodes": 1}})
+
+    def write_zeros(self, name, size, start=b""):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(start)
+        os.truncate(path, size)
+        return path
+
+    def write_mnist(self):
+        for part, count in (("train", 60000), ("t10k", 10000)):
+            images = struct.pack(">4I", 0x803, count, 28, 28)
+            self.write_zeros(f"data/mnist/{part}-images-idx3-ubyte", 16 + 784 * count, images)
+            labels = struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count))
+            self.write(f"data/mnist/{part}-labels-idx1-ubyte", labels)
+
+    def test_a_missing_set_names_the_command_that_gets_it(self):
+        self.assert_refused("data/mnist", '"data/fetch.sh mnist"')
+        for name in ("cifar10", "cifar100", "fashion_mnist"):
+            self.assert_refused(f"data/{name}", f'"data/fetch.sh {name}"', arguments=["--set", f"data.name={name}"])
+        self.assert_setting_refused("data.path=lost", '"data/fetch.sh mnist lost"')
+        self.assert_setting_refused("data.path=experiment.toml", "expected a folder", "experiment.toml")
+        self.assert_refused("data.path", "digits", arguments=["--set", "data.name=digits", "--set", "data.path=lost"])
+
+    def test_a_set_that_is_whole_is_learned_from(self):
+        self.write_mnist()
+        first = read_metrics(self.run_ok(self.config, "out"))[0]
+        self.assertEqual(float(first["accuracy_mean"]), 0.1)  # all images are alike, so all have the same class
+
+    def test_damaged_files_are_refused(self):
+        self.write_mnist()
+        good = (self.folder / "data/mnist/t10k-labels-idx1-ubyte").read_bytes()
+        cases = {"empty": b"", "short": good[:-1], "long": good + b"0", "label": good[:-1] + b"\x0a",
+                 "magic": b"\x1f\x8b" + good[2:], "count": good[:4] + b"\xff" * 4 + good[8:]}
+        for name, content in cases.items():
+            with self.subTest(name):
+                self.write("data/mnist/t10k-labels-idx1-ubyte", content)
+                self.assert_refused("data/mnist/t10k-labels-idx1-ubyte: ")
+        self.write("data/mnist/t10k-labels-idx1-ubyte", good)
+        self.write_zeros("data/mnist/train-images-idx3-ubyte", 2**40)
+        self.assert_refused("train-images-idx3-ubyte: expected 47040016 bytes", str(2**40))
+
+    def test_the_plan_counts_a_large_set(self):
+        for i in range(1, 6):
+            self.write_zeros(f"data/cifar10/cifar-10-batches-bin/data_batch_{i}.bin", 10000 * 3073)
+        self.write_zeros("data/cifar10/cifar-10-batches-bin/test_batch.bin", 10000 * 3073)
+        plan = self.command("plan", self.config, "--set", "data.name=cifar10")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertRegex(plan.stdout, r"data set, as read +\[60000, 3072\] u8 +184.4 MB")
+        self.assertRegex(plan.stdout, r"data set of the shards +1 x \[60000, 3072\] u8 +184.4 MB")
+
+
 class FailingRuns(ErrorsTest):
     def test_a_damaged_or_foreign_checkpoint_is_refused_and_nothing_is_overwritten(self):
         original = self.run_ok(self.config, "original")

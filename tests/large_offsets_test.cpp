@@ -278,10 +278,14 @@ TYPED_TEST(LargeOffsetsOn, GatherBatch) {
   const std::vector<std::int32_t> sample = {kSamples - 1}, identity = {0};
   const std::vector<std::uint64_t> seed = {1};
   const std::int64_t step = 0;
+  const std::vector<ByteScale> channel(1);
   std::vector<float> input(kFeatures);
   std::vector<std::int32_t> input_label(1);
   run_last_blocks<TypeParam>(kAllBlocks, [&](const TypeParam& backend) {
-    gather_batch(backend, {.set = {.bytes = bytes.view(), .label = {label.view().data, kSamples}},
+    gather_batch(backend, {.set = {.bytes = bytes.view(),
+                                   .label = {label.view().data, kSamples},
+                                   .image = {.width = kFeatures},
+                                   .channel = channel},
                            .owned = {begin, sample},
                            .batch = 1,
                            .step = &step,
@@ -301,9 +305,11 @@ TYPED_TEST(FullLargeOffsetsOn, LoadSamples) {
   const LargeMatrix<std::uint8_t> bytes(1, kFeatures);
   bytes.view().data[kFeatures - 1] = 7;
   const std::vector<std::uint8_t> label = {9};
+  const std::vector<ByteScale> channel(1);
   std::vector<std::int32_t> input_label(kNodes);
   run_last_blocks<TypeParam>(1, [&](const TypeParam& backend) {
-    load_samples(backend, {.bytes = bytes.view(), .label = label}, {.first = 0, .count = 1}, input.view(), input_label);
+    const SampleView set{.bytes = bytes.view(), .label = label, .image = {.width = kFeatures}, .channel = channel};
+    load_samples(backend, set, {.first = 0, .count = 1}, input.view(), input_label);
   });
   EXPECT_EQ(input.view().row(kNodes - 1)[kFeatures - 1], 7.0f);
 }

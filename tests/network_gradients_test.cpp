@@ -84,7 +84,8 @@ double naive_loss(const Fixture& f, const std::vector<double>& z, const SampleSe
   for (const int sample : samples) {
     std::vector<double> input(f.data.features);
     for (int i = 0; i < f.data.features; ++i)
-      input[i] = static_cast<double>(f.data.scale) * set.bytes[sample * f.data.features + i] + f.data.offset;
+      input[i] = static_cast<double>(f.data.channel[0].scale) * set.bytes[sample * f.data.features + i] +
+                 f.data.channel[0].offset;
     const std::vector<double> logits = naive_logits(f, z, input);
     double exponentials = 0;
     for (const double logit : logits) exponentials += std::exp(logit);
@@ -166,7 +167,8 @@ TEST_P(NetworkGradientsOf, ScoreTheWholeTestSet) {
     int correct = 0;
     for (const int test : tests) {
       std::vector<double> input(9);
-      for (int k = 0; k < 9; ++k) input[k] = f.data.scale * f.data.test.bytes[test * 9 + k] + f.data.offset;
+      for (int k = 0; k < 9; ++k)
+        input[k] = f.data.channel[0].scale * f.data.test.bytes[test * 9 + k] + f.data.channel[0].offset;
       const std::vector<double> logits = naive_logits(f, z, input);
       correct += std::max_element(logits.begin(), logits.end()) - logits.begin() == f.data.test.label[test];
     }
@@ -260,6 +262,29 @@ TEST(NetworkGradients, SayHowManyBytesTheirActivationsTake) {
   EXPECT_EQ(NetworkGradients<Cpu>::wave_bytes(network, 100, 50), kEach) << "a worker takes one node at a time";
   EXPECT_EQ(NetworkGradients<Cuda>::wave_bytes(network, 100, 50), 50 * kEach);
   EXPECT_LE(NetworkGradients<Cuda>::wave_bytes(network, 100, 10'000'000), std::int64_t{2} << 30) << "but for memory";
+}
+
+TEST(NetworkGradients, AugmentTrainingSamplesAlone) {
+  Fixture f({6}, 1);
+  f.data.image = {.height = 3, .width = 3};
+  LearningTask task = f.task();
+  const auto loss_and_score = [&](bool augment) {
+    task.augment = augment;
+    NetworkGradients<Cpu> gradients(f.cpu, task);
+    std::vector<double> loss(4);
+    std::vector<Score> score(4);
+    const std::int64_t step = 2;
+    std::vector<float> gradient(f.x.size());
+    gradients.compute(f.cpu, f.at(), &step, {gradient.data(), 4, f.row()}, loss);
+    gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1, 2, 3}, score);
+    for (const Score& s : score) loss.push_back(s.loss);
+    return loss;
+  };
+  const std::vector<double> plain = loss_and_score(false), augmented = loss_and_score(true);
+  for (int node = 0; node < 4; ++node) {
+    EXPECT_NE(augmented[node], plain[node]) << "training, node " << node;
+    EXPECT_EQ(augmented[4 + node], plain[4 + node]) << "test, node " << node;
+  }
 }
 
 TEST(NetworkGradients, RefuseATaskThatDoesNotFit) {

@@ -1,0 +1,31 @@
+// MNIST and sets like it from IDX files: a big-endian header, then the bytes.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "data/dataset.h"
+#include "data/image_files.h"
+
+namespace sparsepush {
+
+/// What the four files of a set hold: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k, as
+/// [MNIST] describes them.
+struct IdxFormat {
+  std::string name;
+  int train_images = 60'000, test_images = 10'000;
+  ImageShape image = {.height = 28, .width = 28};
+  int classes = 10;
+  ChannelStatistics channel;
+
+  int samples() const { return train_images + test_images; }
+};
+
+/// Of "mnist" or "fashion_mnist".
+std::optional<IdxFormat> idx_format(std::string_view name);
+
+/// Reads the set in the folder `path`. Throws InputError for a missing file, a wrong size, header or label. Sizes are
+/// compared before anything is read.
+Dataset load_idx(const IdxFormat& format, const std::string& path);
+
+}  // namespace sparsepush
