@@ -100,8 +100,7 @@ class ChannelSums {
   void fold() {
     const int channels = rows_.channels, sums = static_cast<int>(totals_.size()) / channels;
     for (int s = 0; s < sums; ++s)
-      for (int p = 0; p < rows_.pixels; ++p)
-        add_pixel(row_sum(s) + p * channels, channels, &totals_[s * channels]);
+      for (int p = 0; p < rows_.pixels; ++p) add_pixel(row_sum(s) + p * channels, channels, &totals_[s * channels]);
     std::fill_n(row_sums_.data(), sums * rows_.length(), 0.0f);
     summed_ = 0;
   }

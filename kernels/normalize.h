@@ -61,10 +61,11 @@ struct NormalizeForward {
   bool training = true;
 };
 
-/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double, in
-/// an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the mean
-/// is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity
-/// makes NaN of all that its statistics normalize. Backends agree to the tolerance that tests/normalize_test.cpp states.
+/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double,
+/// in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the
+/// mean is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an
+/// infinity makes NaN of all that its statistics normalize. Backends agree to the tolerance that
+/// tests/normalize_test.cpp states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 
 /// Arguments of `normalize_backward`, for a forward pass in training.

@@ -26,8 +26,8 @@ void add_products(const float* __restrict x, const float* __restrict mean, const
     for (int j = 0; j < length; ++j) {
       const int k = j + length, l = k + length, m = l + length;
       sum[j] += (g[j] + g[k]) + (g[l] + g[m]);
-      product[j] += (g[j] * (x[j] - mean[j]) + g[k] * (x[k] - mean[j])) +
-                    (g[l] * (x[l] - mean[j]) + g[m] * (x[m] - mean[j]));
+      product[j] +=
+          (g[j] * (x[j] - mean[j]) + g[k] * (x[k] - mean[j])) + (g[l] * (x[l] - mean[j]) + g[m] * (x[m] - mean[j]));
     }
   for (; i < rows; ++i, x += length, g += length)
     for (int j = 0; j < length; ++j) {
@@ -228,9 +228,8 @@ void normalize_node_backward(const NormalizeBackward& backward, int node, Vector
 
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
   check_normalize_backward_shapes(backward);
-  cpu.pool().run(backward.x.rows, [&backward](std::int64_t node, int) {
-    normalize_node_backward(backward, static_cast<int>(node));
-  });
+  cpu.pool().run(backward.x.rows,
+                 [&backward](std::int64_t node, int) { normalize_node_backward(backward, static_cast<int>(node)); });
 }
 
 }  // namespace sparsepush

@@ -189,16 +189,14 @@ class ForwardNode {
     const float* skip = uses_option_a() ? y : layer_.has_skip ? f_.skip.row(sample) : nullptr;
     const float cut = relu_cut(layer_.relu);
     const bool evo_norm = layer_.norm == Norm::kEvoNorm;
-    rows_.for_each_piece_backwards(std::int64_t{samples_at_once()} * layer_.shape.pixels(),
-                         [&](std::int64_t first, int rows, int length) {
-                           const Stretch stretch{x + first, skip ? skip + first : nullptr, y + first, rows, length};
-                           if (evo_norm)
-                             skip ? apply<true, true>(parameters_, cut, stretch)
-                                  : apply<true, false>(parameters_, cut, stretch);
-                           else
-                             skip ? apply<false, true>(parameters_, cut, stretch)
-                                  : apply<false, false>(parameters_, cut, stretch);
-                         });
+    rows_.for_each_piece_backwards(
+        std::int64_t{samples_at_once()} * layer_.shape.pixels(), [&](std::int64_t first, int rows, int length) {
+          const Stretch stretch{x + first, skip ? skip + first : nullptr, y + first, rows, length};
+          if (evo_norm)
+            skip ? apply<true, true>(parameters_, cut, stretch) : apply<true, false>(parameters_, cut, stretch);
+          else
+            skip ? apply<false, true>(parameters_, cut, stretch) : apply<false, false>(parameters_, cut, stretch);
+        });
   }
 
   /// The shortcut of one sample.
@@ -232,9 +230,8 @@ void normalize_node_forward(const NormalizeForward& forward, int node, VectorLev
 
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward) {
   check_normalize_forward_shapes(forward);
-  cpu.pool().run(forward.x.rows, [&forward](std::int64_t node, int) {
-    normalize_node_forward(forward, static_cast<int>(node));
-  });
+  cpu.pool().run(forward.x.rows,
+                 [&forward](std::int64_t node, int) { normalize_node_forward(forward, static_cast<int>(node)); });
 }
 
 }  // namespace sparsepush

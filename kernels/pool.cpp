@@ -52,9 +52,8 @@ void take_maximum(const float* p, std::int64_t right, std::int64_t below, float*
 void take_maxima(const ImageShape& in, const float* input, float* output) {
   const std::int64_t right = in.channels, below = static_cast<std::int64_t>(in.width) * in.channels;
   for_each_square(in, [=](std::int64_t from, std::int64_t to) {
-    for_channels(in.channels, [=](int c, auto floats) {
-      take_maximum<floats()>(input + from + c, right, below, output + to + c);
-    });
+    for_channels(in.channels,
+                 [=](int c, auto floats) { take_maximum<floats()>(input + from + c, right, below, output + to + c); });
   });
 }
 
@@ -111,7 +110,8 @@ void share_among_pixels(const ImageShape& in, const float* __restrict output_gra
 /// to [cols, rows] = the transpose of from [rows, cols].
 void transpose(const float* __restrict from, int rows, int cols, float* __restrict to) {
   for (int c = 0; c < cols; ++c)
-    for (int r = 0; r < rows; ++r) to[static_cast<std::int64_t>(c) * rows + r] = from[static_cast<std::int64_t>(r) * cols + c];
+    for (int r = 0; r < rows; ++r)
+      to[static_cast<std::int64_t>(c) * rows + r] = from[static_cast<std::int64_t>(r) * cols + c];
 }
 
 void forward_sample(const PoolForward& f, std::int64_t sample) {
@@ -166,8 +166,7 @@ void check_pool_forward_shapes(const PoolForward& f) { check_pool_shapes(f.layer
 
 void pool_forward(const Cpu& cpu, const PoolForward& forward) {
   check_pool_forward_shapes(forward);
-  cpu.pool().run(forward.input.rows,
-                 [&forward](std::int64_t sample, int) { pool_sample_forward(forward, sample); });
+  cpu.pool().run(forward.input.rows, [&forward](std::int64_t sample, int) { pool_sample_forward(forward, sample); });
 }
 
 void check_pool_backward_shapes(const PoolBackward& b) {

@@ -28,8 +28,8 @@ struct PoolForward {
   MatrixView<float> output;       ///< [samples, out_shape] written
 };
 
-/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square the maximum is the first of its
-/// largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly.
+/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square the maximum is the first of
+/// its largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly.
 void pool_forward(const Cpu& cpu, const PoolForward& forward);
 
 struct PoolBackward {
