@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/buffer.h"
