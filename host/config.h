@@ -35,7 +35,8 @@ struct DataConfig {
 
 struct ModelConfig {
   std::string name = "mlp";
-  std::vector<std::int64_t> hidden = {64};
+  std::vector<std::int64_t> hidden = {64};  ///< of `mlp`
+  std::string norm = "none";                ///< of image models
 };
 
 struct TopologyConfig {
@@ -55,6 +56,7 @@ struct AlgorithmConfig {
   std::int64_t local_steps = 1;
   std::optional<std::int64_t> final_rounds = 50;  ///< of `scsp`; nullopt: "auto"
   std::string final = "gossip";                   ///< of `scsp`
+  std::string final_statistics = "average";  ///< of `scsp`: running statistics of normalization after the last round
 };
 
 struct OptimizerConfig {

@@ -65,6 +65,15 @@ void check_topology_keys(const Config& config, const Origins& origins) {
     require(!topology.file.empty(), origins, "topology.name", "\"file\" needs topology.file, a CSV file");
 }
 
+void check_model_keys(const Config& config, const Origins& origins) {
+  const ModelConfig& model = config.model;
+  const bool has_channels = model.name != "mlp" && model.name != "softmax";
+  require(model.name != "mlp" || !model.hidden.empty(), origins, "model.hidden",
+          "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  require(has_channels || model.norm == "none", origins, "model.norm",
+          fmt::format("expected \"none\" for model.name = {}, got {}", in_quotes(model.name), in_quotes(model.norm)));
+}
+
 }  // namespace
 
 void check_config(const Config& config, const Origins& origins) {
@@ -72,8 +81,7 @@ void check_config(const Config& config, const Origins& origins) {
   check_run(config.run, origins);
   check_quadratic(config, origins);
   check_topology_keys(config, origins);
-  require(config.model.name != "mlp" || !config.model.hidden.empty(), origins, "model.hidden",
-          "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  check_model_keys(config, origins);
   const auto& milestones = config.optimizer.milestones;
   require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
           "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));

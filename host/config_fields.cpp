@@ -92,15 +92,22 @@ std::vector<Field> model_and_topology_fields() {
   constexpr auto topology = &Config::topology;
   const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
   const OnlyFor random_out = when("topology.name", {"random_out"});
+  const Choices models = {"softmax", "mlp", "lenet5", "resnet20", "vgg11"};
   const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
   return {
-      {"model", "name", at<model, &ModelConfig::name>, Choices{"softmax", "mlp"}, {labelled}, "network arch"},
+      {"model", "name", at<model, &ModelConfig::name>, models, {labelled}, "network arch"},
       {"model",
        "hidden",
        at<model, &ModelConfig::hidden>,
        IntegerRange{1, kMany},
        {ignored_unless("model.name", {"mlp"}), labelled},
        "widths layers"},
+      {"model",
+       "norm",
+       at<model, &ModelConfig::norm>,
+       Choices{"none", "batch", "group", "evonorm"},
+       {labelled},
+       "normalization batchnorm bn"},
       {"topology", "name", at<topology, &T::name>, topologies, {}, "graph graph_type"},
       {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {random_out}, "outdegree peers"},
       {"topology", "redraw", at<topology, &T::redraw>, {}, {random_out}, "dynamic time_varying"},
@@ -144,6 +151,11 @@ std::vector<Field> algorithm_fields() {
       {"algorithm", "local_steps", at<algorithm, &C::local_steps>, IntegerRange{1, kForever}, {}, "h local_epochs"},
       {"algorithm", "final_rounds", at<algorithm, &C::final_rounds>, IntegerRange{1, kForever}, {scsp}, "", false},
       {"algorithm", "final", at<algorithm, &C::final>, Choices{"gossip", "all_reduce"}, {scsp}},
+      {"algorithm",
+       "final_statistics",
+       at<algorithm, &C::final_statistics>,
+       Choices{"average", "local"},
+       {scsp, when("model.norm", {"batch"})}},
   };
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "data/cifar.h"
@@ -10,10 +11,13 @@
 #include "data/idx.h"
 #include "data/input_error.h"
 #include "data/synthetic.h"
+#include "models/lenet5.h"
 #include "models/mlp.h"
 #include "models/network_gradients.h"
 #include "models/quadratic_gradients.h"
+#include "models/resnet20.h"
 #include "models/softmax.h"
+#include "models/vgg11.h"
 
 namespace sparsepush {
 namespace {
@@ -59,8 +63,36 @@ void check_network_size(const Config& config, const Dataset& data) {
         config.run.nodes, format_bytes(params * sizeof(float) * config.run.nodes), kMost);
 }
 
+Norm norm_named(const std::string& name) {
+  if (name == "batch") return Norm::kBatch;
+  if (name == "group") return Norm::kGroup;
+  return name == "evonorm" ? Norm::kEvoNorm : Norm::kNone;
+}
+
+/// Refuses images that a model has no layers for.
+void check_image_sides(const Config& config, const ImageShape& image, std::span<const int> sides) {
+  for (const int side : sides)
+    if (image.height == side && image.width == side) return;
+  throw InputError("model.name: \"{}\" is for images of {} pixels a side; \"{}\" has {} x {}", config.model.name,
+                   fmt::join(sides, " or "), config.data.name, image.height, image.width);
+}
+
 Network make_network_of(const Config& config, const Dataset& data) {
-  if (config.model.name == "softmax") return make_softmax(data.features, data.classes);
+  const std::string& name = config.model.name;
+  const Norm norm = norm_named(config.model.norm);
+  if (name == "softmax") return make_softmax(data.features, data.classes);
+  if (name == "resnet20") {
+    check_image_sides(config, data.image, std::array{8, 28, 32});
+    return make_resnet20(data.image, data.classes, norm);
+  }
+  if (name == "lenet5") {
+    check_image_sides(config, data.image, std::array{28, 32});
+    return make_lenet5(data.image, data.classes, norm);
+  }
+  if (name == "vgg11") {
+    check_image_sides(config, data.image, std::array{32});
+    return make_vgg11(data.image, data.classes, norm);
+  }
   check_network_size(config, data);
   return make_mlp(data.features, config.model.hidden, data.classes);
 }

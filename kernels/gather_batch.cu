@@ -65,8 +65,8 @@ LaunchShape thread_each(const Cuda& gpu, std::int64_t items) {
   return {.blocks = blocks_for(gpu, divide_up(items, kThreads)), .threads = kThreads};
 }
 
-/// Loads the samples whose numbers stand in `label`, and replaces those by their labels. batch: that the rows are, if it
-/// is augmented.
+/// Loads the samples whose numbers stand in `label`, and replaces those by their labels. batch: that the rows are, if
+/// it is augmented.
 void load_rows(const Cuda& gpu, const SampleView& set, const GatherBatch& batch, MatrixView<float> input,
                std::span<std::int32_t> label) {
   const std::int64_t parts = std::max<std::int64_t>(1, divide_up(input.cols, kFeaturesPerPart));
