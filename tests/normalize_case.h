@@ -266,8 +266,8 @@ struct NormalizeGradients {
       if (ours == theirs)
         of_sum[i] += node.skip_gradient[i];
       else if (y % 2 == 0 && x % 2 == 0)
-        of_sum[i] += node.skip_gradient[sample * theirs.size() +
-                                        (y / 2 * theirs.width + x / 2) * theirs.channels + ours.channels / 2 + c];
+        of_sum[i] += node.skip_gradient[sample * theirs.size() + (y / 2 * theirs.width + x / 2) * theirs.channels +
+                                        ours.channels / 2 + c];
     }
   }
   void add_set(const NormalizeNode& node, const std::vector<int>& set) {

@@ -71,8 +71,8 @@ void expect_maximum(const Case& c, int s, Expected& e) {
         for (int dy = 0; dy < 2; ++dy)
           for (int dx = 0; dx < 2; ++dx) {
             const int i = s * in.size() + element(in, 2 * y + dy, 2 * x + dx, k);
-            const bool better = taken < 0 || (!std::isnan(c.input[taken]) &&
-                                              (std::isnan(c.input[i]) || c.input[i] > c.input[taken]));
+            const bool better =
+                taken < 0 || (!std::isnan(c.input[taken]) && (std::isnan(c.input[i]) || c.input[i] > c.input[taken]));
             if (better) taken = i;
           }
         const int o = s * out.size() + element(out, y, x, k);
