@@ -23,7 +23,7 @@ const Shortcut kShortcuts[] = {Shortcut::kNone, Shortcut::kIdentity, Shortcut::k
 
 /// How far all results may be from the exact ones, as a part of the tensor's largest value; backends from each other
 /// twice that.
-constexpr double kTolerance = 4e-6;
+constexpr double kTolerance = 2e-6;
 
 template <class Backend>
 NormalizeCase::Forward forward(const Backend& backend, const NormalizeCase& c) {

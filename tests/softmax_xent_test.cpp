@@ -82,7 +82,7 @@ TEST(ExpNonpositive, IsWithinTwoUlp) {
 }
 
 TEST(ExpNonpositive, StaysAboveZeroFarBelow) {
-  EXPECT_EQ(exp_nonpositive(-std::numeric_limits<double>::infinity()), exp_nonpositive(-708));
+  EXPECT_EQ(exp_nonpositive(-std::numeric_limits<double>::infinity()), exp_nonpositive(-708.0));
   EXPECT_LT(exp_nonpositive(-1e300), 1e-307);
   EXPECT_TRUE(std::isnan(exp_nonpositive(std::nan(""))));
 }
