@@ -9,6 +9,7 @@
 #include "kernels/cuda_launch.h"
 #include "kernels/cuda_layout.h"
 #include "kernels/messages.h"
+#include "kernels/unpadded_index.h"
 #include "kernels/wire_size.h"
 
 namespace sparsepush {
@@ -42,19 +43,6 @@ void with_shape_for_sizes(const Cuda& gpu, const SizedMessages& messages, const 
                           .threads = kThreads,
                           .shared_bytes = sizeof(typename SizeSum<kThreads>::TempStorage)};
   body(shape, std::integral_constant<int, kThreads>());
-}
-
-/// The index of a position, not counting padding: a binary search for the run that it lies in.
-__device__ inline std::int64_t unpadded_index(std::span<const PackedRun> runs, std::int64_t position) {
-  std::size_t low = 0, high = runs.size() - 1;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (runs[middle].end <= position)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return position - runs[low].padding;
 }
 
 /// `wire_sizes` of message i, in the first thread of a block that calls it; threads take gaps in turn. The launch gives
