@@ -4,7 +4,7 @@
 #include "kernels/radix_select.h"
 #include "kernels/select_kernel.h"
 #include "kernels/topk_select.h"
-#include "kernels/wire_size_kernel.h"
+#include "kernels/unpadded_index.h"
 
 namespace sparsepush {
 namespace {

@@ -7,11 +7,11 @@ namespace {
 constexpr int kThreads = 128;
 
 /// One block per message, in strides of the grid.
+template <int kSizeThreads>
 __global__ void add_wire_traffic_kernel(SizedMessages messages, std::span<const std::int64_t> copies,
                                         std::span<std::int64_t> bytes) {
-  __shared__ unsigned warp_sums[kMostSizeThreads / kWarpThreads];
   for (std::int64_t i = blockIdx.x; i < std::ssize(bytes); i += gridDim.x) {
-    const std::int64_t size = wire_size(messages, i, warp_sums);
+    const std::int64_t size = wire_size<kSizeThreads>(messages, i);
     if (threadIdx.x == 0) bytes[i] += copies[i] * size;
   }
 }
@@ -29,7 +29,9 @@ void add_wire_traffic(const Cuda& gpu, const WireTraffic<Cuda>& traffic) {
   check_traffic_shapes(traffic.copies, traffic.bytes);
   check_wire_sizes_shapes(traffic.messages, traffic.entries, traffic.bytes);
   const SizedMessages sized = sized_messages(traffic.layout, traffic.messages, traffic.entries);
-  launch(gpu, shape_for_sizes(gpu, sized), add_wire_traffic_kernel, sized, traffic.copies, traffic.bytes);
+  with_shape_for_sizes(gpu, sized, [&](const LaunchShape& shape, auto threads) {
+    launch(gpu, shape, add_wire_traffic_kernel<threads()>, sized, traffic.copies, traffic.bytes);
+  });
 }
 
 void add_dense_traffic(const Cuda& gpu, std::span<const std::int64_t> copies, std::int64_t message_bytes,

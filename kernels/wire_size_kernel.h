@@ -2,17 +2,17 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cub/block/block_reduce.cuh>
 #include <span>
+#include <type_traits>
 
-#include "kernels/block_scan.h"
 #include "kernels/cuda_launch.h"
 #include "kernels/cuda_layout.h"
 #include "kernels/messages.h"
+#include "kernels/unpadded_index.h"
 #include "kernels/wire_size.h"
 
 namespace sparsepush {
-
-constexpr int kFewestSizeThreads = 64, kMostSizeThreads = 512;
 
 /// Messages and what their sizes depend on.
 struct SizedMessages {
@@ -27,31 +27,28 @@ inline SizedMessages sized_messages(const CudaLayout& layout, const ConstMessage
   return {messages.position, entries, layout.runs(), (layout.host().params + 7) / 8};
 }
 
-/// A block per message: with some entries a thread where messages are long, with few threads where they are short.
-inline LaunchShape shape_for_sizes(const Cuda& gpu, const SizedMessages& messages) {
-  constexpr int kEntriesPerThread = 4, kThreadsPerMultiprocessor = 2048;
-  int threads = kFewestSizeThreads;
-  while (threads < kMostSizeThreads && threads * kEntriesPerThread < messages.position.cols) threads *= 2;
-  return {.blocks = blocks_for(gpu, std::ssize(messages.entries), kThreadsPerMultiprocessor / threads),
-          .threads = threads};
+/// How a block adds up sizes.
+template <int kThreads>
+using SizeSum = cub::BlockReduce<unsigned, kThreads>;
+
+/// Calls body(shape, threads) with a block per message, whose threads are a constant too: some entries a thread where
+/// messages are long, few threads where they are short.
+template <int kThreads = 64, class Body>
+void with_shape_for_sizes(const Cuda& gpu, const SizedMessages& messages, const Body& body) {
+  constexpr int kMostThreads = 512, kEntriesPerThread = 4, kThreadsPerMultiprocessor = 2048;
+  if constexpr (kThreads < kMostThreads)
+    if (kThreads * kEntriesPerThread < messages.position.cols)
+      return with_shape_for_sizes<2 * kThreads>(gpu, messages, body);
+  const LaunchShape shape{.blocks = blocks_for(gpu, std::ssize(messages.entries), kThreadsPerMultiprocessor / kThreads),
+                          .threads = kThreads,
+                          .shared_bytes = sizeof(typename SizeSum<kThreads>::TempStorage)};
+  body(shape, std::integral_constant<int, kThreads>());
 }
 
-/// The index of a position, not counting padding: a binary search for the run that it lies in.
-__device__ inline std::int64_t unpadded_index(std::span<const PackedRun> runs, std::int64_t position) {
-  std::size_t low = 0, high = runs.size() - 1;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (runs[middle].end <= position)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return position - runs[low].padding;
-}
-
-/// `wire_sizes` of message i, in every thread of a block that calls it; threads take gaps in turn.
-/// warp_sums: shared, one a warp; free again on return.
-__device__ inline std::int64_t wire_size(const SizedMessages& messages, std::int64_t i, unsigned* warp_sums) {
+/// `wire_sizes` of message i, in the first thread of a block that calls it; threads take gaps in turn. The launch gives
+/// the sum's memory.
+template <int kThreads>
+__device__ std::int64_t wire_size(const SizedMessages& messages, std::int64_t i) {
   const std::int32_t* position = messages.position.row(i);
   const std::int64_t entries = messages.entries[i];
   unsigned bytes = 0;  // those of all gaps fit: there are fewer than 2^31 gaps, and fewer than 2^24 of more than a byte
@@ -60,7 +57,9 @@ __device__ inline std::int64_t wire_size(const SizedMessages& messages, std::int
     const std::int64_t gap = unpadded_index(messages.runs, position[k]) - previous - 1;
     bytes += leb128_bytes(static_cast<std::uint32_t>(gap));
   }
-  const std::int64_t gap_bytes = block_scan(bytes, warp_sums).total;
+  const std::int64_t gap_bytes =
+      SizeSum<kThreads>(*dynamic_shared<typename SizeSum<kThreads>::TempStorage>()).Sum(bytes);
+  __syncthreads();  // the next sum's memory is the same
   return kWireHeaderBytes + static_cast<std::int64_t>(sizeof(float)) * entries +
          std::min(gap_bytes, messages.bitmap_bytes);
 }

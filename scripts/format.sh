@@ -11,5 +11,5 @@ if ! command -v clang-format-14 >/dev/null && ! command -v clang-format >/dev/nu
 fi
 formatter="$(command -v clang-format-14 || command -v clang-format)"
 if [[ "${1:-}" == --check ]]; then mode=(--dry-run --Werror); else mode=(-i); fi
-git ls-files -z '*.h' '*.cpp' '*.cu' | xargs -0 -r "$formatter" "${mode[@]}"
+git ls-files -z '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -0 -r "$formatter" "${mode[@]}"
 if [[ "${1:-}" == --check ]]; then echo "All sources are formatted."; fi

@@ -67,15 +67,16 @@ def mutants_of(text):
 
 
 def users_of(source):
-    """The .cu files whose tests try `source`: itself, or those with a test that include the header, if need be through
-    another one."""
+    """The .cu files whose tests try `source`: itself, or those with a test that include the header, those that include it
+    through another one last."""
     if source.suffix == ".cu":
         return [source]
     def including(pattern):
         return [file for file in sorted(source.parent.glob(pattern))
                 if f'#include "kernels/{source.name}"' in file.read_text()]
     users = [file for file in including("*.cu") if (ROOT / f"tests/{file.stem}_test.cpp").exists()]
-    return users or sorted({user for header in including("*.h") for user in users_of(header)})
+    through = sorted({user for header in including("*.h") for user in users_of(header)})
+    return users + [user for user in through if user not in users]
 
 
 def is_caught(source, text, build):
