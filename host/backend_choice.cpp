@@ -27,8 +27,9 @@ std::string gpu_problem() {
 
 }  // namespace
 
-std::string choose_backend(const std::string& wanted) {
-  if (wanted == "cpu") return wanted;
+std::string choose_backend(const Config& config) {
+  const std::string& wanted = config.run.backend;
+  if (wanted == "cpu" || is_image_model(config)) return "cpu";
   const std::string problem = gpu_problem();
   if (problem.empty()) return "cuda";
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
@@ -45,12 +46,15 @@ Cuda open_backend(const RunConfig&) {
 }
 
 template <>
-std::string describe_backend<Cpu>(const RunConfig& run) {
+std::string describe_backend<Cpu>(const Config& config) {
+  const RunConfig& run = config.run;
   const int threads = threads_per_shard(run.threads, run.shards) * run.shards;
-  return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
+  const bool rules_out_gpus = run.backend == "auto" && is_image_model(config);
+  return fmt::format("cpu, {} {}{}", threads, threads == 1 ? "thread" : "threads",
+                     rules_out_gpus ? fmt::format(" ({} runs on the cpu only so far)", config.model.name) : "");
 }
 template <>
-std::string describe_backend<Cuda>(const RunConfig&) {
+std::string describe_backend<Cuda>(const Config&) {
   return "cuda, " + Cuda().name();
 }
 

@@ -9,17 +9,17 @@
 
 namespace sparsepush {
 
-/// "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. InputError if a GPU is
-/// wanted and none works.
-std::string choose_backend(const std::string& wanted);
+/// "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works and has the model's
+/// layers. InputError if a GPU is wanted and none works.
+std::string choose_backend(const Config& config);
 
 /// The backend of one shard.
 template <class Backend>
 Backend open_backend(const RunConfig& run);
 
-/// Such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3".
+/// Such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3"; also why "auto" has not looked for a GPU.
 template <class Backend>
-std::string describe_backend(const RunConfig& run);
+std::string describe_backend(const Config& config);
 
 /// Throws InputError if the plan does not fit into what is free now.
 template <class Backend>

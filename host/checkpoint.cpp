@@ -18,6 +18,8 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   const std::int64_t rows = static_cast<std::int64_t>(run.replicas) * run.nodes, d = experiment.layout().params;
   std::vector<TensorInfo> tensors = {{"x", "F32", {rows, d}}, {"momentum", "F32", {rows, d}}};
   if (state_plan(experiment.config().algorithm).error_memory) tensors.push_back({"error", "F32", {rows, d}});
+  if (experiment.network() && experiment.network()->statistics > 0)
+    tensors.push_back({"statistics", "F32", {rows, experiment.network()->statistics}});
   tensors.insert(tensors.end(), {{"u", "F64", {rows}},
                                  {"step", "I64", {1}},
                                  {"train_loss_sum", "F64", {rows}},
@@ -32,6 +34,17 @@ std::string parameter_table(const std::vector<Parameter>& parameters, const RowL
   for (std::size_t s = 0; s < parameters.size(); ++s)
     table.push_back(
         {{"name", parameters[s].name}, {"shape", parameters[s].shape}, {"offset", layout.segments[s].packed_begin}});
+  return table.dump();
+}
+
+/// The same for the running statistics, which have no padding.
+std::string statistics_table(const std::vector<Parameter>& tensors) {
+  auto table = nlohmann::json::array();
+  std::int64_t offset = 0;
+  for (const Parameter& tensor : tensors) {
+    table.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"offset", offset}});
+    offset += tensor.shape.front();
+  }
   return table.dump();
 }
 
@@ -79,6 +92,23 @@ void read_array(const SafetensorsReader& file, const std::string& name, const No
   });
 }
 
+template <class Backend>
+void write_statistics(SafetensorsWriter& file, const Nodes<Backend>& nodes, MatrixView<const float> statistics) {
+  if (statistics.cols == 0) return;
+  read_rows(nodes.backend, statistics, [&](int row, const float* values) {
+    file.write<float>("statistics", file_row(nodes.shard, row) * statistics.cols, {values, values + statistics.cols});
+  });
+}
+
+template <class Backend>
+void read_statistics(const SafetensorsReader& file, const Nodes<Backend>& nodes, MatrixView<float> statistics) {
+  if (statistics.cols == 0) return;
+  fill_rows(nodes.backend, statistics, [&](int row, float* values) {
+    file.read_part<float>("statistics", file_row(nodes.shard, row) * statistics.cols,
+                          {values, values + statistics.cols});
+  });
+}
+
 /// One value per node, from or to host memory; those of a replica's local nodes stand together.
 template <class T>
 void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const std::vector<T>& values) {
@@ -121,11 +151,13 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
 template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const Experiment& experiment = emulator.experiment();
-  return {path,
-          checkpoint_tensors(experiment),
-          {{"config_hash", config_hash(experiment.config())},
-           {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
-           {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}}};
+  std::map<std::string, std::string> metadata = {
+      {"config_hash", config_hash(experiment.config())},
+      {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
+      {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}};
+  if (const auto tensors = emulator.gradients().statistics_tensors(); !tensors.empty())
+    metadata["statistics"] = statistics_table(tensors);
+  return {path, checkpoint_tensors(experiment), metadata};
 }
 
 template <class Backend>
@@ -134,6 +166,7 @@ void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
   write_array(file, "x", nodes, nodes.x);
   write_array(file, "momentum", nodes, nodes.momentum);
   if (nodes.error) write_array(file, "error", nodes, *nodes.error);
+  write_statistics<Backend>(file, nodes, emulator.gradients().statistics());
   write_values(file, "u", nodes.shard, nodes.u.to_host());
   write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
   write_values(file, "bytes_wire", nodes.shard, nodes.wire.to_host());
@@ -156,6 +189,7 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   read_array(file, "x", nodes, nodes.x);
   read_array(file, "momentum", nodes, nodes.momentum);
   if (nodes.error) read_array(file, "error", nodes, *nodes.error);
+  read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
   nodes.u.assign(read_values<double>(file, "u", nodes.shard));
   nodes.wire.assign(read_values<std::int64_t>(file, "bytes_wire", nodes.shard));
   emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));

@@ -19,7 +19,8 @@ struct CheckpointHead {
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment);
 
 /// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: x,
-/// momentum, error F32 [R * N, d], u F64 [R * N], step I64 [1], and the running sums of the measures.
+/// momentum, error F32 [R * N, d], running statistics F32 [R * N, columns] if there are any, u F64 [R * N], step I64
+/// [1], and the running sums of the measures.
 template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator);
 

@@ -101,6 +101,10 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   return config;
 }
 
+bool is_image_model(const Config& config) {
+  return config.data.name != "quadratic" && config.model.name != "mlp" && config.model.name != "softmax";
+}
+
 bool is_dense(const AlgorithmConfig& algorithm) { return algorithm.name == "sgp"; }
 
 bool sends_dense_messages(const AlgorithmConfig& algorithm) {

@@ -100,6 +100,9 @@ std::string to_toml(const Config& config);
 /// or the run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
 
+/// Whether the model has layers for images, which only the Cpu backend has so far.
+bool is_image_model(const Config& config);
+
 /// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.
 bool is_dense(const AlgorithmConfig& algorithm);
 

@@ -68,6 +68,10 @@ void check_topology_keys(const Config& config, const Origins& origins) {
 void check_model_keys(const Config& config, const Origins& origins) {
   const ModelConfig& model = config.model;
   const bool has_channels = model.name != "mlp" && model.name != "softmax";
+  require(
+      !is_image_model(config) || config.run.backend != "cuda", origins, "run.backend",
+      fmt::format("expected \"cpu\" or \"auto\" for model.name = {}, which runs on the cpu only so far, got \"cuda\"",
+                  in_quotes(model.name)));
   require(model.name != "mlp" || !model.hidden.empty(), origins, "model.hidden",
           "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
   require(has_channels || model.norm == "none", origins, "model.norm",

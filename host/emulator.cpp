@@ -11,6 +11,7 @@
 #include "host/algorithms/sparse_push.h"
 #include "host/measure.h"
 #include "host/row_blocks.h"
+#include "host/running_statistics.h"
 
 namespace sparsepush {
 namespace {
@@ -90,7 +91,16 @@ void Emulator<Backend>::run_final_round() {
     nodes_.count_messages(final_plan_->messages(round), true);
   }
   end_step(backend_, nodes_.diverged.span(), 1, clock());
-  ++step_;
+  if (++step_ == schedule.end()) merge_statistics();
+}
+
+template <class Backend>
+void Emulator<Backend>::merge_statistics() {
+  if (experiment_.config().algorithm.final_statistics == "local") {
+    gradients_->reestimate_statistics(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()});
+  } else {
+    average_statistics(gradients_->statistics(), nodes_);
+  }
 }
 
 template <class Backend>

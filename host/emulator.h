@@ -41,7 +41,7 @@ class Emulator {
   /// Update, select, deliver, mix and de-bias, as the algorithm says.
   void run_algorithm();
 
-  /// One round of merging after the last SGD step.
+  /// One round of merging after the last SGD step; after the last one also running statistics are merged.
   void run_final_round();
   /// Throws Diverged if a node has, since the last look. Backends look every few steps, and before anything is saved.
   void check_finite();
@@ -64,6 +64,8 @@ class Emulator {
 
  private:
   void set_learning_rates();
+  /// After the last final round: running statistics for the merged model.
+  void merge_statistics();
   [[noreturn]] void report_divergence(const StepClock& clock) const;
   StepClock* clock() const { return clock_.span().data(); }
 

@@ -61,7 +61,7 @@ int run(const Options& options, const Config& config) {
   const auto out = options.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(options.config).stem()
                                        : std::filesystem::path(options.out);
   const RunFolder folder(out, options.resume);
-  Recorder recorder(experiment, folder, describe_backend<Backend>(config.run), options.resume, options.quiet);
+  Recorder recorder(experiment, folder, describe_backend<Backend>(config), options.resume, options.quiet);
   if (recorder.finished()) {
     if (!options.quiet) fmt::print("{}: already finished\n", out.string());
     return 0;
@@ -91,13 +91,13 @@ int describe_topologies(const Options& options) {
 
 int run(const Options& options) {
   const Config config = configure(options);
-  return choose_backend(config.run.backend) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config);
+  return choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config);
 }
 
 /// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
   const Config config = configure(options);
-  const bool cuda = config.run.backend == "cuda" || choose_backend(config.run.backend) == "cuda";
+  const bool cuda = config.run.backend == "cuda" || choose_backend(config) == "cuda";
   const Experiment experiment(config);
   fmt::print("{}", cuda ? describe_run_plan<Cuda>(experiment) : describe_run_plan<Cpu>(experiment));
   return 0;

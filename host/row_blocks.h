@@ -8,12 +8,19 @@
 
 namespace sparsepush {
 
+/// Most bytes of a block, unless a single row is larger.
+inline constexpr std::int64_t kRowBlockBytes = 16 << 20;
+
+/// Bytes of the largest block of for_each_row_block.
+constexpr std::int64_t row_block_bytes(std::int64_t rows, std::int64_t row_bytes) {
+  return row_bytes * std::clamp<std::int64_t>(kRowBlockBytes / std::max<std::int64_t>(1, row_bytes), 1, rows);
+}
+
 /// Calls visit(first, block) for blocks of rows in order; block: [count, cols] host memory for rows first, first + 1,
-/// ..., of at most 16 MiB unless a single row is larger.
+/// ..., as many as kRowBlockBytes hold.
 template <class Visit>
 void for_each_row_block(int rows, int cols, const Visit& visit) {
-  constexpr std::int64_t kBlockBytes = 16 << 20;
-  const std::int64_t fitting = kBlockBytes / static_cast<std::int64_t>(sizeof(float)) / std::max(1, cols);
+  const std::int64_t fitting = kRowBlockBytes / static_cast<std::int64_t>(sizeof(float)) / std::max(1, cols);
   const int most = static_cast<int>(std::clamp<std::int64_t>(fitting, 1, std::max(1, rows)));
   std::vector<float> memory(static_cast<std::size_t>(most) * cols);
   for (int first = 0; first < rows; first += most)

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "host/row_blocks.h"
 #include "host/run_shards.h"
 #include "host/wire_format.h"
 #include "kernels/wire_size.h"
@@ -66,6 +67,14 @@ void add_state(PlanBuilder& plan, const Extent& extent, const StatePlan& state) 
   plan.add<double>("u, before and after a round", "f64", 2, extent.rows + extent.halo);
   plan.add<std::int64_t>("message positions and values", "i32 + f32", extent.rows + extent.halo, extent.entries);
   if (state.dense_halo) plan.add<float>("rows of other shards", "f32", extent.halo, extent.row);
+}
+
+/// What a run takes besides its arrays, as measured with glibc 2.36, oneDNN 2.6 and OpenBLAS 0.3.21.
+void add_program(PlanBuilder& plan, const Experiment& experiment, int threads) {
+  constexpr std::int64_t kProgram = 12'000'000, kCode = 4'000'000, kPlansEach = 750'000;
+  plan.add({"program and libraries", "", kProgram, false});
+  if (experiment.network() && has_image_layers(*experiment.network()))
+    plan.add({"code and plans of convolutions", fmt::format("{} workers", threads), kCode + threads * kPlansEach});
 }
 
 /// Edges of all planned rounds of all replicas. Every round of a redrawn topology has as many as the first.
@@ -174,8 +183,14 @@ MemoryPlan plan_memory(const Experiment& experiment) {
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
+  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
+  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
+            config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+  if (experiment.network())
+    plan.add<float>("running statistics", "f32", extent.rows + config.run.shards, experiment.network()->statistics);
   add_topology<Backend>(plan, experiment, extent);
   for (const PlannedArray& array : experiment.planned_data<Backend>(workers)) plan.add(array);
+  add_program(plan, experiment, workers * config.run.shards);
   plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
             address_space_of_threads(workers * config.run.shards), false});
   return plan.take();

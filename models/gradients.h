@@ -49,6 +49,10 @@ class Gradients {
   /// [nodes, ...] running statistics of normalization, in backend memory: part of a node's state, but neither trained
   /// nor sent. No columns where there are none.
   virtual MatrixView<float> statistics() const { return {}; }
+  /// Names and shapes of the tensors that follow one another in a row of statistics().
+  virtual std::vector<Parameter> statistics_tensors() const { return {}; }
+  /// Replaces the statistics by averages over batches of the node's own samples, at z.
+  virtual void reestimate_statistics(const Backend& /*backend*/, const NodeParameters& /*at*/) {}
 
   /// Writes the initial parameters of local node `node` to the host row `row` [layout().row].
   virtual void initialize(int node, float* row) const = 0;

@@ -86,6 +86,8 @@ void NetworkBuilder::normalize(const std::string& name, const Normalization& n) 
   if (n.norm == Norm::kBatch) {
     layer.statistics = network_.statistics;
     network_.statistics += 2 * channels;
+    for (const char* kind : {".running_mean", ".running_var"})
+      network_.statistics_tensors.push_back({.name = name + kind, .shape = {channels}});
   }
   if (n.skip != kNoTensor) {
     LayerCall& producer = network_.calls.at(static_cast<std::size_t>(n.skip) - 1);

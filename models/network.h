@@ -33,11 +33,12 @@ struct Network {
   ImageShape input;
   int classes = 0;
   std::vector<LayerCall> calls;
-  std::vector<int> tensor_sizes;      ///< [calls + 1] elements a sample
-  std::vector<Parameter> parameters;  ///< in the order of the calls
-  std::vector<InitialValue> initial;  ///< [parameters]
-  RowLayout layout;                   ///< of the parameters
-  std::int64_t statistics = 0;        ///< running statistics a node
+  std::vector<int> tensor_sizes;              ///< [calls + 1] elements a sample
+  std::vector<Parameter> parameters;          ///< in the order of the calls
+  std::vector<InitialValue> initial;          ///< [parameters]
+  RowLayout layout;                           ///< of the parameters
+  std::int64_t statistics = 0;                ///< running statistics a node
+  std::vector<Parameter> statistics_tensors;  ///< that follow one another in them
 
   int features() const { return input.size(); }
 };

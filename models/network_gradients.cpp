@@ -1,10 +1,12 @@
 #include "models/network_gradients.h"
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/check.h"
 #include "kernels/prefetch.h"
 #include "kernels/softmax_xent.h"
+#include "kernels/statistics.h"
 
 namespace sparsepush {
 namespace {
@@ -136,16 +138,7 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
                          .statistics = statistics_.view().rows_from(first, count)};
     prefetch(inside, wave.at.x);
     prefetch(inside, gradient.rows_from(first, count));
-    gather_batch(inside, {.set = train_.view(),
-                          .owned = {.begin = begin_.span(), .sample = sample_.span()},
-                          .first_node = first,
-                          .batch = batch_,
-                          .augment = augment_,
-                          .step = step,
-                          .seed = seed_.span(),
-                          .identity = identity_.span(),
-                          .input = pass.input(samples),
-                          .label = pass.label(samples)});
+    load_batches(inside, pass, first, count, step);
     pass.forward(inside, wave, samples, true);
     softmax_xent(inside, {.logits = pass.logits(samples),
                           .label = pass.label(samples),
@@ -153,6 +146,57 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
                           .loss = loss.subspan(first, count)});
     pass.backward(inside, wave, samples, gradient.rows_from(first, count));
   });
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::load_batches(const Backend& backend, NetworkPass<Backend>& pass, int first, int count,
+                                             const std::int64_t* step) {
+  gather_batch(backend, {.set = train_.view(),
+                         .owned = {.begin = begin_.span(), .sample = sample_.span()},
+                         .first_node = first,
+                         .batch = batch_,
+                         .augment = augment_,
+                         .step = step,
+                         .seed = seed_.span(),
+                         .identity = identity_.span(),
+                         .input = pass.input(count * batch_),
+                         .label = pass.label(count * batch_)});
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::reestimate_statistics(const Backend& backend, const NodeParameters& at) {
+  const MatrixView<float> statistics = statistics_.view();
+  CHECK(at.x.rows == statistics.rows, "x ", at.x, ", nodes ", statistics.rows);
+  if (statistics.cols == 0) return;
+  waves_.run(backend, statistics.rows, [&](const Backend& inside, int first, int count, int worker) {
+    for (int node = first; node < first + count; ++node)  // they have different numbers of batches
+      reestimate_node(inside, passes_[worker],
+                      {.at = {.x = at.x.rows_from(node, 1), .u = at.u.subspan(node, 1)},
+                       .statistics = statistics.rows_from(node, 1)},
+                      node);
+  });
+}
+
+template <class Backend>
+void NetworkGradients<Backend>::reestimate_node(const Backend& backend, NetworkPass<Backend>& pass,
+                                                const PassNodes& node, int number) {
+  std::array<std::int64_t, 2> owned;  // where the node's samples begin and end
+  copy(backend, owned.data(), begin_.span().data() + number, sizeof(owned));
+  const std::int64_t batches = std::max<std::int64_t>(1, (owned[1] - owned[0]) / batch_);
+  std::vector<double> sum(node.statistics.cols);
+  Buffer<Backend, std::int64_t> step(backend, 1, 1);
+  for (std::int64_t b = 0; b < batches; ++b) {
+    step.assign({&b, 1});
+    load_batches(backend, pass, number, 1, step.span().data());
+    clear(backend, node.statistics.data, node.statistics.size() * sizeof(float));
+    pass.forward(backend, node, batch_, true);  // from 0: leaves kMomentum * those of the batch
+    add_rows(backend, node.statistics, sum);
+  }
+  std::vector<float> mean(sum.size());
+  std::ranges::transform(sum, mean.begin(), [&](double s) {
+    return static_cast<float>(s / (static_cast<double>(NormalizeLayer::kMomentum) * static_cast<double>(batches)));
+  });
+  copy(backend, node.statistics.data, mean.data(), mean.size() * sizeof(float));
 }
 
 template <class Backend>

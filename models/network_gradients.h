@@ -43,6 +43,11 @@ class NetworkGradients final : public Gradients<Backend> {
                    std::span<Score> score) override;
   void score_mean(const Backend& backend, const MeanModel& mean, int first_node, std::span<Score> score) override;
   MatrixView<float> statistics() const override { return statistics_.view(); }
+  std::vector<Parameter> statistics_tensors() const override { return network_.statistics_tensors; }
+  /// Means over the batches of the node's first pass over its samples: those of its first SGD steps, augmented if these
+  /// were. A last batch that would begin the next pass is left out, unless it is the only one. Every batch has the same
+  /// weight, as with PyTorch's momentum = None; sums in double.
+  void reestimate_statistics(const Backend& backend, const NodeParameters& at) override;
 
   /// Bytes of activations that each worker needs for waves of `nodes` nodes, for the memory plan.
   static std::int64_t wave_bytes(const Network& network, int batch, int nodes);
@@ -60,6 +65,9 @@ class NetworkGradients final : public Gradients<Backend> {
     }
   };
 
+  /// The batches of step *step, of nodes [first, first + count), as the input of a pass.
+  void load_batches(const Backend& backend, NetworkPass<Backend>& pass, int first, int count, const std::int64_t* step);
+  void reestimate_node(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& node, int number);
   /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
   void add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes, int sums);
   void score_models(const Backend& backend, const PassNodes& models, std::span<const int> chosen,

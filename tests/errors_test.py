@@ -282,6 +282,30 @@ class ProblemFiles(ErrorsTest):
             self.assertNotIn("terminate called", done.stderr)
 
 
+class ImageModels(ErrorsTest):
+    def test_a_gpu_is_refused_and_auto_takes_the_cpu_and_says_why(self):
+        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20"},
+                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}})
+        words = ["run.backend", '"resnet20", which runs on the cpu only so far']
+        self.assert_refused(*words, config=config, arguments=["--backend", "cuda"])
+        self.assert_one_line(self.command("plan", config, "--backend", "cuda"), 2, words)
+        done = self.command("run", config, "--out", "auto", "--backend", "auto")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("(resnet20 runs on the cpu only so far)", done.stdout + done.stderr)
+        self.assertIn("(resnet20 runs on the cpu only so far)", (self.folder / "auto/log.txt").read_text())
+        self.assertEqual(json.loads((self.folder / "auto/summary.json").read_text())["backend"], "cpu")
+
+    def test_a_checkpoint_without_its_statistics_is_refused(self):
+        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20", "norm": "batch"},
+                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}})
+        out = self.run_ok(config, "out")
+        whole = (out / "checkpoint.safetensors").read_bytes()
+        for found, replacement in ((b'"statistics":{', b'"statisticz":{'), (b"[2,1376]", b"[1376,2]")):
+            self.assertIn(found, whole)
+            (out / "checkpoint.safetensors").write_bytes(whole.replace(found, replacement, 1))
+            self.assert_one_line(self.command("run", config, "--out", out, "--resume"), 2, ["statistics"])
+
+
 class DataSets(ErrorsTest):
     """Sets in files of their full size, most of them sparse."""
 
@@ -316,6 +340,17 @@ class DataSets(ErrorsTest):
         self.write_mnist()
         first = read_metrics(self.run_ok(self.config, "out"))[0]
         self.assertEqual(float(first["accuracy_mean"]), 0.1)  # all images are alike, so all have the same class
+
+    def test_models_for_other_images_are_refused(self):
+        self.write_mnist()
+        for model, data, words in (
+            ("lenet5", "digits", ["model.name", '"lenet5" is for images of 28 or 32 pixels', '"digits" has 8 x 8']),
+            ("vgg11", "mnist", ["model.name", '"vgg11" is for images of 32 pixels', '"mnist" has 28 x 28']),
+            ("resnet20", "synthetic", ["model.name", '"resnet20" is for images of', '"synthetic"']),
+        ):
+            with self.subTest(model):
+                arguments = ["--set", f"model.name={model}", "--set", f"data.name={data}"]
+                self.assert_refused(*words, arguments=arguments)
 
     def test_damaged_files_are_refused(self):
         self.write_mnist()

@@ -14,12 +14,16 @@ namespace {
 constexpr int kNodes = 5, kReplicas = 2, kSteps = 20;
 
 double loss_of(NodeId id) { return 1 + id.node * id.node + 100 * id.replica; }
+float statistic_of(NodeId id, int j) { return 1 + std::cos(static_cast<float>(100 * id.replica + 10 * id.node + j)); }
 double accuracy_of(NodeId id) { return 0.75 - 0.125 * ((id.node + 1) % 4) + 0.01 * id.replica; }
 
 /// Scores that are known functions of the node, and of the replica for its mean model.
 class KnownScores : public Gradients<Cpu> {
  public:
-  KnownScores(const RowLayout& layout, const Shard& shard) : layout_(layout), shard_(shard) {}
+  KnownScores(const RowLayout& layout, const Shard& shard) : layout_(layout), shard_(shard) {
+    for (int row = 0; row < shard.rows(); ++row)
+      for (int j = 0; j < 3; ++j) statistics_.push_back(statistic_of(shard.id_of(row), j));
+  }
 
   const RowLayout& layout() const override { return layout_; }
   const std::vector<Parameter>& parameters() const override { return parameters_; }
@@ -31,8 +35,10 @@ class KnownScores : public Gradients<Cpu> {
     for (std::size_t i = 0; i < nodes.size(); ++i)
       score[i] = {loss_of(shard_.id_of(nodes[i])), accuracy_of(shard_.id_of(nodes[i]))};
   }
-  void score_mean(const Cpu&, std::span<const double> mean, int first, std::span<Score> score) override {
-    means.emplace_back(mean.begin(), mean.end());
+  MatrixView<float> statistics() const override { return {const_cast<float*>(statistics_.data()), shard_.rows(), 3}; }
+  void score_mean(const Cpu&, const MeanModel& mean, int first, std::span<Score> score) override {
+    means.emplace_back(mean.z.begin(), mean.z.end());
+    mean_statistics.emplace_back(mean.statistics.begin(), mean.statistics.end());
     for (std::size_t i = 0; i < score.size(); ++i) {
       const NodeId id = shard_.id_of(first + static_cast<int>(i));
       score[i] = {2 * loss_of(id), accuracy_of(id) / 2};
@@ -40,13 +46,14 @@ class KnownScores : public Gradients<Cpu> {
   }
 
   bool accuracy = true;
-  std::size_t scored = 0;                  ///< nodes on their own
-  std::vector<std::vector<double>> means;  ///< [replicas] that were scored
+  std::size_t scored = 0;                                   ///< nodes on their own
+  std::vector<std::vector<double>> means, mean_statistics;  ///< [replicas] that were scored
 
  private:
   const RowLayout& layout_;
   const Shard shard_;
   std::vector<Parameter> parameters_;
+  std::vector<float> statistics_;  ///< [rows, 3]
 };
 
 float x_of(NodeId id, int j) { return 3 + std::sin(static_cast<float>(100 * id.replica + 10 * id.node + j)); }
@@ -125,6 +132,12 @@ TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
         for (int j = 0; j < 9; ++j) {
           norm += replica.mean[j] * replica.mean[j];
           EXPECT_NEAR(scores.means[r][j < 6 ? j : j + 2], replica.mean[j], 1e-14);
+        }
+        ASSERT_EQ(scores.mean_statistics[r].size(), 3u);
+        for (int j = 0; j < 3; ++j) {
+          double sum = 0;
+          for (const NodeId id : replica.ids) sum += statistic_of(id, j);
+          EXPECT_EQ(scores.mean_statistics[r][j], sum / kNodes) << "each node counts alike, whatever its u";
         }
         EXPECT_EQ(row.replica, r);
         EXPECT_EQ(row.step, 12);

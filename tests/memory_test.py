@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 from program import ProgramTest, main
@@ -14,6 +15,12 @@ TEN_THOUSAND_NODES = {
     "model": {"name": "mlp", "hidden": [16]},  # 1,210 parameters
     "topology": {"name": "random_out", "degree": 4, "redraw": True},
     "evaluate": {"nodes": 2},
+}
+RESNET = {
+    "run": {"nodes": 8, "steps": 2, "threads": 2},
+    "data": {"name": "digits"},
+    "model": {"name": "resnet20", "norm": "batch"},
+    "evaluate": {"nodes": 1},
 }
 
 
@@ -36,6 +43,13 @@ class Memory(ProgramTest):
         used = self.largest_resident_bytes(config)
         self.assertLess(used, 1.2 * planned + 200 * MEGABYTE)
         self.assertGreater(used, 0.8 * planned)
+
+    def test_convolutions(self):
+        for settings in ({"threads": 1}, {"threads": 2}, {"nodes": 32}):
+            with self.subTest(settings):
+                config = self.write_config(RESNET | {"run": RESNET["run"] | settings})
+                self.assertAlmostEqual(self.largest_resident_bytes(config) / self.planned_bytes(config), 1, delta=0.05)
+                shutil.rmtree(self.folder / "out")
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ TEST(NetworkGradients, ScoreTheMeanModelRoundedToFloatForAllNodesAlike) {
   std::vector<double> mean(f.row());
   for (int j = 0; j < f.row(); ++j) mean[j] = f.x[j] * (1 + 1e-12);
   std::vector<Score> alike(2), node(1);
-  f.gradients.score_mean(f.cpu, mean, 2, alike);
+  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, alike);
   f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0}, node);
   for (const Score& s : alike) {
     EXPECT_EQ(s.loss, node[0].loss);
@@ -328,8 +328,12 @@ TEST(NetworkGradients, RefuseCallsThatDoNotFit) {
   std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, score), std::invalid_argument);
-  EXPECT_THROW(f.gradients.score_mean(f.cpu, std::vector<double>(3), 0, score), std::invalid_argument);
-  EXPECT_THROW(f.gradients.score_mean(f.cpu, std::vector<double>(f.row()), 4, score), std::invalid_argument);
+  const std::vector<double> mean(f.row());
+  const MeanModel too_short{.z = std::span(mean).first(3), .statistics = {}}, whole{.z = mean, .statistics = {}};
+  EXPECT_THROW(f.gradients.score_mean(f.cpu, too_short, 0, score), std::invalid_argument);
+  EXPECT_THROW(f.gradients.score_mean(f.cpu, whole, 4, score), std::invalid_argument);
+  const MeanModel with_statistics{.z = mean, .statistics = mean};
+  EXPECT_THROW(f.gradients.score_mean(f.cpu, with_statistics, 0, score), std::invalid_argument);
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ TEST(QuadraticGradients, ScoreTheMeanWithoutRoundingItToFloat) {
   for (int j = 0; j < layout.params; ++j) packed[j] = 0.5 + 1e-9 * j;
   for (const Segment& s : layout.segments) std::copy_n(packed.data() + s.packed_begin, s.size, mean.data() + s.begin);
   std::vector<Score> score(2);
-  f.gradients.score_mean(f.cpu, mean, 2, score);
+  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, score);
   EXPECT_EQ(score[0].loss, naive_loss(f.problem, 1, packed));
   EXPECT_EQ(score[1].loss, naive_loss(f.problem, 2, packed));
 }
@@ -167,7 +167,8 @@ TEST(QuadraticGradients, RefuseWhatDoesNotFit) {
                std::invalid_argument);
   std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
-  EXPECT_THROW(f.gradients.score_mean(f.cpu, std::vector<double>(f.at().x.cols), 4, score), std::invalid_argument);
+  const std::vector<double> mean(f.at().x.cols);
+  EXPECT_THROW(f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 4, score), std::invalid_argument);
 }
 
 }  // namespace

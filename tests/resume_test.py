@@ -24,6 +24,13 @@ DIGITS = {
     "algorithm": {"name": "sparse_push", "keep": 0.05},
     "optimizer": {"milestones": [1, 3], "warmup_epochs": 1},
 }
+RESNET = {  # whose normalization has running statistics
+    "run": {"nodes": 3, "steps": 6, "checkpoint_steps": 1},
+    "data": {"name": "digits", "batch": 8, "augment": True},
+    "model": {"name": "resnet20", "norm": "batch"},
+    "algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 4},
+    "evaluate": {"every_steps": 1, "nodes": 1},
+}
 
 
 class ResumeTest(ProgramTest):
@@ -60,6 +67,9 @@ class Killed(ResumeTest):
     def test_during_the_final_rounds(self):
         self.kill_and_resume(FINAL_ROUNDS, seed=3)
 
+    def test_with_running_statistics(self):
+        self.kill_and_resume(RESNET | {"run": RESNET["run"] | {"steps": 20}}, seed=4)
+
     def test_before_the_first_checkpoint(self):
         config = self.write_config(DIGITS)
         expected = self.run_ok(config, "expected")
@@ -88,6 +98,23 @@ class Lengthened(ResumeTest):
         out = self.run_ok(config, "out", "--set", "run.epochs=2")
         self.run_ok(config, "out", "--resume")
         self.assert_same_results(self.run_ok(config, "straight"), out)
+
+    def test_running_statistics_go_on_as_they_were(self):
+        config = self.write_config(RESNET | {"algorithm": {"name": "sparse_push", "keep": 0.05}})
+        for steps in (2, 3, 6):
+            out = self.run_ok(config, "out", "--resume", "--set", f"run.steps={steps}")
+        self.assert_same_results(self.run_ok(config, "straight"), out)
+        tensors, _ = read_safetensors(out / "checkpoint.safetensors")
+        self.assertFalse((tensors["statistics"][0] == tensors["statistics"][1]).all())
+
+    def test_more_final_rounds_merge_running_statistics_again(self):
+        for final in ("average", "local"):
+            with self.subTest(final):
+                config = self.write_config(RESNET | {"algorithm": RESNET["algorithm"] | {"final_statistics": final}})
+                self.run_ok(config, f"{final}_out", "--set", "algorithm.final_rounds=1")
+                out = self.run_ok(config, f"{final}_out", "--resume")
+                straight = self.run_ok(config, f"{final}_straight")
+                self.assertEqual(*((folder / "checkpoint.safetensors").read_bytes() for folder in (out, straight)))
 
     def test_a_run_whose_final_rounds_have_begun_cannot_get_longer(self):
         config = self.write_config(FINAL_ROUNDS)

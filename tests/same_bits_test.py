@@ -1,12 +1,13 @@
 """The same experiment gives the same bits, however it is run."""
 
 import copy
+import json
 
 import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
 
-STATES = ("x", "momentum", "error", "u")
+STATES = ("x", "momentum", "error", "u", "statistics")
 DIGITS = {
     "run": {"nodes": 6, "steps": 12},
     "data": {"name": "digits", "partition": "skew", "skew": 0.5, "batch": 4},
@@ -14,6 +15,14 @@ DIGITS = {
     "topology": {"name": "random_out", "degree": 2},
     "algorithm": {"name": "sparse_push", "keep": 0.05},
     "evaluate": {"every_steps": 5},
+}
+RESNET = {  # small enough for tests, with normalization by the batch
+    "run": {"nodes": 5, "steps": 3},
+    "data": {"name": "digits", "partition": "skew", "skew": 0.5, "batch": 4, "augment": True},
+    "model": {"name": "resnet20", "norm": "batch"},
+    "topology": {"name": "random_out", "degree": 2, "redraw": True},
+    "algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 2},
+    "evaluate": {"every_steps": 3, "nodes": 2},
 }
 QUADRATIC = {
     "run": {"nodes": 7, "steps": 30},
@@ -45,7 +54,7 @@ class SameBitsTest(ProgramTest):
     def assert_independent_of_threads_and_shards(self, experiment):
         config = self.write_config(experiment)
         expected = self.run_ok(config, "expected", "--set", "run.threads=1")
-        for threads, shards in ((2, 1), (1, 2), (2, 3)):
+        for threads, shards in ((2, 1), (4, 1), (1, 2), (2, 3)):
             with self.subTest(threads=threads, shards=shards):
                 settings = ["--set", f"run.threads={threads}", "--set", f"run.shards={shards}"]
                 self.assert_same_results(expected, self.run_ok(config, f"{threads}_{shards}", *settings))
@@ -72,6 +81,21 @@ class ThreadsAndShards(SameBitsTest):
         experiment = with_algorithm(DIGITS, name="scsp", keep=0.05, final="all_reduce")
         self.assert_independent_of_threads_and_shards(changed(experiment, run={"replicas": 2}))
 
+    def test_averaged_statistics_of_normalization(self):
+        self.assert_independent_of_threads_and_shards(changed(RESNET, run={"replicas": 2}))
+
+    def test_reestimated_statistics_of_normalization(self):
+        experiment = changed(RESNET, algorithm={"final_statistics": "local", "final": "all_reduce"})
+        self.assert_independent_of_threads_and_shards(changed(experiment, run={"replicas": 2}))
+
+    def test_other_norms(self):
+        for norm in ("none", "group", "evonorm"):
+            with self.subTest(norm):
+                config = self.write_config(changed(RESNET, model={"norm": norm}))
+                one = self.run_ok(config, f"{norm}_1", "--set", "run.threads=1")
+                self.assert_same_results(one, self.run_ok(config, f"{norm}_3", "--set", "run.shards=3"))
+                self.assertNotIn("statistics", read_safetensors(one / "checkpoint.safetensors")[0])
+
     def test_layers_on_a_quadratic_problem(self):
         self.assert_independent_of_threads_and_shards(QUADRATIC)
 
@@ -96,15 +120,15 @@ class ThreadsAndShards(SameBitsTest):
 
 
 class Replicas(SameBitsTest):
-    def assert_replicas_are_runs_of_their_own(self, experiment, nodes, seed=5):
+    def assert_replicas_are_runs_of_their_own(self, experiment, nodes, seed=5, prefix=""):
         config = self.write_config(changed(experiment, run={"seed": seed}))
-        together = self.run_ok(config, "together", "--set", "run.replicas=3")
+        together = self.run_ok(config, f"{prefix}together", "--set", "run.replicas=3")
         tensors, _ = read_safetensors(together / "checkpoint.safetensors")
         lines = (together / "metrics.csv").read_text().splitlines()
         for replica in range(3):
-            alone = self.run_ok(config, f"alone{replica}", "--set", f"run.seed={seed + replica}")
+            alone = self.run_ok(config, f"{prefix}alone{replica}", "--set", f"run.seed={seed + replica}")
             own, _ = read_safetensors(alone / "checkpoint.safetensors")
-            for name in STATES:
+            for name in set(STATES) & set(tensors):
                 rows = tensors[name][replica * nodes : (replica + 1) * nodes]
                 self.assertEqual(rows.tobytes(), own[name].tobytes(), f"{name} of replica {replica}")
             own_lines = (alone / "metrics.csv").read_text().splitlines()[1:]
@@ -114,6 +138,12 @@ class Replicas(SameBitsTest):
 
     def test_replicas_of_digits(self):
         self.assert_replicas_are_runs_of_their_own(DIGITS, 6)
+
+    def test_replicas_with_statistics_of_normalization(self):
+        for final in ("average", "local"):
+            with self.subTest(final):
+                experiment = changed(RESNET, run={"steps": 2}, algorithm={"final_statistics": final})
+                self.assert_replicas_are_runs_of_their_own(experiment, 5, prefix=final)
 
     def test_replicas_of_a_redrawn_topology(self):
         experiment = with_algorithm(changed(QUADRATIC, topology={"redraw": True}), name="scsp", final_rounds=5)
@@ -125,6 +155,31 @@ class Replicas(SameBitsTest):
 
 
 class Properties(SameBitsTest):
+    def test_statistics_are_what_nodes_have_in_common_after_the_final_rounds(self):
+        rows, tables = {}, set()
+        for name, algorithm in {
+            "average": RESNET["algorithm"],
+            "local": RESNET["algorithm"] | {"final_statistics": "local"},
+            "never": {"name": "sparse_push", "keep": 0.05},
+        }.items():
+            out = self.run_ok(self.write_config(RESNET | {"algorithm": algorithm}), name)
+            tensors, metadata = read_safetensors(out / "checkpoint.safetensors")
+            rows[name] = tensors["statistics"]
+            tables.add(metadata["statistics"])
+        self.assertEqual([rows[name].shape for name in rows], [(5, 1376)] * 3)
+        self.assertTrue((rows["average"] == rows["average"][0]).all())
+        mean = rows["never"].astype("f8").sum(axis=0) / 5
+        self.assertTrue(np.allclose(rows["average"][0], mean, rtol=1e-6, atol=1e-12))
+        self.assertFalse((rows["local"] == rows["local"][0]).all())
+        (table,) = (json.loads(text) for text in tables)
+        self.assertEqual([(t["name"], t["shape"], t["offset"]) for t in table[:3]],
+                         [("bn1.running_mean", [16], 0), ("bn1.running_var", [16], 16),
+                          ("layer1.0.bn1.running_mean", [16], 32)])
+        self.assertEqual(table[-1], {"name": "layer3.2.bn2.running_var", "shape": [64], "offset": 1376 - 64})
+        for tensor in table:
+            variances = rows["local"][:, tensor["offset"] : tensor["offset"] + tensor["shape"][0]]
+            self.assertTrue((variances >= 0).all() or tensor["name"].endswith("mean"), tensor["name"])
+
     def test_keeping_everything_equals_sgp(self):
         for name, experiment in {"digits": DIGITS, "quadratic": QUADRATIC}.items():
             with self.subTest(name):
