@@ -90,7 +90,7 @@ class Training {
   Nodes<Cpu> nodes_;
   std::vector<Topology> topologies_;
   RoundPlan<Cpu> plan_;
-  Buffer<Cpu, double> loss_;       ///< [1, nodes]
+  Buffer<Cpu, double> loss_;      ///< [1, nodes]
   Buffer<Cpu, StepClock> clock_;  ///< [1]
 };
 
