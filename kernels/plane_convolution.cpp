@@ -21,6 +21,74 @@ constexpr int rounded_up(int count, int unit) { return (count + unit - 1) / unit
 
 int taps_of(const Conv2dLayer& layer) { return layer.in.channels * layer.kernel * layer.kernel; }
 
+/// How kCount vectors become one: vector `to` takes its lanes one after the other from vector[to][lane].
+template <int kCount>
+struct Shuffles {
+  std::int32_t lane[kCount][kCount - 1][kLanes];
+
+  /// Step s, from 1 on, puts what comes from vector s beside what is there.
+  constexpr void put(int to, int at, int from, int from_lane) {
+    for (int s = 1; s < kCount; ++s) lane[to][s - 1][at] = from == s ? kLanes + from_lane : at;
+    if (from == 0) lane[to][0][at] = from_lane;
+  }
+};
+
+template <int kCount>
+constexpr Shuffles<kCount> pixels_to_planes = [] {
+  Shuffles<kCount> shuffles{};
+  for (int c = 0; c < kCount; ++c)
+    for (int i = 0; i < kLanes; ++i) shuffles.put(c, i, (i * kCount + c) / kLanes, (i * kCount + c) % kLanes);
+  return shuffles;
+}();
+
+template <int kCount>
+constexpr Shuffles<kCount> planes_to_pixels = [] {
+  Shuffles<kCount> shuffles{};
+  for (int v = 0; v < kCount; ++v)
+    for (int i = 0; i < kLanes; ++i) shuffles.put(v, i, (v * kLanes + i) % kCount, (v * kLanes + i) / kCount);
+  return shuffles;
+}();
+
+/// kCount vectors that stand `from_step` apart become as many that stand `to_step` apart.
+template <int kCount>
+void shuffle(const Shuffles<kCount>& shuffles, const float* from, int from_step, float* to, int to_step) {
+  Vector in[kCount];
+  for (int v = 0; v < kCount; ++v) in[v] = *reinterpret_cast<const Vector*>(from + v * from_step);
+  for (int v = 0; v < kCount; ++v) {
+    Vector out = in[0];
+    for (int s = 1; s < kCount; ++s)
+      out = __builtin_shuffle(out, in[s], *reinterpret_cast<const Mask*>(shuffles.lane[v][s - 1]));
+    *reinterpret_cast<Vector*>(to + v * to_step) = out;
+  }
+}
+
+/// planes[c * plane_step + i] = pixels[i * channels + c]. Of numbers of channels that matter by whole vectors, the last
+/// of which may do again what has been done.
+template <int kCount>
+void take_planes_of(const float* pixels, int count, float* planes, int plane_step) {
+  for (int i = 0; i < count; i += kLanes) {
+    const int first = std::min(i, count - kLanes);
+    shuffle<kCount>(pixels_to_planes<kCount>, pixels + first * kCount, kLanes, planes + first, plane_step);
+  }
+}
+void take_planes(const float* pixels, int count, int channels, float* planes, int plane_step) {
+  if (channels == 3 && count >= kLanes) return take_planes_of<3>(pixels, count, planes, plane_step);
+  if (channels == 6 && count >= kLanes) return take_planes_of<6>(pixels, count, planes, plane_step);
+  for (int c = 0; c < channels; ++c)
+    for (int i = 0; i < count; ++i) planes[c * plane_step + i] = pixels[i * channels + c];
+}
+
+/// pixels[i * channels + c] = block[c * kStep + i] for all kStep values of i.
+void take_pixels(const float* block, int channels, float* pixels) {
+  if (channels == 6) {
+    for (int i = 0; i < kStep; i += kLanes)
+      shuffle<6>(planes_to_pixels<6>, block + i, kStep, pixels + i * channels, kLanes);
+    return;
+  }
+  for (int i = 0; i < kStep; ++i)
+    for (int c = 0; c < channels; ++c) pixels[i * channels + c] = block[c * kStep + i];
+}
+
 /// Pairwise, always in the same order.
 float sum_of_lanes(const float* lanes) {
   float sum[kLanes];
@@ -93,34 +161,30 @@ void PlaneConvolution::backward_samples(const float* input, const float* output_
 }
 
 void PlaneConvolution::take_input(const float* image) {
-  const int channels = layer_.in.channels, padding = layer_.padding, width = layer_.in.width;
-  for (int y = 0; y < layer_.in.height; ++y, image += width * channels)
-    for (int c = 0; c < channels; ++c) {
-      float* row = input_.data() + c * planes_.length + (y + padding) * planes_.width + padding;
-      for (int x = 0; x < width; ++x) row[x] = image[x * channels + c];
-    }
+  const ImageShape in = layer_.in;
+  float* first = input_.data() + layer_.padding * (planes_.width + 1);
+  for (int y = 0; y < in.height; ++y)
+    take_planes(image + y * in.width * in.channels, in.width, in.channels, first + y * planes_.width, planes_.length);
 }
 
 void PlaneConvolution::take_gradient(const float* image) {
   const ImageShape out = layer_.out_shape();
-  for (int y = 0; y < out.height; ++y, image += out.width * out.channels)
-    for (int c = 0; c < out.channels; ++c) {
-      float* row = gradient_.data() + c * planes_.positions + y * planes_.width;
-      for (int x = 0; x < out.width; ++x) row[x] = image[x * out.channels + c];
-    }
+  for (int y = 0; y < out.height; ++y)
+    take_planes(image + y * out.width * out.channels, out.width, out.channels, gradient_.data() + y * planes_.width,
+                planes_.positions);
 }
 
 /// block: [kChannels, kStep] sums of the positions from `first` on.
 void PlaneConvolution::put_outputs(const float* block, int first, float* image) const {
   const ImageShape out = layer_.out_shape();
-  for (int i = 0; i < kStep;) {
+  float pixels[kChannels * kStep];
+  take_pixels(block, out.channels, pixels);
+  for (int i = 0, end; i < kStep; i = end) {
     const int y = (first + i) / planes_.width, x = (first + i) % planes_.width;
-    const int end = std::min(kStep, i + planes_.width - x), outputs_end = std::min(end, i + out.width - x);
-    float* pixel = image + (y * out.width + x) * out.channels;
-    if (y < out.height)
-      for (int k = i; k < outputs_end; ++k, pixel += out.channels)
-        for (int c = 0; c < out.channels; ++c) pixel[c] = block[c * kStep + k];
-    i = end;
+    end = std::min(kStep, i + planes_.width - x);
+    const int outputs = std::min(end - i, out.width - x);
+    if (y < out.height && outputs > 0)
+      std::copy_n(pixels + i * out.channels, outputs * out.channels, image + (y * out.width + x) * out.channels);
   }
 }
 
@@ -159,7 +223,8 @@ void PlaneConvolution::add_products() {
     }
   for (int c = 0; c < kChannels; ++c, sums += kLanes)
     for (int q = 0; q < planes_.positions; q += kLanes)
-      *reinterpret_cast<Vector*>(sums) += *reinterpret_cast<const Vector*>(gradient_.data() + c * planes_.positions + q);
+      *reinterpret_cast<Vector*>(sums) +=
+          *reinterpret_cast<const Vector*>(gradient_.data() + c * planes_.positions + q);
 }
 
 /// Of `kTaps` neighbours in a row of the kernel. Input at positions without output counts as 0: it may be infinite.
@@ -168,7 +233,8 @@ void PlaneConvolution::add_products_of(const float* input, float* sums) {
   const float* gradient = gradient_.data();
   Vector sum[kTaps][kChannels];
   for (int t = 0; t < kTaps; ++t)
-    for (int c = 0; c < kChannels; ++c) sum[t][c] = *reinterpret_cast<const Vector*>(sums + (t * kChannels + c) * kLanes);
+    for (int c = 0; c < kChannels; ++c)
+      sum[t][c] = *reinterpret_cast<const Vector*>(sums + (t * kChannels + c) * kLanes);
   for (int q = 0; q < planes_.positions; q += kLanes) {
     const Mask mask = *reinterpret_cast<const Mask*>(is_output_.data() + q);
     for (int t = 0; t < kTaps; ++t) {
