@@ -62,8 +62,8 @@ void shuffle(const Shuffles<kCount>& shuffles, const float* from, int from_step,
   }
 }
 
-/// planes[c * plane_step + i] = pixels[i * channels + c]. Of numbers of channels that matter by whole vectors, the last
-/// of which may do again what has been done.
+/// planes[c * plane_step + i] = pixels[i * channels + c], kCount channels by whole vectors, of which the last may do
+/// again what another one did.
 template <int kCount>
 void take_planes_of(const float* pixels, int count, float* planes, int plane_step) {
   for (int i = 0; i < count; i += kLanes) {
