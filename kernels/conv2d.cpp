@@ -5,6 +5,7 @@
 #include "kernels/check.h"
 #include "kernels/debias.h"
 #include "kernels/onednn_convolution.h"
+#include "kernels/plane_convolution.h"
 
 namespace sparsepush {
 namespace {
@@ -47,7 +48,8 @@ Conv2d<Cpu>::~Conv2d() = default;
 Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
 
 std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples) {
-  return OnednnConvolution(layer, samples).scratch_bytes();
+  const std::int64_t planes = PlaneConvolution::suits(layer) ? PlaneConvolution::bytes(layer) : 0;
+  return planes + OnednnConvolution(layer, samples).scratch_bytes();
 }
 
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
@@ -60,29 +62,41 @@ const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
   return *prepared;
 }
 
+PlaneConvolution* Conv2d<Cpu>::planes() {
+  if (planes_ == nullptr && PlaneConvolution::suits(layer_)) planes_ = std::make_unique<PlaneConvolution>(layer_);
+  return planes_.get();
+}
+
 void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = f.input.rows / f.x.rows;
-  const OnednnConvolution& prepared = prepared_for(samples);
   for (int node = 0; node < f.x.rows; ++node) {
     const std::int64_t first = static_cast<std::int64_t>(node) * samples;
-    prepared.forward({f.x.row(node), debias_factor(f.u[node])}, f.input.row(first), f.output.row(first),
-                     scratch_.data()->bytes);
+    const float *x = f.x.row(node), *input = f.input.row(first);
+    const float r = debias_factor(f.u[node]);
+    float* output = f.output.row(first);
+    if (PlaneConvolution* const few_channels = planes())
+      few_channels->forward(x, r, input, samples, output);
+    else
+      prepared_for(samples).forward({x, r}, input, output, scratch_.data()->bytes);
   }
 }
 
 void Conv2d<Cpu>::backward(const Cpu&, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
   const int samples = b.input.rows / b.x.rows;
-  const OnednnConvolution& prepared = prepared_for(samples);
-  std::byte* scratch = scratch_.data()->bytes;
   for (int node = 0; node < b.x.rows; ++node) {
     const std::int64_t first = static_cast<std::int64_t>(node) * samples;
-    const float* output_gradient = b.output_gradient.row(first);
-    prepared.backward_parameters(b.input.row(first), output_gradient, b.gradient.row(node), scratch);
+    const float *input = b.input.row(first), *output_gradient = b.output_gradient.row(first);
+    float* gradient = b.gradient.row(node);
+    if (PlaneConvolution* const few_channels = planes())
+      few_channels->backward_parameters(input, output_gradient, samples, gradient);
+    else
+      prepared_for(samples).backward_parameters(input, output_gradient, gradient, scratch_.data()->bytes);
     if (b.input_gradient.data == nullptr) continue;
+    const OnednnConvolution& prepared = prepared_for(samples);
     prepared.backward_input({b.x.row(node), debias_factor(b.u[node])}, output_gradient, b.input_gradient.row(first),
-                            scratch);
+                            scratch_.data()->bytes);
   }
 }
 

@@ -51,12 +51,14 @@ struct Conv2dBackward {
 };
 
 class OnednnConvolution;
+class PlaneConvolution;
 
 /// One layer's plan for a backend: what can be prepared once.
 template <class Backend>
 class Conv2d;
 
-/// By oneDNN, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has its own.
+/// By oneDNN or PlaneConvolution, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has
+/// its own.
 template <>
 class Conv2d<Cpu> {
  public:
@@ -79,10 +81,12 @@ class Conv2d<Cpu> {
     std::byte bytes[64];
   };
   const OnednnConvolution& prepared_for(int samples);
+  PlaneConvolution* planes();
 
   Conv2dLayer layer_;
   std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
   std::vector<CacheLine> scratch_;                              ///< that of the most demanding
+  std::unique_ptr<PlaneConvolution> planes_;                    ///< of layers that it suits
 };
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

@@ -1,0 +1,154 @@
+// Image networks with batch normalization on every node, batch 32 of 32 x 32 x 3: network_gradients takes one gradient,
+// picking and converting the batches included, and network_round one whole step of Sparse-Push at keep 1 % on a
+// directed ring (the baseline of both is bench/baselines/network_torch.py). Arguments: nodes, and threads of the Cpu.
+#include <benchmark/benchmark.h>
+
+#include <random>
+#include <vector>
+
+#include "data/cifar.h"
+#include "host/algorithms/sparse_push.h"
+#include "host/local_transport.h"
+#include "kernels/buffer.h"
+#include "kernels/step_clock.h"
+#include "models/lenet5.h"
+#include "models/network_gradients.h"
+#include "models/resnet20.h"
+#include "models/vgg11.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kBatch = 32, kClasses = 10;
+constexpr double kKeep = 0.01;
+
+/// Random pixels: no time depends on them.
+Dataset random_images(int train, int test) {
+  Dataset data{.name = "random", .features = kCifarImage.size(), .image = kCifarImage, .classes = kClasses};
+  data.channel.assign(kCifarImage.channels, ByteScale{.scale = 1 / 64.0f, .offset = -2});
+  std::minstd_rand generator(1);
+  for (auto [set, count] : {std::pair{&data.train, train}, std::pair{&data.test, test}}) {
+    set->count = count;
+    for (int i = 0; i < count * data.features; ++i) set->bytes.push_back(static_cast<std::uint8_t>(generator() >> 8));
+    for (int i = 0; i < count; ++i) set->label.push_back(static_cast<std::uint8_t>(i % kClasses));
+  }
+  return data;
+}
+
+LearningTask make_task(const Network& network, const Dataset& data, int nodes) {
+  LearningTask task{.network = network,
+                    .data = data,
+                    .owned = Partition(nodes),
+                    .seed = std::vector<std::uint64_t>(nodes, 1),
+                    .identity = {},
+                    .batch = kBatch};
+  for (int node = 0; node < nodes; ++node) task.identity.push_back(node);
+  for (int i = 0; i < data.train.count; ++i) task.owned[i % nodes].push_back(i);
+  return task;
+}
+
+Config round_config(int nodes) {
+  Config config;
+  config.run.nodes = nodes;
+  config.algorithm.keep = kKeep;
+  config.algorithm.averaging_rate = kKeep;
+  return config;
+}
+
+/// The emulation's steps without its host: on one shard, with a learning rate that never changes.
+class Training {
+ public:
+  Training(const Cpu& cpu, const Network& network, int nodes)
+      : cpu_(cpu),
+        data_(random_images(nodes * 4 * kBatch, 1)),
+        gradients_(cpu, make_task(network, data_, nodes)),
+        config_(round_config(nodes)),
+        transport_(meeting_, {.all_nodes = nodes}),
+        nodes_(cpu, transport_, gradients_.layout(), config_, {.error_memory = true, .messages = true}, 0),
+        topologies_{make_topology(config_.topology, nodes, 1)},
+        plan_(cpu, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
+        loss_(cpu, 1, nodes),
+        clock_(cpu, 1, 1) {
+    nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
+    for (int node = 0; node < nodes; ++node) gradients_.initialize(node, nodes_.x.view().row(node));
+  }
+
+  void take_gradients() {
+    gradients_.compute(cpu_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock_.span().data()->step,
+                       nodes_.gradient.view(), loss_.span());
+  }
+  void finish_round() { sparse_push(nodes_, plan_.load(0, &clock_.span().data()->round)); }
+  void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
+
+ private:
+  const Cpu& cpu_;
+  Dataset data_;
+  NetworkGradients<Cpu> gradients_;
+  Config config_;
+  LocalMeeting meeting_{1};
+  LocalTransport<Cpu> transport_;
+  Nodes<Cpu> nodes_;
+  std::vector<Topology> topologies_;
+  RoundPlan<Cpu> plan_;
+  Buffer<Cpu, double> loss_;      ///< [1, nodes]
+  Buffer<Cpu, StepClock> clock_;  ///< [1]
+};
+
+/// Multiplications and additions of one sample's forward and backward pass, of layers with weights.
+double flops_of_sample(const Network& network) {
+  double flops = 0;
+  for (std::size_t i = 0; i < network.calls.size(); ++i) {
+    double forward = 0;
+    if (const auto* conv = std::get_if<Conv2dLayer>(&network.calls[i].layer))
+      forward = 2.0 * conv->out_shape().size() * conv->in.channels * conv->kernel * conv->kernel;
+    if (const auto* dense = std::get_if<DenseLayer>(&network.calls[i].layer)) forward = 2.0 * dense->in * dense->out;
+    flops += forward * (i == 0 ? 2 : 3);  // nobody wants the input's gradient
+  }
+  return flops;
+}
+
+void report(benchmark::State& state, const Network& network) {
+  const double images = static_cast<double>(state.iterations() * state.range(0) * kBatch);
+  state.counters["images"] = benchmark::Counter(images, benchmark::Counter::kIsRate);
+  state.counters["flops"] = benchmark::Counter(images * flops_of_sample(network), benchmark::Counter::kIsRate);
+}
+
+void time_steps(benchmark::State& state, const Network& network, bool whole_round) {
+  const Cpu cpu(static_cast<int>(state.range(1)));
+  Training training(cpu, network, static_cast<int>(state.range(0)));
+  const auto step = [&] {
+    training.take_gradients();
+    if (whole_round) training.finish_round();
+    training.end();
+  };
+  for (int i = 0; i < 3; ++i) step();
+  for (auto _ : state) step();
+  report(state, network);
+}
+
+void register_benchmarks() {
+  const auto add = [](const std::string& name, const Network& network, std::vector<std::int64_t> nodes) {
+    for (const bool whole_round : {false, true}) {
+      const std::string kind = whole_round ? "network_round/" : "network_gradients/";
+      benchmark::RegisterBenchmark((kind + name).c_str(),
+                                   [=](benchmark::State& state) { time_steps(state, network, whole_round); })
+          ->ArgNames({"nodes", "threads"})
+          ->ArgsProduct({nodes, {1, 2}})
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  };
+  add("lenet5", make_lenet5(kCifarImage, kClasses, Norm::kBatch), {8, 64});
+  add("resnet20", make_resnet20(kCifarImage, kClasses, Norm::kBatch), {8});
+  add("vgg11", make_vgg11(kCifarImage, kClasses, Norm::kBatch), {8});
+}
+
+}  // namespace
+}  // namespace sparsepush
+
+int main(int argc, char** argv) {
+  sparsepush::register_benchmarks();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+}
