@@ -20,6 +20,39 @@ TEST(PlaneConvolution, SuitsFewChannelsOut) {
   EXPECT_FALSE(suits(7, 1) || suits(6, 2));
 }
 
+/// Images as wide as a vector and wider, of small integers, whose sums are exact in any order.
+TEST(PlaneConvolution, IsTheConvolutionAndItsGradientOnWideImages) {
+  for (const int channels : {1, 3, 4, 6})
+    for (const int out : {3, 6})
+      for (const int width : {16, 20, 33}) {
+        SCOPED_TRACE(testing::Message() << width << " x 18 x " << channels << " to " << out);
+        const Conv2dLayer layer{.in = {18, width, channels}, .out = out, .kernel = 3, .padding = 1};
+        const auto integers = [](std::int64_t count) {
+          std::vector<float> values(count);
+          for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
+          return values;
+        };
+        const std::vector<float> x = integers(out * channels * 9), input = integers(layer.in.size()),
+                                 output_gradient = integers(layer.out_shape().size());
+        std::vector<float> expected(output_gradient.size()), expected_row(x.size());
+        for (int y = 0; y < 18 * width; ++y)
+          for (int o = 0; o < out; ++o)
+            for (int w = 0; w < channels * 9; ++w) {
+              const int in_y = y / width + w % 9 / 3 - 1, in_x = y % width + w % 3 - 1;
+              if (in_y < 0 || in_y >= 18 || in_x < 0 || in_x >= width) continue;
+              const float in = input[(in_y * width + in_x) * channels + w / 9];
+              expected[y * out + o] += in * x[o * channels * 9 + w];
+              expected_row[o * channels * 9 + w] += in * output_gradient[y * out + o];
+            }
+        PlaneConvolution convolution(layer);
+        std::vector<float> output(expected.size()), row(x.size());
+        convolution.forward(x.data(), 1, input.data(), 1, output.data());
+        convolution.backward_parameters(input.data(), output_gradient.data(), 1, row.data());
+        EXPECT_EQ(output, expected);
+        EXPECT_EQ(row, expected_row);
+      }
+}
+
 /// Between the rows of outputs lie positions whose sums would read it too.
 TEST(PlaneConvolution, AnInfiniteInputReachesOnlyTheWeightsThatMeetIt) {
   constexpr int kSide = 7, kKernel = 3, kOut = kSide - kKernel + 1;
