@@ -50,7 +50,7 @@ class Training {
     momentum_.resize(z_.size());
     initialize_network(network_, file["seed"], z_.data());
     statistics_.resize(2 * network_.statistics);
-    for (int node = 0; node < 2; ++node) initialize_statistics(network_, &statistics_[node * network_.statistics]);
+    for (int node = 0; node < 2; ++node) initialize_statistics(network_, statistics_.data() + node * network_.statistics);
     x_.resize(2 * z_.size());
     gradient_.resize(2 * z_.size());
     load_batch();
@@ -58,8 +58,8 @@ class Training {
 
   const Network& network() const { return network_; }
   const std::vector<float>& z() const { return z_; }
-  const float* gradient(int node) const { return &gradient_[node * z_.size()]; }
-  const float* statistics(int node) const { return &statistics_[node * network_.statistics]; }
+  const float* gradient(int node) const { return gradient_.data() + node * z_.size(); }
+  const float* statistics(int node) const { return statistics_.data() + node * network_.statistics; }
 
   /// Loss of each node.
   std::vector<double> forward(bool training) {
