@@ -8,7 +8,7 @@ preset="${1:-cpu}"
 # Fails with the report of a test that a sanitizer stopped, also where the test itself would go on.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-strict_string_checks=1:detect_stack_use_after_return=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:suppressions=$PWD/tests/tsan_suppressions.txt}"
 
 # ThreadSanitizer's runtime cannot map its shadow memory where the kernel randomizes addresses with more than 28 bits.
 unrandomized=()
