@@ -93,8 +93,7 @@ void ChannelConvolution::convolve(const float* image, float* output) const {
             for (int kx = 0; kx < kKernel; ++kx)
               for (int i = 0; i < kTile; ++i) sum[i] += vector_at(weight + kx * kLanes) * in[(i + kx) * channels];
           }
-        for (int i = 0; i < kTile; ++i)
-          vector_at(output + (y * out.width + x + i) * out.channels + o) = sum[i];
+        for (int i = 0; i < kTile; ++i) vector_at(output + (y * out.width + x + i) * out.channels + o) = sum[i];
       }
 }
 

@@ -40,7 +40,8 @@ class ChannelConvolution {
 
   Conv2dLayer layer_;
   PaddedImage image_;
-  AlignedFloats weight_;    ///< forward [out / lanes, kernel, channels, kernel, lanes], backward [vectors, out, kernel, lanes]
+  AlignedFloats
+      weight_;  ///< forward [out / lanes, kernel, channels, kernel, lanes], backward [vectors, out, kernel, lanes]
   AlignedFloats bias_;      ///< [out] at z
   AlignedFloats gradient_;  ///< of the padded image
 };

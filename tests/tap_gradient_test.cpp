@@ -25,7 +25,8 @@ TEST(TapGradient, IsTheGradientForAnyNumberOfChannels) {
       SCOPED_TRACE(testing::Message() << channels << " to " << out);
       constexpr int kHeight = 7, kWidth = 9, kSamples = 3;
       const std::int64_t weights = std::int64_t{out} * channels * 9;
-      const Conv2dLayer layer{.in = {kHeight, kWidth, channels}, .out = out, .kernel = 3, .padding = 1, .bias = weights};
+      const Conv2dLayer layer{
+          .in = {kHeight, kWidth, channels}, .out = out, .kernel = 3, .padding = 1, .bias = weights};
       const std::vector<float> input = integers(kSamples * layer.in.size()),
                                output_gradient = integers(kSamples * layer.out_shape().size());
       std::vector<float> expected(weights + out), row(expected.size());
