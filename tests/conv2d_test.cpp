@@ -386,7 +386,8 @@ struct Pass {
 };
 
 TEST(Conv2d, SameBitsOnAnyNumberOfThreads) {
-  for (const Shape& shape : {Shape{16, 16, 16, 32, 3, 2, 1, 7, 13}, Shape{4, 4, 64, 64, 3, 1, 1, 2, 13}}) {
+  for (const Shape& shape : {Shape{16, 16, 16, 32, 3, 2, 1, 7, 13}, Shape{4, 4, 64, 64, 3, 1, 1, 2, 13},
+                             Shape{14, 14, 6, 16, 5, 1, 0, 2, 13}, Shape{8, 8, 3, 6, 5, 1, 0, 2, 13}}) {
     const Case c(shape);
     const Pass one(Cpu(1), c), four(Cpu(4), c);
     EXPECT_TRUE(same_values(four.output, one.output));
