@@ -12,6 +12,7 @@ class AlignedFloats {
  public:
   explicit AlignedFloats(std::size_t count) : lines_((count + kLine - 1) / kLine) {}
   float* data() { return lines_.data()->value; }
+  const float* data() const { return lines_.data()->value; }
 
  private:
   static constexpr std::size_t kLine = 16;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "kernels/channel_convolution.h"
 #include "kernels/check.h"
 #include "kernels/debias.h"
 #include "kernels/onednn_convolution.h"
 #include "kernels/plane_convolution.h"
+#include "kernels/tap_gradient.h"
 
 namespace sparsepush {
 namespace {
@@ -43,13 +45,32 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
         "input gradient ", b.input_gradient, ", input ", b.input);
 }
 
+/// What is faster than oneDNN, for the layers that it suits; backward_input is not for planes.
+struct Conv2d<Cpu>::OwnLoops {
+  explicit OwnLoops(const Conv2dLayer& layer) {
+    if (PlaneConvolution::suits(layer))
+      planes = std::make_unique<PlaneConvolution>(layer);
+    else if (ChannelConvolution::suits(layer))
+      channels = std::make_unique<ChannelConvolution>(layer);
+    if (planes != nullptr || channels != nullptr) taps = std::make_unique<TapGradient>(layer);
+  }
+  static std::int64_t bytes(const Conv2dLayer& layer) {
+    if (PlaneConvolution::suits(layer)) return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer);
+    return ChannelConvolution::suits(layer) ? ChannelConvolution::bytes(layer) + TapGradient::bytes(layer) : 0;
+  }
+
+  std::unique_ptr<PlaneConvolution> planes;
+  std::unique_ptr<ChannelConvolution> channels;
+  std::unique_ptr<TapGradient> taps;
+};
+
 Conv2d<Cpu>::Conv2d(const Conv2dLayer& layer) : layer_(layer) {}
 Conv2d<Cpu>::~Conv2d() = default;
 Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
 
 std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples) {
-  const std::int64_t planes = PlaneConvolution::suits(layer) ? PlaneConvolution::bytes(layer) : 0;
-  return planes + OnednnConvolution(layer, samples).scratch_bytes();
+  const std::int64_t own = OwnLoops::bytes(layer);
+  return ChannelConvolution::suits(layer) ? own : own + OnednnConvolution(layer, samples).scratch_bytes();
 }
 
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
@@ -62,9 +83,9 @@ const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
   return *prepared;
 }
 
-PlaneConvolution* Conv2d<Cpu>::planes() {
-  if (planes_ == nullptr && PlaneConvolution::suits(layer_)) planes_ = std::make_unique<PlaneConvolution>(layer_);
-  return planes_.get();
+const Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
+  if (own_ == nullptr) own_ = std::make_unique<OwnLoops>(layer_);
+  return *own_;
 }
 
 void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
@@ -75,8 +96,10 @@ void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
     const float *x = f.x.row(node), *input = f.input.row(first);
     const float r = debias_factor(f.u[node]);
     float* output = f.output.row(first);
-    if (PlaneConvolution* const few_channels = planes())
-      few_channels->forward(x, r, input, samples, output);
+    if (own().planes != nullptr)
+      own().planes->forward(x, r, input, samples, output);
+    else if (own().channels != nullptr)
+      own().channels->forward(x, r, input, samples, output);
     else
       prepared_for(samples).forward({x, r}, input, output, scratch_.data()->bytes);
   }
@@ -87,16 +110,19 @@ void Conv2d<Cpu>::backward(const Cpu&, const Conv2dBackward& b) {
   const int samples = b.input.rows / b.x.rows;
   for (int node = 0; node < b.x.rows; ++node) {
     const std::int64_t first = static_cast<std::int64_t>(node) * samples;
-    const float *input = b.input.row(first), *output_gradient = b.output_gradient.row(first);
+    const float *x = b.x.row(node), *input = b.input.row(first), *output_gradient = b.output_gradient.row(first);
+    const float r = debias_factor(b.u[node]);
     float* gradient = b.gradient.row(node);
-    if (PlaneConvolution* const few_channels = planes())
-      few_channels->backward_parameters(input, output_gradient, samples, gradient);
+    if (own().taps != nullptr)
+      own().taps->take(input, output_gradient, samples, gradient);
     else
       prepared_for(samples).backward_parameters(input, output_gradient, gradient, scratch_.data()->bytes);
     if (b.input_gradient.data == nullptr) continue;
-    const OnednnConvolution& prepared = prepared_for(samples);
-    prepared.backward_input({b.x.row(node), debias_factor(b.u[node])}, output_gradient, b.input_gradient.row(first),
-                            scratch_.data()->bytes);
+    float* input_gradient = b.input_gradient.row(first);
+    if (own().channels != nullptr)
+      own().channels->backward_input(x, r, output_gradient, samples, input_gradient);
+    else
+      prepared_for(samples).backward_input({x, r}, output_gradient, input_gradient, scratch_.data()->bytes);
   }
 }
 

@@ -51,13 +51,12 @@ struct Conv2dBackward {
 };
 
 class OnednnConvolution;
-class PlaneConvolution;
 
 /// One layer's plan for a backend: what can be prepared once.
 template <class Backend>
 class Conv2d;
 
-/// By oneDNN or PlaneConvolution, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has
+/// By oneDNN or loops of our own, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has
 /// its own.
 template <>
 class Conv2d<Cpu> {
@@ -77,16 +76,17 @@ class Conv2d<Cpu> {
   static std::int64_t bytes(const Conv2dLayer& layer, int samples);
 
  private:
+  struct OwnLoops;
   struct alignas(64) CacheLine {
     std::byte bytes[64];
   };
   const OnednnConvolution& prepared_for(int samples);
-  PlaneConvolution* planes();
+  const OwnLoops& own();
 
   Conv2dLayer layer_;
   std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
   std::vector<CacheLine> scratch_;                              ///< that of the most demanding
-  std::unique_ptr<PlaneConvolution> planes_;                    ///< of layers that it suits
+  std::unique_ptr<const OwnLoops> own_;
 };
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

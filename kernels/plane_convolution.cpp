@@ -73,7 +73,6 @@ void take_planes_of(const float* pixels, int count, float* planes, int plane_ste
 }
 void take_planes(const float* pixels, int count, int channels, float* planes, int plane_step) {
   if (channels == 3 && count >= kLanes) return take_planes_of<3>(pixels, count, planes, plane_step);
-  if (channels == 6 && count >= kLanes) return take_planes_of<6>(pixels, count, planes, plane_step);
   for (int c = 0; c < channels; ++c)
     for (int i = 0; i < count; ++i) planes[c * plane_step + i] = pixels[i * channels + c];
 }
@@ -89,15 +88,6 @@ void take_pixels(const float* block, int channels, float* pixels) {
     for (int c = 0; c < channels; ++c) pixels[i * channels + c] = block[c * kStep + i];
 }
 
-/// Pairwise, always in the same order.
-float sum_of_lanes(const float* lanes) {
-  float sum[kLanes];
-  std::copy_n(lanes, kLanes, sum);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) sum[i] += sum[i + half];
-  return sum[0];
-}
-
 }  // namespace
 
 PlaneConvolution::Planes::Planes(const Conv2dLayer& layer)
@@ -108,19 +98,12 @@ PlaneConvolution::Planes::Planes(const Conv2dLayer& layer)
 PlaneConvolution::PlaneConvolution(const Conv2dLayer& layer)
     : layer_(layer),
       planes_(layer),
-      is_output_(planes_.positions),
       input_(static_cast<std::size_t>(layer.in.channels) * planes_.length),
-      gradient_(static_cast<std::size_t>(kChannels) * planes_.positions),
-      weight_(static_cast<std::size_t>(taps() + 1) * kChannels),
-      sums_(static_cast<std::size_t>(taps() + 1) * kChannels * kLanes) {
-  const ImageShape out = layer.out_shape();
-  for (int y = 0; y < out.height; ++y) std::fill_n(is_output_.begin() + y * planes_.width, out.width, -1);
-}
+      weight_(static_cast<std::size_t>(taps() + 1) * kChannels) {}
 
 std::int64_t PlaneConvolution::bytes(const Conv2dLayer& layer) {
   const Planes planes(layer);
-  const std::int64_t parameters = (taps_of(layer) + std::int64_t{1}) * kChannels * (kLanes + 1);
-  return 4 * (parameters + std::int64_t{layer.in.channels} * planes.length + (kChannels + 1LL) * planes.positions);
+  return 4 * ((taps_of(layer) + std::int64_t{1}) * kChannels + std::int64_t{layer.in.channels} * planes.length);
 }
 
 void PlaneConvolution::forward(const float* x, float r, const float* input, int samples, float* output) {
@@ -132,31 +115,10 @@ void PlaneConvolution::forward(const float* x, float r, const float* input, int 
   run_vectorized([&] { forward_samples(input, samples, output); });
 }
 
-void PlaneConvolution::backward_parameters(const float* input, const float* output_gradient, int samples,
-                                           float* gradient) {
-  std::fill_n(sums_.data(), (taps() + 1) * kChannels * kLanes, 0.0f);
-  run_vectorized([&] { backward_samples(input, output_gradient, samples); });
-  for (int o = 0; o < layer_.out; ++o) {
-    const float* sums = sums_.data() + o * kLanes;
-    for (int t = 0; t < taps(); ++t)
-      gradient[layer_.weight + o * taps() + t] = sum_of_lanes(sums + t * kChannels * kLanes);
-    if (layer_.bias != Conv2dLayer::kNoBias)
-      gradient[layer_.bias + o] = sum_of_lanes(sums + taps() * kChannels * kLanes);
-  }
-}
-
 void PlaneConvolution::forward_samples(const float* input, int samples, float* output) {
   for (int s = 0; s < samples; ++s, input += layer_.in.size(), output += layer_.out_shape().size()) {
     take_input(input);
     convolve(output);
-  }
-}
-
-void PlaneConvolution::backward_samples(const float* input, const float* output_gradient, int samples) {
-  for (int s = 0; s < samples; ++s, input += layer_.in.size(), output_gradient += layer_.out_shape().size()) {
-    take_input(input);
-    take_gradient(output_gradient);
-    add_products();
   }
 }
 
@@ -165,13 +127,6 @@ void PlaneConvolution::take_input(const float* image) {
   float* first = input_.data() + layer_.padding * (planes_.width + 1);
   for (int y = 0; y < in.height; ++y)
     take_planes(image + y * in.width * in.channels, in.width, in.channels, first + y * planes_.width, planes_.length);
-}
-
-void PlaneConvolution::take_gradient(const float* image) {
-  const ImageShape out = layer_.out_shape();
-  for (int y = 0; y < out.height; ++y)
-    take_planes(image + y * out.width * out.channels, out.width, out.channels, gradient_.data() + y * planes_.width,
-                planes_.positions);
 }
 
 /// block: [kChannels, kStep] sums of the positions from `first` on.
@@ -209,42 +164,6 @@ void PlaneConvolution::convolve(float* image) {
       for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vector*>(block + c * kStep + v * kLanes) = sum[c][v];
     put_outputs(block, first, image);
   }
-}
-
-void PlaneConvolution::add_products() {
-  float* sums = sums_.data();
-  for (int channel = 0; channel < layer_.in.channels; ++channel)
-    for (int ky = 0; ky < layer_.kernel; ++ky) {
-      const float* in = input_.data() + channel * planes_.length + ky * planes_.width;
-      int kx = 0;
-      for (; kx + 3 <= layer_.kernel; kx += 3, sums += 3 * kChannels * kLanes) add_products_of<3>(in + kx, sums);
-      for (; kx + 2 <= layer_.kernel; kx += 2, sums += 2 * kChannels * kLanes) add_products_of<2>(in + kx, sums);
-      for (; kx < layer_.kernel; ++kx, sums += kChannels * kLanes) add_products_of<1>(in + kx, sums);
-    }
-  for (int c = 0; c < kChannels; ++c, sums += kLanes)
-    for (int q = 0; q < planes_.positions; q += kLanes)
-      *reinterpret_cast<Vector*>(sums) +=
-          *reinterpret_cast<const Vector*>(gradient_.data() + c * planes_.positions + q);
-}
-
-/// Of `kTaps` neighbours in a row of the kernel. Input at positions without output counts as 0: it may be infinite.
-template <int kTaps>
-void PlaneConvolution::add_products_of(const float* input, float* sums) {
-  const float* gradient = gradient_.data();
-  Vector sum[kTaps][kChannels];
-  for (int t = 0; t < kTaps; ++t)
-    for (int c = 0; c < kChannels; ++c)
-      sum[t][c] = *reinterpret_cast<const Vector*>(sums + (t * kChannels + c) * kLanes);
-  for (int q = 0; q < planes_.positions; q += kLanes) {
-    const Mask mask = *reinterpret_cast<const Mask*>(is_output_.data() + q);
-    for (int t = 0; t < kTaps; ++t) {
-      const Vector x = reinterpret_cast<Vector>(*reinterpret_cast<const Mask*>(input + q + t) & mask);
-      for (int c = 0; c < kChannels; ++c)
-        sum[t][c] += x * *reinterpret_cast<const Vector*>(gradient + c * planes_.positions + q);
-    }
-  }
-  for (int t = 0; t < kTaps; ++t)
-    for (int c = 0; c < kChannels; ++c) *reinterpret_cast<Vector*>(sums + (t * kChannels + c) * kLanes) = sum[t][c];
 }
 
 }  // namespace sparsepush

@@ -1,7 +1,6 @@
 // A convolution to few channels: pixels fill the vectors.
 #pragma once
 #include <cstdint>
-#include <vector>
 
 #include "kernels/channel_rows.h"
 #include "kernels/conv2d.h"
@@ -20,8 +19,6 @@ class PlaneConvolution {
 
   /// Of one node, with its row x and r of z = x * r.
   void forward(const float* x, float r, const float* input, int samples, float* output);
-  /// gradient: the node's row, of which the layer's parameters are written.
-  void backward_parameters(const float* input, const float* output_gradient, int samples, float* gradient);
 
  private:
   /// Where things stand in a plane of the padded image: the sum of output (y, x) begins at position y * width + x.
@@ -34,23 +31,15 @@ class PlaneConvolution {
   };
 
   void forward_samples(const float* input, int samples, float* output);
-  void backward_samples(const float* input, const float* output_gradient, int samples);
   void take_input(const float* image);
-  void take_gradient(const float* image);
   void put_outputs(const float* block, int first, float* image) const;
   void convolve(float* image);
-  void add_products();
-  template <int kTaps>
-  void add_products_of(const float* input, float* sums);
   int taps() const { return layer_.in.channels * layer_.kernel * layer_.kernel; }
 
   Conv2dLayer layer_;
   Planes planes_;
-  std::vector<std::int32_t> is_output_;  ///< [positions] all bits or none
-  AlignedFloats input_;                  ///< [channels, length], zeros around the image
-  AlignedFloats gradient_;               ///< [kChannels, positions], zeros where there is no output
-  AlignedFloats weight_;                 ///< [taps + 1, kChannels] at z, the last ones are the bias
-  AlignedFloats sums_;                   ///< [taps + 1, kChannels, lanes] of the parameters' gradients
+  AlignedFloats input_;   ///< [channels, length], zeros around the image
+  AlignedFloats weight_;  ///< [taps + 1, kChannels] at z, the last ones are the bias
 };
 
 }  // namespace sparsepush

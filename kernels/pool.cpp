@@ -18,23 +18,28 @@ struct VectorOf<1> {
   using Type = float;
 };
 
-/// Calls body(first channel, channels as a constant) for pieces of channels. Of four: wider vectors would not be ones
-/// at every level, and memory is the limit.
+/// Calls body(first channel, channels as a constant) for pieces of channels. If it may spill, a piece may also reach
+/// into the next pixel, which is written later.
 template <class Body>
-void for_channels(int channels, const Body& body) {
+void for_channels(int channels, bool may_spill, const Body& body) {
+  if (may_spill && channels > 4 && channels < 8) return body(0, std::integral_constant<int, 8>{});
   int c = 0;
+  for (; c + 8 <= channels; c += 8) body(c, std::integral_constant<int, 8>{});
   for (; c + 4 <= channels; c += 4) body(c, std::integral_constant<int, 4>{});
   for (; c + 2 <= channels; c += 2) body(c, std::integral_constant<int, 2>{});
   if (c < channels) body(c, std::integral_constant<int, 1>{});
 }
 
-/// Calls body(first element of the square's first pixel, its first output) for all 2 x 2 squares of an image.
+/// Calls body(first element of a square's first pixel, its first output, channels as a constant) for pieces of the
+/// channels of all 2 x 2 squares of an image.
 template <class Body>
 void for_each_square(const ImageShape& in, const Body& body) {
   const std::int64_t channels = in.channels, row = in.width * channels;
   std::int64_t square = 0;
   for (int y = 0; y + 1 < in.height; y += 2)
-    for (int x = 0; x + 1 < in.width; x += 2, ++square) body(y * row + x * channels, square * channels);
+    for (int x = 0; x + 1 < in.width; x += 2, ++square)
+      for_channels(in.channels, x + 3 < in.width,
+                   [&](int c, auto floats) { body(y * row + x * channels + c, square * channels + c, floats); });
 }
 
 /// One square: `right` and `below` lead to the next pixel of a row and to the next row.
@@ -51,9 +56,8 @@ void take_maximum(const float* p, std::int64_t right, std::int64_t below, float*
 
 void take_maxima(const ImageShape& in, const float* input, float* output) {
   const std::int64_t right = in.channels, below = static_cast<std::int64_t>(in.width) * in.channels;
-  for_each_square(in, [=](std::int64_t from, std::int64_t to) {
-    for_channels(in.channels,
-                 [=](int c, auto floats) { take_maximum<floats()>(input + from + c, right, below, output + to + c); });
+  for_each_square(in, [=](std::int64_t from, std::int64_t to, auto floats) {
+    take_maximum<floats()>(input + from, right, below, output + to);
   });
 }
 
@@ -75,10 +79,8 @@ void pass_to_maximum(const float* p, std::int64_t right, std::int64_t below, con
 
 void pass_to_maxima(const ImageShape& in, const float* input, const float* output_gradient, float* input_gradient) {
   const std::int64_t right = in.channels, below = static_cast<std::int64_t>(in.width) * in.channels;
-  for_each_square(in, [=](std::int64_t from, std::int64_t to) {
-    for_channels(in.channels, [=](int c, auto floats) {
-      pass_to_maximum<floats()>(input + from + c, right, below, output_gradient + to + c, input_gradient + from + c);
-    });
+  for_each_square(in, [=](std::int64_t from, std::int64_t to, auto floats) {
+    pass_to_maximum<floats()>(input + from, right, below, output_gradient + to, input_gradient + from);
   });
 }
 

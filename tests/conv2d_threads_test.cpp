@@ -42,7 +42,8 @@ struct Pass {
 
 TEST(Conv2dThreads, SameBitsOnAnyNumberOfThreads) {
   for (const Conv2dShape& shape :
-       {Conv2dShape{16, 16, 16, 32, 3, 2, 1, 7, 13}, Conv2dShape{4, 4, 64, 64, 3, 1, 1, 2, 13}}) {
+       {Conv2dShape{16, 16, 16, 32, 3, 2, 1, 7, 13}, Conv2dShape{4, 4, 64, 64, 3, 1, 1, 2, 13},
+        Conv2dShape{14, 14, 6, 16, 5, 1, 0, 2, 13}, Conv2dShape{8, 8, 3, 6, 5, 1, 0, 2, 13}}) {
     const Conv2dCase c(shape);
     const Pass one(Cpu(1), c), four(Cpu(4), c);
     EXPECT_TRUE(same_values(four.output, one.output));

@@ -1,0 +1,79 @@
+// What tests/conv2d_test.cpp does not see: there these layers are compared with the definition.
+#include "kernels/tap_gradient.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <vector>
+
+namespace sparsepush {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+std::vector<float> integers(std::int64_t count) {
+  std::vector<float> values(count);
+  for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
+  return values;
+}
+
+/// Every tile: outputs that are eights, a six and ones, and rows of the kernel of one to three vectors. Of small
+/// integers, whose sums are exact in any order.
+TEST(TapGradient, IsTheGradientForAnyNumberOfChannels) {
+  for (const int channels : {1, 3, 5, 6, 11, 16})
+    for (const int out : {1, 3, 6, 8, 15, 23}) {
+      SCOPED_TRACE(testing::Message() << channels << " to " << out);
+      constexpr int kHeight = 7, kWidth = 9, kSamples = 3;
+      const std::int64_t weights = std::int64_t{out} * channels * 9;
+      const Conv2dLayer layer{
+          .in = {kHeight, kWidth, channels}, .out = out, .kernel = 3, .padding = 1, .bias = weights};
+      const std::vector<float> input = integers(kSamples * layer.in.size()),
+                               output_gradient = integers(kSamples * layer.out_shape().size());
+      std::vector<float> expected(weights + out), row(expected.size());
+      for (int p = 0; p < kSamples * kHeight * kWidth; ++p)
+        for (int o = 0; o < out; ++o) {
+          const float g = output_gradient[p * out + o];
+          expected[weights + o] += g;
+          for (int w = 0; w < channels * 9; ++w) {
+            const int down = w % 9 / 3 - 1, right = w % 3 - 1;
+            const int y = p / kWidth % kHeight + down, x = p % kWidth + right;
+            if (y < 0 || y >= kHeight || x < 0 || x >= kWidth) continue;
+            expected[o * channels * 9 + w] += g * input[(p + down * kWidth + right) * channels + w / 9];
+          }
+        }
+      TapGradient(layer).take(input.data(), output_gradient.data(), kSamples, row.data());
+      EXPECT_EQ(row, expected);
+    }
+}
+
+/// Vectors read inputs beside the row of the kernel, too.
+TEST(TapGradient, AnInfiniteInputReachesOnlyTheWeightsThatMeetIt) {
+  constexpr int kSide = 7, kKernel = 3, kOut = kSide - kKernel + 1;
+  const Conv2dLayer layer{.in = {kSide, kSide, 1}, .out = 2, .kernel = kKernel, .padding = 0, .bias = 18};
+  for (int at = 0; at < kSide * kSide; ++at) {
+    std::vector<float> input(kSide * kSide, 1.0f), row(20);
+    input[at] = kInfinity;
+    TapGradient(layer).take(input.data(), std::vector<float>(2 * kOut * kOut, 1.0f).data(), 1, row.data());
+    for (int w = 0; w < 18; ++w) {
+      const int y = at / kSide - w % 9 / kKernel, x = at % kSide - w % kKernel;
+      const bool meets = y >= 0 && y < kOut && x >= 0 && x < kOut;
+      EXPECT_EQ(row[w], meets ? kInfinity : kOut * kOut) << "input " << at << ", weight " << w;
+    }
+    EXPECT_EQ(row[18], kOut * kOut);
+  }
+}
+
+/// Nothing may be left in the memory that both calls are worked on in.
+TEST(TapGradient, CallsDoNotDependOnEachOther) {
+  const Conv2dLayer layer{.in = {5, 6, 3}, .out = 6, .kernel = 5, .padding = 2, .bias = 450};
+  const std::vector<float> input = integers(4 * layer.in.size()), output_gradient = integers(4 * 5 * 6 * 6);
+  TapGradient taps(layer);
+  std::vector<float> row(456), alone(456);
+  taps.take(input.data(), output_gradient.data(), 4, row.data());
+  taps.take(input.data() + 1, output_gradient.data() + 1, 1, row.data());
+  TapGradient(layer).take(input.data() + 1, output_gradient.data() + 1, 1, alone.data());
+  EXPECT_EQ(row, alone);
+}
+
+}  // namespace
+}  // namespace sparsepush
