@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
-#include "kernels/multiversion.h"
-
 namespace sparsepush {
 namespace {
 
-constexpr int kLanes = ChannelConvolution::kLanes, kKernel = ChannelConvolution::kKernel;
+constexpr int kLanes = kLineFloats, kKernel = ChannelConvolution::kKernel;
 constexpr int kTile = ChannelConvolution::kTile, kSpan = kTile + kKernel - 1;
-using Vector [[gnu::vector_size(4 * kLanes), gnu::aligned(4), gnu::may_alias]] = float;
 using Mask [[gnu::vector_size(4 * kLanes), gnu::may_alias]] = std::int32_t;
-
-const Vector& vector_at(const float* first) { return *reinterpret_cast<const Vector*>(first); }
-Vector& vector_at(float* first) { return *reinterpret_cast<Vector*>(first); }
 
 }  // namespace
 
@@ -25,31 +19,35 @@ ChannelConvolution::ChannelConvolution(const Conv2dLayer& layer)
       gradient_(static_cast<std::size_t>(PaddedImage::floats(layer))) {}
 
 std::int64_t ChannelConvolution::weight_floats(const Conv2dLayer& layer) {
-  return std::int64_t{vectors(layer)} * kLanes * kKernel * layer.out;  // the backward pass has the most
+  const std::int64_t lines = PaddedImage::kernel_row_lines(layer);
+  return lines * kLanes * kKernel * layer.out;  // of the backward pass, which has the most
 }
 
 std::int64_t ChannelConvolution::bytes(const Conv2dLayer& layer) {
   return 4 * (2 * PaddedImage::floats(layer) + weight_floats(layer) + layer.out);
 }
 
-void ChannelConvolution::forward(const float* x, float r, const float* input, int samples, float* output) {
+void ChannelConvolution::forward(const float* x, float r, const float* input, int samples, float* output,
+                                 VectorLevel level) {
   pack_forward(x, r);
-  run_vectorized([&] {
+  const auto convolve_all = [&] {
     for (int s = 0; s < samples; ++s)
       convolve(image_.take(input + std::int64_t{s} * layer_.in.size()),
                output + std::int64_t{s} * layer_.out_shape().size());
-  });
+  };
+  run_vectorized(convolve_all, level);
 }
 
 void ChannelConvolution::backward_input(const float* x, float r, const float* output_gradient, int samples,
-                                        float* input_gradient) {
+                                        float* input_gradient, VectorLevel level) {
   pack_backward(x, r);
-  run_vectorized([&] {
+  const auto spread_all = [&] {
     for (int s = 0; s < samples; ++s) {
       spread(output_gradient + std::int64_t{s} * layer_.out_shape().size());
       put_input_gradient(input_gradient + std::int64_t{s} * layer_.in.size());
     }
-  });
+  };
+  run_vectorized(spread_all, level);
 }
 
 void ChannelConvolution::pack_forward(const float* x, float r) {
@@ -84,15 +82,15 @@ void ChannelConvolution::convolve(const float* image, float* output) const {
     for (int x = 0; x < out.width; x += kTile)
       for (int o = 0; o < out.channels; o += kLanes) {
         const float* weight = weight_.data() + o * channels * kKernel * kKernel;
-        Vector sum[kTile];
-        for (Vector& s : sum) s = vector_at(bias_.data() + o);
+        FloatLine sum[kTile];
+        for (FloatLine& s : sum) s = line_at(bias_.data() + o);
         for (int ky = 0; ky < kKernel; ++ky)
           for (int c = 0; c < channels; ++c, weight += kKernel * kLanes) {
             const float* in = image + (y + ky) * row + x * channels + c;
             for (int kx = 0; kx < kKernel; ++kx)
-              for (int i = 0; i < kTile; ++i) sum[i] += vector_at(weight + kx * kLanes) * in[(i + kx) * channels];
+              for (int i = 0; i < kTile; ++i) sum[i] += line_at(weight + kx * kLanes) * in[(i + kx) * channels];
           }
-        for (int i = 0; i < kTile; ++i) vector_at(output + (y * out.width + x + i) * out.channels + o) = sum[i];
+        for (int i = 0; i < kTile; ++i) line_at(output + (y * out.width + x + i) * out.channels + o) = sum[i];
       }
 }
 
@@ -103,7 +101,7 @@ void ChannelConvolution::spread(const float* output_gradient) {
   std::fill_n(gradient_.data(), PaddedImage::floats(layer_), 0.0f);
   for (int y = 0; y < out.height; y += kTile)
     for (int x = 0; x < out.width; ++x)
-      for (int v = 0; v < vectors(layer_); ++v)
+      for (int v = 0; v < PaddedImage::kernel_row_lines(layer_); ++v)
         spread_tile(output_gradient + (y * out.width + x) * out.channels, v,
                     gradient_.data() + y * row + x * channels + v * kLanes);
 }
@@ -112,17 +110,17 @@ void ChannelConvolution::spread(const float* output_gradient) {
 void ChannelConvolution::spread_tile(const float* output_gradient, int vector, float* to) const {
   const int step = layer_.out_shape().width * layer_.out, row = PaddedImage::row(layer_);
   const float* weight = weight_.data() + vector * layer_.out * kKernel * kLanes;
-  Vector sum[kSpan] = {};
+  FloatLine sum[kSpan] = {};
   for (int o = 0; o < layer_.out; ++o, weight += kKernel * kLanes) {
-    Vector w[kKernel];
-    for (int ky = 0; ky < kKernel; ++ky) w[ky] = vector_at(weight + ky * kLanes);
+    FloatLine w[kKernel];
+    for (int ky = 0; ky < kKernel; ++ky) w[ky] = line_at(weight + ky * kLanes);
     for (int i = 0; i < kTile; ++i)
       for (int ky = 0; ky < kKernel; ++ky) sum[i + ky] += w[ky] * output_gradient[i * step + o];
   }
   Mask mask = {};
   for (int i = 0; i < kLanes; ++i) mask[i] = vector * kLanes + i < kKernel * layer_.in.channels ? -1 : 0;
   for (int i = 0; i < kSpan; ++i, to += row)
-    vector_at(to) += reinterpret_cast<Vector>(reinterpret_cast<Mask>(sum[i]) & mask);
+    line_at(to) += reinterpret_cast<FloatLine>(reinterpret_cast<Mask>(sum[i]) & mask);
 }
 
 /// The padded image's gradient without the padding.

@@ -2,8 +2,9 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/channel_rows.h"
+#include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
+#include "kernels/multiversion.h"
 #include "kernels/padded_image.h"
 
 namespace sparsepush {
@@ -12,23 +13,24 @@ namespace sparsepush {
 /// Works on one sample at a time, in memory of its own.
 class ChannelConvolution {
  public:
-  static constexpr int kLanes = 16, kKernel = 5, kTile = 10;
+  static constexpr int kKernel = 5, kTile = 10;
+  static constexpr int kChannels = 8;  ///< in, at most; from 16 on oneDNN fills its vectors
   static constexpr bool suits(const Conv2dLayer& layer) {
     const ImageShape out = layer.out_shape();
-    return layer.stride == 1 && layer.kernel == kKernel && layer.in.channels <= 8 && layer.out % kLanes == 0 &&
-           out.height % kTile == 0 && out.width % kTile == 0;
+    return layer.stride == 1 && layer.kernel == kKernel && layer.in.channels <= kChannels &&
+           layer.out % kLineFloats == 0 && out.height % kTile == 0 && out.width % kTile == 0;
   }
   static std::int64_t bytes(const Conv2dLayer& layer);
 
   explicit ChannelConvolution(const Conv2dLayer& layer);
 
   /// Of one node, with its row x and r of z = x * r.
-  void forward(const float* x, float r, const float* input, int samples, float* output);
-  void backward_input(const float* x, float r, const float* output_gradient, int samples, float* input_gradient);
+  void forward(const float* x, float r, const float* input, int samples, float* output,
+               VectorLevel level = vector_level());
+  void backward_input(const float* x, float r, const float* output_gradient, int samples, float* input_gradient,
+                      VectorLevel level = vector_level());
 
  private:
-  /// A row of the kernel at one output, [kKernel, channels] neighbours in the input, as vectors.
-  static int vectors(const Conv2dLayer& layer) { return (kKernel * layer.in.channels + kLanes - 1) / kLanes; }
   static std::int64_t weight_floats(const Conv2dLayer& layer);
 
   void pack_forward(const float* x, float r);

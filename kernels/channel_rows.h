@@ -5,22 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/aligned_floats.h"
+
 namespace sparsepush {
-
-/// Zeros that start on a cache line.
-class AlignedFloats {
- public:
-  explicit AlignedFloats(std::size_t count) : lines_((count + kLine - 1) / kLine) {}
-  float* data() { return lines_.data()->value; }
-  const float* data() const { return lines_.data()->value; }
-
- private:
-  static constexpr std::size_t kLine = 16;
-  struct alignas(64) Line {
-    float value[kLine] = {};
-  };
-  std::vector<Line> lines_;
-};
 
 /// How many pixels, one after the other, make a row.
 struct ChannelRows {

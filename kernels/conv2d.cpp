@@ -1,6 +1,7 @@
 #include "kernels/conv2d.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/channel_convolution.h"
 #include "kernels/check.h"
@@ -45,18 +46,19 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
         "input gradient ", b.input_gradient, ", input ", b.input);
 }
 
-/// What is faster than oneDNN, for the layers that it suits; backward_input is not for planes.
+/// What oneDNN is slow at, few channels as LeNet-5 has them; null where oneDNN computes:
+///
+///   layer                         output     gradient of parameters   gradient of the input
+///   PlaneConvolution::suits       planes     taps                     oneDNN
+///   ChannelConvolution::suits     channels   taps                     channels
+///   any other                     oneDNN     oneDNN                   oneDNN
+///
+/// No layer suits two: at most 6 channels out, a multiple of 16 channels out.
 struct Conv2d<Cpu>::OwnLoops {
   explicit OwnLoops(const Conv2dLayer& layer) {
-    if (PlaneConvolution::suits(layer))
-      planes = std::make_unique<PlaneConvolution>(layer);
-    else if (ChannelConvolution::suits(layer))
-      channels = std::make_unique<ChannelConvolution>(layer);
+    if (PlaneConvolution::suits(layer)) planes = std::make_unique<PlaneConvolution>(layer);
+    if (ChannelConvolution::suits(layer)) channels = std::make_unique<ChannelConvolution>(layer);
     if (planes != nullptr || channels != nullptr) taps = std::make_unique<TapGradient>(layer);
-  }
-  static std::int64_t bytes(const Conv2dLayer& layer) {
-    if (PlaneConvolution::suits(layer)) return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer);
-    return ChannelConvolution::suits(layer) ? ChannelConvolution::bytes(layer) + TapGradient::bytes(layer) : 0;
   }
 
   std::unique_ptr<PlaneConvolution> planes;
@@ -69,21 +71,24 @@ Conv2d<Cpu>::~Conv2d() = default;
 Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
 
 std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples) {
-  const std::int64_t own = OwnLoops::bytes(layer);
-  return ChannelConvolution::suits(layer) ? own : own + OnednnConvolution(layer, samples).scratch_bytes();
+  if (ChannelConvolution::suits(layer)) return ChannelConvolution::bytes(layer) + TapGradient::bytes(layer);
+  const std::int64_t scratch = OnednnConvolution(layer, samples).scratch_bytes();
+  if (PlaneConvolution::suits(layer)) return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer) + scratch;
+  return scratch;
 }
 
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
   std::unique_ptr<OnednnConvolution>& prepared = prepared_[samples];
   if (prepared == nullptr) {
-    prepared = std::make_unique<OnednnConvolution>(layer_, samples);
-    const std::size_t lines = prepared->scratch_bytes() / sizeof(CacheLine);
+    auto made = std::make_unique<OnednnConvolution>(layer_, samples);
+    const std::size_t lines = made->scratch_bytes() / sizeof(CacheLine);
     if (lines > scratch_.size()) scratch_ = std::vector<CacheLine>(lines);
+    prepared = std::move(made);
   }
   return *prepared;
 }
 
-const Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
+Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
   if (own_ == nullptr) own_ = std::make_unique<OwnLoops>(layer_);
   return *own_;
 }

@@ -25,9 +25,12 @@ struct Conv2dLayer {
   std::int64_t bias = kNoBias;
 
   static constexpr std::int64_t kNoBias = -1;
-  /// As PyTorch rounds: down.
+  /// A last stride that does not fit is left out; 0 where the kernel itself does not fit.
   constexpr ImageShape out_shape() const {
-    const auto side = [&](int in_side) { return (in_side + 2 * padding - kernel) / stride + 1; };
+    const auto side = [&](int in_side) {
+      const int room = in_side + 2 * padding - kernel;
+      return room < 0 ? 0 : room / stride + 1;
+    };
     return {side(in.height), side(in.width), out};
   }
 };
@@ -65,10 +68,13 @@ class Conv2d<Cpu> {
   ~Conv2d();
   Conv2d(Conv2d&&) noexcept;
 
-  /// output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u). Sums in fp32 in an order that depends on
-  /// the layer, `samples`, the type of processor and oneDNN's version, not on threads.
+  /// output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u). Sums in fp32; their order and how often
+  /// they are rounded depend on the layer, `samples`, the type of processor, the compiler and oneDNN's version, not on
+  /// threads. What is not finite reaches what its products add to; products with the zeros of the padding may be taken
+  /// or left out, so it may also make NaN of sums that meet it there.
   void forward(const Cpu& cpu, const Conv2dForward& forward);
-  /// Gradients of the sum of output_gradient times output with respect to W, b and the input.
+  /// Gradients of the sum of output_gradient times output with respect to W, b and the input. As in the forward pass,
+  /// arrays that are written overlap no others.
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
@@ -81,12 +87,12 @@ class Conv2d<Cpu> {
     std::byte bytes[64];
   };
   const OnednnConvolution& prepared_for(int samples);
-  const OwnLoops& own();
+  OwnLoops& own();
 
   Conv2dLayer layer_;
   std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
   std::vector<CacheLine> scratch_;                              ///< that of the most demanding
-  std::unique_ptr<const OwnLoops> own_;
+  std::unique_ptr<OwnLoops> own_;
 };
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

@@ -4,7 +4,8 @@
 
 namespace sparsepush {
 
-/// How wide a processor's vectors are. Results never depend on it.
+/// How wide a processor's vectors are. Results do not depend on it, except in files that are compiled with contraction:
+/// there a level with fma rounds once where another one rounds twice.
 enum class VectorLevel {
   kBaseline,
   kAvx2,

@@ -63,9 +63,9 @@ struct NormalizeForward {
 
 /// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double,
 /// in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the
-/// mean is 1000 standard deviations, and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an
-/// infinity makes NaN of all that its statistics normalize. Backends agree to the tolerance that
-/// tests/normalize_test.cpp states.
+/// mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far from it; and 0
+/// where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that its statistics
+/// normalize. Backends agree to the tolerance that tests/normalize_test.cpp states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 
 /// Arguments of `normalize_backward`, for a forward pass in training.
@@ -87,7 +87,8 @@ struct NormalizeBackward {
   MatrixView<float> input_gradient;  ///< [nodes * samples, shape] written
 };
 
-/// Sums as in the forward pass. Running statistics have no part in it.
+/// Sums as in the forward pass. Running statistics have no part in it. In both passes arrays that are written overlap
+/// no others.
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

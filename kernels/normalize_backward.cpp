@@ -162,9 +162,11 @@ class BackwardNode {
   }
 
   void add_to_sums(const float* x, const float* g, int rows, int length, float* out) {
-    if (layer_.norm == Norm::kNone)
+    if (layer_.norm == Norm::kNone) {
       std::copy_n(g, static_cast<std::int64_t>(rows) * length, out);
-    else if (is_evo_norm())
+      return;
+    }
+    if (is_evo_norm())
       add_evo_norm(x, v_.data(), terms_.a.data(), g, rows, length,
                    {sums_.row_sum(0), sums_.row_sum(1), sums_.row_sum(2)}, out);
     else

@@ -32,7 +32,7 @@ void apply(RowParameters& parameters, float cut, const Stretch& stretch) {
     const std::int64_t first = static_cast<std::int64_t>(i) * stretch.length;
     const float *x = stretch.input + first, *skip = kSkip ? stretch.skip + first : nullptr;
     float* y = stretch.output + first;
-#pragma GCC ivdep  // output may be skip, element by element
+#pragma GCC ivdep  // the arrays are distinct
     for (int j = 0; j < stretch.length; ++j) {
       float h = (kEvoNorm ? x[j] * sigmoid(v[j] * x[j]).value : x[j] - mean[j]) * scale[j] + shift[j];
       if constexpr (kSkip) h += skip[j];

@@ -42,7 +42,7 @@ constexpr Sigmoid sigmoid(float t) {
   return t < 0 ? Sigmoid{small, large} : Sigmoid{large, small};
 }
 
-/// One node of the ops on the Cpu; samples: of a node.
+/// One node of the ops on the Cpu.
 void normalize_node_forward(const NormalizeForward& forward, int node, VectorLevel level = vector_level());
 void normalize_node_backward(const NormalizeBackward& backward, int node, VectorLevel level = vector_level());
 

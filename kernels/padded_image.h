@@ -3,22 +3,27 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/channel_rows.h"
+#include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
 
 namespace sparsepush {
 
-/// One sample's, copied, so that vectors may read beyond its end.
+/// One sample's, copied, so that a vector may begin at any of its floats.
 class PaddedImage {
  public:
   explicit PaddedImage(const Conv2dLayer& layer)
       : in_(layer.in), padding_(layer.padding), pixels_(static_cast<std::size_t>(floats(layer))) {}
 
   static std::int64_t floats(const Conv2dLayer& layer) {
-    return std::int64_t{layer.in.height + 2 * layer.padding} * row(layer) + kSlack;
+    return std::int64_t{layer.in.height + 2 * layer.padding} * row(layer) + kLineFloats;
   }
   /// Floats from pixel (y, x) to pixel (y + 1, x).
   static int row(const Conv2dLayer& layer) { return (layer.in.width + 2 * layer.padding) * layer.in.channels; }
+
+  /// Vectors that hold what a row of the kernel meets at one output: [kernel, channels] neighbours.
+  static int kernel_row_lines(const Conv2dLayer& layer) {
+    return (layer.kernel * layer.in.channels + kLineFloats - 1) / kLineFloats;
+  }
 
   /// The first pixel of the padded image.
   const float* take(const float* image) {
@@ -32,11 +37,9 @@ class PaddedImage {
   }
 
  private:
-  static constexpr int kSlack = 16;
-
   ImageShape in_;
   int padding_;
-  AlignedFloats pixels_;  ///< [padded height, padded width, channels] and the slack
+  AlignedFloats pixels_;  ///< [padded height, padded width, channels] and a line
 };
 
 }  // namespace sparsepush

@@ -2,24 +2,15 @@
 
 #include <algorithm>
 
-#include "kernels/multiversion.h"
-
 namespace sparsepush {
 namespace {
 
-constexpr int kLanes = 16, kVectors = 4, kStep = kLanes * kVectors;  // 24 sums stay in registers
+constexpr int kLanes = kLineFloats, kVectors = 4, kStep = kLanes * kVectors;  // AVX-512 has registers for 24 sums
 constexpr int kChannels = PlaneConvolution::kChannels;
 
-template <class T>
-struct VectorOf {
-  using Type [[gnu::vector_size(4 * kLanes), gnu::aligned(4), gnu::may_alias]] = T;
-};
-using Vector = VectorOf<float>::Type;
-using Mask = VectorOf<std::int32_t>::Type;
+using Mask [[gnu::vector_size(4 * kLanes), gnu::aligned(4), gnu::may_alias]] = std::int32_t;
 
 constexpr int rounded_up(int count, int unit) { return (count + unit - 1) / unit * unit; }
-
-int taps_of(const Conv2dLayer& layer) { return layer.in.channels * layer.kernel * layer.kernel; }
 
 /// How kCount vectors become one: vector `to` takes its lanes one after the other from vector[to][lane].
 template <int kCount>
@@ -52,13 +43,13 @@ constexpr Shuffles<kCount> planes_to_pixels = [] {
 /// kCount vectors that stand `from_step` apart become as many that stand `to_step` apart.
 template <int kCount>
 void shuffle(const Shuffles<kCount>& shuffles, const float* from, int from_step, float* to, int to_step) {
-  Vector in[kCount];
-  for (int v = 0; v < kCount; ++v) in[v] = *reinterpret_cast<const Vector*>(from + v * from_step);
+  FloatLine in[kCount];
+  for (int v = 0; v < kCount; ++v) in[v] = line_at(from + v * from_step);
   for (int v = 0; v < kCount; ++v) {
-    Vector out = in[0];
+    FloatLine out = in[0];
     for (int s = 1; s < kCount; ++s)
       out = __builtin_shuffle(out, in[s], *reinterpret_cast<const Mask*>(shuffles.lane[v][s - 1]));
-    *reinterpret_cast<Vector*>(to + v * to_step) = out;
+    line_at(to + v * to_step) = out;
   }
 }
 
@@ -99,20 +90,21 @@ PlaneConvolution::PlaneConvolution(const Conv2dLayer& layer)
     : layer_(layer),
       planes_(layer),
       input_(static_cast<std::size_t>(layer.in.channels) * planes_.length),
-      weight_(static_cast<std::size_t>(taps() + 1) * kChannels) {}
+      weight_(static_cast<std::size_t>(taps(layer_) + 1) * kChannels) {}
 
 std::int64_t PlaneConvolution::bytes(const Conv2dLayer& layer) {
   const Planes planes(layer);
-  return 4 * ((taps_of(layer) + std::int64_t{1}) * kChannels + std::int64_t{layer.in.channels} * planes.length);
+  return 4 * ((taps(layer) + std::int64_t{1}) * kChannels + std::int64_t{layer.in.channels} * planes.length);
 }
 
-void PlaneConvolution::forward(const float* x, float r, const float* input, int samples, float* output) {
+void PlaneConvolution::forward(const float* x, float r, const float* input, int samples, float* output,
+                               VectorLevel level) {
   for (int o = 0; o < layer_.out; ++o) {
     float* weight = weight_.data() + o;
-    for (int t = 0; t < taps(); ++t) weight[t * kChannels] = x[layer_.weight + o * taps() + t] * r;
-    if (layer_.bias != Conv2dLayer::kNoBias) weight[taps() * kChannels] = x[layer_.bias + o] * r;
+    for (int t = 0; t < taps(layer_); ++t) weight[t * kChannels] = x[layer_.weight + o * taps(layer_) + t] * r;
+    if (layer_.bias != Conv2dLayer::kNoBias) weight[taps(layer_) * kChannels] = x[layer_.bias + o] * r;
   }
-  run_vectorized([&] { forward_samples(input, samples, output); });
+  run_vectorized([&] { forward_samples(input, samples, output); }, level);
 }
 
 void PlaneConvolution::forward_samples(const float* input, int samples, float* output) {
@@ -144,24 +136,24 @@ void PlaneConvolution::put_outputs(const float* block, int first, float* image) 
 }
 
 void PlaneConvolution::convolve(float* image) {
-  const float *weights = weight_.data(), *bias = weights + taps() * kChannels;
+  const float *weights = weight_.data(), *bias = weights + taps(layer_) * kChannels;
   for (int first = 0; first < planes_.positions; first += kStep) {
-    Vector sum[kChannels][kVectors];
+    FloatLine sum[kChannels][kVectors];
     for (int c = 0; c < kChannels; ++c)
-      for (int v = 0; v < kVectors; ++v) sum[c][v] = Vector{} + bias[c];
+      for (int v = 0; v < kVectors; ++v) sum[c][v] = FloatLine{} + bias[c];
     const float* weight = weights;
     for (int channel = 0; channel < layer_.in.channels; ++channel)
       for (int ky = 0; ky < layer_.kernel; ++ky) {
         const float* in = input_.data() + channel * planes_.length + first + ky * planes_.width;
         for (int kx = 0; kx < layer_.kernel; ++kx, ++in, weight += kChannels)
           for (int v = 0; v < kVectors; ++v) {
-            const Vector x = *reinterpret_cast<const Vector*>(in + v * kLanes);
+            const FloatLine x = line_at(in + v * kLanes);
             for (int c = 0; c < kChannels; ++c) sum[c][v] += weight[c] * x;
           }
       }
     float block[kChannels * kStep];
     for (int c = 0; c < kChannels; ++c)
-      for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vector*>(block + c * kStep + v * kLanes) = sum[c][v];
+      for (int v = 0; v < kVectors; ++v) line_at(block + c * kStep + v * kLanes) = sum[c][v];
     put_outputs(block, first, image);
   }
 }

@@ -2,8 +2,9 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/channel_rows.h"
+#include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
+#include "kernels/multiversion.h"
 
 namespace sparsepush {
 
@@ -18,7 +19,8 @@ class PlaneConvolution {
   explicit PlaneConvolution(const Conv2dLayer& layer);
 
   /// Of one node, with its row x and r of z = x * r.
-  void forward(const float* x, float r, const float* input, int samples, float* output);
+  void forward(const float* x, float r, const float* input, int samples, float* output,
+               VectorLevel level = vector_level());
 
  private:
   /// Where things stand in a plane of the padded image: the sum of output (y, x) begins at position y * width + x.
@@ -34,7 +36,7 @@ class PlaneConvolution {
   void take_input(const float* image);
   void put_outputs(const float* block, int first, float* image) const;
   void convolve(float* image);
-  int taps() const { return layer_.in.channels * layer_.kernel * layer_.kernel; }
+  static int taps(const Conv2dLayer& layer) { return layer.in.channels * layer.kernel * layer.kernel; }
 
   Conv2dLayer layer_;
   Planes planes_;

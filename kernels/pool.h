@@ -29,7 +29,8 @@ struct PoolForward {
 };
 
 /// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square the maximum is the first of
-/// its largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly.
+/// its largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly. Here and
+/// in the backward pass arrays that are written overlap no others.
 void pool_forward(const Cpu& cpu, const PoolForward& forward);
 
 struct PoolBackward {

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 
-#include "kernels/multiversion.h"
-
 namespace sparsepush {
 namespace {
-
-using Vector [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
 
 /// sums[i] += values[i]
 void add(const float* __restrict values, int count, float* __restrict sums) {
@@ -23,20 +19,23 @@ TapGradient::TapGradient(const Conv2dLayer& layer)
       bias_sums_(static_cast<std::size_t>(layer.out) * kLanes) {}
 
 std::int64_t TapGradient::bytes(const Conv2dLayer& layer) {
-  return 4 * (PaddedImage::floats(layer) + std::int64_t{layer.out} * (layer.kernel * vectors(layer) + 1) * kLanes);
+  return 4 * (PaddedImage::floats(layer) +
+              std::int64_t{layer.out} * (layer.kernel * PaddedImage::kernel_row_lines(layer) + 1) * kLanes);
 }
 
-void TapGradient::take(const float* input, const float* output_gradient, int samples, float* gradient) {
+void TapGradient::take(const float* input, const float* output_gradient, int samples, float* gradient,
+                       VectorLevel level) {
   const ImageShape out = layer_.out_shape();
   std::fill_n(sums_.data(), layer_.out * strips() * kLanes, 0.0f);
-  run_vectorized([&] {
+  const auto add_all = [&] {
     for (int s = 0; s < samples; ++s)
       add_sample(image_.take(input + std::int64_t{s} * layer_.in.size()),
                  output_gradient + std::int64_t{s} * out.size());
-  });
+  };
+  run_vectorized(add_all, level);
   put_weights(gradient);
   if (layer_.bias == Conv2dLayer::kNoBias) return;
-  run_vectorized([&] { take_bias(output_gradient, samples * out.pixels(), gradient + layer_.bias); });
+  run_vectorized([&] { take_bias(output_gradient, samples * out.pixels(), gradient + layer_.bias); }, level);
 }
 
 /// Tiles of as many outputs and strips as leave registers for their factors.
@@ -64,21 +63,20 @@ template <int kOuts, int kStrips>
 void TapGradient::add_tile(const float* image, const float* output_gradient, int strip, float* sums) const {
   const ImageShape out = layer_.out_shape();
   const int row = PaddedImage::row(layer_), channels = layer_.in.channels;
+  const int lines = PaddedImage::kernel_row_lines(layer_);
   int offset[kStrips];
-  for (int s = 0; s < kStrips; ++s)
-    offset[s] = (strip + s) / vectors(layer_) * row + (strip + s) % vectors(layer_) * kLanes;
-  Vector sum[kOuts][kStrips] = {};
+  for (int s = 0; s < kStrips; ++s) offset[s] = (strip + s) / lines * row + (strip + s) % lines * kLanes;
+  FloatLine sum[kOuts][kStrips] = {};
   for (int y = 0; y < out.height; ++y) {
     const float* pixel = image + y * row;
     for (int x = 0; x < out.width; ++x, pixel += channels, output_gradient += out.channels)
       for (int s = 0; s < kStrips; ++s) {
-        const Vector in = *reinterpret_cast<const Vector*>(pixel + offset[s]);
+        const FloatLine in = line_at(pixel + offset[s]);
         for (int o = 0; o < kOuts; ++o) sum[o][s] += in * output_gradient[o];
       }
   }
   for (int o = 0; o < kOuts; ++o)
-    for (int s = 0; s < kStrips; ++s)
-      *reinterpret_cast<Vector*>(sums + (o * strips() + strip + s) * kLanes) += sum[o][s];
+    for (int s = 0; s < kStrips; ++s) line_at(sums + (o * strips() + strip + s) * kLanes) += sum[o][s];
 }
 
 void TapGradient::put_weights(float* gradient) {
@@ -86,7 +84,7 @@ void TapGradient::put_weights(float* gradient) {
   const float* sums = sums_.data();
   float* weight = gradient + layer_.weight;
   for (int o = 0; o < layer_.out; ++o, weight += channels * kernel * kernel)
-    for (int ky = 0; ky < kernel; ++ky, sums += vectors(layer_) * kLanes)
+    for (int ky = 0; ky < kernel; ++ky, sums += PaddedImage::kernel_row_lines(layer_) * kLanes)
       for (int kx = 0; kx < kernel; ++kx)
         for (int c = 0; c < channels; ++c) weight[(c * kernel + ky) * kernel + kx] = sums[kx * channels + c];
 }

@@ -2,8 +2,9 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/channel_rows.h"
+#include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
+#include "kernels/multiversion.h"
 #include "kernels/padded_image.h"
 
 namespace sparsepush {
@@ -17,12 +18,12 @@ class TapGradient {
   explicit TapGradient(const Conv2dLayer& layer);
 
   /// Of one node. gradient: its row, of which the layer's parameters are written.
-  void take(const float* input, const float* output_gradient, int samples, float* gradient);
+  void take(const float* input, const float* output_gradient, int samples, float* gradient,
+            VectorLevel level = vector_level());
 
  private:
-  static constexpr int kLanes = 16;
-  static int vectors(const Conv2dLayer& layer) { return (layer.kernel * layer.in.channels + kLanes - 1) / kLanes; }
-  int strips() const { return layer_.kernel * vectors(layer_); }
+  static constexpr int kLanes = kLineFloats;
+  int strips() const { return layer_.kernel * PaddedImage::kernel_row_lines(layer_); }
 
   void add_sample(const float* image, const float* output_gradient);
   template <int kOuts, int kStrips>

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "tests/vector_levels.h"
+
 namespace sparsepush {
 namespace {
 
@@ -23,6 +25,36 @@ TEST(ChannelConvolution, SuitsWholeTilesOfFewChannelsToWholeVectors) {
     Conv2dLayer other = lenet;
     change(other);
     EXPECT_FALSE(suits(other));
+  }
+}
+
+/// Of small integers, whose sums are exact in any order. No padding.
+TEST(ChannelConvolution, IsTheConvolutionAtEveryVectorLevel) {
+  constexpr int kChannels = 6, kOut = 16, kSide = 14;
+  const Conv2dLayer layer{.in = {kSide, kSide, kChannels}, .out = kOut, .kernel = 5, .padding = 0};
+  const auto integers = [](std::int64_t count) {
+    std::vector<float> values(count);
+    for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
+    return values;
+  };
+  const std::vector<float> x = integers(kOut * kChannels * 25), input = integers(layer.in.size()),
+                           output_gradient = integers(layer.out_shape().size());
+  std::vector<float> expected(output_gradient.size()), expected_back(input.size());
+  for (int p = 0; p < 100; ++p)
+    for (int o = 0; o < kOut; ++o)
+      for (int w = 0; w < kChannels * 25; ++w) {
+        const int pixel = (p / 10 + w % 25 / 5) * kSide + p % 10 + w % 5;
+        expected[p * kOut + o] += input[pixel * kChannels + w / 25] * x[o * kChannels * 25 + w];
+        expected_back[pixel * kChannels + w / 25] += output_gradient[p * kOut + o] * x[o * kChannels * 25 + w];
+      }
+  for (const VectorLevel level : usable_vector_levels()) {
+    SCOPED_TRACE(testing::Message() << "level " << static_cast<int>(level));
+    std::vector<float> output(expected.size()), back(expected_back.size());
+    ChannelConvolution convolution(layer);
+    convolution.forward(x.data(), 1, input.data(), 1, output.data(), level);
+    convolution.backward_input(x.data(), 1, output_gradient.data(), 1, back.data(), level);
+    EXPECT_EQ(output, expected);
+    EXPECT_EQ(back, expected_back);
   }
 }
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/vector_levels.h"
+
 namespace sparsepush {
 namespace {
 
@@ -30,7 +32,7 @@ TEST(PlaneConvolution, IsTheConvolutionOnWideImages) {
           return values;
         };
         const std::vector<float> x = integers(out * channels * 9), input = integers(layer.in.size());
-        std::vector<float> expected(layer.out_shape().size()), output(expected.size());
+        std::vector<float> expected(layer.out_shape().size());
         for (int y = 0; y < 18 * width; ++y)
           for (int o = 0; o < out; ++o)
             for (int w = 0; w < channels * 9; ++w) {
@@ -38,8 +40,11 @@ TEST(PlaneConvolution, IsTheConvolutionOnWideImages) {
               if (in_y < 0 || in_y >= 18 || in_x < 0 || in_x >= width) continue;
               expected[y * out + o] += input[(in_y * width + in_x) * channels + w / 9] * x[o * channels * 9 + w];
             }
-        PlaneConvolution(layer).forward(x.data(), 1, input.data(), 1, output.data());
-        EXPECT_EQ(output, expected);
+        for (const VectorLevel level : usable_vector_levels()) {
+          std::vector<float> output(expected.size());
+          PlaneConvolution(layer).forward(x.data(), 1, input.data(), 1, output.data(), level);
+          EXPECT_EQ(output, expected) << "level " << static_cast<int>(level);
+        }
       }
 }
 

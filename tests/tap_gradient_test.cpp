@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "tests/vector_levels.h"
+
 namespace sparsepush {
 namespace {
 
@@ -19,31 +21,38 @@ std::vector<float> integers(std::int64_t count) {
 
 /// Every tile: outputs that are eights, a six and ones, and rows of the kernel of one to three vectors. Of small
 /// integers, whose sums are exact in any order.
-TEST(TapGradient, IsTheGradientForAnyNumberOfChannels) {
-  for (const int channels : {1, 3, 5, 6, 11, 16})
-    for (const int out : {1, 3, 6, 8, 15, 23}) {
-      SCOPED_TRACE(testing::Message() << channels << " to " << out);
-      constexpr int kHeight = 7, kWidth = 9, kSamples = 3;
-      const std::int64_t weights = std::int64_t{out} * channels * 9;
-      const Conv2dLayer layer{
-          .in = {kHeight, kWidth, channels}, .out = out, .kernel = 3, .padding = 1, .bias = weights};
-      const std::vector<float> input = integers(kSamples * layer.in.size()),
-                               output_gradient = integers(kSamples * layer.out_shape().size());
-      std::vector<float> expected(weights + out), row(expected.size());
-      for (int p = 0; p < kSamples * kHeight * kWidth; ++p)
-        for (int o = 0; o < out; ++o) {
-          const float g = output_gradient[p * out + o];
-          expected[weights + o] += g;
-          for (int w = 0; w < channels * 9; ++w) {
-            const int down = w % 9 / 3 - 1, right = w % 3 - 1;
-            const int y = p / kWidth % kHeight + down, x = p % kWidth + right;
-            if (y < 0 || y >= kHeight || x < 0 || x >= kWidth) continue;
-            expected[o * channels * 9 + w] += g * input[(p + down * kWidth + right) * channels + w / 9];
-          }
-        }
-      TapGradient(layer).take(input.data(), output_gradient.data(), kSamples, row.data());
-      EXPECT_EQ(row, expected);
+void expect_the_gradient(int channels, int out, int kernel) {
+  SCOPED_TRACE(testing::Message() << channels << " to " << out << ", kernel " << kernel);
+  constexpr int kHeight = 7, kWidth = 9, kSamples = 3;
+  const int taps = kernel * kernel, middle = kernel / 2;
+  const std::int64_t weights = std::int64_t{out} * channels * taps;
+  const Conv2dLayer layer{
+      .in = {kHeight, kWidth, channels}, .out = out, .kernel = kernel, .padding = middle, .bias = weights};
+  const std::vector<float> input = integers(kSamples * layer.in.size()),
+                           output_gradient = integers(kSamples * layer.out_shape().size());
+  std::vector<float> expected(weights + out);
+  for (int p = 0; p < kSamples * kHeight * kWidth; ++p)
+    for (int o = 0; o < out; ++o) {
+      const float g = output_gradient[p * out + o];
+      expected[weights + o] += g;
+      for (int w = 0; w < channels * taps; ++w) {
+        const int down = w % taps / kernel - middle, right = w % kernel - middle;
+        const int y = p / kWidth % kHeight + down, x = p % kWidth + right;
+        if (y < 0 || y >= kHeight || x < 0 || x >= kWidth) continue;
+        expected[o * channels * taps + w] += g * input[(p + down * kWidth + right) * channels + w / taps];
+      }
     }
+  for (const VectorLevel level : usable_vector_levels()) {
+    std::vector<float> row(expected.size());
+    TapGradient(layer).take(input.data(), output_gradient.data(), kSamples, row.data(), level);
+    EXPECT_EQ(row, expected) << "level " << static_cast<int>(level);
+  }
+}
+
+TEST(TapGradient, IsTheGradientForAnyNumberOfChannels) {
+  for (const int kernel : {1, 3, 5})
+    for (const int channels : {1, 3, 5, 6, 11, 16})
+      for (const int out : {1, 3, 6, 8, 15, 23}) expect_the_gradient(channels, out, kernel);
 }
 
 /// Vectors read inputs beside the row of the kernel, too.
