@@ -103,8 +103,9 @@ def draw(runs):
         for axes in panels[:, column] if column else []:
             axes.set_ylabel("")
     lines = [plt.Line2D([], [], label=label, **styles[label]) for label in labels]
-    figure.legend(handles=lines, loc="lower center", ncol=min(4, len(labels)), frameon=False)
-    figure.tight_layout(rect=(0, 0.03 + 0.025 * -(-len(labels) // 4), 1, 1))
+    legend_columns = min(4, 2 * len(settings), len(labels))
+    figure.legend(handles=lines, loc="lower center", ncol=legend_columns, frameon=False)
+    figure.tight_layout(rect=(0, 0.03 + 0.025 * -(-len(labels) // legend_columns), 1, 1))
     return figure
 
 

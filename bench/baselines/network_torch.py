@@ -91,7 +91,7 @@ class Nodes:
         self.loss_of = self.compiled_loss(template) if compiled else self.module_loss
         self.pool = None
         if python_threads > 1:
-            self.pool = ThreadPoolExecutor(python_threads, initializer=torch.set_num_threads, initargs=(1,))
+            self.pool = ThreadPoolExecutor(python_threads, initializer=prepare_thread, initargs=(1,))
         self.ranges = [range(i * nodes // python_threads, (i + 1) * nodes // python_threads) for i in range(python_threads)]
         self.steps, self.gossip, self.options = 0, None, options
 
@@ -151,8 +151,14 @@ class Nodes:
                 self.gossip.run(self.gradient)
 
 
+def prepare_thread(threads):
+    """Settings of the calling thread: PyTorch's threads below it; models and ways share functions that are compiled."""
+    torch.set_num_threads(threads)
+    torch._dynamo.config.recompile_limit = 256  # beyond it a function would run uncompiled
+
+
 def use_one_thread_without_autograd():
-    torch.set_num_threads(1)
+    prepare_thread(1)
     torch.set_grad_enabled(False)
 
 
@@ -282,7 +288,7 @@ def main():
     options.device = "cpu"
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time needs --threads 1")
-    torch.set_num_threads(options.threads)
+    prepare_thread(options.threads)
     print(f"PyTorch {torch.__version__}, {options.threads} threads", flush=True)
     results = []
     for model in options.model:
