@@ -50,7 +50,8 @@ class Training {
     momentum_.resize(z_.size());
     initialize_network(network_, file["seed"], z_.data());
     statistics_.resize(2 * network_.statistics);
-    for (int node = 0; node < 2; ++node) initialize_statistics(network_, statistics_.data() + node * network_.statistics);
+    for (int node = 0; node < 2; ++node)
+      initialize_statistics(network_, statistics_.data() + node * network_.statistics);
     x_.resize(2 * z_.size());
     gradient_.resize(2 * z_.size());
     load_batch();
