@@ -14,8 +14,7 @@ constexpr std::array kFeatures = {64, kPool, 128, kPool, 256, 256, kPool, 512, 5
 }  // namespace
 
 Network make_vgg11(ImageShape input, int classes, Norm norm) {
-  const auto is_small = [](int side) { return side >= 32 && side < 64; };
-  CHECK(is_small(input.height) && is_small(input.width), "images of ", input.height, " x ", input.width);
+  CHECK(input.height == 32 && input.width == 32, "images of ", input.height, " x ", input.width);
   NetworkBuilder net(input);
   int number = 0;  // of PyTorch's module
   const auto next_name = [&number] { return "features." + std::to_string(number++); };

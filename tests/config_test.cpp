@@ -180,6 +180,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
       {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
       {"data.name=fashion_mnist", "data.path=sets", "data.augment=true"},
+      {"model.name=resnet20", "model.norm=batch", "algorithm.name=scsp", "algorithm.final_statistics=local"},
       {"data.partition=skew", "data.skew=0.1", "run.seed=9223372036854775807", "optimizer.milestones=[0, 3]"},
       {"data.partition=dirichlet", "data.alpha=1e-300", "topology.name=random_out", "topology.redraw=true"}};
   for (const auto& overrides : cases) {
@@ -193,6 +194,8 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
     EXPECT_EQ(second.data.alpha, first.data.alpha);
     EXPECT_EQ(second.data.augment, first.data.augment);
     EXPECT_EQ(second.model.hidden, first.model.hidden);
+    EXPECT_EQ(second.model.norm, first.model.norm);
+    EXPECT_EQ(second.algorithm.final_statistics, first.algorithm.final_statistics);
     EXPECT_EQ(second.run.seed, first.run.seed);
   }
 }
@@ -222,6 +225,14 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
     EXPECT_NE(config_hash(load("", {other})), plain) << other;
   EXPECT_EQ(config_hash(load("", {"algorithm.name=scsp", "algorithm.final_rounds=3"})),
             config_hash(load("", {"algorithm.name=scsp"})));
+  std::vector<std::string> overrides = {"model.name=resnet20", "algorithm.name=scsp"};
+  std::string before = config_hash(load("", overrides));
+  for (const char* more : {"model.norm=batch", "algorithm.final_statistics=local"}) {
+    overrides.push_back(more);
+    const std::string hash = config_hash(load("", overrides));
+    EXPECT_NE(hash, before) << more;
+    before = hash;
+  }
 }
 
 TEST_F(QuadraticConfig, HashFollowsTheContentsOfTheFileNotItsName) {

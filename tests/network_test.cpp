@@ -19,12 +19,8 @@ namespace {
 
 constexpr ImageShape kCifar{32, 32, 3};
 
-/// Entries that a layer-wise top-k keeps, by the definition.
 std::int64_t kept(const Network& network, double keep) {
-  std::int64_t sum = 0;
-  for (const Segment& s : network.layout.segments)
-    sum += std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(keep * static_cast<double>(s.size) + 1e-9)));
-  return sum;
+  return make_topk_plan(network.layout, TopkScope::kLayer, keep).entries;
 }
 
 struct Size {
@@ -65,6 +61,7 @@ TEST(Networks, DrawParametersWithTheirDeviations) {
   const Network network = make_resnet20(kCifar, 10, Norm::kBatch);
   std::vector<float> row(network.layout.row);
   initialize_network(network, 3, row.data());
+  int compared = 0;
   for (std::size_t s = 0; s < network.parameters.size(); ++s) {
     const Segment& segment = network.layout.segments[s];
     const auto [kind, scale] = network.initial[s];
@@ -73,7 +70,9 @@ TEST(Networks, DrawParametersWithTheirDeviations) {
     for (std::int64_t i = 0; i < segment.size; ++i) squares += std::pow(row[segment.begin + i], 2);
     const double fan_in = static_cast<double>(segment.size / network.parameters[s].shape[0]);
     EXPECT_NEAR(squares / static_cast<double>(segment.size), 2 / fan_in, 0.2 / fan_in) << network.parameters[s].name;
+    ++compared;
   }
+  EXPECT_EQ(compared, 18) << "all convolutions but the small first one";
 }
 
 /// Follows who has written which gradient last, as the backward pass goes.

@@ -221,6 +221,26 @@ TEST(ReestimatedStatistics, DependNeitherOnTheOldOnesNorOnThreads) {
   EXPECT_EQ(host_copy(f.gradients.statistics()), first);
 }
 
+/// With u = 1 x is z, so a node's model and statistics score as the mean model what the node scores.
+TEST(MeanModel, IsTestedWithItsOwnStatistics) {
+  Fixture f(false);
+  f.u = {1.0, 1.0, 1.0};
+  f.gradients.reestimate_statistics(f.cpu, f.at());
+  std::vector<Score> own(2);
+  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, own);
+  EXPECT_NE(own[0].loss, own[1].loss);
+  for (int node = 0; node < 2; ++node) {
+    const auto as_doubles = [node](MatrixView<const float> rows) {
+      return std::vector<double>(rows.row(node), rows.row(node) + rows.cols);
+    };
+    const std::vector<double> z = as_doubles(f.x.view()), statistics = as_doubles(f.gradients.statistics());
+    Score mean;
+    f.gradients.score_mean(f.cpu, {.z = z, .statistics = statistics}, 0, {&mean, 1});
+    EXPECT_EQ(mean.loss, own[node].loss);
+    EXPECT_EQ(mean.accuracy, own[node].accuracy);
+  }
+}
+
 TEST(StatisticsTensors, AreNamedAsInPyTorchAndFillTheRow) {
   const Fixture f(false);
   const std::vector<Parameter> tensors = f.gradients.statistics_tensors();

@@ -24,7 +24,8 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.functional import avg_pool2d, cross_entropy, pad, relu
 
-CLASSES, BATCH, SIDE, SAMPLES, KEEP = 10, 32, 32, 4096, 0.01
+CLASSES, BATCH, SIDE, SAMPLES_PER_NODE, KEEP = 10, 32, 32, 128, 0.01
+gossip_torch.LR = 0.01
 
 
 def lenet5():
@@ -85,9 +86,9 @@ class Nodes:
         template = MODELS[model]().to(memory_format=torch.channels_last)
         self.modules = [copy.deepcopy(template) for _ in range(nodes)]
         self.parameters = [list(module.parameters()) for module in self.modules]
-        self.data = torch.randint(0, 256, (SAMPLES, SIDE, SIDE, 3), dtype=torch.uint8)
-        self.labels = torch.randint(0, CLASSES, (SAMPLES,))
-        self.indices = [torch.randint(0, SAMPLES, (nodes, BATCH)) for _ in range(8)]
+        self.data = torch.randint(0, 256, (nodes * SAMPLES_PER_NODE, SIDE, SIDE, 3), dtype=torch.uint8)
+        self.labels = torch.randint(0, CLASSES, (nodes * SAMPLES_PER_NODE,))
+        self.indices = [torch.randint(0, nodes * SAMPLES_PER_NODE, (nodes, BATCH)) for _ in range(8)]
         self.loss_of = self.compiled_loss(template) if compiled else self.module_loss
         self.pool = None
         if python_threads > 1:
@@ -154,7 +155,9 @@ class Nodes:
 def prepare_thread(threads):
     """Settings of the calling thread: PyTorch's threads below it; models and ways share functions that are compiled."""
     torch.set_num_threads(threads)
-    torch._dynamo.config.recompile_limit = 256  # beyond it a function would run uncompiled
+    for limit in ("recompile_limit", "cache_size_limit"):  # one of them, depending on the version
+        if hasattr(torch._dynamo.config, limit):
+            setattr(torch._dynamo.config, limit, 256)  # beyond it a function would run uncompiled
 
 
 def use_one_thread_without_autograd():

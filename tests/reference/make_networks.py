@@ -3,8 +3,8 @@
 
 Writes networks.json beside this script. Each case trains one network on one batch for five steps of SGD with momentum.
 Initial parameters and batches are drawn as the C++ code draws them, from Philox, so that the file holds results only:
-the loss of each step; of every gradient of the first step, every parameter after the last step and every running
-statistic three numbers (`digest`). The modules are written down here from the papers' descriptions.
+the loss of each step; of every gradient of the first and the last step, how far every parameter has moved after the
+last one, and every running statistic three numbers (`digest`). The modules are written down here from the papers' descriptions.
 """
 import json
 import math
@@ -189,16 +189,18 @@ def train(name, make, norm, channels, side, classes):
     inputs, labels = batch(channels, side, classes)
     optimizer = torch.optim.SGD(model.parameters(), LR[name], momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     case = {"model": name, "norm": norm, "channels": channels, "side": side, "classes": classes, "lr": LR[name], "losses": []}
+    initial = {path: p.detach().clone() for path, p in model.named_parameters()}
     case["parameters"] = sum(p.numel() for p in model.parameters())
     for step in range(STEPS):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(inputs), labels)
         loss.backward()
         case["losses"].append(loss.item())
-        if step == 0:
-            case["gradients"] = {path: digest(p.grad) for path, p in model.named_parameters()}
+        if step in (0, STEPS - 1):
+            key = "gradients" if step == 0 else "last_gradients"
+            case[key] = {path: digest(p.grad) for path, p in model.named_parameters()}
         optimizer.step()
-    case["trained"] = {path: digest(p) for path, p in model.named_parameters()}
+    case["moved"] = {path: digest(p - initial[path]) for path, p in model.named_parameters()}
     case["statistics"] = {path: digest(s) for path, s in model.named_buffers() if s.dim() == 1}
     model.eval()
     case["test_loss"] = F.cross_entropy(model(inputs), labels).item()
