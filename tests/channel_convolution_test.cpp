@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "tests/small_integers.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -28,17 +29,12 @@ TEST(ChannelConvolution, SuitsWholeTilesOfFewChannelsToWholeVectors) {
   }
 }
 
-/// Of small integers, whose sums are exact in any order. No padding.
+/// Without padding.
 TEST(ChannelConvolution, IsTheConvolutionAtEveryVectorLevel) {
   constexpr int kChannels = 6, kOut = 16, kSide = 14;
   const Conv2dLayer layer{.in = {kSide, kSide, kChannels}, .out = kOut, .kernel = 5, .padding = 0};
-  const auto integers = [](std::int64_t count) {
-    std::vector<float> values(count);
-    for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
-    return values;
-  };
-  const std::vector<float> x = integers(kOut * kChannels * 25), input = integers(layer.in.size()),
-                           output_gradient = integers(layer.out_shape().size());
+  const std::vector<float> x = small_integers(kOut * kChannels * 25), input = small_integers(layer.in.size()),
+                           output_gradient = small_integers(layer.out_shape().size());
   std::vector<float> expected(output_gradient.size()), expected_back(input.size());
   for (int p = 0; p < 100; ++p)
     for (int o = 0; o < kOut; ++o)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/small_integers.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -19,19 +20,14 @@ TEST(PlaneConvolution, SuitsFewChannelsOut) {
   EXPECT_FALSE(suits(7, 1) || suits(6, 2));
 }
 
-/// Images as wide as a vector and wider, of small integers, whose sums are exact in any order.
+/// Images as wide as a vector and wider.
 TEST(PlaneConvolution, IsTheConvolutionOnWideImages) {
   for (const int channels : {1, 3, 4, 6})
     for (const int out : {3, 6})
       for (const int width : {16, 20, 33}) {
         SCOPED_TRACE(testing::Message() << width << " x 18 x " << channels << " to " << out);
         const Conv2dLayer layer{.in = {18, width, channels}, .out = out, .kernel = 3, .padding = 1};
-        const auto integers = [](std::int64_t count) {
-          std::vector<float> values(count);
-          for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
-          return values;
-        };
-        const std::vector<float> x = integers(out * channels * 9), input = integers(layer.in.size());
+        const std::vector<float> x = small_integers(out * channels * 9), input = small_integers(layer.in.size());
         std::vector<float> expected(layer.out_shape().size());
         for (int y = 0; y < 18 * width; ++y)
           for (int o = 0; o < out; ++o)

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "tests/small_integers.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -13,14 +14,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-std::vector<float> integers(std::int64_t count) {
-  std::vector<float> values(count);
-  for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i * i % 11 % 5) - 2;
-  return values;
-}
-
-/// Every tile: outputs that are eights, a six and ones, and rows of the kernel of one to three vectors. Of small
-/// integers, whose sums are exact in any order.
+/// Every tile: outputs that are eights, a six and ones, and rows of the kernel of one to five vectors.
 void expect_the_gradient(int channels, int out, int kernel) {
   SCOPED_TRACE(testing::Message() << channels << " to " << out << ", kernel " << kernel);
   constexpr int kHeight = 7, kWidth = 9, kSamples = 3;
@@ -28,8 +22,8 @@ void expect_the_gradient(int channels, int out, int kernel) {
   const std::int64_t weights = std::int64_t{out} * channels * taps;
   const Conv2dLayer layer{
       .in = {kHeight, kWidth, channels}, .out = out, .kernel = kernel, .padding = middle, .bias = weights};
-  const std::vector<float> input = integers(kSamples * layer.in.size()),
-                           output_gradient = integers(kSamples * layer.out_shape().size());
+  const std::vector<float> input = small_integers(kSamples * layer.in.size()),
+                           output_gradient = small_integers(kSamples * layer.out_shape().size());
   std::vector<float> expected(weights + out);
   for (int p = 0; p < kSamples * kHeight * kWidth; ++p)
     for (int o = 0; o < out; ++o) {
@@ -75,7 +69,7 @@ TEST(TapGradient, AnInfiniteInputReachesOnlyTheWeightsThatMeetIt) {
 /// Nothing may be left in the memory that both calls are worked on in.
 TEST(TapGradient, CallsDoNotDependOnEachOther) {
   const Conv2dLayer layer{.in = {5, 6, 3}, .out = 6, .kernel = 5, .padding = 2, .bias = 450};
-  const std::vector<float> input = integers(4 * layer.in.size()), output_gradient = integers(4 * 5 * 6 * 6);
+  const std::vector<float> input = small_integers(4 * layer.in.size()), output_gradient = small_integers(4 * 5 * 6 * 6);
   TapGradient taps(layer);
   std::vector<float> row(456), alone(456);
   taps.take(input.data(), output_gradient.data(), 4, row.data());

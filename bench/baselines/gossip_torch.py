@@ -359,6 +359,13 @@ def measure(state, device, rounds, timed=time_round):
     return statistics.median([timed(state, device) for _ in range(rounds + 3)][3:])
 
 
+def allow_compilations():
+    """In the calling thread; beyond PyTorch's own limit a function would run uncompiled."""
+    for limit in ("recompile_limit", "cache_size_limit"):  # one of them, depending on the version
+        if hasattr(torch._dynamo.config, limit):
+            setattr(torch._dynamo.config, limit, 256)
+
+
 def main():
     options = parse_options()
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -366,9 +373,7 @@ def main():
         raise SystemExit(77)
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    for limit in ("recompile_limit", "cache_size_limit"):  # one of them, depending on the version
-        if hasattr(torch._dynamo.config, limit):
-            setattr(torch._dynamo.config, limit, 64)
+    allow_compilations()
     results = time_variants(options)
     report = {"torch": torch.__version__, "nodes": options.nodes, "keep": options.keep, "device": options.device}
     if options.device == "cuda":

@@ -25,7 +25,7 @@ from torch.func import functional_call
 from torch.nn.functional import avg_pool2d, cross_entropy, pad, relu
 
 CLASSES, BATCH, SIDE, SAMPLES_PER_NODE, KEEP = 10, 32, 32, 128, 0.01
-gossip_torch.LR = 0.01
+gossip_torch.LR = 0.01  # that of bench/network_bench.cpp
 
 
 def lenet5():
@@ -155,9 +155,7 @@ class Nodes:
 def prepare_thread(threads):
     """Settings of the calling thread: PyTorch's threads below it; models and ways share functions that are compiled."""
     torch.set_num_threads(threads)
-    for limit in ("recompile_limit", "cache_size_limit"):  # one of them, depending on the version
-        if hasattr(torch._dynamo.config, limit):
-            setattr(torch._dynamo.config, limit, 256)  # beyond it a function would run uncompiled
+    gossip_torch.allow_compilations()
 
 
 def use_one_thread_without_autograd():

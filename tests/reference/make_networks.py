@@ -4,7 +4,8 @@
 Writes networks.json beside this script. Each case trains one network on one batch for five steps of SGD with momentum.
 Initial parameters and batches are drawn as the C++ code draws them, from Philox, so that the file holds results only:
 the loss of each step; of every gradient of the first and the last step, how far every parameter has moved after the
-last one, and every running statistic three numbers (`digest`). The modules are written down here from the papers' descriptions.
+last one, and every running statistic three numbers (`digest`). The modules are written down here from the papers'
+descriptions.
 """
 import json
 import math
