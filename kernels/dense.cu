@@ -91,7 +91,7 @@ __device__ void multiply_nodes(std::int64_t nodes, const ProductOf& product_of, 
 
 /// output [samples, out] = input W^T + b; mapping as in `multiply_nodes`.
 template <int kPer>
-__global__ void dense_forward_kernel(DenseForward f, int samples) {
+__global__ void __launch_bounds__(kThreads) dense_forward_kernel(DenseForward f, int samples) {
   const DenseLayer& layer = f.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {f.input.row(node * samples), samples, layer.in, true},
@@ -107,7 +107,7 @@ __global__ void dense_forward_kernel(DenseForward f, int samples) {
 /// dW [out, in] = dY^T input, mapping as in `multiply_nodes`; then db, a thread per (node, output) in strides of the
 /// grid, samples in order.
 template <int kPer>
-__global__ void dense_parameter_gradient_kernel(DenseBackward b, int samples) {
+__global__ void __launch_bounds__(kThreads) dense_parameter_gradient_kernel(DenseBackward b, int samples) {
   const DenseLayer& layer = b.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {b.output_gradient.row(node * samples), layer.out, samples, false},
@@ -127,7 +127,7 @@ __global__ void dense_parameter_gradient_kernel(DenseBackward b, int samples) {
 
 /// dX [samples, in] = dY W, masked; mapping as in `multiply_nodes`.
 template <int kPer>
-__global__ void dense_input_gradient_kernel(DenseBackward b, int samples) {
+__global__ void __launch_bounds__(kThreads) dense_input_gradient_kernel(DenseBackward b, int samples) {
   const DenseLayer& layer = b.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {b.output_gradient.row(node * samples), samples, layer.out, true},

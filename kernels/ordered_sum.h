@@ -21,7 +21,7 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
   double lane_sum = 0, sum = 0;
   for (std::int64_t begin = 0; begin < count; begin += kOrderedSumTerms) {
     double* terms = dynamic_shared<double>() + begin / kOrderedSumTerms % 2 * kOrderedSumTerms;
-    const int size = static_cast<int>(std::min<std::int64_t>(kOrderedSumTerms, count - begin));
+    const int size = static_cast<int>(std::min(std::int64_t{kOrderedSumTerms}, count - begin));
     for (int i = threadIdx.x; i < size; i += kOrderedSumThreads) terms[i] = term(begin + i);
     __syncthreads();
     if (threadIdx.x / 32 == 0)

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/constexpr_algorithms.h"
 #include "kernels/cuda_launch.h"
 #include "kernels/push_sum_mix.h"
 
@@ -28,7 +29,7 @@ Parts parts_for(std::int64_t entries) {
 __device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, const Parts& parts) {
   const std::int64_t messages = mix.edges.begin[node + 1] - mix.edges.begin[node];  // besides its own
   const std::int64_t work = messages * mix.messages.position.cols;
-  return std::clamp(work / kWorkPerPart, parts.few, parts.most);
+  return clamp_value(work / kWorkPerPart, parts.few, parts.most);
 }
 
 /// The entries [begin, end) of a slot's message, which fall into a part of the row, and their weight.
@@ -40,15 +41,7 @@ struct Cut {
 
 /// Number of positions below `limit` among the first `entries` of an ascending list.
 __device__ unsigned positions_below(const std::int32_t* position, std::int64_t entries, std::int64_t limit) {
-  unsigned low = 0, high = static_cast<unsigned>(entries);
-  while (low < high) {
-    const unsigned middle = (low + high) / 2;
-    if (position[middle] < limit)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
+  return count_before(static_cast<unsigned>(entries), [&](unsigned i) { return position[i] < limit; });
 }
 
 /// What a thread adds in a step; nothing if the position is negative.

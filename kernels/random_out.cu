@@ -1,7 +1,7 @@
-#include <algorithm>
 #include <bit>
 #include <cub/device/device_radix_sort.cuh>
 
+#include "kernels/constexpr_algorithms.h"
 #include "kernels/cuda_launch.h"
 #include "kernels/random_out.h"
 
@@ -31,9 +31,8 @@ __global__ void draw_targets_kernel(DrawRandomOut d, std::int32_t* targets, std:
 
 /// A thread per row, in strides of the grid: where its in-edges begin among all that are sorted.
 __global__ void find_begins_kernel(DrawRandomOut d, const std::int32_t* sorted_targets) {
-  const std::int32_t* const end = sorted_targets + d.slot.size();
   for (std::int64_t row = grid_thread(); row < std::ssize(d.begin); row += grid_threads())
-    d.begin[row] = std::lower_bound(sorted_targets, end, static_cast<std::int32_t>(row)) - sorted_targets;
+    d.begin[row] = count_before(std::ssize(d.slot), [&](std::int64_t i) { return sorted_targets[i] < row; });
 }
 
 /// Pairs that are sorted by target, below `targets`; [edges] each.

@@ -1,11 +1,11 @@
 // What the last selection of a (node, group) teaches the next one, on every backend.
 #pragma once
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
+#include "kernels/constexpr_algorithms.h"
 #include "kernels/view.h"
 
 namespace sparsepush {
@@ -31,7 +31,7 @@ constexpr void learn(Warmth& warmth, std::uint32_t threshold) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float now = std::bit_cast<float>(threshold);
   const float seen = 1 - now / warmth.threshold;  // NaN or infinite at first and after a divergence
-  const float fall = seen > -kInfinity && seen < kInfinity ? std::clamp(seen, -kMostFall, kMostFall) : kMostFall;
+  const float fall = seen > -kInfinity && seen < kInfinity ? clamp_value(seen, -kMostFall, kMostFall) : kMostFall;
   warmth = {now, fall > warmth.fall ? fall : warmth.fall + kForget * (fall - warmth.fall)};
 }
 

@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """Registers, shared memory and spills of every CUDA kernel of ours, as ptxas reports them for each architecture, written as a
-table into bench/README.md between two marker comments. Fails if a kernel spills. Needs nvcc, no GPU.
+table into bench/README.md between two marker comments. Needs nvcc, no GPU. Fails if a kernel
+  spills registers,
+  holds `trap` in its PTX: nvcc gave up there, as where device code refers to a constant that has no address,
+  stores nothing in its PTX: nvcc dropped what it should have done,
+  needs more registers than a multiprocessor has for the largest block that it may be launched with.
 
-usage: scripts/kernel_resources.py [--check]; --check changes nothing and fails if the table is not up to date.
+usage: scripts/kernel_resources.py [--check] [FILE...]; --check changes nothing and fails if the table is not up to date;
+FILE: only the faults of these CUDA sources.
 """
 
 import argparse
@@ -12,12 +17,16 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import ptx
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "kernel_resources"
 README = ROOT / "bench" / "README.md"
+REGISTERS = 65536  # of a multiprocessor, since sm_50
 BEGIN, END = "<!-- kernel resources: begin -->", "<!-- kernel resources: end -->"
 
 ENTRY = re.compile(
@@ -38,12 +47,27 @@ def compile_commands():
             yield Path(entry["file"]), shlex.split(entry["command"])
 
 
+def command_for(source):
+    """How a source outside of the project is compiled: as those of the project are."""
+    command = next(compile_commands())[1]
+    return [source if part.endswith(".cu") else part for part in command]
+
+
+def compile_and_report(source, command):
+    """(what ptxas reports, {architecture: PTX})"""
+    command[command.index("-o") + 1] = "/dev/null"
+    with tempfile.TemporaryDirectory() as folder:
+        report = subprocess.run([*command, "-Xptxas=-v", "--keep", "--keep-dir", folder], cwd=BUILD, capture_output=True,
+                                text=True)
+        if report.returncode != 0:
+            raise SystemExit(f"{source}: {report.stderr}")
+        texts = [file.read_text() for file in Path(folder).glob("*.ptx")]
+    return report, {re.search(r"\.target (sm_\d+)", text)[1]: text for text in texts}
+
+
 def resources_of(source, command):
     """One dict per kernel and architecture."""
-    command[command.index("-o") + 1] = "/dev/null"
-    report = subprocess.run([*command, "-Xptxas=-v"], cwd=BUILD, capture_output=True, text=True)
-    if report.returncode != 0:
-        raise SystemExit(f"{source}: {report.stderr}")
+    report, texts = compile_and_report(source, command)
     found = [match.groupdict() for match in ENTRY.finditer(report.stderr)]
     if report.stderr.count("Compiling entry function") != len(found):
         raise SystemExit(f"{source}: ptxas's report is not understood:\n{report.stderr}")
@@ -51,6 +75,7 @@ def resources_of(source, command):
         shared = re.search(r"(\d+) bytes smem", kernel["rest"])
         kernel["shared"] = shared.group(1) if shared else "0"
         kernel["source"] = source.name
+        kernel["faults"] = faults_of(kernel, texts[kernel["architecture"]])
     return found
 
 
@@ -75,7 +100,7 @@ def table_of(kernels):
                                                  for a in architectures) + " |"]
     lines.append("|---" * (2 + len(architectures)) + "|")
     for (source, name), row in sorted(rows.items()):
-        if name.startswith("cub::"):
+        if not ptx.is_ours(next(iter(row.values()))["kernel"]):
             continue
         cells = [f"{k['registers']}, {k['shared']}, {k['stack']}, {int(k['stores']) + int(k['loads'])}"
                  for k in (row[a] for a in architectures)]
@@ -83,15 +108,37 @@ def table_of(kernels):
     return "\n".join(lines)
 
 
-def spilling(kernels):
-    return sorted({f"{k['source']}: {k['kernel']} on {k['architecture']}" for k in kernels
-                   if int(k["stores"]) + int(k["loads"]) > 0})
+def faults_of(kernel, text):
+    """What is wrong with a kernel of ours; CUB has empty ones on purpose."""
+    functions = ptx.functions(text)
+    entry = next(function for function in functions if function.is_kernel and function.name == kernel["kernel"])
+    if not ptx.is_ours(entry.name):
+        return []
+    reached = ptx.reached(functions, entry)
+    registers_of_block = -(-int(kernel["registers"]) // 8) * 8 * entry.most_threads
+    checks = {
+        "spills registers": int(kernel["stores"]) + int(kernel["loads"]) > 0,
+        "holds a trap": any(function.traps for function in reached),
+        "stores nothing": not any(function.stores for function in reached),
+        f"has no room for blocks of {entry.most_threads} threads": registers_of_block > REGISTERS,
+    }
+    return [fault for fault, found in checks.items() if found]
+
+
+def end_with_faults(kernels):
+    names = demangled(sorted({kernel["kernel"] for kernel in kernels}))
+    faults = [f"{k['source']}: {names[k['kernel']]} {fault} on {k['architecture']}" for k in kernels for fault in k["faults"]]
+    print(*faults, f"{len(kernels)} kernels and architectures, {len(faults)} faults", sep="\n")
+    sys.exit(1 if faults else 0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if the table is not up to date")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="report only what is wrong with these")
     options = parser.parse_args()
+    if options.files:
+        end_with_faults(sum((resources_of(file, command_for(file.resolve())) for file in options.files), []))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         kernels = sum(pool.map(lambda command: resources_of(*command), compile_commands()), [])
     text = README.read_text()
@@ -101,9 +148,7 @@ def main():
         sys.exit("bench/README.md: the table of kernels is not up to date; run scripts/kernel_resources.py")
     if not options.check:
         README.write_text(updated)
-        print(f"{len(kernels)} kernels and architectures: bench/README.md")
-    if spills := spilling(kernels):
-        sys.exit("kernels that spill registers:\n" + "\n".join(spills))
+    end_with_faults(kernels)
 
 
 if __name__ == "__main__":

@@ -63,17 +63,17 @@ inline double __fma_rn(double a, double b, double c) { return std::fma(a, b, c);
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 
-// Threads take turns at barriers only, so that a plain read and write is atomic.
+// Threads take turns at barriers only, so that a plain read and write is atomic. For the types that CUDA has them for.
 template <class T>
-T atomicAdd(T* p, T v) {
+requires simt::is_one_of<T, int, unsigned, unsigned long long, float, double> T atomicAdd(T* p, T v) {
   return std::exchange(*p, *p + v);
 }
 template <class T>
-T atomicMin(T* p, T v) {
+requires simt::is_one_of<T, int, unsigned, long long, unsigned long long> T atomicMin(T* p, T v) {
   return std::exchange(*p, std::min(*p, v));
 }
 template <class T>
-T atomicMax(T* p, T v) {
+requires simt::is_one_of<T, int, unsigned, long long, unsigned long long> T atomicMax(T* p, T v) {
   return std::exchange(*p, std::max(*p, v));
 }
 

@@ -5,6 +5,7 @@
 #include <boost/context/fixedsize_stack.hpp>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -25,6 +26,23 @@ namespace {
 
 constexpr std::size_t kStackBytes = 64 * 1024;
 
+/// Gives memory that begins 16 bytes behind a multiple of 32.
+template <class T>
+struct OddlyAligned {
+  using value_type = T;
+  OddlyAligned() = default;
+  template <class Other>
+  OddlyAligned(const OddlyAligned<Other>&) {}
+  T* allocate(std::size_t count) {
+    return reinterpret_cast<T*>(
+        static_cast<unsigned char*>(::operator new (count * sizeof(T) + 16, std::align_val_t{32})) + 16);
+  }
+  void deallocate(T* p, std::size_t) {
+    ::operator delete (reinterpret_cast<unsigned char*>(p) - 16, std::align_val_t{32});
+  }
+  bool operator==(const OddlyAligned&) const = default;
+};
+
 struct Barrier {
   unsigned expected = 0, arrived = 0, generation = 0;
 };
@@ -39,9 +57,9 @@ struct Block {
   std::vector<boost::context::fiber> thread, scheduler;  ///< where to go on, and where to go back to
   std::vector<Warp> warp;
   Barrier barrier;
-  std::uint64_t progress = 0;         ///< barriers passed and threads ended
-  std::vector<unsigned char> shared;  ///< whose size the launch gave
-  std::exception_ptr error;           ///< the first of a thread
+  std::uint64_t progress = 0;                                      ///< barriers passed and threads ended
+  std::vector<unsigned char, OddlyAligned<unsigned char>> shared;  ///< whose size the launch gave
+  std::exception_ptr error;                                        ///< the first of a thread
 
   void wait(Barrier& b) {
     const unsigned mine = b.generation, self = place.thread.x;

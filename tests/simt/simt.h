@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 struct dim3 {
@@ -95,7 +96,11 @@ constexpr bool is_of_template(std::string_view pretty_function) {
   return pretty_function.find("[with ") != std::string_view::npos;
 }
 
-/// Shared memory whose size the launch gives.
+template <class T, class... Types>
+inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
+
+/// Shared memory whose size the launch gives; aligned to 16 bytes and to no more, which is all that a kernel may
+/// expect.
 unsigned char* dynamic_shared();
 
 }  // namespace simt

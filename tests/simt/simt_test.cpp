@@ -105,6 +105,27 @@ TEST(Simulator, PoisonsSharedMemoryBeforeEveryBlock) {
 }
 
 void add_one_kernel(int* number) { *number += 1; }
+void shared_address_kernel(MatrixView<int> out) {
+  out.row(0)[0] = static_cast<int>(reinterpret_cast<std::uintptr_t>(dynamic_shared<unsigned char>()) % 32);
+}
+TEST(Simulator, AlignsDynamicSharedMemoryTo16BytesAndNoMore) {
+  const Cuda gpu;
+  const Buffer<Cuda, int> out(gpu, 1, 1);
+  for (const std::size_t bytes : {16, 4096, 50000}) {
+    launch(gpu, {.threads = 1, .shared_bytes = bytes}, shared_address_kernel, out.view());
+    EXPECT_EQ(out.to_host()[0], 16) << bytes;
+  }
+}
+
+template <class T>
+concept CanBeAddedAtomically = requires(T* p, T v) {
+  atomicAdd(p, v);
+};
+TEST(Simulator, HasAtomicsForTheTypesOfCudaOnly) {
+  EXPECT_TRUE(CanBeAddedAtomically<unsigned> && CanBeAddedAtomically<unsigned long long>);
+  EXPECT_FALSE(CanBeAddedAtomically<std::int64_t> || CanBeAddedAtomically<std::uint16_t>);
+}
+
 TEST(Simulator, RunsRecordedWorkOnlyWhenItIsLaunched) {
   const Cuda gpu;
   const Buffer<Cuda, int> number(gpu, 1, 1);

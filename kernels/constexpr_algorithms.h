@@ -1,0 +1,29 @@
+// What device code calls where host code would call std::clamp and std::lower_bound, of which nvcc leaves parts out.
+#pragma once
+
+namespace sparsepush {
+
+/// `value`, or the nearer end of [low, high]; `low` where value is NaN. By value: a named constant has no address on a
+/// device.
+template <class T>
+constexpr T clamp_value(T value, T low, T high) {
+  if (!(value > low)) return low;
+  return value < high ? value : high;
+}
+
+/// How many of the indices 0 .. size - 1 come before the first for which `before` is false; binary search, as `before`
+/// must hold for none after that one.
+template <class Index, class Before>
+constexpr Index count_before(Index size, const Before& before) {
+  Index low = 0, high = size;
+  while (low < high) {
+    const Index middle = low + (high - low) / 2;
+    if (before(middle))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+}  // namespace sparsepush
