@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
@@ -67,6 +68,17 @@ double copy_bandwidth(const Backend& backend, int rows, int cols, int samples) {
   copy();
   const double bytes = 2.0 * static_cast<double>(from.span().size_bytes());
   return bytes / median(sample_seconds(backend, samples, copy));
+}
+
+/// Arrays from this size on are far larger than any cache, so that copying them shows the memory's speed.
+inline constexpr std::int64_t kLargeBytes = std::int64_t{1} << 28;
+
+/// As `copy_bandwidth`, of arrays of `kLargeBytes`, or of a quarter of the memory that is free if that is less.
+template <class Backend>
+double large_copy_bandwidth(const Backend& backend, std::int64_t free_bytes, int samples) {
+  constexpr int kColumns = 1 << 16;
+  const std::int64_t rows = std::min(kLargeBytes, free_bytes / 4) / (kColumns * std::int64_t{sizeof(float)});
+  return copy_bandwidth(backend, std::max(1, static_cast<int>(rows)), kColumns, samples);
 }
 
 /// Arrays of a plain pass.

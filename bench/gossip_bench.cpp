@@ -1,5 +1,5 @@
-// One round of all nodes on either backend, beside the bandwidth of copies (and, on the Cpu, beside a plain pass over
-// the same arrays in turn) measured in the same run. See bench/README.md.
+// One round of all nodes on either backend, beside the bandwidth of the best copy (and, on the Cpu, beside a plain pass
+// over the same arrays in turn) measured in the same run. See bench/README.md.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -66,10 +66,10 @@ json stages_ms(const Backend& backend, Gossip<Backend>& gossip, bool dense, int 
   return stages;
 }
 
-/// topk_select without the rest of a round, against the time in which a copy reads as much as v.
+/// topk_select without the rest of a round, against the time in which the best copy reads as much as v.
 template <class Backend>
 json selection_alone(const Backend& backend, Gossip<Backend>& gossip, const GossipCase& c, int samples,
-                     double copy_bytes_per_s) {
+                     double best_copy) {
   constexpr int kWarmUp = 8;
   std::vector<double> select_s;
   for (int i = 0; i < samples + kWarmUp; ++i) {
@@ -79,7 +79,7 @@ json selection_alone(const Backend& backend, Gossip<Backend>& gossip, const Goss
   const double select = median({select_s.begin() + kWarmUp, select_s.end()});
   return {{"ms", 1e3 * select},
           {"ns_per_element", 1e9 * select / c.params()},
-          {"reads_of_v", select * copy_bytes_per_s / static_cast<double>(c.array_bytes())}};
+          {"reads_of_v", select * best_copy / static_cast<double>(c.array_bytes())}};
 }
 
 /// Each round with, outside of its time, a plain pass after it.
@@ -114,13 +114,9 @@ std::vector<double> time_rounds(const Backend& backend, Gossip<Backend>& gossip,
   }
 }
 
+/// Adds to `result` what a round takes; `best_copy` in bytes a second.
 template <class Backend>
-json measure(const Backend& backend, const GossipCase& c, const Options& options) {
-  json result = describe(c);
-  result["state_bytes"] = memory_of<Backend>(c, options.threads).total();
-  const double copy_bytes_per_s =
-      copy_bandwidth(backend, c.nodes, static_cast<int>(c.row_layout().row), options.samples);
-  result["copy_GB_per_s"] = 1e-9 * copy_bytes_per_s;
+void measure(const Backend& backend, const GossipCase& c, const Options& options, double best_copy, json& result) {
   const std::int64_t free_before = free_bytes(backend);
   Gossip<Backend> gossip(backend, c);
   result["allocated_bytes"] = free_before - free_bytes(backend);
@@ -132,10 +128,9 @@ json measure(const Backend& backend, const GossipCase& c, const Options& options
   result["ns_per_param"] = 1e9 * round / c.params();
   result["floor_bytes"] = floor;
   result["floor_GB_per_s"] = 1e-9 * floor / round;
-  result["fraction_of_copy"] = floor / round / copy_bytes_per_s;
+  result["fraction_of_copy"] = floor / round / best_copy;
   result["stages_ms"] = stages_ms(backend, gossip, c.dense(), options.samples);
-  if (!c.dense()) result["selection"] = selection_alone(backend, gossip, c, options.samples, copy_bytes_per_s);
-  return result;
+  if (!c.dense()) result["selection"] = selection_alone(backend, gossip, c, options.samples, best_copy);
 }
 
 std::string cell(const json& result, const json::json_pointer& key, const char* format, double factor = 1) {
@@ -144,8 +139,8 @@ std::string cell(const json& result, const json::json_pointer& key, const char* 
 
 void print_header() {
   fmt::print(
-      "| layout | nodes | keep | degree | state, GB | copy, GB/s | round, ms | ns/param | floor, B/param | of copy | "
-      "of pass | update + send + mix, ms | select alone, reads of v |\n"
+      "| layout | nodes | keep | degree | state, GB | copy, GB/s | round, ms | ns/param | floor, B/param | "
+      "of best copy | of pass | update + send + mix, ms | select alone, reads of v |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 }
 
@@ -170,26 +165,50 @@ void print_line(const GossipCase& c, const json& r) {
 std::string name_of(const Cpu& cpu) { return fmt::format("Cpu, {} threads", cpu.threads()); }
 std::string name_of(const Cuda& gpu) { return gpu.name(); }
 
+/// The case with the bandwidth of copies of its own arrays, or with the reason why it is skipped.
+template <class Backend>
+json prepare(const Backend& backend, const GossipCase& c, const Options& options) {
+  json result = describe(c);
+  const std::int64_t state = memory_of<Backend>(c, options.threads).total();
+  const std::int64_t needed = std::max(state, 2 * c.array_bytes()), left = free_bytes(backend);
+  result["state_bytes"] = state;
+  if (needed > left) {
+    result["skipped"] = fmt::format("needs {}, {} are free", format_bytes(static_cast<double>(needed)),
+                                    format_bytes(static_cast<double>(left)));
+  } else {
+    const int row = static_cast<int>(c.row_layout().row);
+    result["copy_GB_per_s"] = 1e-9 * copy_bandwidth(backend, c.nodes, row, options.samples);
+  }
+  return result;
+}
+
+/// All copies come first, so that every line is compared with the best of the run. Copies of small arrays do not count
+/// for it: those in a cache may be faster than memory.
 template <class Backend>
 void sweep(const Backend& backend, const Options& options) {
-  json report = {{"benchmark", "gossip"},      {"backend", options.backend}, {"device", name_of(backend)},
-                 {"samples", options.samples}, {"warm_up", options.warm_up}, {"threads", options.threads},
+  const std::vector<GossipCase> cases = cases_of(options);
+  std::vector<json> results;
+  double best_copy = large_copy_bandwidth(backend, free_bytes(backend), options.samples);
+  for (const GossipCase& c : cases) {
+    results.push_back(prepare(backend, c, options));
+    if (c.array_bytes() >= kLargeBytes)
+      best_copy = std::max(best_copy, 1e9 * results.back().value("copy_GB_per_s", 0.0));
+  }
+  json report = {{"benchmark", "gossip"},
+                 {"backend", options.backend},
+                 {"device", name_of(backend)},
+                 {"samples", options.samples},
+                 {"warm_up", options.warm_up},
+                 {"threads", options.threads},
+                 {"best_copy_GB_per_s", 1e-9 * best_copy},
                  {"cases", json::array()}};
-  fmt::print("{}; medians of {} after {} rounds\n\n", name_of(backend), options.samples, options.warm_up);
+  fmt::print("{}; best copy {:.1f} GB/s; medians of {} after {} rounds\n\n", name_of(backend), 1e-9 * best_copy,
+             options.samples, options.warm_up);
   print_header();
-  for (const GossipCase& c : cases_of(options)) {
-    const std::int64_t needed = std::max(memory_of<Backend>(c, options.threads).total(), 2 * c.array_bytes());
-    json result;
-    if (const auto left = free_bytes(backend); needed > left) {
-      result = describe(c);
-      result["state_bytes"] = memory_of<Backend>(c, options.threads).total();
-      result["skipped"] = fmt::format("needs {}, {} are free", format_bytes(static_cast<double>(needed)),
-                                      format_bytes(static_cast<double>(left)));
-    } else {
-      result = measure(backend, c, options);
-    }
-    print_line(c, result);
-    report["cases"].push_back(result);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (!results[i].contains("skipped")) measure(backend, cases[i], options, best_copy, results[i]);
+    print_line(cases[i], results[i]);
+    report["cases"].push_back(results[i]);
     // After every case, so that an interrupted sweep leaves what it has.
     if (!options.json_file.empty()) std::ofstream(options.json_file) << report.dump(1) << '\n';
   }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything that needs a GPU with nvcc and packs it into one archive for a machine that has a GPU and Python but
 # neither our packages nor a network: programs, tests and benchmarks, the shared libraries that these need besides the C
-# library (which has to be as new as here), PyTorch and JAX baselines, scripts/gpu_check.sh. Prints the archive's path
-# and size. usage: scripts/bundle.sh
+# library (which has to be as new as here), the files that tests read, PyTorch and JAX baselines, scripts/gpu_check.sh.
+# Prints the archive's path and size. usage: scripts/bundle.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=sparsepush-gpu most_bytes=60000000
@@ -30,7 +30,7 @@ if libraries_of "$folder/bin" | grep -v "/$name/"; then
 fi
 cp -r bench/baselines "$folder/bench/"
 cp scripts/gpu_check.sh scripts/gpu_check_table.py "$folder/scripts/"
-git ls-files -z 'tests/*.py' | xargs -0 cp --parents -t "$folder"
+git ls-files -z 'tests/*.py' 'tests/reference/*.json' | xargs -0 cp --parents -t "$folder"
 find "$folder" -name __pycache__ -prune -exec rm -r {} +
 
 tar -C build/bundle --sort=name --owner=0 --group=0 -cf - "$name" | xz -T0 -9 >"$archive"
@@ -39,4 +39,19 @@ if [[ "$bytes" -ge "$most_bytes" ]]; then
   echo "bundle.sh: $archive has $bytes bytes, more than $most_bytes" >&2
   exit 1
 fi
+
+# The tests that read files have to read the packed ones: unpacked elsewhere they pass, and where the packed files are
+# empty they fail although this source tree has them.
+elsewhere=$(mktemp -d)
+trap 'rm -rf "$elsewhere"' EXIT
+tar -xf "$archive" -C "$elsewhere"
+readers=$(git grep -lE 'test_files\.h|SPARSEPUSH_TEST_FILES' -- 'tests/*_test.cpp' | xargs -n 1 basename -s .cpp)
+for test in $readers; do "$elsewhere/$name/bin/$test" --gtest_brief=1 >&2; done
+truncate -s 0 "$elsewhere/$name"/tests/reference/*.json
+for test in $readers; do
+  if "$elsewhere/$name/bin/$test" >/dev/null 2>&1; then
+    echo "bundle.sh: $test passes without the files of the bundle" >&2
+    exit 1
+  fi
+done
 echo "$archive $bytes bytes"

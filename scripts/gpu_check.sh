@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
 # Checks and measures everything that needs a GPU, from the unpacked bundle of scripts/bundle.sh or from a build.
-# usage: scripts/gpu_check.sh tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
+# usage: scripts/gpu_check.sh first|tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
 #                             [--device cuda|simulated|cpu]
-#   tests      every test of the Cuda backend; runs of the program on the GPU against the same on the CPU
+#   first      all of `tests` in 90 seconds at most: eight programs at a time, those of large memory alone at the end
+#   tests      runs of the program on the GPU against the same on the CPU; every test of the Cuda backend
 #   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
 #   bench      sweeps of gossip_bench
 #   baselines  the gossip round in PyTorch and JAX beside gossip_bench
-# A part takes at most nine minutes and consists of pieces whose results stay in DIR (gpu_check); run again, it goes on
-# where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set, has all results;
-# a table of them is printed last.
+# A part takes at most nine minutes (first: 90 seconds) and consists of pieces whose results stay in DIR (gpu_check); run
+# again, it goes on where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set,
+# has all results; a table of them is printed last, after the beginning of what failed.
 # --device simulated or cpu tries the script itself: small sizes, on the simulator (from build/cpu) or on the CPU.
 # Exit codes: 0 done, 1 a piece failed, 2 wrong usage, 75 time is up (run again), 77 there is no GPU.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 part=${1:-}
-case "$part" in tests | sanitize | bench | baselines) shift ;; *)
-  sed -n '3,8p' "${BASH_SOURCE[0]}" >&2
+case "$part" in first | tests | sanitize | bench | baselines) shift ;; *)
+  sed -n '3,9p' "${BASH_SOURCE[0]}" >&2
   exit 2
   ;;
 esac
@@ -46,8 +47,14 @@ pieces=$results/$part
 mkdir -p "$pieces"
 pieces=$(cd "$pieces" && pwd)
 
-readonly part_seconds=530 piece_seconds=300
-postponed=0
+part_seconds=530 piece_seconds=300 most_at_once=1
+if [[ "$part" == first ]]; then
+  most_at_once=$(nproc)
+  if [[ $most_at_once -gt 8 ]]; then most_at_once=8; fi
+  if [[ "$device" == cuda ]]; then part_seconds=90 piece_seconds=60; fi
+fi
+postponed=$pieces/postponed.txt  # a line a piece
+: >"$postponed"
 
 # piece NAME COMMAND...: runs it, unless that was done before, and records how it ended. A piece may leave
 # $pieces/NAME.data.json.
@@ -56,51 +63,69 @@ piece() {
   shift
   if [[ -f "$record" ]]; then return; fi
   limit=$((part_seconds - SECONDS))
-  if [[ $limit -lt 10 ]]; then postponed=$((postponed + 1)); return; fi
+  if [[ $limit -lt 10 ]]; then echo "$name" >>"$postponed"; return; fi
   if [[ $limit -gt $piece_seconds ]]; then limit=$piece_seconds; fi
   echo "$part: $name" >&2
   timeout -k 10 "$limit" "$@" >"$pieces/$name.log" 2>&1 || exit_code=$?
-  if [[ $exit_code -eq 124 && $limit -lt $piece_seconds ]]; then postponed=$((postponed + 1)); return; fi
+  if [[ $exit_code -eq 124 && $limit -lt $piece_seconds ]]; then echo "$name" >>"$postponed"; return; fi
   printf '{"name": "%s", "exit_code": %d, "seconds": %d}\n' "$name" "$exit_code" "$((SECONDS - began))" >"$record"
+}
+
+# beside PIECE...: the piece beside others, as soon as fewer than most_at_once are running; `wait` waits for all of them.
+beside() {
+  while [[ $(jobs -rp | wc -l) -ge $most_at_once ]]; do wait -n || true; done
+  piece "$@" &
 }
 
 # "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend.
 cuda_suites() {
   local tests
   for tests in "$bin"/*_test; do
-    "$tests" --gtest_list_tests | sed -n "s|^\([^ ]*\)\. .*TypeParam = .*Cuda.*|$tests \1|p"
+    if ! "$tests" --gtest_list_tests | sed -n "s|^\([^ ]*\)\. .*TypeParam = .*Cuda.*|$tests \1|p"; then
+      echo "gpu_check.sh: $tests does not list its tests" >&2
+      return 1
+    fi
+  done
+}
+
+# run_suites piece|beside: the suites of its input, alone or beside others.
+run_suites() {
+  local how=$1 tests suite
+  while read -r tests suite; do
+    "$how" "${suite//\//_}" "$tests" --gtest_filter="$suite.*" --gtest_output="json:$pieces/${suite//\//_}.data.json"
   done
 }
 
 run_tests() {
-  local tests suite
+  local suites size=()
   if [[ "$device" == cpu ]]; then
     piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" --other cpu
     return
   fi
-  while read -r tests suite; do
-    piece "${suite//\//_}" "$tests" --gtest_filter="$suite.*" --gtest_output="json:$pieces/${suite//\//_}.data.json"
-  done < <(cuda_suites)
-  piece program "$python" "$root/tests/cuda_test.py" "$program"
-  local size=()
+  suites=$(cuda_suites)
   if [[ "$device" == cuda ]]; then size=(--large); fi
-  piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${size[@]}"
+  beside algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${size[@]}"
+  beside program "$python" "$root/tests/cuda_test.py" "$program"
+  run_suites beside < <(grep -vi large <<<"$suites")
+  wait
+  run_suites piece < <(grep -i large <<<"$suites")
 }
 
 run_sanitizers() {
-  local sanitizer tool tests suite left_out
+  local sanitizer tool tests suite suites left_out
   sanitizer=$(PATH=$PATH:/usr/local/cuda/bin:/usr/local/cuda/compute-sanitizer command -v compute-sanitizer || true)
   if [[ -z "$sanitizer" ]]; then
     echo "gpu_check.sh: compute-sanitizer is not installed" >&2
     exit 77
   fi
+  suites=$(cuda_suites)
   for tool in memcheck racecheck; do
     left_out=''
     if [[ "$tool" == racecheck ]]; then left_out='-*Large*:*Many*'; fi  # which takes a hundred times as long
     while read -r tests suite; do
       piece "${tool}_${suite//\//_}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$tests" \
         --gtest_filter="$suite.*$left_out" --gtest_output="json:$pieces/${tool}_${suite//\//_}.data.json"
-    done < <(cuda_suites)
+    done <<<"$suites"
   done
 }
 
@@ -179,7 +204,7 @@ if [[ "$device" == cuda ]]; then
   fi
 fi
 case "$part" in
-  tests) run_tests ;;
+  first | tests) run_tests ;;
   sanitize) run_sanitizers ;;
   bench) run_benchmarks ;;
   baselines) run_baselines ;;
@@ -188,8 +213,8 @@ esac
 status=0
 "$python" "$root/scripts/gpu_check_table.py" "$pieces" "$results/$part.json" || status=$?
 if [[ -n "${OUT:-}" && ! "$results" -ef "$OUT" ]]; then cp "$results/$part.json" "$OUT/"; fi
-if [[ $postponed -gt 0 ]]; then
-  echo "Time is up before $postponed pieces; run the same again to go on."
+if [[ -s "$postponed" ]]; then
+  echo "Time is up before $(wc -l <"$postponed") pieces; run the same again to go on."
   if [[ $status -eq 0 ]]; then status=75; fi
 fi
 exit "$status"

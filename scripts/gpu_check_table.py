@@ -1,43 +1,63 @@
 #!/usr/bin/env python3
-"""Joins the pieces of a part of scripts/gpu_check.sh into one JSON file and prints a table; exits 1 if one failed.
+"""Joins the pieces of a part of scripts/gpu_check.sh into one JSON file; prints the beginnings of failures and a table.
+Exits 1 if a piece failed.
 
 usage: gpu_check_table.py FOLDER RESULT. The folder has, for every piece, NAME.json (how it ended), NAME.log (what it
 printed) and perhaps NAME.data.json (Google Test's report, gossip_bench's or a baseline's).
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
 LINES_SAVED, LINES_SHOWN = 200, 20  # of a failed piece's log
+FIRST_FAILURE = re.compile(r": Failure$|^(FAIL|ERROR): |^========= [^C]", re.MULTILINE)  # Google Test, unittest, sanitizer
 
 
-def test_counts(report):
-    """Of Google Test: tests that ran, that failed, that were skipped."""
-    tests = [test for suite in report["testsuites"] for test in suite["testsuite"]]
-    failed = sum("failures" in test for test in tests)
-    skipped = sum(test.get("result") == "SKIPPED" for test in tests)
-    return len(tests) - skipped, failed, skipped
+def test_counts(piece):
+    """Of Google Test or unittest: tests that ran, that failed, that were skipped; None of what is no test."""
+    if "testsuites" in piece.get("data", {}):
+        tests = [test for suite in piece["data"]["testsuites"] for test in suite["testsuite"]]
+        failed = sum("failures" in test for test in tests)
+        skipped = sum(test.get("result") == "SKIPPED" for test in tests)
+        return len(tests) - skipped, failed, skipped
+    if ran := re.search(r"^Ran (\d+) tests? in", piece["log"], re.MULTILINE):
+        failed = set(re.findall(r"^(?:FAIL|ERROR): (\S+ \S+)", piece["log"], re.MULTILINE))  # once for all its subtests
+        skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", piece["log"][ran.end():]))
+        return int(ran[1]) - skipped, len(failed), skipped
+    return None
 
 
 def outcome(piece):
     """(passed, short text) of a piece."""
+    data, counts = piece.get("data", {}), piece["tests"]
+    text = ""
+    if counts:
+        ran, failed, skipped = counts
+        text = f"{ran} tests" + (f", {failed} failed" if failed else "") + (f", {skipped} skipped" if skipped else "")
     if piece["exit_code"] != 0:
-        return False, {124: "timed out", 77: "no GPU"}.get(piece["exit_code"], f"exit code {piece['exit_code']}")
-    data = piece.get("data")
-    if data and "testsuites" in data:
-        ran, failed, skipped = test_counts(data)
-        text = f"{ran} tests" + (f", {skipped} skipped" if skipped else "")
+        exit_code = {124: "timed out", 77: "no GPU"}.get(piece["exit_code"], f"exit code {piece['exit_code']}")
+        return False, f"{exit_code}, {text}" if text else exit_code
+    if counts:
         return failed == 0 and (ran > 0 or skipped == 0), text
-    if data and "cases" in data:
+    if "cases" in data:
         fractions = [case["fraction_of_copy"] for case in data["cases"] if "fraction_of_copy" in case]
         text = f"{len(data['cases'])} cases"
-        return True, text + (f", {min(fractions):.2f} to {max(fractions):.2f} of copy" if fractions else "")
-    if data and "benchmarks" in data:
+        return True, text + (f", {min(fractions):.2f} to {max(fractions):.2f} of best copy" if fractions else "")
+    if "benchmarks" in data:
         return True, ", ".join(f"{run['name'].split('/real')[0]} {run['real_time']:.3f} ms" for run in data["benchmarks"])
-    if data and "ns_per_param" in data:
+    if "ns_per_param" in data:
         return True, ", ".join(f"{name} {ns:.4f}" for name, ns in data["ns_per_param"].items()) + " ns/param"
     return True, ""
+
+
+def from_first_failure(log):
+    """At most LINES_SAVED lines: from the first failure that the log names, or the last ones."""
+    if found := FIRST_FAILURE.search(log):
+        begin = log.rfind("\n", 0, found.start()) + 1
+        return "\n".join(log[begin:].splitlines()[:LINES_SAVED])
+    return "\n".join(log.splitlines()[-LINES_SHOWN:])
 
 
 def read_pieces(folder):
@@ -49,11 +69,13 @@ def read_pieces(folder):
         data = path.with_suffix(".data.json")
         if data.exists() and data.stat().st_size > 0:
             piece["data"] = json.loads(data.read_text())
-        log = path.with_suffix(".log").read_text(errors="replace")
+        piece["log"] = path.with_suffix(".log").read_text(errors="replace")
+        piece["tests"] = test_counts(piece)
         piece["passed"], piece["outcome"] = outcome(piece)
-        piece["log"] = log if "data" not in piece and piece["passed"] else ""
         if not piece["passed"]:
-            piece["log"] = "\n".join(log.splitlines()[-LINES_SAVED:])
+            piece["log"] = from_first_failure(piece["log"])
+        elif "data" in piece:
+            piece["log"] = ""
         pieces.append(piece)
     return pieces
 
@@ -64,13 +86,15 @@ def main():
     result.write_text(json.dumps({"part": folder.name, "pieces": pieces}, indent=1) + "\n")
     for piece in pieces:
         if not piece["passed"]:
-            print(f"---- {piece['name']}", *piece["log"].splitlines()[-LINES_SHOWN:], "", sep="\n")
+            print(f"---- {piece['name']}", *piece["log"].splitlines()[:LINES_SHOWN], "", sep="\n")
     width = max((len(piece["name"]) for piece in pieces), default=0)
     for piece in pieces:
         passed = "passed" if piece["passed"] else "FAILED"
         print(f"{piece['name']:<{width}}  {passed}  {piece['seconds']:>4} s  {piece['outcome']}")
     failed = sum(not piece["passed"] for piece in pieces)
-    print(f"{len(pieces)} pieces, {failed} failed: {result}")
+    tests = [piece["tests"] for piece in pieces if piece["tests"]]
+    tally = f"{sum(ran for ran, _, _ in tests)} tests, {sum(bad for _, bad, _ in tests)} of them failed; " if tests else ""
+    print(f"{tally}{len(pieces)} pieces, {failed} failed: {result}")
     sys.exit(1 if failed else 0)
 
 

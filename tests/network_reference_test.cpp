@@ -15,6 +15,7 @@
 #include "models/network_pass.h"
 #include "models/resnet20.h"
 #include "models/vgg11.h"
+#include "tests/test_files.h"
 
 namespace sparsepush {
 namespace {
@@ -179,7 +180,7 @@ void expect_gradients(const nlohmann::json& wanted, const Training& training, do
 }
 
 TEST(NetworksOfPyTorch, HaveTheSameLossesGradientsStatisticsAndTrainedParameters) {
-  std::ifstream stream(std::string(SPARSEPUSH_TEST_FILES) + "/reference/networks.json");
+  std::ifstream stream(test_files() / "reference/networks.json");
   const auto file = nlohmann::json::parse(stream);
   for (const auto& c : file["cases"]) {
     const std::string what = c["model"].get<std::string>() + " " + c["norm"].get<std::string>();

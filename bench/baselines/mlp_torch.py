@@ -6,14 +6,22 @@ loss and gradients of all nodes; no optimizer step on either side.
   vmap      torch.func: vmap(grad_and_value) over stacked parameters
   compiled  the same through torch.compile
   loop      one forward and backward a node with autograd
-With --ours the benchmark program runs in turn with the first two, and the ratio of the medians is printed.
+With --ours the benchmark program runs in turn with each way, and the ratio of the medians is printed as soon as a way is
+done: first vmap and compiled, most nodes first, then the loop, fewest nodes first. --budget seconds end it all: every
+way runs in a process of its own, which is ended even while it compiles.
 """
 import argparse
+import functools
 import json
+import math
+import multiprocessing
 import os
+import signal
 import statistics
 import subprocess
 import time
+
+BEGAN = time.monotonic()  # before the import below, which takes seconds
 
 import torch
 from torch.func import grad_and_value, vmap
@@ -29,6 +37,8 @@ def loss_of(parameters, inputs, labels):
 
 class Step:
     """Gathers the next batch of all nodes and computes their gradients."""
+
+    warm_up, most_turns = 3, math.inf
 
     def __init__(self, nodes, device, index_sets=8):
         generator = torch.Generator(device).manual_seed(1)
@@ -55,13 +65,22 @@ class Vmap(Step):
         return self.gradients(self.parameters, *self.next_batch())
 
 
-class Compiled(Vmap):
+@functools.cache
+def compiled_gradients():
+    """Made when first called: what this imports may ask for the device, which must not happen before a fork."""
+    return torch.compile(Vmap.gradients)
+
+
+class Compiled(Step):
     name = "compiled"
-    gradients = staticmethod(torch.compile(vmap(grad_and_value(loss_of))))
+
+    def run(self):
+        return compiled_gradients()(self.parameters, *self.next_batch())
 
 
 class Loop(Step):
     name = "loop"
+    warm_up, most_turns = 1, 3  # many times slower than the others
 
     def __init__(self, nodes, device):
         super().__init__(nodes, device)
@@ -91,7 +110,8 @@ def ours_microseconds(nodes, options):
     if options.device == "cpu":
         name = f"mlp_gradients/nodes:{nodes}/threads:{options.threads}/"
     command = [options.ours, f"--benchmark_filter={name}",
-               f"--benchmark_min_time={options.seconds}", "--benchmark_format=json"]
+               f"--benchmark_min_time={options.seconds}",  # without a unit, which Debian's version 1.7 does not know
+               "--benchmark_format=json"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     benchmark = json.loads(output)["benchmarks"][0]
     return benchmark["cpu_time" if options.cpu_time else "real_time"] * 1e3 / nodes  # from milliseconds
@@ -101,33 +121,58 @@ def warmed_up(kind, nodes, device):
     """The way, ready to be timed, or None where this PyTorch cannot run it."""
     try:
         step = kind(nodes, device)
-        for _ in range(3):
+        for _ in range(kind.warm_up):
             step.run()
         return step
     except Exception as error:  # torch.compile needs a compiler that it can use
-        print(f"{kind.name}: not available here ({type(error).__name__})")
+        print(f"{kind.name}: not available here ({type(error).__name__})", flush=True)
         return None
 
 
-def compare(nodes, options):
-    ways = [step for kind in (Vmap, Compiled) if (step := warmed_up(kind, nodes, options.device))]
-    times = {step.name: [] for step in ways}
-    ours = []
-    for _ in range(options.rounds):
-        for step in ways:
-            times[step.name].append(microseconds(step, options))
+def seconds_left(options):
+    return options.budget - (time.monotonic() - BEGAN)
+
+
+def compare(step, options):
+    """Prints the times of the way and of ours, taken in turn for at most a fifth of the time that is left."""
+    end = time.monotonic() + seconds_left(options) / 5
+    theirs, ours = [], []
+    while not theirs or (len(theirs) < min(options.rounds, step.most_turns) and time.monotonic() < end):
+        theirs.append(microseconds(step, options))
         if options.ours:
-            ours.append(ours_microseconds(nodes, options))
-    best = min(times, key=lambda name: statistics.median(times[name]))
-    loop = Loop(nodes, options.device)
-    times["loop"] = [microseconds(loop, options) for _ in range(3)]
-    for name, values in times.items():
-        print(f"nodes {nodes}: {name} {statistics.median(values):.2f} us a node-step")
+            ours.append(ours_microseconds(step.nodes, options))
+    text = f"nodes {step.nodes}: {step.name} {statistics.median(theirs):.2f} us a node-step"
     if ours:
-        median = statistics.median(ours)
-        print(f"nodes {nodes}: ours {median:.2f} us a node-step; {statistics.median(times[best]) / median:.1f} times as "
-              f"fast as {best}, {statistics.median(times['vmap']) / median:.1f} times as fast as vmap, "
-              f"{statistics.median(times['loop']) / median:.0f} times as fast as the loop")
+        ratio = statistics.median(theirs) / statistics.median(ours)
+        text += f"; ours {statistics.median(ours):.2f}, {ratio:.1f} times as fast"
+    print(f"{text} (turns: {len(theirs)})", flush=True)
+
+
+def run_way(kind, options):
+    torch.set_num_threads(options.threads)
+    for nodes in sorted(options.nodes, reverse=kind is not Loop):
+        if step := warmed_up(kind, nodes, options.device):
+            compare(step, options)
+
+
+def run_within_budget(kind, options):
+    """Runs the way in a process of its own, forked from this one, which uses neither the device nor threads."""
+    left = seconds_left(options)
+    if left > 0:
+        process = multiprocessing.get_context("fork").Process(target=run_way, args=(kind, options))
+        process.start()
+        os.setpgid(process.pid, process.pid)  # so that compilers and programs that it started end with it
+        try:
+            process.join(None if math.isinf(left) else left)
+        finally:
+            late = process.is_alive()
+            if late:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.join()
+        if process.exitcode and not late:
+            raise SystemExit(f"{kind.name}: exit code {process.exitcode}")
+    if left <= 0 or late:
+        print(f"{kind.name}: no more of it within the budget of {options.budget:g} s", flush=True)
 
 
 def main():
@@ -137,16 +182,18 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=0.2, help="per measurement")
     parser.add_argument("--rounds", type=int, default=30, help="turns of both sides")
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help="for everything (default: no limit; cuda: 35)")
     parser.add_argument("--ours", help="path of mlp_bench")
     parser.add_argument("--cpu-time", action="store_true",
                         help="processor time of one thread instead of wall time, for a busy machine")
     options = parser.parse_args()
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time needs --threads 1")
-    torch.set_num_threads(options.threads)
-    print(f"PyTorch {torch.__version__}, {options.device}, {options.threads} threads")
-    for nodes in options.nodes:
-        compare(nodes, options)
+    if options.budget is None:
+        options.budget = 35 if options.device == "cuda" else math.inf
+    print(f"PyTorch {torch.__version__}, {options.device}, {options.threads} threads", flush=True)
+    for kind in (Vmap, Compiled, Loop):
+        run_within_budget(kind, options)
 
 
 if __name__ == "__main__":

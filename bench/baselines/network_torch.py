@@ -184,7 +184,8 @@ def ours(kind, model, nodes, options):
     """Milliseconds of a round of this project's benchmark, and flops of an image."""
     time.sleep(0.5)  # PyTorch's threads spin for a while after their work
     command = [options.ours, f"--benchmark_filter={kind}/{model}/nodes:{nodes}/threads:{options.threads}/",
-               f"--benchmark_min_time={options.seconds}", "--benchmark_format=json"]
+               f"--benchmark_min_time={options.seconds}",  # without a unit, which Debian's version 1.7 does not know
+               "--benchmark_format=json"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result = json.loads(output)["benchmarks"][0]
     return result["cpu_time" if options.cpu_time else "real_time"], result["flops"] / result["images"]
