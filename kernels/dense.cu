@@ -10,8 +10,9 @@ namespace {
 
 constexpr int kSide = 16;  // a block's threads are a square; each has kPer x kPer elements of a tile, kSide apart
 constexpr int kThreads = kSide * kSide;
-constexpr int kDepth = 16;   // terms of every sum that stand in shared memory at once
-constexpr int kPadding = 2;  // columns: a warp stores 16 terms of 2 vectors without meeting a bank twice
+constexpr int kBlocksTogether = 2;  // without this ptxas saves registers until one kernel spills
+constexpr int kDepth = 16;          // terms of every sum that stand in shared memory at once
+constexpr int kPadding = 2;         // columns: a warp stores 16 terms of 2 vectors without meeting a bank twice
 
 /// One side of a product: `count` vectors of `depth` terms each, the rows of a matrix or its columns.
 struct Operand {
@@ -91,7 +92,7 @@ __device__ void multiply_nodes(std::int64_t nodes, const ProductOf& product_of, 
 
 /// output [samples, out] = input W^T + b; mapping as in `multiply_nodes`.
 template <int kPer>
-__global__ void __launch_bounds__(kThreads) dense_forward_kernel(DenseForward f, int samples) {
+__global__ void __launch_bounds__(kThreads, kBlocksTogether) dense_forward_kernel(DenseForward f, int samples) {
   const DenseLayer& layer = f.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {f.input.row(node * samples), samples, layer.in, true},
@@ -107,7 +108,8 @@ __global__ void __launch_bounds__(kThreads) dense_forward_kernel(DenseForward f,
 /// dW [out, in] = dY^T input, mapping as in `multiply_nodes`; then db, a thread per (node, output) in strides of the
 /// grid, samples in order.
 template <int kPer>
-__global__ void __launch_bounds__(kThreads) dense_parameter_gradient_kernel(DenseBackward b, int samples) {
+__global__ void __launch_bounds__(kThreads, kBlocksTogether)
+    dense_parameter_gradient_kernel(DenseBackward b, int samples) {
   const DenseLayer& layer = b.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {b.output_gradient.row(node * samples), layer.out, samples, false},
@@ -127,7 +129,7 @@ __global__ void __launch_bounds__(kThreads) dense_parameter_gradient_kernel(Dens
 
 /// dX [samples, in] = dY W, masked; mapping as in `multiply_nodes`.
 template <int kPer>
-__global__ void __launch_bounds__(kThreads) dense_input_gradient_kernel(DenseBackward b, int samples) {
+__global__ void __launch_bounds__(kThreads, kBlocksTogether) dense_input_gradient_kernel(DenseBackward b, int samples) {
   const DenseLayer& layer = b.layer;
   const auto product_of = [&](std::int64_t node) -> NodeProduct {
     return {.a = {b.output_gradient.row(node * samples), samples, layer.out, true},
