@@ -15,6 +15,7 @@
 #include "models/network_pass.h"
 #include "models/resnet20.h"
 #include "models/vgg11.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -118,7 +119,7 @@ class Training {
   }
 
   const nlohmann::json &file_, &case_;
-  Cpu cpu_{1};
+  Cpu cpu_ = tested_cpu(1);
   Network network_;
   int batch_;
   NetworkPass<Cpu> pass_;
