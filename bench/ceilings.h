@@ -95,7 +95,7 @@ inline void plain_pass(const Cpu& cpu, const PassArrays& arrays) {
   const auto floats = static_cast<std::int64_t>(arrays.x.size());
   cpu.pool().run((floats + kPiece - 1) / kPiece, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kPiece, size = std::min(kPiece, floats - begin);
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto step = [&]() __attribute__((always_inline)) {
       float* __restrict x = arrays.x.data + begin;
       float* __restrict momentum = arrays.momentum.data + begin;
       float* __restrict error = arrays.error.data + begin;
@@ -109,7 +109,8 @@ inline void plain_pass(const Cpu& cpu, const PassArrays& arrays) {
         x[i] = next;
         error[i] = std::fma(scale, next, error[i]);
       }
-    });
+    };
+    run_vectorized(cpu.vector_level(), step);
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "bench/ceilings.h"
 #include "bench/gossip.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -162,7 +163,9 @@ void print_line(const GossipCase& c, const json& r) {
   std::fflush(stdout);
 }
 
-std::string name_of(const Cpu& cpu) { return fmt::format("Cpu, {} threads", cpu.threads()); }
+std::string name_of(const Cpu& cpu) {
+  return fmt::format("Cpu, {} threads, vectors: {}", cpu.threads(), name_of(cpu.vector_level()));
+}
 std::string name_of(const Cuda& gpu) { return gpu.name(); }
 
 /// The case with the bandwidth of copies of its own arrays, or with the reason why it is skipped.
@@ -234,7 +237,7 @@ int run(const Options& options) {
   if (options.count_only) {
     options.backend == "cpu" ? count<Cpu>(options) : count<Cuda>(options);
   } else if (options.backend == "cpu") {
-    sweep(Cpu(options.threads), options);
+    sweep(tested_cpu(options.threads), options);
   } else if (!Cuda::is_available()) {
     fmt::print(stderr, "no CUDA GPU\n");
     return 77;  // what test drivers take for "skipped"

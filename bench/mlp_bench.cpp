@@ -14,6 +14,7 @@
 #include "kernels/step_clock.h"
 #include "models/mlp.h"
 #include "models/network_gradients.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -109,7 +110,7 @@ void set_up(Benchmark* benchmark) {
 void register_benchmarks() {
   const std::vector<std::int64_t> nodes = {64, 1000, 10000};
   const auto on_cpu = [](auto body) {
-    return [body](benchmark::State& state) { body(state, Cpu(static_cast<int>(state.range(1)))); };
+    return [body](benchmark::State& state) { body(state, tested_cpu(static_cast<int>(state.range(1)))); };
   };
   const auto on_gpu = [](auto body) { return [body](benchmark::State& state) { body(state, Cuda()); }; };
   set_up(benchmark::RegisterBenchmark("mlp_gradients", on_cpu(mlp_gradients<Cpu>))
@@ -132,6 +133,7 @@ void register_benchmarks() {
 }  // namespace sparsepush
 
 int main(int argc, char** argv) {
+  benchmark::AddCustomContext("vector_level", std::string(name_of(sparsepush::tested_vector_level())));
   sparsepush::register_benchmarks();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

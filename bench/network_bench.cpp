@@ -15,6 +15,7 @@
 #include "models/network_gradients.h"
 #include "models/resnet20.h"
 #include "models/vgg11.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -114,7 +115,7 @@ void report(benchmark::State& state, const Network& network) {
 }
 
 void time_steps(benchmark::State& state, const Network& network, bool whole_round) {
-  const Cpu cpu(static_cast<int>(state.range(1)));
+  const Cpu cpu = tested_cpu(static_cast<int>(state.range(1)));
   Training training(cpu, network, static_cast<int>(state.range(0)));
   const auto step = [&] {
     training.take_gradients();
@@ -147,6 +148,7 @@ void register_benchmarks() {
 }  // namespace sparsepush
 
 int main(int argc, char** argv) {
+  benchmark::AddCustomContext("vector_level", std::string(name_of(sparsepush::tested_vector_level())));
   sparsepush::register_benchmarks();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -5,6 +5,7 @@
 
 #include "kernels/check.h"
 #include "kernels/random_out.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 namespace {
@@ -47,7 +48,7 @@ TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::i
   const RandomOut topology{.nodes = nodes, .degree = degree};
   CHECK(degree >= 1 && degree < nodes, "degree ", degree, " of ", nodes, " nodes");
   std::vector<std::int32_t> order(nodes), targets(static_cast<std::size_t>(nodes) * degree);
-  draw_cycle(topology, seed, t, 0, order);
+  draw_cycle(topology, seed, t, 0, order, best_vector_level());
   for (int i = 0; i < nodes; ++i)
     draw_targets(topology, seed, t, order[i], order[i + 1 < nodes ? i + 1 : 0],
                  &targets[static_cast<std::size_t>(order[i]) * degree]);

@@ -13,9 +13,16 @@ int threads_or_all(int threads) {
   CHECK(threads >= 0, "threads = ", threads);
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
+
+VectorLevel usable(VectorLevel level) {
+  CHECK(level <= best_vector_level(), "vector level ", name_of(level), ", the processor has ",
+        name_of(best_vector_level()));
+  return level;
+}
 }  // namespace
 
-Cpu::Cpu(int threads) : pool_(std::make_unique<ThreadPool>(threads_or_all(threads))) {}
+Cpu::Cpu(int threads, VectorLevel level)
+    : vector_level_(usable(level)), pool_(std::make_unique<ThreadPool>(threads_or_all(threads))) {}
 
 void* allocate(const Cpu&, std::size_t bytes) {
   constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector

@@ -6,16 +6,19 @@
 #include <string>
 
 #include "kernels/thread_pool.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
-/// Host memory and a pool of threads. One thread of control at a time may run ops on it.
+/// Host memory, a pool of threads and the vectors that their loops use. One thread of control at a time may run ops on
+/// it.
 class Cpu {
  public:
-  /// `threads` = 0: one per processor of this machine.
-  explicit Cpu(int threads = 0);
+  /// `threads` = 0: one per processor of this machine. Throws std::invalid_argument if the processor lacks `level`.
+  explicit Cpu(int threads = 0, VectorLevel level = best_vector_level());
 
   int threads() const { return pool_->threads(); }
+  VectorLevel vector_level() const { return vector_level_; }
   ThreadPool& pool() const { return *pool_; }
   void synchronize() const {}
 
@@ -23,6 +26,7 @@ class Cpu {
   static constexpr int kStepsBetweenLooks = 1;
 
  private:
+  VectorLevel vector_level_;
   std::unique_ptr<ThreadPool> pool_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/multiversion.h"
+
 namespace sparsepush {
 namespace {
 
@@ -35,7 +37,7 @@ void ChannelConvolution::forward(const float* x, float r, const float* input, in
       convolve(image_.take(input + std::int64_t{s} * layer_.in.size()),
                output + std::int64_t{s} * layer_.out_shape().size());
   };
-  run_vectorized(convolve_all, level);
+  run_vectorized(level, convolve_all);
 }
 
 void ChannelConvolution::backward_input(const float* x, float r, const float* output_gradient, int samples,
@@ -47,7 +49,7 @@ void ChannelConvolution::backward_input(const float* x, float r, const float* ou
       put_input_gradient(input_gradient + std::int64_t{s} * layer_.in.size());
     }
   };
-  run_vectorized(spread_all, level);
+  run_vectorized(level, spread_all);
 }
 
 void ChannelConvolution::pack_forward(const float* x, float r) {

@@ -4,8 +4,8 @@
 
 #include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
-#include "kernels/multiversion.h"
 #include "kernels/padded_image.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -25,10 +25,9 @@ class ChannelConvolution {
   explicit ChannelConvolution(const Conv2dLayer& layer);
 
   /// Of one node, with its row x and r of z = x * r.
-  void forward(const float* x, float r, const float* input, int samples, float* output,
-               VectorLevel level = vector_level());
+  void forward(const float* x, float r, const float* input, int samples, float* output, VectorLevel level);
   void backward_input(const float* x, float r, const float* output_gradient, int samples, float* input_gradient,
-                      VectorLevel level = vector_level());
+                      VectorLevel level);
 
  private:
   static std::int64_t weight_floats(const Conv2dLayer& layer);

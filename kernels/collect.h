@@ -34,7 +34,7 @@ CollectCount collect_portable(const Piece& piece, std::uint32_t threshold, std::
                               VectorLevel level) {
   std::array<float, kLongestPiece> element;
   run_vectorized(
-      [&]() __attribute__((always_inline)) { source(piece.begin, piece.end - piece.begin, element.data()); }, level);
+      level, [&]() __attribute__((always_inline)) { source(piece.begin, piece.end - piece.begin, element.data()); });
   CollectCount count;
   for (std::int64_t position = piece.begin; position < piece.end; ++position) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(element[position - piece.begin]) & 0x7fff'ffffu;
@@ -150,7 +150,7 @@ template <class Source>
 /// order. Every level gives the same result.
 template <class Source>
 CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& source,
-                     VectorLevel level = vector_level()) {
+                     VectorLevel level) {
 #if defined(__x86_64__)
   if (level == VectorLevel::kAvx512) return collect_avx512(piece, threshold, to, source);
 #endif
@@ -159,7 +159,7 @@ CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* 
 
 /// Keeps those of the first `size` positions whose key is >= threshold, in order and in place. Returns how many.
 inline std::int64_t compact(std::int32_t* position, const std::uint32_t* key, std::int64_t size,
-                            std::uint32_t threshold, VectorLevel level = vector_level()) {
+                            std::uint32_t threshold, VectorLevel level) {
 #if defined(__x86_64__)
   if (level == VectorLevel::kAvx512) return compact_avx512(position, key, size, threshold);
 #endif

@@ -93,7 +93,7 @@ Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
   return *own_;
 }
 
-void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
+void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = f.input.rows / f.x.rows;
   for (int node = 0; node < f.x.rows; ++node) {
@@ -102,15 +102,15 @@ void Conv2d<Cpu>::forward(const Cpu&, const Conv2dForward& f) {
     const float r = debias_factor(f.u[node]);
     float* output = f.output.row(first);
     if (own().planes != nullptr)
-      own().planes->forward(x, r, input, samples, output);
+      own().planes->forward(x, r, input, samples, output, cpu.vector_level());
     else if (own().channels != nullptr)
-      own().channels->forward(x, r, input, samples, output);
+      own().channels->forward(x, r, input, samples, output, cpu.vector_level());
     else
       prepared_for(samples).forward({x, r}, input, output, scratch_.data()->bytes);
   }
 }
 
-void Conv2d<Cpu>::backward(const Cpu&, const Conv2dBackward& b) {
+void Conv2d<Cpu>::backward(const Cpu& cpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
   const int samples = b.input.rows / b.x.rows;
   for (int node = 0; node < b.x.rows; ++node) {
@@ -119,13 +119,13 @@ void Conv2d<Cpu>::backward(const Cpu&, const Conv2dBackward& b) {
     const float r = debias_factor(b.u[node]);
     float* gradient = b.gradient.row(node);
     if (own().taps != nullptr)
-      own().taps->take(input, output_gradient, samples, gradient);
+      own().taps->take(input, output_gradient, samples, gradient, cpu.vector_level());
     else
       prepared_for(samples).backward_parameters(input, output_gradient, gradient, scratch_.data()->bytes);
     if (b.input_gradient.data == nullptr) continue;
     float* input_gradient = b.input_gradient.row(first);
     if (own().channels != nullptr)
-      own().channels->backward_input(x, r, output_gradient, samples, input_gradient);
+      own().channels->backward_input(x, r, output_gradient, samples, input_gradient, cpu.vector_level());
     else
       prepared_for(samples).backward_input({x, r}, output_gradient, input_gradient, scratch_.data()->bytes);
   }

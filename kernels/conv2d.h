@@ -69,9 +69,9 @@ class Conv2d<Cpu> {
   Conv2d(Conv2d&&) noexcept;
 
   /// output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u). Sums in fp32; their order and how often
-  /// they are rounded depend on the layer, `samples`, the type of processor, the compiler and oneDNN's version, not on
-  /// threads. What is not finite reaches what its products add to; products with the zeros of the padding may be taken
-  /// or left out, so it may also make NaN of sums that meet it there.
+  /// they are rounded depend on the layer, `samples`, the type of processor, the vector level, the compiler and
+  /// oneDNN's version, not on threads. What is not finite reaches what its products add to; products with the zeros of
+  /// the padding may be taken or left out, so it may also make NaN of sums that meet it there.
   void forward(const Cpu& cpu, const Conv2dForward& forward);
   /// Gradients of the sum of output_gradient times output with respect to W, b and the input. As in the forward pass,
   /// arrays that are written overlap no others.

@@ -29,7 +29,7 @@ void add_bias(const BiasRelu* b) {
   }
 }
 
-void forward_node(const DenseForward& f, int node, int samples) {
+void forward_node(const DenseForward& f, int node, int samples, VectorLevel level) {
   const DenseLayer& layer = f.layer;
   const float* x = f.x.row(node);
   const std::int64_t first = static_cast<std::int64_t>(node) * samples;
@@ -41,14 +41,15 @@ void forward_node(const DenseForward& f, int node, int samples) {
             .b = x + layer.weight,
             .b_transposed = true,
             .scale = r,
-            .c = f.output.row(first)});
+            .c = f.output.row(first)},
+           level);
   const BiasRelu bias_relu{.bias = x + layer.bias,
                            .r = r,
                            .output = f.output.row(first),
                            .samples = samples,
                            .out = layer.out,
                            .relu = f.relu};
-  run_vectorized([&] { add_bias(&bias_relu); });
+  run_vectorized(level, [&] { add_bias(&bias_relu); });
 }
 
 /// sum[c] = sum of rows[i, c] over the rows in order, for `kWidth` columns that stay in registers.
@@ -71,7 +72,7 @@ void mask_relu(const float* input, std::int64_t count, float* gradient) {
   for (std::int64_t i = 0; i < count; ++i) gradient[i] = input[i] <= 0 ? 0.0f : gradient[i];
 }
 
-void backward_node(const DenseBackward& b, int node, int samples) {
+void backward_node(const DenseBackward& b, int node, int samples, VectorLevel level) {
   const DenseLayer& layer = b.layer;
   const std::int64_t first = static_cast<std::int64_t>(node) * samples;
   const float* output_gradient = b.output_gradient.row(first);
@@ -82,8 +83,9 @@ void backward_node(const DenseBackward& b, int node, int samples) {
             .a = output_gradient,
             .a_transposed = true,
             .b = b.input.row(first),
-            .c = gradient + layer.weight});
-  run_vectorized([&] { sum_rows(output_gradient, samples, layer.out, gradient + layer.bias); });
+            .c = gradient + layer.weight},
+           level);
+  run_vectorized(level, [&] { sum_rows(output_gradient, samples, layer.out, gradient + layer.bias); });
   if (b.input_gradient.data == nullptr) return;
   float* input_gradient = b.input_gradient.row(first);
   multiply({.rows = samples,
@@ -92,10 +94,11 @@ void backward_node(const DenseBackward& b, int node, int samples) {
             .a = output_gradient,
             .b = b.x.row(node) + layer.weight,
             .scale = debias_factor(b.u[node]),
-            .c = input_gradient});
+            .c = input_gradient},
+           level);
   if (b.relu)
     run_vectorized(
-        [&] { mask_relu(b.input.row(first), static_cast<std::int64_t>(samples) * layer.in, input_gradient); });
+        level, [&] { mask_relu(b.input.row(first), static_cast<std::int64_t>(samples) * layer.in, input_gradient); });
 }
 
 /// What both directions share: parameters inside the row, and `samples` rows per node on both sides of the layer.
@@ -118,8 +121,8 @@ void check_dense_forward_shapes(const DenseForward& f) { check_layer_shapes(f.la
 
 void dense_forward(const Cpu& cpu, const DenseForward& forward) {
   check_dense_forward_shapes(forward);
-  cpu.pool().run(forward.x.rows, [&forward](std::int64_t node, int) {
-    forward_node(forward, static_cast<int>(node), forward.input.rows / forward.x.rows);
+  cpu.pool().run(forward.x.rows, [&](std::int64_t node, int) {
+    forward_node(forward, static_cast<int>(node), forward.input.rows / forward.x.rows, cpu.vector_level());
   });
 }
 
@@ -133,8 +136,8 @@ void check_dense_backward_shapes(const DenseBackward& b) {
 
 void dense_backward(const Cpu& cpu, const DenseBackward& backward) {
   check_dense_backward_shapes(backward);
-  cpu.pool().run(backward.x.rows, [&backward](std::int64_t node, int) {
-    backward_node(backward, static_cast<int>(node), backward.input.rows / backward.x.rows);
+  cpu.pool().run(backward.x.rows, [&](std::int64_t node, int) {
+    backward_node(backward, static_cast<int>(node), backward.input.rows / backward.x.rows, cpu.vector_level());
   });
 }
 

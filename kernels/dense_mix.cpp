@@ -42,7 +42,8 @@ void dense_mix(const Cpu& cpu, const DenseMix& mix) {
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
     const DensePanel panel{before.of(worker), item * columns, std::min(columns, row - item * columns)};
     load_panel(mix, panel);
-    run_vectorized([&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x); });
+    run_vectorized(
+        cpu.vector_level(), [&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x); });
   });
 }
 

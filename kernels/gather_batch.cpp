@@ -58,7 +58,7 @@ void crop_image(const std::uint8_t* bytes, const ImageShape& image, const Crop& 
 }
 
 /// Samples of the positions [first, first + kLanes) of the node's endless sequence.
-std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std::uint64_t first) {
+std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std::uint64_t first, VectorLevel level) {
   const std::int64_t begin = g.owned.begin[node];
   PermutationBlock block{
       .draw = {.seed = g.seed[node], .stream = Stream::kShuffle, .node = static_cast<std::uint32_t>(g.identity[node])},
@@ -70,7 +70,7 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
     block.index[i] = index;
     if (++index == block.count) ++pass, index = 0;
   }
-  permute(&block);
+  permute(&block, level);
   std::array<std::int32_t, kLanes> sample;
   for (int i = 0; i < kLanes; ++i) {
     sample[i] = g.owned.sample[begin + block.index[i]];
@@ -91,11 +91,11 @@ void write_row(const GatherBatch& g, const PixelScales& pixels, std::int64_t sam
 void gather_node(const GatherBatch& g, const PixelScales& pixels, int i, VectorLevel level) {
   std::vector<std::uint8_t> cropped(g.augment ? g.input.cols : 0);
   for (int b = 0; b < g.batch; b += kLanes) {
-    const auto sample =
-        samples_at(g, g.first_node + i, static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b);
+    const auto first = static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b;
+    const auto sample = samples_at(g, g.first_node + i, first, level);
     for (int lane = 0; lane < std::min(kLanes, g.batch - b); ++lane) {
       const std::int64_t row = std::int64_t{i} * g.batch + b + lane;
-      run_vectorized([&] { write_row(g, pixels, sample[lane], row, cropped.data()); }, level);
+      run_vectorized(level, [&] { write_row(g, pixels, sample[lane], row, cropped.data()); });
       g.label[row] = g.set.label[sample[lane]];
     }
   }
@@ -123,11 +123,11 @@ void check_gather_batch_shapes(const GatherBatch& g) {
         ", identities ", g.identity.size(), ", begins ", g.owned.begin.size());
 }
 
-void gather_batch(const Cpu& cpu, const GatherBatch& gather, VectorLevel level) {
+void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
   check_gather_batch_shapes(gather);
   const PixelScales pixels(gather.set);
   cpu.pool().run(gather.input.rows / gather.batch,
-                 [&](std::int64_t i, int) { gather_node(gather, pixels, static_cast<int>(i), level); });
+                 [&](std::int64_t i, int) { gather_node(gather, pixels, static_cast<int>(i), cpu.vector_level()); });
 }
 
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
@@ -146,7 +146,7 @@ void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& rang
   const PixelScales pixels(set);
   cpu.pool().run(input.rows, [&](std::int64_t row, int) {
     const std::int64_t sample = range.first + row % range.count;
-    run_vectorized([&] { convert(set.bytes.row(sample), pixels, input.cols, input.row(row)); });
+    run_vectorized(cpu.vector_level(), [&] { convert(set.bytes.row(sample), pixels, input.cols, input.row(row)); });
     label[row] = set.label[sample];
   });
 }

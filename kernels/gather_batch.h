@@ -7,7 +7,6 @@
 #include "kernels/byte_scale.h"
 #include "kernels/crop.h"
 #include "kernels/image_shape.h"
-#include "kernels/multiversion.h"
 #include "kernels/view.h"
 
 namespace sparsepush {
@@ -43,7 +42,7 @@ struct GatherBatch {
 /// Sample b of the batch is number p = *step * batch + b of an endless sequence in which pass p / n over the node's own
 /// n samples has its own random order: random_permutation({seed, kShuffle, identity, pass}, p % n, n). If `augment`, it
 /// is cropped by random_crop({seed, kAugment, identity, *step, b}). Backends and vector levels agree exactly.
-void gather_batch(const Cpu& cpu, const GatherBatch& gather, VectorLevel level = vector_level());
+void gather_batch(const Cpu& cpu, const GatherBatch& gather);
 void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 
 /// The crop of row `row` of an augmented batch.

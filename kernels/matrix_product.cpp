@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernels/multiversion.h"
+
 namespace sparsepush {
 namespace {
 
@@ -178,15 +180,15 @@ bool is_small(const MatrixProduct& p) {
   return rows * depth + depth * cols + rows * cols <= kSmallFloats;
 }
 
-void multiply(const MatrixProduct& product) {
+void multiply(const MatrixProduct& product, VectorLevel level) {
   if (is_small(product))
-    multiply_small(product);
+    multiply_small(product, level);
   else
     multiply_large(product);
 }
 
 void multiply_small(const MatrixProduct& product, VectorLevel level) {
-  run_with_vectors([&](auto floats) { multiply_panels<floats()>(product); }, level);
+  run_with_vectors(level, [&](auto floats) { multiply_panels<floats()>(product); });
 }
 
 }  // namespace sparsepush

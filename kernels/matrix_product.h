@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/multiversion.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -22,10 +22,10 @@ bool is_small(const MatrixProduct& product);
 
 /// Small products by `multiply_small`. In the others the order of a sum depends on the shape and OpenBLAS's choice for
 /// the processor.
-void multiply(const MatrixProduct& product);
+void multiply(const MatrixProduct& product, VectorLevel level);
 
 /// Adds up each sum over `depth` in order, its terms rounded first, so that results are the same bits on every
 /// processor and at every `level`. Allocates nothing.
-void multiply_small(const MatrixProduct& product, VectorLevel level = vector_level());
+void multiply_small(const MatrixProduct& product, VectorLevel level);
 
 }  // namespace sparsepush

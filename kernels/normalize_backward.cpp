@@ -3,6 +3,7 @@
 
 #include "kernels/channel_rows.h"
 #include "kernels/debias.h"
+#include "kernels/multiversion.h"
 #include "kernels/normalize_terms.h"
 
 namespace sparsepush {
@@ -224,14 +225,11 @@ class BackwardNode {
 
 }  // namespace
 
-void normalize_node_backward(const NormalizeBackward& backward, int node, VectorLevel level) {
-  run_vectorized([&] { BackwardNode(backward, node).run(); }, level);
-}
-
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
   check_normalize_backward_shapes(backward);
-  cpu.pool().run(backward.x.rows,
-                 [&backward](std::int64_t node, int) { normalize_node_backward(backward, static_cast<int>(node)); });
+  cpu.pool().run(backward.x.rows, [&](std::int64_t node, int) {
+    run_vectorized(cpu.vector_level(), [&] { BackwardNode(backward, static_cast<int>(node)).run(); });
+  });
 }
 
 }  // namespace sparsepush

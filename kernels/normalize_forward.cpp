@@ -4,6 +4,7 @@
 
 #include "kernels/channel_rows.h"
 #include "kernels/debias.h"
+#include "kernels/multiversion.h"
 #include "kernels/normalize_terms.h"
 
 namespace sparsepush {
@@ -224,14 +225,11 @@ class ForwardNode {
 
 }  // namespace
 
-void normalize_node_forward(const NormalizeForward& forward, int node, VectorLevel level) {
-  run_vectorized([&] { ForwardNode(forward, node).run(); }, level);
-}
-
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward) {
   check_normalize_forward_shapes(forward);
-  cpu.pool().run(forward.x.rows,
-                 [&forward](std::int64_t node, int) { normalize_node_forward(forward, static_cast<int>(node)); });
+  cpu.pool().run(forward.x.rows, [&](std::int64_t node, int) {
+    run_vectorized(cpu.vector_level(), [&] { ForwardNode(forward, static_cast<int>(node)).run(); });
+  });
 }
 
 }  // namespace sparsepush

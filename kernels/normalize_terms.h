@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "kernels/exponential.h"
-#include "kernels/multiversion.h"
 #include "kernels/normalize.h"
 
 namespace sparsepush {
@@ -41,9 +40,5 @@ constexpr Sigmoid sigmoid(float t) {
   const float large = 1.0f / (1.0f + e), small = e * large;
   return t < 0 ? Sigmoid{small, large} : Sigmoid{large, small};
 }
-
-/// One node of the ops on the Cpu.
-void normalize_node_forward(const NormalizeForward& forward, int node, VectorLevel level = vector_level());
-void normalize_node_backward(const NormalizeBackward& backward, int node, VectorLevel level = vector_level());
 
 }  // namespace sparsepush

@@ -146,6 +146,15 @@ constexpr std::size_t whole_lines(std::size_t bytes) { return (bytes + 63) / 64 
 
 }  // namespace
 
+VectorLevel onednn_vector_level() {
+  const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto includes = [=](dnnl::cpu_isa isa) {  // each has the bits of those that it extends
+    return (effective & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa);
+  };
+  if (includes(dnnl::cpu_isa::avx512_core)) return VectorLevel::kAvx512;
+  return includes(dnnl::cpu_isa::avx2) ? VectorLevel::kAvx2 : VectorLevel::kBaseline;
+}
+
 /// The scratch is [packed weights | bias at z | scratchpad]: weights are packed while oneDNN works with them, in the
 /// layout that it chose for each direction.
 struct OnednnConvolution::Prepared {

@@ -5,8 +5,12 @@
 #include <memory>
 
 #include "kernels/conv2d.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
+
+/// The widest level that oneDNN takes: its own variable DNNL_MAX_CPU_ISA limits it.
+VectorLevel onednn_vector_level();
 
 /// `layer` over `samples` samples, prepared: nothing in it changes, and objects of the same shapes share their code.
 /// All calls compute on the calling thread, whatever number of threads OpenMP would take. `scratch` is scratch_bytes()

@@ -89,8 +89,8 @@ void permute_all(PermutationBlock* block) {
 
 }  // namespace
 
-void permute(PermutationBlock* block) {
-  run_with_vectors([&](auto floats) { permute_all<floats()>(block); });
+void permute(PermutationBlock* block, VectorLevel level) {
+  run_with_vectors(level, [&](auto floats) { permute_all<floats()>(block); });
 }
 
 }  // namespace sparsepush

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/random.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -17,7 +18,7 @@ struct PermutationBlock {
   std::array<std::uint32_t, kLanes> index{};
 };
 
-/// Replaces each index by random_permutation({draw, step}, index, count), exactly.
-void permute(PermutationBlock* block);
+/// Replaces each index by random_permutation({draw, step}, index, count), exactly, at every level.
+void permute(PermutationBlock* block, VectorLevel level);
 
 }  // namespace sparsepush

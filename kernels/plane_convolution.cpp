@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/multiversion.h"
+
 namespace sparsepush {
 namespace {
 
@@ -104,7 +106,7 @@ void PlaneConvolution::forward(const float* x, float r, const float* input, int 
     for (int t = 0; t < taps(layer_); ++t) weight[t * kChannels] = x[layer_.weight + o * taps(layer_) + t] * r;
     if (layer_.bias != Conv2dLayer::kNoBias) weight[taps(layer_) * kChannels] = x[layer_.bias + o] * r;
   }
-  run_vectorized([&] { forward_samples(input, samples, output); }, level);
+  run_vectorized(level, [&] { forward_samples(input, samples, output); });
 }
 
 void PlaneConvolution::forward_samples(const float* input, int samples, float* output) {

@@ -4,7 +4,7 @@
 
 #include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
-#include "kernels/multiversion.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -19,8 +19,7 @@ class PlaneConvolution {
   explicit PlaneConvolution(const Conv2dLayer& layer);
 
   /// Of one node, with its row x and r of z = x * r.
-  void forward(const float* x, float r, const float* input, int samples, float* output,
-               VectorLevel level = vector_level());
+  void forward(const float* x, float r, const float* input, int samples, float* output, VectorLevel level);
 
  private:
   /// Where things stand in a plane of the padded image: the sum of output (y, x) begins at position y * width + x.

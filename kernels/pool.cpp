@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "kernels/check.h"
-#include "kernels/pool_sample.h"
+#include "kernels/multiversion.h"
 
 namespace sparsepush {
 namespace {
@@ -156,19 +156,13 @@ void check_pool_shapes(const PoolLayer& layer, MatrixView<const float> input, Ma
 
 }  // namespace
 
-void pool_sample_forward(const PoolForward& forward, std::int64_t sample, VectorLevel level) {
-  run_vectorized([&] { forward_sample(forward, sample); }, level);
-}
-
-void pool_sample_backward(const PoolBackward& backward, std::int64_t sample, VectorLevel level) {
-  run_vectorized([&] { backward_sample(backward, sample); }, level);
-}
-
 void check_pool_forward_shapes(const PoolForward& f) { check_pool_shapes(f.layer, f.input, f.output); }
 
 void pool_forward(const Cpu& cpu, const PoolForward& forward) {
   check_pool_forward_shapes(forward);
-  cpu.pool().run(forward.input.rows, [&forward](std::int64_t sample, int) { pool_sample_forward(forward, sample); });
+  cpu.pool().run(forward.input.rows, [&](std::int64_t sample, int) {
+    run_vectorized(cpu.vector_level(), [&] { forward_sample(forward, sample); });
+  });
 }
 
 void check_pool_backward_shapes(const PoolBackward& b) {
@@ -179,8 +173,9 @@ void check_pool_backward_shapes(const PoolBackward& b) {
 
 void pool_backward(const Cpu& cpu, const PoolBackward& backward) {
   check_pool_backward_shapes(backward);
-  cpu.pool().run(backward.input.rows,
-                 [&backward](std::int64_t sample, int) { pool_sample_backward(backward, sample); });
+  cpu.pool().run(backward.input.rows, [&](std::int64_t sample, int) {
+    run_vectorized(cpu.vector_level(), [&] { backward_sample(backward, sample); });
+  });
 }
 
 }  // namespace sparsepush

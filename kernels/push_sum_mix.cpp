@@ -69,12 +69,13 @@ void push_sum_mix(const Cpu& cpu, const PushSumMix& mix) {
   const std::int64_t parts = parts_per_node(cpu, mix), row = mix.x.cols;
   cpu.pool().run(mix.x.rows * parts, [&](std::int64_t item, int) {
     const std::int64_t node = item / parts, begin = item % parts * row / parts, end = (item % parts + 1) * row / parts;
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto add_messages = [&]() __attribute__((always_inline)) {
       add_message(mix.x.row(node), mix.edges.self_weight[node], part_of(mix, node, begin, end));
       for (std::int64_t e = mix.edges.begin[node]; e < mix.edges.begin[node + 1]; ++e) {
         add_message(mix.x.row(node), mix.edges.weight[e], part_of(mix, mix.edges.slot[e], begin, end));
       }
-    });
+    };
+    run_vectorized(cpu.vector_level(), add_messages);
   });
 }
 

@@ -49,9 +49,9 @@ void check_quadratic_gradient_shapes(const QuadraticGradient& step) {
 
 void quadratic_gradient(const Cpu& cpu, const QuadraticGradient& step) {
   check_quadratic_gradient_shapes(step);
-  cpu.pool().run(step.x.rows, [&step](std::int64_t node, int) {
+  cpu.pool().run(step.x.rows, [&](std::int64_t node, int) {
     const QuadraticNode n = quadratic_node(step.objective, step.x, step.u, node);
-    run_vectorized([&] { write_gradient(&n, step.x.cols, step.gradient.row(node)); });
+    run_vectorized(cpu.vector_level(), [&] { write_gradient(&n, step.x.cols, step.gradient.row(node)); });
     step.loss[node] += loss_at_own_parameters(n, step.x.cols);
   });
 }

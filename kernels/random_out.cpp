@@ -48,7 +48,7 @@ void check_draw_random_out_shapes(const DrawRandomOut& d) {
 }
 
 void draw_cycle(const RandomOut& topology, std::uint64_t seed, std::int64_t round, int first,
-                std::span<std::int32_t> order) {
+                std::span<std::int32_t> order, VectorLevel level) {
   const int count = static_cast<int>(order.size()), nodes = topology.nodes;
   CHECK(first >= 0 && count <= nodes - first, "nodes ", first, " + ", count, " of ", nodes);
   PermutationBlock block{.draw = cycle_draw(seed, round), .count = static_cast<std::uint32_t>(nodes)};
@@ -56,7 +56,7 @@ void draw_cycle(const RandomOut& topology, std::uint64_t seed, std::int64_t roun
   for (int begin = 0; begin < count; begin += PermutationBlock::kLanes) {
     const int live = std::min(PermutationBlock::kLanes, count - begin);
     for (int i = 0; i < PermutationBlock::kLanes; ++i) block.index[i] = first + begin + std::min(i, live - 1);
-    permute(&block);
+    permute(&block, level);
     std::copy_n(block.index.begin(), live, order.begin() + begin);
   }
 }
@@ -66,7 +66,8 @@ void draw_random_out(const Cpu& cpu, const DrawRandomOut& d, RandomOutScratch<Cp
   const int nodes = d.topology.nodes, degree = d.topology.degree;
   const std::span<std::int32_t> orders = scratch.order.span(), targets = scratch.target.span();
   for_pieces(cpu, d, [&](std::int64_t replica, int first, int count) {
-    draw_cycle(d.topology, d.seed[replica], *d.round, first, orders.subspan(replica * nodes + first, count));
+    draw_cycle(d.topology, d.seed[replica], *d.round, first, orders.subspan(replica * nodes + first, count),
+               cpu.vector_level());
   });
   for_pieces(cpu, d, [&](std::int64_t replica, int first, int count) {
     const std::span<const std::int32_t> order = orders.subspan(replica * nodes, nodes);

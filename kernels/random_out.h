@@ -7,6 +7,7 @@
 #include "kernels/backend.h"
 #include "kernels/buffer.h"
 #include "kernels/random.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -89,6 +90,6 @@ void check_draw_random_out_shapes(const DrawRandomOut& draw);
 
 /// order[i] = node number first + i on the cycle, in host memory.
 void draw_cycle(const RandomOut& topology, std::uint64_t seed, std::int64_t round, int first,
-                std::span<std::int32_t> order);
+                std::span<std::int32_t> order, VectorLevel level);
 
 }  // namespace sparsepush

@@ -49,11 +49,12 @@ void compact_ties(std::int32_t* position, const std::uint32_t* key, std::int64_t
 
 }  // namespace
 
-KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k) {
+KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k, VectorLevel level) {
   KthLargest found;
-  run_vectorized([&]() __attribute__((always_inline)) {
+  const auto find = [&]() __attribute__((always_inline)) {
     found = bisect(keys.data(), static_cast<std::int64_t>(keys.size()), k);
-  });
+  };
+  run_vectorized(level, find);
   return found;
 }
 
@@ -61,8 +62,8 @@ std::int64_t RunningTopk::capacity(std::int64_t entries, std::int64_t size) {
   return std::min(size, std::max(kSmallestRoom, kEntriesPerCut * entries)) + kLongestPiece + kCollectSlack;
 }
 
-RunningTopk::RunningTopk(std::int64_t entries, std::int64_t size)
-    : position_(capacity(entries, size)), key_(capacity(entries, size)) {}
+RunningTopk::RunningTopk(std::int64_t entries, std::int64_t size, VectorLevel level)
+    : level_(level), position_(capacity(entries, size)), key_(capacity(entries, size)) {}
 
 std::int64_t RunningTopk::bytes(std::int64_t entries, std::int64_t size) {
   return capacity(entries, size) * static_cast<std::int64_t>(sizeof(std::int32_t) + sizeof(std::uint32_t));
@@ -84,9 +85,9 @@ bool RunningTopk::finish() {
 
 void RunningTopk::cut() {
   const std::span<const std::uint32_t> keys(key_.data(), static_cast<std::size_t>(count_));
-  const KthLargest kth = kth_largest(keys, entries_);
+  const KthLargest kth = kth_largest(keys, entries_, level_);
   if (kth.at_least == entries_) {
-    compact(position_.data(), key_.data(), count_, kth.threshold);
+    compact(position_.data(), key_.data(), count_, kth.threshold, level_);
   } else {
     const std::int64_t above = std::count_if(keys.begin(), keys.end(), [&](auto key) { return key > kth.threshold; });
     compact_ties(position_.data(), key_.data(), count_, kth.threshold, entries_ - above);

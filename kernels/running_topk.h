@@ -17,7 +17,7 @@ struct KthLargest {
 };
 
 /// By bisection of the range of the keys: O(keys) per bit, without branches on data. 1 <= k <= keys.size().
-KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k);
+KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k, VectorLevel level);
 
 /// Elements come in order of position. Those below a growing threshold are dropped at once, the others are collected;
 /// when the collection is full it is cut to its k largest and the threshold rises to what can still matter. So memory
@@ -25,7 +25,7 @@ KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k);
 class RunningTopk {
  public:
   /// For at most `entries` entries of at most `size` elements.
-  RunningTopk(std::int64_t entries, std::int64_t size);
+  RunningTopk(std::int64_t entries, std::int64_t size, VectorLevel level);
 
   /// Starts a selection of `entries` elements of `row` among those with magnitude_key >= threshold.
   void start(const float* row, std::int64_t entries, std::uint32_t threshold);
@@ -52,6 +52,7 @@ class RunningTopk {
     for (std::int64_t i = first; i < count_; ++i) key_[i] = magnitude_key(row_[position_[i]]);
   }
 
+  VectorLevel level_;
   std::vector<std::int32_t> position_;  ///< [capacity]
   std::vector<std::uint32_t> key_;      ///< [capacity] of the collected positions
   const float* row_ = nullptr;
@@ -73,7 +74,7 @@ void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source
     const auto beyond_line =
         static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(row_ + begin) / sizeof(float) % 16);
     const Piece piece{begin, std::min(begin + kLongestPiece - beyond_line, end)};
-    const CollectCount found = collect(piece, threshold_, position_.data() + count_, source);
+    const CollectCount found = collect(piece, threshold_, position_.data() + count_, source, level_);
     count_ += found.collected;
     read_keys(count_ - found.collected);  // while they are in L1
     largest_ = std::max(largest_, found.largest);

@@ -54,7 +54,8 @@ SelectionMemory<Cpu>::SelectionMemory(const Cpu& cpu, int nodes, const RowLayout
     }
   }
   contents_->warmth.resize(warmths);
-  for (int worker = 0; worker < cpu.threads(); ++worker) contents_->selections.emplace_back(most_entries, largest);
+  for (int worker = 0; worker < cpu.threads(); ++worker)
+    contents_->selections.emplace_back(most_entries, largest, cpu.vector_level());
   contents_->layout = layout;
   contents_->plans = std::move(plans);
 }

@@ -25,7 +25,7 @@ void exponentiate(double* values, int count) {
 
 /// Fills `chunk` for the samples [first, first + count).
 void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> label, std::int64_t first, int count,
-              Chunk& chunk) {
+              Chunk& chunk, VectorLevel level) {
   const int classes = logits.cols;
   for (int s = 0; s < count; ++s) {
     const float* row = logits.row(first + s);
@@ -33,7 +33,7 @@ void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> labe
     for (int c = 0; c < classes; ++c) chunk.exponential[s * classes + c] = static_cast<double>(row[c]) - largest;
     chunk.loss[s] = -chunk.exponential[s * classes + label[first + s]];
   }
-  run_vectorized([&] { exponentiate(chunk.exponential.data(), count * classes); });
+  run_vectorized(level, [&] { exponentiate(chunk.exponential.data(), count * classes); });
   for (int s = 0; s < count; ++s) {
     chunk.sum[s] = 0;
     for (int c = 0; c < classes; ++c) chunk.sum[s] += chunk.exponential[s * classes + c];
@@ -49,14 +49,14 @@ void write_gradient(const double* exponential, double sum, int label, int sample
   gradient[label] = softmax_gradient(exponential[label], scale, true, samples);
 }
 
-void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
+void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples, VectorLevel level) {
   Chunk chunk;
   const int classes = x.logits.cols, step = samples_at_once(classes);
   double sum = 0;
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
     const int count = std::min(step, samples - begin);
-    evaluate(x.logits, x.label, first, count, chunk);
+    evaluate(x.logits, x.label, first, count, chunk, level);
     for (int s = 0; s < count; ++s) {
       sum += chunk.loss[s];
       write_gradient(&chunk.exponential[s * classes], chunk.sum[s], x.label[first + s], samples,
@@ -66,13 +66,13 @@ void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples) {
   x.loss[node] += sum / samples;
 }
 
-void score_node(const ScoreLogits& x, std::int64_t node, int samples) {
+void score_node(const ScoreLogits& x, std::int64_t node, int samples, VectorLevel level) {
   Chunk chunk;
   const int classes = x.logits.cols, step = samples_at_once(classes);
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
     const int count = std::min(step, samples - begin);
-    evaluate(x.logits, x.label, first, count, chunk);
+    evaluate(x.logits, x.label, first, count, chunk, level);
     for (int s = 0; s < count; ++s) {
       x.loss[node] += chunk.loss[s];
       x.correct[node] += is_correct(x.logits.row(first + s), classes, x.label[first + s]);
@@ -97,8 +97,8 @@ void check_softmax_xent_shapes(const SoftmaxXent& x) {
 void softmax_xent(const Cpu& cpu, const SoftmaxXent& loss) {
   check_softmax_xent_shapes(loss);
   const auto nodes = static_cast<std::int64_t>(loss.loss.size());
-  cpu.pool().run(nodes, [&loss](std::int64_t node, int) {
-    loss_of_node(loss, node, loss.logits.rows / static_cast<int>(loss.loss.size()));
+  cpu.pool().run(nodes, [&](std::int64_t node, int) {
+    loss_of_node(loss, node, loss.logits.rows / static_cast<int>(loss.loss.size()), cpu.vector_level());
   });
 }
 
@@ -110,8 +110,8 @@ void check_score_logits_shapes(const ScoreLogits& score) {
 void score_logits(const Cpu& cpu, const ScoreLogits& score) {
   check_score_logits_shapes(score);
   const auto nodes = static_cast<std::int64_t>(score.loss.size());
-  cpu.pool().run(nodes, [&score](std::int64_t node, int) {
-    score_node(score, node, score.logits.rows / static_cast<int>(score.loss.size()));
+  cpu.pool().run(nodes, [&](std::int64_t node, int) {
+    score_node(score, node, score.logits.rows / static_cast<int>(score.loss.size()), cpu.vector_level());
   });
 }
 

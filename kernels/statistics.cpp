@@ -40,13 +40,14 @@ void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums)
   check_add_rows_shapes(x, sums);
   cpu.pool().run((x.cols + kColumns - 1) / kColumns, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kColumns, size = std::min<std::int64_t>(kColumns, x.cols - begin);
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto add_columns = [&]() __attribute__((always_inline)) {
       double* __restrict sum = sums.data() + begin;
       for (std::int64_t i = 0; i < x.rows; ++i) {
         const float* __restrict row = x.row(i) + begin;
         for (std::int64_t c = 0; c < size; ++c) sum[c] += static_cast<double>(row[c]);
       }
-    });
+    };
+    run_vectorized(cpu.vector_level(), add_columns);
   });
 }
 
@@ -61,12 +62,13 @@ void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<cons
                        std::span<const double> center, std::span<double> distance) {
   check_squared_distances_shapes(x, u, center, distance);
   cpu.pool().run(x.rows, [&](std::int64_t i, int) {
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto take_distance = [&]() __attribute__((always_inline)) {
       const float* row = x.row(i);
       distance[i] = squared_sum(
           x.cols, [ row, weight = u[i], mean = center.data() ](std::int64_t c)
                       __attribute__((always_inline)) { return row[c] / weight - mean[c]; });
-    });
+    };
+    run_vectorized(cpu.vector_level(), take_distance);
   });
 }
 
@@ -77,11 +79,12 @@ void check_squared_norms_shapes(MatrixView<const float> x, std::span<const doubl
 void squared_norms(const Cpu& cpu, MatrixView<const float> x, std::span<double> norm) {
   check_squared_norms_shapes(x, norm);
   cpu.pool().run(x.rows, [&](std::int64_t i, int) {
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto take_norm = [&]() __attribute__((always_inline)) {
       const float* row = x.row(i);
       norm[i] = squared_sum(
           x.cols, [row](std::int64_t c) __attribute__((always_inline)) { return static_cast<double>(row[c]); });
-    });
+    };
+    run_vectorized(cpu.vector_level(), take_norm);
   });
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/multiversion.h"
+
 namespace sparsepush {
 namespace {
 
@@ -32,10 +34,10 @@ void TapGradient::take(const float* input, const float* output_gradient, int sam
       add_sample(image_.take(input + std::int64_t{s} * layer_.in.size()),
                  output_gradient + std::int64_t{s} * out.size());
   };
-  run_vectorized(add_all, level);
+  run_vectorized(level, add_all);
   put_weights(gradient);
   if (layer_.bias == Conv2dLayer::kNoBias) return;
-  run_vectorized([&] { take_bias(output_gradient, samples * out.pixels(), gradient + layer_.bias); }, level);
+  run_vectorized(level, [&] { take_bias(output_gradient, samples * out.pixels(), gradient + layer_.bias); });
 }
 
 /// Tiles of as many outputs and strips as leave registers for their factors.

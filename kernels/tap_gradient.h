@@ -4,8 +4,8 @@
 
 #include "kernels/aligned_floats.h"
 #include "kernels/conv2d.h"
-#include "kernels/multiversion.h"
 #include "kernels/padded_image.h"
+#include "kernels/vector_level.h"
 
 namespace sparsepush {
 
@@ -18,8 +18,7 @@ class TapGradient {
   explicit TapGradient(const Conv2dLayer& layer);
 
   /// Of one node. gradient: its row, of which the layer's parameters are written.
-  void take(const float* input, const float* output_gradient, int samples, float* gradient,
-            VectorLevel level = vector_level());
+  void take(const float* input, const float* output_gradient, int samples, float* gradient, VectorLevel level);
 
  private:
   static constexpr int kLanes = kLineFloats;

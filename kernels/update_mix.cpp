@@ -96,7 +96,7 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
     const std::vector<Stretch> stretches = stretches_of(runs, begin, end);
     const DensePanel panel{updated.of(worker), begin, end - begin};
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {
         if (sgd.nesterov)
           update_node<true>(sgd, node, stretches, panel);
@@ -104,7 +104,8 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
           update_node<false>(sgd, node, stretches, panel);
       }
       mix_panel(round.edges, panel, sgd.x);
-    });
+    };
+    run_vectorized(cpu.vector_level(), update_and_mix);
   });
 }
 

@@ -52,12 +52,13 @@ void wire_sizes(const Cpu& cpu, const RowLayout& layout, const ConstMessages& me
   const std::int64_t bitmap = (layout.params + 7) / 8;
   const std::int64_t nodes_per_item = std::max<std::int64_t>(1, kEntriesPerItem / (messages.position.cols + 1));
   cpu.pool().run((nodes + nodes_per_item - 1) / nodes_per_item, [&](std::int64_t item, int) {
-    run_vectorized([&]() __attribute__((always_inline)) {
+    const auto take_sizes = [&]() __attribute__((always_inline)) {
       for (std::int64_t i = item * nodes_per_item; i < std::min(nodes, (item + 1) * nodes_per_item); ++i) {
         const std::int64_t gaps = message_gap_bytes(runs, messages.position.row(i), entries[i]);
         size[i] = kWireHeaderBytes + static_cast<std::int64_t>(sizeof(float)) * entries[i] + std::min(gaps, bitmap);
       }
-    });
+    };
+    run_vectorized(cpu.vector_level(), take_sizes);
   });
 }
 

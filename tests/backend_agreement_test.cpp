@@ -46,7 +46,7 @@ TYPED_TEST_SUITE(BackendAgreementOn, Backends);
 /// The same bits as on one thread of the processor.
 template <class Backend>
 void expect_the_same_bits(const Config& config, std::int64_t steps) {
-  const Outcome wanted = outcome_of(Cpu(1), config, steps);
+  const Outcome wanted = outcome_of(tested_cpu(1), config, steps);
   for_each_way_to_run<Backend>([&](const Backend& backend) {
     const Outcome outcome = outcome_of(backend, config, steps);
     EXPECT_TRUE(same_values(outcome.x, wanted.x));
@@ -95,9 +95,9 @@ TYPED_TEST(BackendAgreementOn, TopologiesThatVaryWithTimeHaveTheSameBits) {
 
 TYPED_TEST(BackendAgreementOn, VerifyingChangesNothing) {
   Config config = quadratic_config(problem(), "directed_ring", "sparse_push");
-  const Outcome wanted = outcome_of(TypeParam(), config, 3);
+  const Outcome wanted = outcome_of(tested_backend<TypeParam>(), config, 3);
   config.run.verify = true;
-  EXPECT_TRUE(same_values(outcome_of(TypeParam(), config, 3).x, wanted.x));
+  EXPECT_TRUE(same_values(outcome_of(tested_backend<TypeParam>(), config, 3).x, wanted.x));
 }
 
 TYPED_TEST(BackendAgreementOn, LocalStepsAndFinalRoundsHaveTheSameBits) {
@@ -129,7 +129,7 @@ TYPED_TEST(BackendAgreementOn, NetworksAgreeClosely) {
   config.model.hidden = {7};
   config.algorithm.averaging_rate = 0.01;
   constexpr std::int64_t kSteps = 8;
-  const Outcome wanted = outcome_of(Cpu(1), config, kSteps);
+  const Outcome wanted = outcome_of(tested_cpu(1), config, kSteps);
   for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
     const Outcome outcome = outcome_of(backend, config, kSteps);
     for (std::size_t i = 0; i < wanted.x.size(); ++i) ASSERT_NEAR(outcome.x[i], wanted.x[i], 1e-5) << i;
@@ -145,7 +145,7 @@ TYPED_TEST(BackendAgreementOn, NetworksAgreeClosely) {
 TYPED_TEST(BackendAgreementOn, DivergenceIsFoundWithItsStepAndNode) {
   Config config = quadratic_config(problem(), "directed_ring", "sparse_push");
   std::string message;
-  emulate_on(TypeParam(), config, [&](Emulator<TypeParam>& e) {
+  emulate_on(tested_backend<TypeParam>(), config, [&](Emulator<TypeParam>& e) {
     advance(e, 2);
     std::vector<float> momentum = e.nodes().momentum.to_host();
     momentum[e.nodes().layout.row + 4] = std::numeric_limits<float>::infinity();

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/backend.h"
+#include "tests/vector_levels.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
@@ -25,14 +25,28 @@ class BackendTest : public testing::Test {
   }
 };
 
-/// Calls body(backend) for every way to run ops: with several numbers of threads, or under several thread schedules.
-/// What an op returns may not depend on it.
+/// The one that a test computes on.
+template <class Backend>
+Backend tested_backend() {
+  if constexpr (std::is_same_v<Backend, Cpu>)
+    return tested_cpu();
+  else
+    return Backend();
+}
+
+/// Calls body(backend) for every way to run ops: with several numbers of threads and at every vector level, or under
+/// several thread schedules. What an op returns may not depend on it.
 template <class Backend, class Body>
 void for_each_way_to_run(const Body& body) {
   if constexpr (std::is_same_v<Backend, Cpu>) {
     for (const int threads : {1, 2, 4}) {
       SCOPED_TRACE(std::to_string(threads) + " threads");
-      body(Cpu(threads));
+      body(tested_cpu(threads));
+    }
+    for (const VectorLevel level : tested_vector_levels()) {
+      if (level == tested_vector_level()) continue;
+      SCOPED_TRACE(name_of(level));
+      body(Cpu(1, level));
     }
   } else {
 #if SPARSEPUSH_SIMULATED_CUDA
@@ -60,7 +74,7 @@ template <class Backend, class Body>
 void run_last_blocks(unsigned blocks, const Body& body) {
   static_cast<void>(blocks);
   if constexpr (std::is_same_v<Backend, Cpu>) {
-    body(Cpu(1));
+    body(tested_cpu(1));
   } else {
 #if SPARSEPUSH_SIMULATED_CUDA
     const int multiprocessors = std::exchange(simt::multiprocessors, 1 << 24);

@@ -43,8 +43,8 @@ TEST(ChannelConvolution, IsTheConvolutionAtEveryVectorLevel) {
         expected[p * kOut + o] += input[pixel * kChannels + w / 25] * x[o * kChannels * 25 + w];
         expected_back[pixel * kChannels + w / 25] += output_gradient[p * kOut + o] * x[o * kChannels * 25 + w];
       }
-  for (const VectorLevel level : usable_vector_levels()) {
-    SCOPED_TRACE(testing::Message() << "level " << static_cast<int>(level));
+  for (const VectorLevel level : tested_vector_levels()) {
+    SCOPED_TRACE(testing::Message() << name_of(level));
     std::vector<float> output(expected.size()), back(expected_back.size());
     ChannelConvolution convolution(layer);
     convolution.forward(x.data(), 1, input.data(), 1, output.data(), level);
@@ -62,7 +62,8 @@ TEST(ChannelConvolution, AnInfiniteGradientReachesOnlyTheInputsThatItMet) {
   for (int at = 0; at < 100; ++at) {
     std::vector<float> output_gradient(100 * kOut), input_gradient(layer.in.size());
     output_gradient[at * kOut + at % kOut] = std::numeric_limits<float>::infinity();
-    ChannelConvolution(layer).backward_input(x.data(), 1, output_gradient.data(), 1, input_gradient.data());
+    ChannelConvolution(layer).backward_input(x.data(), 1, output_gradient.data(), 1, input_gradient.data(),
+                                             tested_vector_level());
     for (int i = 0; i < layer.in.size(); ++i) {
       const int y = i / kChannels / 14 - at / 10, x = i / kChannels % 14 - at % 10;
       EXPECT_EQ(std::isfinite(input_gradient[i]), y < 0 || y >= 5 || x < 0 || x >= 5) << at << " to " << i;
@@ -77,11 +78,12 @@ TEST(ChannelConvolution, SamplesDoNotDependOnEachOther) {
   std::vector<float> x(16 * 75), input(2 * in), output(2 * out), output_alone(out), back(2 * in), back_alone(in);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
   for (int i = 0; i < 2 * in; ++i) input[i] = i < in ? 1e3f : std::cos(static_cast<float>(i));
-  ChannelConvolution(layer).forward(x.data(), 0.5f, input.data(), 2, output.data());
-  ChannelConvolution(layer).forward(x.data(), 0.5f, input.data() + in, 1, output_alone.data());
+  ChannelConvolution(layer).forward(x.data(), 0.5f, input.data(), 2, output.data(), tested_vector_level());
+  ChannelConvolution(layer).forward(x.data(), 0.5f, input.data() + in, 1, output_alone.data(), tested_vector_level());
   EXPECT_EQ(std::vector<float>(output.begin() + out, output.end()), output_alone);
-  ChannelConvolution(layer).backward_input(x.data(), 0.5f, output.data(), 2, back.data());
-  ChannelConvolution(layer).backward_input(x.data(), 0.5f, output.data() + out, 1, back_alone.data());
+  ChannelConvolution(layer).backward_input(x.data(), 0.5f, output.data(), 2, back.data(), tested_vector_level());
+  ChannelConvolution(layer).backward_input(x.data(), 0.5f, output.data() + out, 1, back_alone.data(),
+                                           tested_vector_level());
   EXPECT_EQ(std::vector<float>(back.begin() + in, back.end()), back_alone);
 }
 

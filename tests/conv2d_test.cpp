@@ -68,7 +68,7 @@ TYPED_TEST(Conv2dOn, ForwardIsTheConvolutionAtZWithinItsBound) {
   for (const Conv2dShape& shape : shapes()) {
     SCOPED_TRACE(testing::Message() << shape);
     const Conv2dCase c(shape);
-    expect_the_convolution(c, forward(TypeParam(), c));
+    expect_the_convolution(c, forward(tested_backend<TypeParam>(), c));
   }
 }
 
@@ -76,7 +76,7 @@ TYPED_TEST(Conv2dOn, BackwardIsTheGradientWithinItsBoundAndLeavesTheRestOfTheRow
   for (const Conv2dShape& shape : shapes()) {
     SCOPED_TRACE(testing::Message() << shape);
     const Conv2dCase c(shape);
-    expect_the_gradients(c, backward(TypeParam(), c));
+    expect_the_gradients(c, backward(tested_backend<TypeParam>(), c));
   }
 }
 
@@ -95,7 +95,7 @@ double weighted_outputs(const Conv2dCase& c, const std::vector<double>& z, const
 TYPED_TEST(Conv2dOn, GradientsAreFiniteDifferences) {
   Conv2dCase c({4, 5, 3, 2, 3, 2, 1, 2});
   c.u = {3.0};
-  const Conv2dGradients gradients = backward(TypeParam(), c);
+  const Conv2dGradients gradients = backward(tested_backend<TypeParam>(), c);
   std::vector<double> z(c.row), input(c.input.begin(), c.input.end());
   for (int j = 0; j < c.row; ++j) z[j] = c.z(0, j);
   const auto slope = [&](double& argument) {
@@ -118,23 +118,23 @@ TYPED_TEST(Conv2dOn, GradientsAreFiniteDifferences) {
 TYPED_TEST(Conv2dOn, ParametersAreRoundedAtZ) {
   Conv2dCase c({1, 1, 1, 17, 1, 1, 0, 1, 3, false});
   c.input.assign(3, 1);
-  const std::vector<float> output = forward(TypeParam(), c);
+  const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
   for (int i = 0; i < 3 * 17; ++i) EXPECT_EQ(output[i], c.z(i / 17, c.layer.weight + i % 17)) << i;
   c = Conv2dCase({1, 1, 1, 17, 1, 1, 0, 1, 3});
   c.input.assign(3, 0);
-  const std::vector<float> biases = forward(TypeParam(), c);
+  const std::vector<float> biases = forward(tested_backend<TypeParam>(), c);
   for (int i = 0; i < 3 * 17; ++i) EXPECT_EQ(biases[i], c.z(i / 17, c.layer.bias + i % 17)) << i;
 }
 
 TYPED_TEST(Conv2dOn, BackwardOfTheFirstLayerNeedsNoInputGradient) {
   const Conv2dCase c({5, 5, 3, 17, 3, 1, 1, 2, 3});
-  const Conv2dGradients without = backward(TypeParam(), c, false);
-  EXPECT_EQ(without.row, backward(TypeParam(), c).row);
+  const Conv2dGradients without = backward(tested_backend<TypeParam>(), c, false);
+  EXPECT_EQ(without.row, backward(tested_backend<TypeParam>(), c).row);
   for (const float v : without.input) EXPECT_TRUE(std::isnan(v)) << "not touched";
 }
 
 TYPED_TEST(Conv2dOn, CallsOfOneObjectDoNotDependOnEachOther) {
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   for (Conv2dShape shape :
        {Conv2dShape{6, 6, 17, 33, 3, 1, 1}, Conv2dShape{6, 6, 3, 6, 5, 1, 2}, Conv2dShape{10, 10, 7, 16, 5, 1, 2}}) {
     SCOPED_TRACE(testing::Message() << shape);
@@ -229,7 +229,7 @@ void expect_hard_values_reach_only_what_depends_on_them(const auto& backend, con
 TYPED_TEST(Conv2dOn, HardValuesReachOnlyWhatDependsOnThem) {
   for (const Conv2dShape& shape : {Conv2dShape{5, 6, 17, 33, 3, 1, 1, 2, 2}, Conv2dShape{7, 6, 3, 6, 5, 1, 2, 2, 2},
                                    Conv2dShape{5, 6, 17, 4, 3, 1, 1, 2, 2}, Conv2dShape{10, 10, 6, 16, 5, 1, 2, 2, 2}})
-    expect_hard_values_reach_only_what_depends_on_them(TypeParam(), shape);
+    expect_hard_values_reach_only_what_depends_on_them(tested_backend<TypeParam>(), shape);
 }
 
 TYPED_TEST(Conv2dOn, DenormalsAreNotFlushed) {
@@ -239,11 +239,25 @@ TYPED_TEST(Conv2dOn, DenormalsAreNotFlushed) {
   c.x[c.layer.bias] = 0;
   c.input = {1e-40f};
   c.output_gradient = {-1e-45f};
-  EXPECT_EQ(forward(TypeParam(), c), std::vector<float>{1e-40f});
-  const Conv2dGradients gradients = backward(TypeParam(), c);
+  EXPECT_EQ(forward(tested_backend<TypeParam>(), c), std::vector<float>{1e-40f});
+  const Conv2dGradients gradients = backward(tested_backend<TypeParam>(), c);
   EXPECT_EQ(gradients.input, std::vector<float>{-1e-45f});
   EXPECT_EQ(gradients.row[c.layer.bias], -1e-45f);
 }
+
+#if defined(__x86_64__)
+/// Our loops are contracted where there is fma: this shows that a Cpu's vector level reaches them.
+TEST(Conv2d, ProductsAreRoundedWhereTheVectorLevelHasNoFma) {
+  constexpr float kFactor = 1 + 0x1p-12f;  // its square is 1 + 0x1p-11 + 0x1p-24, of which rounding takes the last term
+  Conv2dCase c({1, 1, 1, 1, 1, 1, 0, 1});
+  c.u = {1};
+  c.x[c.layer.weight] = kFactor;
+  c.x[c.layer.bias] = -(1 + 0x1p-11f);
+  c.input = {kFactor};
+  for (const VectorLevel level : tested_vector_levels())
+    EXPECT_EQ(forward(Cpu(1, level), c)[0], level == VectorLevel::kBaseline ? 0 : 0x1p-24f) << name_of(level);
+}
+#endif
 
 /// LeNet-5's layers: our own loops copy an image, its gradient, and weights.
 TEST(Conv2d, BytesOfOurOwnLoopsHoldAnImageAndTheWeights) {
@@ -256,12 +270,14 @@ TEST(Conv2d, BytesOfOurOwnLoopsHoldAnImageAndTheWeights) {
   EXPECT_EQ(Conv2d<Cpu>::bytes(second, 1), Conv2d<Cpu>::bytes(second, 32)) << "one sample at a time";
 }
 
+/// By us; below AVX2 oneDNN works in four copies more.
 TEST(Conv2d, BytesHoldTheWeightsOnce) {
+  const std::int64_t of_onednn = tested_vector_level() < VectorLevel::kAvx2 ? 4 : 0;
   const Conv2dLayer layer{.in = {4, 4, 256}, .out = 512};
   const std::int64_t weights = std::int64_t{4} * 256 * 512 * 9;
   for (const int samples : {1, 32}) {
     EXPECT_GE(Conv2d<Cpu>::bytes(layer, samples), weights);
-    EXPECT_LT(Conv2d<Cpu>::bytes(layer, samples), 2 * weights);
+    EXPECT_LT(Conv2d<Cpu>::bytes(layer, samples), (2 + of_onednn) * weights);
   }
 }
 
@@ -270,8 +286,8 @@ TEST(Conv2d, RefusesShapesThatDoNotFit) {
   const auto refuses = [&](const auto& change) {
     Conv2dCase c = good;
     change(c);
-    EXPECT_THROW(forward(Cpu(1), c), std::invalid_argument);
-    EXPECT_THROW(backward(Cpu(1), c), std::invalid_argument);
+    EXPECT_THROW(forward(tested_cpu(1), c), std::invalid_argument);
+    EXPECT_THROW(backward(tested_cpu(1), c), std::invalid_argument);
   };
   refuses([](Conv2dCase& c) { c.layer.weight = c.row - c.weights() + 1; });
   refuses([](Conv2dCase& c) { c.layer.weight = -1; });

@@ -7,6 +7,7 @@
 
 #include "tests/conv2d_case.h"
 #include "tests/same_values.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -45,11 +46,11 @@ TEST(Conv2dThreads, SameBitsOnAnyNumberOfThreads) {
        {Conv2dShape{16, 16, 16, 32, 3, 2, 1, 7, 13}, Conv2dShape{4, 4, 64, 64, 3, 1, 1, 2, 13},
         Conv2dShape{14, 14, 6, 16, 5, 1, 0, 2, 13}, Conv2dShape{8, 8, 3, 6, 5, 1, 0, 2, 13}}) {
     const Conv2dCase c(shape);
-    const Pass one(Cpu(1), c), four(Cpu(4), c);
+    const Pass one(tested_cpu(1), c), four(tested_cpu(4), c);
     EXPECT_TRUE(same_values(four.output, one.output));
     EXPECT_TRUE(same_values(four.row, one.row));
     EXPECT_TRUE(same_values(four.input, one.input));
-    EXPECT_TRUE(same_values(forward(Cpu(1), c), one.output)) << "all nodes in one call";
+    EXPECT_TRUE(same_values(forward(tested_cpu(1), c), one.output)) << "all nodes in one call";
   }
 }
 
@@ -60,7 +61,7 @@ int threads_of_process() {
 
 TEST(Conv2dThreads, ComputesOnTheCallingThreadEvenIfOpenMPHasMore) {
   const Conv2dCase c({32, 32, 16, 32, 3, 1, 1, 32});
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const int before = omp_get_max_threads();
   omp_set_num_threads(1);
   const Pass one(cpu, c);

@@ -86,7 +86,7 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
     ring.begin.push_back(node + 1);
   }
   const std::vector<float> x = random_values(nodes * row, generator);
-  const std::vector<float> after = densely_mixed(Cpu(1), x, {}, row, ring);
+  const std::vector<float> after = densely_mixed(tested_cpu(1), x, {}, row, ring);
   for (int c = 0; c < row; ++c) {
     double before_sum = 0, after_sum = 0, magnitude = 0;
     for (int node = 0; node < nodes; ++node) {
@@ -99,7 +99,7 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
 }
 
 TEST(DenseMix, RefusesRowsThatAreNoQuadsAHaloOfAnotherWidthAndEdgesThatDoNotFit) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4), odd(cpu, 1, 6);
   const std::vector<std::int64_t> begin = {0, 0};
   const std::vector<float> self = {0};

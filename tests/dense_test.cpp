@@ -140,7 +140,7 @@ TYPED_TEST(DenseOn, ForwardIsTheProductAtZWithinItsBound) {
   for (const auto& [in, out, samples, nodes] : kShapes) {
     SCOPED_TRACE(testing::Message() << in << " to " << out << ", " << samples << " samples");
     const Case c(in, out, samples, nodes);
-    const std::vector<float> first = c.forward(TypeParam(), false);
+    const std::vector<float> first = c.forward(tested_backend<TypeParam>(), false);
     expect_the_product(c, first);
     for_each_way_to_run<TypeParam>(
         [&](const TypeParam& backend) { EXPECT_TRUE(same_values(c.forward(backend, false), first)); });
@@ -149,7 +149,7 @@ TYPED_TEST(DenseOn, ForwardIsTheProductAtZWithinItsBound) {
 
 TYPED_TEST(DenseOn, ReluCutsNegativeOutputsOff) {
   const Case c(17, 33, 5);
-  std::vector<float> expected = c.forward(TypeParam(), false);
+  std::vector<float> expected = c.forward(tested_backend<TypeParam>(), false);
   for (float& v : expected) v = v < 0 ? 0 : v;
   for_each_way_to_run<TypeParam>([&](const TypeParam& backend) { EXPECT_EQ(c.forward(backend, true), expected); });
 }
@@ -157,14 +157,14 @@ TYPED_TEST(DenseOn, ReluCutsNegativeOutputsOff) {
 TYPED_TEST(DenseOn, ReluKeepsNotANumber) {
   Case c(3, 2, 4);
   c.input[1] = kNan;
-  EXPECT_TRUE(std::isnan(c.forward(TypeParam(), true)[0]));
+  EXPECT_TRUE(std::isnan(c.forward(tested_backend<TypeParam>(), true)[0]));
 }
 
 TYPED_TEST(DenseOn, BackwardIsTheGradientWithinItsBound) {
   for (const auto& [in, out, samples, nodes] : kShapes) {
     SCOPED_TRACE(testing::Message() << in << " to " << out << ", " << samples << " samples");
     const Case c(in, out, samples, nodes);
-    const Case::Backward first = c.backward(TypeParam(), false);
+    const Case::Backward first = c.backward(tested_backend<TypeParam>(), false);
     expect_the_gradients(c, first);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
       const Case::Backward b = c.backward(backend, false);
@@ -176,7 +176,7 @@ TYPED_TEST(DenseOn, BackwardIsTheGradientWithinItsBound) {
 
 TYPED_TEST(DenseOn, ReluStopsTheGradientWhereTheInputIsZero) {
   const Case c(17, 33, 5);
-  std::vector<float> expected = c.backward(TypeParam(), false).input_gradient;
+  std::vector<float> expected = c.backward(tested_backend<TypeParam>(), false).input_gradient;
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (c.input[i] == 0) expected[i] = 0;
   for_each_way_to_run<TypeParam>(
@@ -185,14 +185,14 @@ TYPED_TEST(DenseOn, ReluStopsTheGradientWhereTheInputIsZero) {
 
 TYPED_TEST(DenseOn, BackwardLeavesTheRestOfTheRowAlone) {
   const Case c(5, 3, 4);
-  const std::vector<float> gradient = c.backward(TypeParam(), false).gradient;
+  const std::vector<float> gradient = c.backward(tested_backend<TypeParam>(), false).gradient;
   for (int j : {0, 3, 4 + 15, 7 + 15, c.row - 1}) EXPECT_EQ(gradient[j], 99) << j;
 }
 
 TYPED_TEST(DenseOn, BackwardOfTheFirstLayerNeedsNoInputGradient) {
   const Case c(5, 3, 4);
-  const Case::Backward b = c.backward(TypeParam(), false, false);
-  EXPECT_EQ(b.gradient, c.backward(TypeParam(), false).gradient);
+  const Case::Backward b = c.backward(tested_backend<TypeParam>(), false, false);
+  EXPECT_EQ(b.gradient, c.backward(tested_backend<TypeParam>(), false).gradient);
   for (const float v : b.input_gradient) EXPECT_TRUE(std::isnan(v)) << "not touched";
 }
 
@@ -210,7 +210,7 @@ void expect_only(const std::vector<float>& computed, const std::vector<float>& c
 TYPED_TEST(DenseOn, HardValuesReachOnlyWhatDependsOnThem) {
   const int in = 35, out = 34, samples = 33, last = 2 * samples - 1;
   const Case clean(in, out, samples);
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   const std::vector<float> output = clean.forward(backend, false);
   const Case::Backward gradients = clean.backward(backend, false);
   for (const float bad : {kNan, std::numeric_limits<float>::infinity()}) {
@@ -241,8 +241,8 @@ TYPED_TEST(DenseOn, DenormalsAreNotFlushed) {
   c.x[c.layer.bias] = 0;
   c.input = {1e-40f};
   c.output_gradient = {-1e-45f};
-  EXPECT_EQ(c.forward(TypeParam(), false), std::vector<float>{1e-40f});
-  const Case::Backward b = c.backward(TypeParam(), true);
+  EXPECT_EQ(c.forward(tested_backend<TypeParam>(), false), std::vector<float>{1e-40f});
+  const Case::Backward b = c.backward(tested_backend<TypeParam>(), true);
   EXPECT_EQ(b.input_gradient, std::vector<float>{-1e-45f});
   EXPECT_EQ(b.gradient[c.layer.bias], -1e-45f);
 }
@@ -251,13 +251,13 @@ TEST(Dense, RefusesShapesThatDoNotFit) {
   const Case good(5, 3, 4);
   Case c = good;
   c.layer.weight = c.row - 14;
-  EXPECT_THROW(c.forward(Cpu(1), false), std::invalid_argument);
+  EXPECT_THROW(c.forward(tested_cpu(1), false), std::invalid_argument);
   c = good;
   c.layer.bias = -1;
-  EXPECT_THROW(c.backward(Cpu(1), false), std::invalid_argument);
+  EXPECT_THROW(c.backward(tested_cpu(1), false), std::invalid_argument);
   c = good;
   c.u.pop_back();
-  EXPECT_THROW(c.forward(Cpu(1), false), std::invalid_argument);
+  EXPECT_THROW(c.forward(tested_cpu(1), false), std::invalid_argument);
   std::vector<float> gradient(2 * good.row), output(21);
   const MatrixView<const float> x{good.x.data(), 2, good.row}, input{good.input.data(), 8, 5};
   EXPECT_THROW(check_dense_forward_shapes(

@@ -84,7 +84,7 @@ TYPED_TEST(DueRoundOn, IsTheRoundOfTheBlockThatTheBackendsMemoryNames) {
 
 TYPED_TEST(DueRoundOn, RefusesBlocksOfOtherShapes) {
   const Rounds r(3, 2, 1);
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   RoundBlock block{.nodes = 3,
                    .first_round = r.first_round.data(),
                    .first_edge = r.first_edge,

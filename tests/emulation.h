@@ -10,6 +10,7 @@
 #include "data/safetensors.h"
 #include "host/emulator.h"
 #include "host/run_shards.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 
@@ -80,7 +81,7 @@ void emulate_on(const Backend& backend, const Config& config, Body body) {
 
 template <class Body>
 void emulate(const Config& config, Body body) {
-  emulate_on(Cpu(config.run.threads), config, body);
+  emulate_on(tested_cpu(config.run.threads), config, body);
 }
 
 /// SGD steps and, after the last one, final rounds.

@@ -14,7 +14,6 @@
 #include "kernels/random.h"
 #include "tests/backends.h"
 #include "tests/same_values.h"
-#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -74,8 +73,8 @@ struct Request {
   bool augment = false;
 };
 
-template <class Backend, class... Level>
-Batch gather(const Backend& backend, const Case& c, const Request& request, Level... level) {
+template <class Backend>
+Batch gather(const Backend& backend, const Case& c, const Request& request) {
   const int rows = request.nodes * request.batch;
   const SetOn<Backend> set(backend, c);
   const Buffer<Backend, std::int64_t> begin(backend, c.begin);
@@ -84,18 +83,16 @@ Batch gather(const Backend& backend, const Case& c, const Request& request, Leve
   const Buffer<Backend, std::int64_t> step(backend, {static_cast<std::int64_t>(request.step)});
   const Buffer<Backend, float> input(backend, rows, c.features, std::vector<float>(rows * c.features, 99));
   const Buffer<Backend, std::int32_t> label(backend, std::vector<std::int32_t>(rows, -1));
-  gather_batch(backend,
-               {.set = set.view(),
-                .owned = {begin.span(), sample.span()},
-                .first_node = request.first_node,
-                .batch = request.batch,
-                .augment = request.augment,
-                .step = step.span().data(),
-                .seed = seed.span(),
-                .identity = identity.span(),
-                .input = input.view(),
-                .label = label.span()},
-               level...);
+  gather_batch(backend, {.set = set.view(),
+                         .owned = {begin.span(), sample.span()},
+                         .first_node = request.first_node,
+                         .batch = request.batch,
+                         .augment = request.augment,
+                         .step = step.span().data(),
+                         .seed = seed.span(),
+                         .identity = identity.span(),
+                         .input = input.view(),
+                         .label = label.span()});
   return {input.to_host(), label.to_host()};
 }
 
@@ -240,7 +237,7 @@ TEST(GatherBatch, CropsAreEquallyLikely) {
   std::map<std::array<int, 3>, int> seen;  // (dy, dx, flip)
   constexpr int kSteps = 400, kBatch = 81;
   for (std::uint64_t step = 0; step < kSteps; ++step) {
-    const Batch out = gather(Cpu(2), c, {kBatch, step, 0, 3, true});
+    const Batch out = gather(tested_cpu(2), c, {kBatch, step, 0, 3, true});
     for (std::size_t row = 0; row < out.label.size(); ++row) {
       const float* image = &out.input[row * c.features];
       const bool flip = image[5 * 12 + 5] > image[5 * 12 + 6];
@@ -258,24 +255,12 @@ TEST(GatherBatch, CropsAreEquallyLikely) {
   EXPECT_NEAR(chi_square, 161, 4 * std::sqrt(2 * 161.0));
 }
 
-TEST(GatherBatch, IsTheSameAtEveryVectorLevel) {
-  for (const ImageShape& image : kImages)
-    for (const bool augment : {false, image.height > 1 && image.width > 1}) {
-      const Case c(image);
-      const Request request{.batch = 6, .step = 9, .first_node = 0, .nodes = 3, .augment = augment};
-      const std::vector<float> wanted = expected_batch(c, request).input;
-      for (const VectorLevel level : usable_vector_levels())
-        EXPECT_TRUE(same_values(gather(Cpu(1), c, request, level).input, wanted))
-            << image.height << " x " << image.width << " x " << image.channels << ", level " << static_cast<int>(level);
-    }
-}
-
 TEST(GatherBatch, CoversAllSamplesOfANodeInEveryPass) {
   Case c;
   for (int i = 0; i < Case::kSamples; ++i) c.label[i] = static_cast<std::uint8_t>(i);
   std::vector<std::int32_t> labels;  // of node 2, steps of 8
   for (std::uint64_t step = 0; step < 23; ++step) {
-    const Batch out = gather(Cpu(1), c, {8, step, 2, 1});
+    const Batch out = gather(tested_cpu(1), c, {8, step, 2, 1});
     labels.insert(labels.end(), out.label.begin(), out.label.end());
   }
   std::vector<std::int32_t> owned(c.sample.begin() + 6, c.sample.end()), previous;
@@ -291,21 +276,21 @@ TEST(GatherBatch, CoversAllSamplesOfANodeInEveryPass) {
 
 TEST(GatherBatch, RefusesShapesThatDoNotFit) {
   Case c;
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 1, 3}), std::invalid_argument);  // a node too many
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 1, 3}), std::invalid_argument);  // a node too many
   c.identity.pop_back();
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
   c = Case();
   c.label.pop_back();
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
   c = Case(ImageShape{1, 9, 3});
-  EXPECT_NO_THROW(gather(Cpu(1), c, {4, 0, 0, 2}));
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2, true}), std::invalid_argument);  // no image
+  EXPECT_NO_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}));
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2, true}), std::invalid_argument);  // no image
   c.channel.pop_back();
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
-  EXPECT_THROW(gather(Cpu(1), Case(ImageShape{9, 1, 3}), {4, 0, 0, 2, true}), std::invalid_argument);
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  EXPECT_THROW(gather(tested_cpu(1), Case(ImageShape{9, 1, 3}), {4, 0, 0, 2, true}), std::invalid_argument);
   c = Case(ImageShape{3, 3, 2});
   c.image = {3, 2, 2};
-  EXPECT_THROW(gather(Cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
   c = Case();
   std::vector<float> input(3 * c.features);
   GatherBatch part;
@@ -345,7 +330,7 @@ TYPED_TEST(LoadSamplesOn, KeepsTheOrderOfTheSetForEveryNode) {
 
 TEST(LoadSamples, RefusesShapesThatDoNotFit) {
   const Case c;
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const SetOn<Cpu> set(cpu, c);
   std::vector<float> input(5 * c.features);
   std::vector<std::int32_t> label(5);

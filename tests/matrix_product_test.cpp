@@ -58,21 +58,21 @@ TEST(MultiplySmall, AddsUpInOrderWhateverTheVectorsAndTheLayout) {
         for (int k = 0; k < depth; ++k) sum += f.a[i * depth + k] * f.b[k * cols + j];
         expected[i * cols + j] = sum * 0.7f;
       }
-    for (const VectorLevel level : usable_vector_levels())
+    for (const VectorLevel level : tested_vector_levels())
       for (int transposed = 0; transposed < 4; ++transposed) {
         std::vector<float> c(rows * cols + 1, 99);
         multiply_small(product_of(f, rows, cols, depth, transposed, c.data()), level);
         EXPECT_EQ(c.back(), 99);
         c.pop_back();
-        EXPECT_EQ(c, expected) << rows << " x " << cols << " x " << depth << ", level " << static_cast<int>(level)
-                               << ", transposed " << transposed;
+        EXPECT_EQ(c, expected) << rows << " x " << cols << " x " << depth << ", " << name_of(level) << ", transposed "
+                               << transposed;
       }
   }
 }
 
 TEST(MultiplySmall, KeepsNotANumberInItsRow) {
   const std::vector<float> a = {2, NAN}, b = {1};
-  for (const VectorLevel level : usable_vector_levels()) {
+  for (const VectorLevel level : tested_vector_levels()) {
     std::vector<float> c(2);
     multiply_small({.rows = 2, .cols = 1, .depth = 1, .a = a.data(), .b = b.data(), .c = c.data()}, level);
     EXPECT_EQ(c[0], 2);
@@ -84,11 +84,11 @@ TEST(Multiply, LargeProductsAreWithinTheirBound) {
   const int rows = 20, cols = 700, depth = 800;
   const Factors f(rows, cols, depth);
   std::vector<float> c(rows * cols);
-  use_single_threaded_products(Cpu(1));
+  use_single_threaded_products(tested_cpu(1));
   for (int transposed = 0; transposed < 4; ++transposed) {
     const MatrixProduct product = product_of(f, rows, cols, depth, transposed, c.data());
     ASSERT_FALSE(is_small(product));
-    multiply(product);
+    multiply(product, tested_vector_level());
     for (int i = 0; i < rows; ++i)
       for (int j = 0; j < cols; j += 7) {
         double sum = 0, magnitude = 0;

@@ -73,7 +73,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
   config.evaluate.nodes = evaluated;
   const Experiment experiment(config);
   run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
-    const Cpu cpu(1);
+    const Cpu cpu = tested_cpu(1);
     const Shard& shard = transport.shard();
     Nodes<Cpu> nodes(cpu, transport, experiment.layout(), config, state_plan(config.algorithm), kNodes);
     Emulator<Cpu>::LossWindow window{.sum = {cpu, 1, shard.rows()}, .steps = 4};

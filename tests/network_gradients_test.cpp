@@ -11,6 +11,7 @@
 #include "kernels/random.h"
 #include "models/mlp.h"
 #include "models/softmax.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -46,7 +47,7 @@ struct Fixture {
     return gradient;
   }
 
-  Cpu cpu;
+  Cpu cpu = tested_cpu();
   Dataset data = make_synthetic({.samples = 400, .features = 9, .classes = 4, .separation = 3});
   Network network;
   NetworkGradients<Cpu> gradients;
@@ -324,7 +325,8 @@ TEST(NetworkGradients, RefuseCallsThatDoNotFit) {
   const std::int64_t step = 0;
   EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), &step, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
   loss.resize(4);
-  EXPECT_THROW(f.gradients.compute(Cpu(2), f.at(), &step, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
+  EXPECT_THROW(f.gradients.compute(tested_cpu(2), f.at(), &step, {gradient.data(), 4, f.row()}, loss),
+               std::invalid_argument);
   std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, score), std::invalid_argument);

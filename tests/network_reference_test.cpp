@@ -16,6 +16,7 @@
 #include "models/resnet20.h"
 #include "models/vgg11.h"
 #include "tests/test_files.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -119,7 +120,7 @@ class Training {
   }
 
   const nlohmann::json &file_, &case_;
-  Cpu cpu_{1};
+  Cpu cpu_ = tested_cpu(1);
   Network network_;
   int batch_;
   NetworkPass<Cpu> pass_;

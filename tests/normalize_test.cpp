@@ -12,7 +12,6 @@
 #include "tests/backends.h"
 #include "tests/normalize_case.h"
 #include "tests/same_values.h"
-#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -91,7 +90,7 @@ TYPED_TEST_SUITE(NormalizeOn, NormalizeBackends);
 
 TYPED_TEST(NormalizeOn, ForwardIsTheDefinition) {
   for (const NormalizeCase& c : cases()) {
-    const NormalizeCase::Forward first = forward(TypeParam(), c);
+    const NormalizeCase::Forward first = forward(tested_backend<TypeParam>(), c);
     expect_forward(c, first);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
       const NormalizeCase::Forward f = forward(backend, c);
@@ -104,7 +103,7 @@ TYPED_TEST(NormalizeOn, ForwardIsTheDefinition) {
 
 TYPED_TEST(NormalizeOn, BackwardIsTheChainRule) {
   for (const NormalizeCase& c : cases()) {
-    const NormalizeCase::Backward first = backward(TypeParam(), c);
+    const NormalizeCase::Backward first = backward(tested_backend<TypeParam>(), c);
     expect_backward(c, first);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
       const NormalizeCase::Backward b = backward(backend, c);
@@ -129,15 +128,15 @@ std::vector<NormalizeCase> combinations() {
 
 TYPED_TEST(NormalizeOn, AllCombinationsAreTheDefinition) {
   for (const NormalizeCase& c : combinations()) {
-    expect_forward(c, forward(TypeParam(), c));
-    expect_backward(c, backward(TypeParam(), c));
+    expect_forward(c, forward(tested_backend<TypeParam>(), c));
+    expect_backward(c, backward(tested_backend<TypeParam>(), c));
   }
 }
 
 TYPED_TEST(NormalizeOn, BackwardIsTheSlopeOfTheForwardPass) {
   for (const NormalizeCase& c : combinations()) {
     SCOPED_TRACE(c.name());
-    const NormalizeCase::Backward b = backward(TypeParam(), c);
+    const NormalizeCase::Backward b = backward(tested_backend<TypeParam>(), c);
     for (int n = 0; n < c.nodes; ++n) {
       NormalizeNode node(c, n);
       std::vector<double> slope;
@@ -160,7 +159,7 @@ TYPED_TEST(NormalizeOn, BackwardIsTheSlopeOfTheForwardPass) {
 TYPED_TEST(NormalizeOn, SavesMeansAndInverseDeviations) {
   for (const NormalizeCase& c : cases()) {
     if (c.layer.norm == Norm::kNone) continue;
-    const NormalizeCase::Forward f = forward(TypeParam(), c);
+    const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
     for (int n = 0; n < c.nodes; ++n) {
       const NormalizeNode node(c, n);
       const std::vector<std::vector<int>> sets = node.sets();
@@ -178,7 +177,7 @@ TYPED_TEST(NormalizeOn, SavesMeansAndInverseDeviations) {
 TYPED_TEST(NormalizeOn, RunningStatisticsMoveByATenth) {
   for (const int samples : {1, 2}) {
     const NormalizeCase c(Norm::kBatch, {5, 3, 6}, 1, samples, 3);
-    const NormalizeCase::Forward f = forward(TypeParam(), c);
+    const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
     for (int n = 0; n < c.nodes; ++n) {
       const NormalizeNode node(c, n);
       const std::vector<std::vector<int>> sets = node.sets();
@@ -195,7 +194,7 @@ TYPED_TEST(NormalizeOn, RunningStatisticsMoveByATenth) {
 
 TYPED_TEST(NormalizeOn, OneValueHasVarianceZero) {
   const NormalizeCase c(Norm::kBatch, {1, 1, 3}, 1, 1, 1);
-  const NormalizeCase::Forward f = forward(TypeParam(), c);
+  const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
   expect_forward(c, f);
   for (int k = 0; k < 3; ++k) EXPECT_FLOAT_EQ(f.statistics[5 + k], 0.9f * c.statistics[5 + k]);
 }
@@ -205,7 +204,7 @@ TYPED_TEST(NormalizeOn, InferenceUsesRunningStatisticsAndKeepsThem) {
     for (const Shortcut skip : kShortcuts) {
       NormalizeCase c(norm, {5, 3, 8}, 2, 2, 3, true, skip);
       c.training = false;
-      const NormalizeCase::Forward f = forward(TypeParam(), c);
+      const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
       expect_forward(c, f);
       EXPECT_EQ(f.statistics, c.statistics);
       EXPECT_EQ(f.saved, std::vector<float>(f.saved.size(), 88));
@@ -218,7 +217,7 @@ TYPED_TEST(NormalizeOn, LargeMeansKeepTheVariance) {
       NormalizeCase c(norm, {32, 32, 16}, 4, 4, 1);
       c.input = sines(c.input.size(), 1.1f, 1.0f, 1000.0f);
       for (int k = 0; k < 16; ++k) c.input[k] -= outlier;  // the first pixel is far from the others
-      const NormalizeCase::Forward f = forward(TypeParam(), c);
+      const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
       const NormalizeNode node(c, 0);
       const std::vector<std::vector<int>> sets = node.sets();
       for (std::size_t i = 0; i < sets.size(); ++i) {
@@ -233,7 +232,7 @@ TYPED_TEST(NormalizeOn, EqualValuesHaveVarianceZero) {
     for (const float value : {0.0f, 0.1f, -1234.567f, 3e12f}) {
       NormalizeCase c(norm, {9, 11, 6}, 2, 5, 1, false);
       std::fill(c.input.begin(), c.input.end(), value);
-      const NormalizeCase::Forward f = forward(TypeParam(), c);
+      const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
       const std::size_t sets = (f.saved.size() - 1) / 2;
       for (std::size_t i = 0; i < sets; ++i) {
         EXPECT_EQ(f.saved[i], value);
@@ -248,8 +247,8 @@ TYPED_TEST(NormalizeOn, EqualValuesHaveVarianceZero) {
 TYPED_TEST(NormalizeOn, WithoutNormOrReluValuesStayAsTheyAre) {
   NormalizeCase c(Norm::kNone, {1, 2, 4}, 1, 1, 1, false);
   c.input = {0.0f, -0.0f, 1e-45f, kNan, kInfinity, -kInfinity, 3e38f, -1.5f};
-  EXPECT_TRUE(same_values(forward(TypeParam(), c).output, c.input));
-  const NormalizeCase::Backward b = backward(TypeParam(), c);
+  EXPECT_TRUE(same_values(forward(tested_backend<TypeParam>(), c).output, c.input));
+  const NormalizeCase::Backward b = backward(tested_backend<TypeParam>(), c);
   EXPECT_TRUE(same_values(b.output_gradient, c.output_gradient));
   EXPECT_TRUE(same_values(b.input_gradient, c.output_gradient));
 }
@@ -258,8 +257,8 @@ TYPED_TEST(NormalizeOn, ReluKeepsNotANumberAndItsGradient) {
   NormalizeCase c(Norm::kNone, {1, 1, 4}, 1, 1, 1);
   c.input = {kNan, -1.0f, 0.0f, -kInfinity};
   c.output_gradient = {1, 2, 3, 4};
-  EXPECT_TRUE(same_values(forward(TypeParam(), c).output, {kNan, 0, 0, 0}));
-  EXPECT_EQ(backward(TypeParam(), c).input_gradient, (std::vector<float>{1, 0, 0, 0}));
+  EXPECT_TRUE(same_values(forward(tested_backend<TypeParam>(), c).output, {kNan, 0, 0, 0}));
+  EXPECT_EQ(backward(tested_backend<TypeParam>(), c).input_gradient, (std::vector<float>{1, 0, 0, 0}));
 }
 
 TYPED_TEST(NormalizeOn, HardValuesMakeNotANumberOfWhatTheyShareStatisticsWithAndOfNothingElse) {
@@ -269,8 +268,10 @@ TYPED_TEST(NormalizeOn, HardValuesMakeNotANumberOfWhatTheyShareStatisticsWithAnd
         const NormalizeCase clean(norm, {9, 11, 6}, 2, 2, 2);
         NormalizeCase c = clean;
         c.input[where] = bad;
-        const NormalizeCase::Forward f = forward(TypeParam(), c), wanted = forward(TypeParam(), clean);
-        const NormalizeCase::Backward b = backward(TypeParam(), c), wanted_b = backward(TypeParam(), clean);
+        const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c),
+                                     wanted = forward(tested_backend<TypeParam>(), clean);
+        const NormalizeCase::Backward b = backward(tested_backend<TypeParam>(), c),
+                                      wanted_b = backward(tested_backend<TypeParam>(), clean);
         std::vector<char> reached(c.input.size(), false);
         for (const std::vector<int>& set : NormalizeNode(c, 0).sets())
           if (std::find(set.begin(), set.end(), where) != set.end())
@@ -289,23 +290,17 @@ TYPED_TEST(NormalizeOn, GatesCloseAndOpenFarFromZero) {
   NormalizeCase c(Norm::kEvoNorm, {1, 4, 1}, 1, 1, 1, false);
   c.input = {-2000, -90, 90, 2000};
   c.x[c.layer.v] = 1;
-  expect_forward(c, forward(TypeParam(), c));
-  expect_backward(c, backward(TypeParam(), c));
+  expect_forward(c, forward(tested_backend<TypeParam>(), c));
+  expect_backward(c, backward(tested_backend<TypeParam>(), c));
 }
 
 TEST(Normalize, HasTheSameBitsAtEveryVectorLevel) {
-  std::vector<NormalizeCase> all = cases();
-  for (const NormalizeCase& c : combinations()) all.push_back(c);
-  for (const NormalizeCase& c : all) {
-    const NormalizeCase::Forward f = forward(Cpu(1), c);
-    const NormalizeCase::Backward b = backward(Cpu(1), c);
-    for (const VectorLevel level : usable_vector_levels()) {
-      const NormalizeCase::Forward at_level = c.forward(Cpu(1), [&](const NormalizeForward& arguments) {
-        for (int node = 0; node < c.nodes; ++node) normalize_node_forward(arguments, node, level);
-      });
-      const NormalizeCase::Backward back = c.backward(Cpu(1), f, [&](const NormalizeBackward& arguments) {
-        for (int node = 0; node < c.nodes; ++node) normalize_node_backward(arguments, node, level);
-      });
+  for (const NormalizeCase& c : combinations()) {
+    const NormalizeCase::Forward f = forward(tested_cpu(1), c);
+    const NormalizeCase::Backward b = backward(tested_cpu(1), c);
+    for (const VectorLevel level : tested_vector_levels()) {
+      const NormalizeCase::Forward at_level = forward(Cpu(1, level), c);
+      const NormalizeCase::Backward back = backward(Cpu(1, level), c);
       EXPECT_TRUE(same_values(at_level.output, f.output)) << c.name();
       EXPECT_TRUE(same_values(at_level.saved, f.saved)) << c.name();
       EXPECT_TRUE(same_values(at_level.statistics, f.statistics)) << c.name();
@@ -333,12 +328,12 @@ TEST(Normalize, RefusesForwardShapesThatDoNotFit) {
   const auto expect_refused = [&](auto change, Norm norm = Norm::kEvoNorm) {
     NormalizeCase c = good;
     c.layer.norm = norm;
-    EXPECT_NO_THROW(c.forward(Cpu(1), [](const NormalizeForward& f) { check_normalize_forward_shapes(f); }));
+    EXPECT_NO_THROW(c.forward(tested_cpu(1), [](const NormalizeForward& f) { check_normalize_forward_shapes(f); }));
     const auto refused = [&](NormalizeForward f) {
       change(f);
-      EXPECT_THROW(normalize_forward(Cpu(1), f), std::invalid_argument);
+      EXPECT_THROW(normalize_forward(tested_cpu(1), f), std::invalid_argument);
     };
-    c.forward(Cpu(1), refused);
+    c.forward(tested_cpu(1), refused);
   };
   expect_refused([](NormalizeForward& f) { f.layer.shape.channels = 0; });
   expect_refused([](NormalizeForward& f) { f.u = f.u.first(1); });
@@ -364,14 +359,14 @@ TEST(Normalize, RefusesForwardShapesThatDoNotFit) {
 
 TEST(Normalize, RefusesBackwardShapesThatDoNotFit) {
   const NormalizeCase good(Norm::kGroup, {5, 3, 8}, 2, 2, 2, true, Shortcut::kNone, Shortcut::kOptionA);
-  const NormalizeCase::Forward before = forward(Cpu(1), good);
+  const NormalizeCase::Forward before = forward(tested_cpu(1), good);
   const auto expect_refused = [&](auto change) {
     const auto refused = [&](NormalizeBackward b) {
       EXPECT_NO_THROW(check_normalize_backward_shapes(b));
       change(b);
-      EXPECT_THROW(normalize_backward(Cpu(1), b), std::invalid_argument);
+      EXPECT_THROW(normalize_backward(tested_cpu(1), b), std::invalid_argument);
     };
-    good.backward(Cpu(1), before, refused);
+    good.backward(tested_cpu(1), before, refused);
   };
   expect_refused([](NormalizeBackward& b) { b.output.rows = 2; });
   expect_refused([](NormalizeBackward& b) { b.saved.cols = 7; });

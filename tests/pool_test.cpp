@@ -7,10 +7,8 @@
 #include <vector>
 
 #include "kernels/buffer.h"
-#include "kernels/pool_sample.h"
 #include "tests/backends.h"
 #include "tests/same_values.h"
-#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -146,22 +144,6 @@ TYPED_TEST(PoolOn, IsTheDefinition) {
   }
 }
 
-TEST(Pool, HasTheSameBitsAtEveryVectorLevel) {
-  for (const Case& c : cases()) {
-    const Expected e = expected(c);
-    for (const VectorLevel level : usable_vector_levels()) {
-      const std::vector<float> output = c.forward(Cpu(1), [&](const PoolForward& f) {
-        for (int s = 0; s < c.samples; ++s) pool_sample_forward(f, s, level);
-      });
-      const std::vector<float> gradient = c.backward(Cpu(1), [&](const PoolBackward& b) {
-        for (int s = 0; s < c.samples; ++s) pool_sample_backward(b, s, level);
-      });
-      EXPECT_TRUE(same_values(output, e.output));
-      EXPECT_TRUE(same_values(gradient, e.input_gradient));
-    }
-  }
-}
-
 /// All squares of four hard values, in all channels of pieces of 4, 2 and 1.
 TYPED_TEST(PoolOn, OfHardValuesTheFirstLargestIsTaken) {
   const float hard[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1e-45f, -3e38f};
@@ -172,28 +154,28 @@ TYPED_TEST(PoolOn, OfHardValuesTheFirstLargestIsTaken) {
       for (int p = 0, rest = (s + 11 * k) % kSquares; p < 4; ++p, rest /= kValues)
         c.input[s * 28 + p * 7 + k] = hard[rest % kValues];
   const Expected e = expected(c);
-  EXPECT_TRUE(same_values(forward(TypeParam(), c), e.output));
-  EXPECT_TRUE(same_values(backward(TypeParam(), c), e.input_gradient));
+  EXPECT_TRUE(same_values(forward(tested_backend<TypeParam>(), c), e.output));
+  EXPECT_TRUE(same_values(backward(tested_backend<TypeParam>(), c), e.input_gradient));
 }
 
 TYPED_TEST(PoolOn, AveragesPassOnWhatIsNotFinite) {
   for (const float bad : {kNan, kInfinity}) {
     Case c(Pool::kAverage, {3, 3, 6}, 2);
     c.input[7] = bad;
-    const std::vector<float> output = forward(TypeParam(), c);
+    const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
     for (int i = 0; i < 12; ++i) EXPECT_EQ(std::isfinite(output[i]), i != 1) << i;
   }
 }
 
 TEST(Pool, RefusesShapesThatDoNotFit) {
   const auto expect_refused = [](const Case& c, auto change) {
-    c.forward(Cpu(1), [&](PoolForward f) {
+    c.forward(tested_cpu(1), [&](PoolForward f) {
       change(f);
-      EXPECT_THROW(pool_forward(Cpu(1), f), std::invalid_argument);
+      EXPECT_THROW(pool_forward(tested_cpu(1), f), std::invalid_argument);
     });
-    c.backward(Cpu(1), [&](PoolBackward b) {
+    c.backward(tested_cpu(1), [&](PoolBackward b) {
       change(b);
-      EXPECT_THROW(pool_backward(Cpu(1), b), std::invalid_argument);
+      EXPECT_THROW(pool_backward(tested_cpu(1), b), std::invalid_argument);
     });
   };
   const Case good(Pool::kMax, {4, 5, 3}, 2);
@@ -204,11 +186,11 @@ TEST(Pool, RefusesShapesThatDoNotFit) {
   expect_refused(good, [](auto& p) { p.input.rows = 0; });
   expect_refused(good, [](auto& p) { p.layer.pool = Pool::kAverage; });
   expect_refused(good, [](auto& p) { p.layer.pool = Pool::kFlatten; });
-  good.backward(Cpu(1), [](PoolBackward b) {
+  good.backward(tested_cpu(1), [](PoolBackward b) {
     b.input_gradient.cols = 18;
-    EXPECT_THROW(pool_backward(Cpu(1), b), std::invalid_argument);
+    EXPECT_THROW(pool_backward(tested_cpu(1), b), std::invalid_argument);
     b.input_gradient = {};
-    EXPECT_THROW(pool_backward(Cpu(1), b), std::invalid_argument);
+    EXPECT_THROW(pool_backward(tested_cpu(1), b), std::invalid_argument);
   });
 }
 

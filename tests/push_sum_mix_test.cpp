@@ -154,7 +154,7 @@ TYPED_TEST(PushSumMixOn, LeavesElementsWithoutAnEntryUntouched) {
 }
 
 TEST(PushSumMix, RefusesShapesAndValuesThatDoNotFit) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> x(cpu, 1, 4), value(cpu, 2, 3), narrow(cpu, 2, 2);
   Buffer<Cpu, std::int32_t> position(cpu, 2, 3);
   const std::vector<std::int64_t> begin = {0, 1}, entries = {3, 0}, many = {3, 4}, few = {1};

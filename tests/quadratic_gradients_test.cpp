@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "tests/vector_levels.h"
+
 namespace sparsepush {
 namespace {
 
@@ -43,7 +45,7 @@ struct Fixture {
   }
   NodeParameters at() const { return {.x = {x.data(), nodes, static_cast<int>(gradients.layout().row)}, .u = u}; }
 
-  Cpu cpu;
+  Cpu cpu = tested_cpu();
   QuadraticProblem problem = problem_of_four();
   std::vector<std::int32_t> identity;
   QuadraticGradients<Cpu> gradients;

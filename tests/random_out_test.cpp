@@ -15,15 +15,16 @@ namespace {
 
 TEST(DrawCycle, IsThePermutationOfItsDraw) {
   for (const int nodes : {2, 3, 15, 16, 17, 1000})
-    for (const int first : {0, 1, nodes / 2, nodes - 1}) {
-      std::vector<std::int32_t> order(nodes - first);
-      draw_cycle({.nodes = nodes, .degree = 1}, 1ull << 40 | 7, 5, first, order);
-      for (int i = 0; i < nodes - first; ++i) {
-        const auto wanted = static_cast<std::int32_t>(random_permutation(
-            cycle_draw(1ull << 40 | 7, 5), static_cast<std::uint32_t>(first + i), static_cast<std::uint32_t>(nodes)));
-        ASSERT_EQ(order[i], wanted) << nodes << ", " << first + i;
+    for (const int first : {0, 1, nodes / 2, nodes - 1})
+      for (const VectorLevel level : tested_vector_levels()) {
+        std::vector<std::int32_t> order(nodes - first);
+        draw_cycle({.nodes = nodes, .degree = 1}, 1ull << 40 | 7, 5, first, order, level);
+        for (int i = 0; i < nodes - first; ++i) {
+          const auto wanted = static_cast<std::int32_t>(random_permutation(
+              cycle_draw(1ull << 40 | 7, 5), static_cast<std::uint32_t>(first + i), static_cast<std::uint32_t>(nodes)));
+          ASSERT_EQ(order[i], wanted) << nodes << ", " << first + i << ", " << name_of(level);
+        }
       }
-    }
 }
 
 TEST(DrawTargets, AreDifferentOtherNodesAndTheNextIsTheFirst) {

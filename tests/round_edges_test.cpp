@@ -57,7 +57,7 @@ struct Edges {
   void mix() const {
     const std::vector<double> before(3, 1.0);
     std::vector<double> u(2);
-    mix_push_weights(Cpu(1), {begin, slot, weight, self_weight}, before, u);
+    mix_push_weights(tested_cpu(1), {begin, slot, weight, self_weight}, before, u);
   }
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "host/mixing.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -40,7 +41,7 @@ Weights weights_of(const PlannedRound& round, const Shard& shard, int replica) {
 }
 
 TEST(RoundPlan, ShardsTogetherHoldTheTopologysWeights) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   for (const auto& [name, redraw] : std::map<std::string, bool>{
            {"directed_ring", false}, {"random_out", true}, {"one_peer_exponential", false}, {"complete", false}}) {
     const std::vector<Topology> topologies = {topology(name, 9, redraw, 5), topology(name, 9, redraw, 6)};
@@ -68,7 +69,7 @@ TEST(RoundPlan, ShardsTogetherHoldTheTopologysWeights) {
 }
 
 TEST(RoundPlan, CountsMessagesAndCopies) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const std::vector<Topology> topologies = {topology("complete", 5, false, 1)};
   RoundPlan<Cpu> plan(cpu, topologies, {1.0, 1.0}, {0, 2, 2, 5});
   const std::int64_t due = 3;
@@ -79,7 +80,7 @@ TEST(RoundPlan, CountsMessagesAndCopies) {
 }
 
 TEST(RoundPlan, GoesBackToEarlierRoundsOfARedrawnTopology) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const Shard shard{0, 1, 1, 9};
   const std::vector<Topology> topologies = {topology("random_out", 9, true, 5)};
   RoundPlan<Cpu> plan(cpu, topologies, {1.0}, shard);

@@ -19,7 +19,7 @@ TYPED_TEST(RowBlocksOn, FillAndReadEveryRowOnce) {
   struct Shape {
     int rows, cols;
   };
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   for (const auto& [rows, cols] : {Shape{0, 8}, {1, 4}, {7, 12}, {7, 3 << 19}, {2, (1 << 22) + 4}}) {
     const Buffer<TypeParam, float> array(backend, rows, cols, std::vector<float>(std::size_t(rows) * cols, -1.0f));
     std::vector<int> filled, read;

@@ -42,7 +42,7 @@ TEST(AverageStatistics, GiveEveryNodeTheMeanOfItsReplicaOnAnyNumberOfShards) {
   experiment.prepare_data();
   for (const int shards : {1, 2, 5})
     run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
-      const Cpu cpu(1);
+      const Cpu cpu = tested_cpu(1);
       Emulator<Cpu> e(cpu, experiment, transport);
       const MatrixView<float> statistics = e.gradients().statistics();
       const Shard& shard = transport.shard();
@@ -125,7 +125,7 @@ struct Fixture {
   }
   NodeParameters at() const { return {.x = x.view(), .u = u}; }
 
-  Cpu cpu{2};
+  Cpu cpu = tested_cpu(2);
   Dataset data = load_digits();
   Network network = make_resnet20(data.image, data.classes, Norm::kBatch);
   NetworkGradients<Cpu> gradients;
@@ -217,7 +217,7 @@ TEST(ReestimatedStatistics, DependNeitherOnTheOldOnesNorOnThreads) {
   f.gradients.reestimate_statistics(f.cpu, f.at());
   const std::vector<float> first = host_copy(f.gradients.statistics());
   std::ranges::fill(std::span(f.gradients.statistics().data, f.gradients.statistics().size()), 7.0f);
-  f.gradients.reestimate_statistics(Cpu(1), f.at());
+  f.gradients.reestimate_statistics(tested_cpu(1), f.at());
   EXPECT_EQ(host_copy(f.gradients.statistics()), first);
 }
 

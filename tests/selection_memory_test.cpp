@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -49,7 +50,7 @@ TEST(Warmth, OfSmallGroupsAndDivergedNodesIsNoWarmth) {
 
 TEST(SelectionMemory, HoldsTheThresholdOfEveryNodeAndGroup) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{1000, 2000});
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> v(cpu, 2, 3000), value(cpu, 2, 3);
   Buffer<Cpu, std::int32_t> position(cpu, 2, 3);
   for (int j = 0; j < 6000; ++j) v.span()[j] = static_cast<float>(j);

@@ -78,7 +78,7 @@ TYPED_TEST(SgdUpdateOn, LeavesPaddingZeroWhereEverythingElseIsNaN) {
 
 TEST(SgdUpdate, RefusesShapesThatDoNotFit) {
   const Step step = random_step({8}, 2);
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> state(cpu, 2, 8), narrow(cpu, 2, 4), one(cpu, 1, 8);
   std::vector<std::uint8_t> diverged(2);
   const std::vector<SgdSettings> three(3);

@@ -123,7 +123,7 @@ TYPED_TEST_SUITE(SoftmaxXentOn, Backends);
 TYPED_TEST(SoftmaxXentOn, IsTheMeanCrossEntropyAndItsGradient) {
   for (const auto& [classes, samples, nodes, scale] : kShapes) {
     const Case c(classes, samples, scale, nodes);
-    const Case::Result first = c.loss(TypeParam());
+    const Case::Result first = c.loss(tested_backend<TypeParam>());
     for (int node = 0; node < nodes; ++node) expect_the_definition(c, first, node);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
       const Case::Result r = c.loss(backend);
@@ -135,14 +135,14 @@ TYPED_TEST(SoftmaxXentOn, IsTheMeanCrossEntropyAndItsGradient) {
 
 TYPED_TEST(SoftmaxXentOn, AddsToTheLoss) {
   const Case c(10, 7, 1, 3);
-  const Case::Result alone = c.loss(TypeParam()), added = c.loss(TypeParam(), 5);
+  const Case::Result alone = c.loss(tested_backend<TypeParam>()), added = c.loss(tested_backend<TypeParam>(), 5);
   for (int node = 0; node < 3; ++node) EXPECT_EQ(added.loss[node], 5 + alone.loss[node]);
 }
 
 TYPED_TEST(SoftmaxXentOn, AgreesWithTheCpu) {
   for (const auto& [classes, samples, nodes, scale] : kShapes) {
     const Case c(classes, samples, scale, nodes);
-    const Case::Result wanted = c.loss(Cpu(1)), r = c.loss(TypeParam());
+    const Case::Result wanted = c.loss(tested_cpu(1)), r = c.loss(tested_backend<TypeParam>());
     EXPECT_TRUE(same_values(r.gradient, wanted.gradient)) << classes << " classes, " << samples;
     for (int node = 0; node < nodes; ++node)
       EXPECT_NEAR(r.loss[node], wanted.loss[node], 0x1p-40 * wanted.loss[node]) << classes << " classes, " << samples;
@@ -206,8 +206,8 @@ TYPED_TEST_SUITE(ScoreLogitsOn, Backends);
 TYPED_TEST(ScoreLogitsOn, AddsUpLossesAndCorrectPredictions) {
   for (const auto& [classes, samples, nodes, scale] : kShapes) {
     const Case c(classes, samples, scale, nodes);
-    const Case::Result mean = c.loss(Cpu(1));
-    const Case::Scores first = c.score(TypeParam()), cpu = c.score(Cpu(1));
+    const Case::Result mean = c.loss(tested_cpu(1));
+    const Case::Scores first = c.score(tested_backend<TypeParam>()), cpu = c.score(tested_cpu(1));
     for (int node = 0; node < nodes; ++node) {
       EXPECT_EQ(first.correct[node], 100 * (node + 1) + expected_correct(c, node)) << classes << " classes";
       EXPECT_NEAR(first.loss[node], 10 * (node + 1) + samples * mean.loss[node], 1e-12 * samples * (1 + scale));
@@ -243,11 +243,11 @@ TYPED_TEST(ScoreLogitsOn, NotANumberIsNeverCorrect) {
 }
 
 TEST(SoftmaxXent, RefusesShapesThatDoNotFit) {
-  EXPECT_THROW(Case(257, 1, 1).loss(Cpu(1)), std::invalid_argument);
+  EXPECT_THROW(Case(257, 1, 1).loss(tested_cpu(1)), std::invalid_argument);
   Case c(3, 2, 1);
   c.label.pop_back();
-  EXPECT_THROW(c.loss(Cpu(1)), std::invalid_argument);
-  EXPECT_THROW(c.score(Cpu(1)), std::invalid_argument);
+  EXPECT_THROW(c.loss(tested_cpu(1)), std::invalid_argument);
+  EXPECT_THROW(c.score(tested_cpu(1)), std::invalid_argument);
   const Case good(3, 2, 1);
   const MatrixView<const float> logits{good.logits.data(), 4, 3};
   std::vector<float> gradient(9);

@@ -108,7 +108,7 @@ TYPED_TEST(StatisticsOn, HardValuesStayWhatTheyAre) {
 TEST(SquaredDistances, AgreeWithADirectSumToRounding) {
   for (const int row : kRowSizes) {
     const Rows rows = random_rows(5, row);
-    const Measures m = measures(Cpu(2), rows);
+    const Measures m = measures(tested_cpu(2), rows);
     for (int i = 0; i < 5; ++i) {
       long double wanted = 0, wanted_norm = 0;
       for (int c = 0; c < row; ++c) {
@@ -123,7 +123,7 @@ TEST(SquaredDistances, AgreeWithADirectSumToRounding) {
 }
 
 TEST(Statistics, RefuseShapesThatDoNotFit) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const Buffer<Cpu, float> x(cpu, 2, 4);
   std::vector<double> two(2), three(3), four(4);
   EXPECT_THROW(add_rows(cpu, x.view(), three), std::invalid_argument);

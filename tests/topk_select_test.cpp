@@ -79,7 +79,7 @@ TYPED_TEST(TopkSelectOn, SelectsFromAGroupOfManyTilesFromRoundToRound) {
   std::vector<float> left = start;
   for (const std::int32_t j : wanted) left[j] = 0;
   ASSERT_EQ(plan.entries, 300);
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   SelectionMemory<TypeParam> memory(backend, 1, layout, {plan});
   for (int round = 0; round < 3; ++round) {
     Buffer<TypeParam, float> v(backend, 1, static_cast<int>(layout.row), start), value(backend, 1, 300);
@@ -93,7 +93,7 @@ TYPED_TEST(TopkSelectOn, SelectsFromAGroupOfManyTilesFromRoundToRound) {
 TEST(TopkSelect, SplitsEveryElementExactlyBetweenMessageAndRemainder) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20000, 5, 999});
   const int row = static_cast<int>(layout.row);
-  const Cpu cpu(2);
+  const Cpu cpu = tested_cpu(2);
   std::mt19937 generator(1);
   std::vector<float> start(2 * layout.row, 0.0f);
   for (int node = 0; node < 2; ++node) {
@@ -124,7 +124,7 @@ TEST(TopkSelect, SplitsEveryElementExactlyBetweenMessageAndRemainder) {
 TEST(TopkSelect, RefusesShapesThatDoNotFit) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.5)};
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> v(cpu, 2, 8), narrow(cpu, 2, 4), value(cpu, 2, 4), few_values(cpu, 2, 3);
   Buffer<Cpu, std::int32_t> position(cpu, 2, 4), one(cpu, 1, 4);
   const Messages messages{position.view(), value.view()};

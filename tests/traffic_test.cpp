@@ -65,7 +65,7 @@ TYPED_TEST(TrafficOn, AddsTheGivenBytesOncePerCopy) {
 }
 
 TEST(Traffic, RefusesListsOfAnotherLength) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{4});
   const Buffer<Cpu, std::int32_t> position(cpu, 2, 1);
   const Buffer<Cpu, float> value(cpu, 2, 1);

@@ -110,7 +110,7 @@ TYPED_TEST(UpdateMixOn, LeavesPaddingZeroWhereEverythingElseIsNaN) {
 }
 
 TEST(UpdateMix, RefusesShapesThatDoNotFit) {
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   std::mt19937 generator(9);
   const Step step = random_step({8}, 2);
   const StepOn<Cpu> there(cpu, step);

@@ -181,7 +181,7 @@ TYPED_TEST(UpdateSelectOn, CoversManySmallNodes) {
 TEST(UpdateSelect, RefusesShapesThatDoNotFit) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
   const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.5)};
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, float> state(cpu, 2, 8), narrow(cpu, 2, 4), one(cpu, 1, 8), value(cpu, 2, 4);
   Buffer<Cpu, std::int32_t> position(cpu, 2, 4), few(cpu, 2, 3);
   const std::vector<double> u(2, 1.0);

@@ -1,16 +1,25 @@
-// The vector widths that loops can be tested at on this processor.
+// The vector levels that tests and benchmarks run at.
 #pragma once
+#include <algorithm>
 #include <vector>
 
-#include "kernels/multiversion.h"
+#include "kernels/backend.h"
+#include "kernels/onednn_convolution.h"
 
 namespace sparsepush {
 
-inline std::vector<VectorLevel> usable_vector_levels() {
-  std::vector<VectorLevel> usable = {VectorLevel::kBaseline};
-  if (vector_level() >= VectorLevel::kAvx2) usable.push_back(VectorLevel::kAvx2);
-  if (vector_level() >= VectorLevel::kAvx512) usable.push_back(VectorLevel::kAvx512);
-  return usable;
+/// The widest level that the processor has and oneDNN takes, so that DNNL_MAX_CPU_ISA, oneDNN's own variable, limits
+/// both its loops and ours: SSE41 to the baseline, AVX2 to AVX2.
+inline VectorLevel tested_vector_level() { return std::min(best_vector_level(), onednn_vector_level()); }
+
+inline Cpu tested_cpu(int threads = 0) { return Cpu(threads, tested_vector_level()); }
+
+/// That level and all below.
+inline std::vector<VectorLevel> tested_vector_levels() {
+  std::vector<VectorLevel> levels;
+  for (const VectorLevel level : {VectorLevel::kBaseline, VectorLevel::kAvx2, VectorLevel::kAvx512})
+    if (level <= tested_vector_level()) levels.push_back(level);
+  return levels;
 }
 
 }  // namespace sparsepush

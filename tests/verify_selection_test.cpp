@@ -140,7 +140,7 @@ TYPED_TEST(VerifySelectionOn, NamesANodeAmongMany) {
 
 TYPED_TEST(VerifySelectionOn, RefusesShapesThatDoNotFit) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{8});
-  const TypeParam backend;
+  const TypeParam backend = tested_backend<TypeParam>();
   const SelectionMemory<TypeParam> memory(backend, 2, layout, {make_topk_plan(layout, TopkScope::kLayer, 0.5)});
   Buffer<TypeParam, float> error(backend, 2, 8), narrow(backend, 2, 4), value(backend, 2, 4);
   Buffer<TypeParam, std::int32_t> position(backend, 2, 4), few(backend, 2, 3);

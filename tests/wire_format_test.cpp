@@ -11,6 +11,7 @@
 
 #include "data/input_error.h"
 #include "kernels/wire_size.h"
+#include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
@@ -167,7 +168,7 @@ TEST(WireFormat, MutatedBytesAreRefusedOrCanonical) {
 }
 
 TEST(WireFormat, SizesAreThoseCountedWithoutEncoding) {
-  const Cpu cpu(2);
+  const Cpu cpu = tested_cpu(2);
   std::mt19937 random(3);
   const std::vector<std::vector<std::int64_t>> shapes = {{1},        {8}, {1, 1, 1}, {3, 5, 4, 127}, {129, 1, 1000},
                                                          {40'001, 2}};

@@ -125,7 +125,7 @@ TYPED_TEST(WireSizesOn, GrowAtTheBordersOfGapLengths) {
 
 TEST(WireSizes, RefuseListsOfAnotherLength) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{4});
-  const Cpu cpu(1);
+  const Cpu cpu = tested_cpu(1);
   Buffer<Cpu, std::int32_t> position(cpu, 1, 4);
   Buffer<Cpu, float> value(cpu, 1, 4);
   const std::vector<std::int64_t> entries = {1, 1};
