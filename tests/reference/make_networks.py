@@ -4,175 +4,41 @@
 Writes networks.json beside this script. Each case trains one network on one batch for five steps of SGD with momentum.
 Initial parameters and batches are drawn as the C++ code draws them, from Philox, so that the file holds results only:
 the loss of each step; of every gradient of the first and the last step, how far every parameter has moved after the
-last one, and every running statistic three numbers (`digest`). The modules are written down here from the papers'
-descriptions.
+last one, and every running statistic three numbers (`digest`).
+
+Rounding must not decide what a gradient is. The file therefore also says how drawn parameters are changed, so that no
+input of a ReLU and no difference within a max pooling is near its kink in any of the steps (margins.py): shifts of
+biases, rotations of filters before a pooling. Learning rates are small enough for steps not to use the margins up. When
+the results are computed, the margin is checked at all of these steps; if one is too small, nothing is written.
+
+Takes about 9 minutes of processor time, in two processes. Two runs wrote the same file.
 """
+import copy
 import json
-import math
+import multiprocessing
+import re
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-SEED, BATCH, STEPS, MOMENTUM, WEIGHT_DECAY = 5, 6, 5, 0.9, 1e-4
-LR = {"lenet5": 0.05, "resnet20": 0.004, "vgg11": 0.01}  # small enough for rounding not to grow
-INITIALIZE = 1  # kernels/random.h: Stream
-torch.set_default_dtype(torch.float64)
+from margins import UNIT, Kinks, adjust, search
+from networks import SEED, VGG11, LeNet5, ResNet20, initialize, philox
 
-
-def philox(c0, c1, c2, c3, seed):
-    """Four arrays of random 32-bit words for arrays of counters."""
-    c = [np.asarray(x, np.uint64) for x in np.broadcast_arrays(c0, c1, c2, c3)]
-    word = np.uint64(0xFFFFFFFF)
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        c = [(p1 >> np.uint64(32)) ^ c[1] ^ np.uint64(k0), p1 & word,
-             (p0 >> np.uint64(32)) ^ c[3] ^ np.uint64(k1), p0 & word]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return c
-
-
-def words(parameter, size):
-    bits = philox(np.arange(size), parameter, 0, INITIALIZE, SEED)
-    return [(bits[2 * half] << np.uint64(32)) | bits[2 * half + 1] for half in (0, 1)]
-
-
-def uniform(parameter, size):
-    return (words(parameter, size)[0] >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def normal(parameter, size):
-    u, v = ((w >> np.uint64(12)).astype(np.float64) + 0.5 for w in words(parameter, size))
-    return np.sqrt(-2 * np.log(u * 2.0**-52)) * np.cos(2 * np.pi * v * 2.0**-52)
-
-
-class EvoNormS0(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.groups = next(g for g in range(8, 0, -1) if channels % g == 0)
-        self.weight, self.bias, self.v = (nn.Parameter(torch.full((channels,), x)) for x in (1.0, 0.0, 1.0))
-
-    def forward(self, x):
-        shape = x.shape
-        grouped = x.reshape(shape[0], self.groups, -1)
-        deviation = (grouped.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
-        per_channel = lambda p: p.reshape(1, -1, 1, 1)
-        raised = x * torch.sigmoid(per_channel(self.v) * x)
-        return (raised.reshape(grouped.shape) / deviation).reshape(shape) * per_channel(self.weight) + per_channel(self.bias)
-
-
-def make_norm(norm, channels):
-    if norm == "batch":
-        return nn.BatchNorm2d(channels)
-    if norm == "group":
-        return nn.GroupNorm(2, channels)
-    return EvoNormS0(channels) if norm == "evonorm" else nn.Identity()
-
-
-def activate(norm, x):
-    return x if norm == "evonorm" else F.relu(x)
-
-
-class LeNet5(nn.Module):
-    def __init__(self, channels, side, classes, norm):
-        super().__init__()
-        self.norm = norm
-        self.conv1 = nn.Conv2d(channels, 6, 5, padding=2 if side == 28 else 0)
-        self.norm1 = make_norm(norm, 6)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.norm2 = make_norm(norm, 16)
-        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, classes)
-
-    def forward(self, x):
-        x = F.max_pool2d(activate(self.norm, self.norm1(self.conv1(x))), 2)
-        x = F.max_pool2d(activate(self.norm, self.norm2(self.conv2(x))), 2)
-        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
-
-
-class Block(nn.Module):
-    def __init__(self, before, channels, stride, norm):
-        super().__init__()
-        self.norm, self.stride, self.added = norm, stride, channels - before
-        bias = norm == "none"
-        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=bias)
-        self.bn1 = make_norm(norm, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=bias)
-        self.bn2 = make_norm(norm, channels)
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(activate(self.norm, self.bn1(self.conv1(x)))))
-        half = self.added // 2
-        shortcut = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, half, half))
-        return activate(self.norm, y + shortcut)
-
-
-class ResNet20(nn.Module):
-    def __init__(self, channels, side, classes, norm):
-        super().__init__()
-        self.norm = norm
-        self.conv1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=norm == "none")
-        self.bn1 = make_norm(norm, 16)
-        blocks = lambda before, channels, stride: nn.Sequential(
-            Block(before, channels, stride, norm), *(Block(channels, channels, 1, norm) for _ in range(2)))
-        self.layer1, self.layer2, self.layer3 = blocks(16, 16, 1), blocks(16, 32, 2), blocks(32, 64, 2)
-        self.linear = nn.Linear(64, classes)
-
-    def forward(self, x):
-        x = self.layer3(self.layer2(self.layer1(activate(self.norm, self.bn1(self.conv1(x))))))
-        return self.linear(x.mean((2, 3)))
-
-
-class VGG11(nn.Module):
-    def __init__(self, channels, side, classes, norm):
-        super().__init__()
-        layers = []
-        for width in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0):
-            if width == 0:
-                layers.append(nn.MaxPool2d(2))
-                continue
-            layers.append(nn.Conv2d(channels, width, 3, padding=1))
-            if norm != "none":
-                layers.append(make_norm(norm, width))
-            if norm != "evonorm":
-                layers.append(nn.ReLU())
-            channels = width
-        self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, classes))
-
-    def forward(self, x):
-        return self.classifier(self.features(x).flatten(1))
-
-
-def initialize(model, name):
-    """As the papers and PyTorch say, from our random numbers, rounded to float32 as our parameters are."""
-    modules = dict(model.named_modules())
-    for number, (path, p) in enumerate(model.named_parameters()):
-        owner = modules[path.rpartition(".")[0]]
-        if not isinstance(owner, (nn.Conv2d, nn.Linear)):
-            continue
-        weight = owner.weight
-        fan_in = weight[0].numel()
-        values = (2 * uniform(number, p.numel()) - 1) / math.sqrt(fan_in)
-        if name == "resnet20" and p.dim() == 4:
-            scale = 1.0
-            if model.norm == "none" and path.startswith("layer"):  # [Fixup]
-                scale = 1 / 3 if "conv1" in path else 0.0
-            values = normal(number, p.numel()) * scale * math.sqrt(2 / fan_in)
-        if name == "vgg11" and isinstance(owner, nn.Conv2d):
-            values = normal(number, p.numel()) * math.sqrt(2 / (9 * weight.shape[0]))
-        if name != "lenet5" and isinstance(owner, nn.Conv2d) and p.dim() == 1:
-            values = np.zeros(p.numel())
-        p.data = torch.tensor(values.astype(np.float32).astype(np.float64)).reshape(p.shape)
+BATCH, STEPS, MOMENTUM, WEIGHT_DECAY = 6, 5, 0.9, 1e-4
+MODELS = {"lenet5": LeNet5, "resnet20": ResNet20, "vgg11": VGG11}
+LR = {"lenet5": {"batch": 1e-4, "group": 1e-4, "evonorm": 1e-4, "none": 5e-4},
+      "resnet20": {"batch": 3e-5, "group": 1e-5, "evonorm": 4e-3, "none": 2e-4},
+      "vgg11": {"batch": 2e-6, "group": 5e-6, "evonorm": 5e-6, "none": 5e-6}}
 
 
 def digest(values):
     """Euclidean norm, sum weighted by a fixed pattern, and the largest magnitude."""
     flat = values.detach().numpy().reshape(-1)
     pattern = (np.arange(flat.size, dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)).astype(np.float64)
-    return [float(np.sqrt((flat**2).sum())), float((flat * (pattern / 2**32 - 0.5)).sum()), float(np.abs(flat).max())]
+    numbers = np.sqrt((flat**2).sum()), (flat * (pattern / 2**32 - 0.5)).sum(), np.abs(flat).max()
+    return [float("%.10g" % number) for number in numbers]
 
 
 def batch(channels, side, classes):
@@ -184,41 +50,72 @@ def batch(channels, side, classes):
     return inputs, torch.tensor(labels.astype(np.int64))
 
 
-def train(name, make, norm, channels, side, classes):
-    model = make(channels, side, classes, norm)
-    initialize(model, name)
-    inputs, labels = batch(channels, side, classes)
-    optimizer = torch.optim.SGD(model.parameters(), LR[name], momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    case = {"model": name, "norm": norm, "channels": channels, "side": side, "classes": classes, "lr": LR[name], "losses": []}
-    initial = {path: p.detach().clone() for path, p in model.named_parameters()}
-    case["parameters"] = sum(p.numel() for p in model.parameters())
-    for step in range(STEPS):
+def sgd(model, inputs, labels, lr):
+    """Trains a model; yields the loss of each step before it moves the parameters, with the gradients in them."""
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    for _ in range(STEPS):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(inputs), labels)
         loss.backward()
-        case["losses"].append(loss.item())
-        if step in (0, STEPS - 1):
-            key = "gradients" if step == 0 else "last_gradients"
-            case[key] = {path: digest(p.grad) for path, p in model.named_parameters()}
+        yield loss.item()
         optimizer.step()
-    case["moved"] = {path: digest(p - initial[path]) for path, p in model.named_parameters()}
-    case["statistics"] = {path: digest(s) for path, s in model.named_buffers() if s.dim() == 1}
+
+
+def results(model, inputs, labels, lr):
+    """What the file has of a training."""
+    digests = lambda tensors: {path: digest(tensor) for path, tensor in tensors}
+    gradients = lambda: digests((path, p.grad) for path, p in model.named_parameters())
+    initial = {path: p.detach().clone() for path, p in model.named_parameters()}
+    found = {"losses": []}
+    for step, loss in enumerate(sgd(model, inputs, labels, lr)):
+        found["losses"].append(loss)
+        if step in (0, STEPS - 1):
+            found["gradients" if step == 0 else "last_gradients"] = gradients()
+    found["moved"] = digests((path, p - initial[path]) for path, p in model.named_parameters())
+    found["statistics"] = digests((path, s) for path, s in model.named_buffers() if s.dim() == 1)
     model.eval()
-    case["test_loss"] = F.cross_entropy(model(inputs), labels).item()
-    return case
+    return found | {"test_loss": F.cross_entropy(model(inputs), labels).item()}
+
+
+def make(case):
+    """Completes a case, whose keys say what is trained."""
+    torch.set_num_threads(1)
+    drawn = MODELS[case["model"]](case["channels"], case["side"], case["classes"], case["norm"])
+    initialize(drawn, case["model"])
+    inputs, labels = batch(case["channels"], case["side"], case["classes"])
+
+    def adjusted(rotations, shifts):
+        model = copy.deepcopy(drawn)
+        adjust(model, rotations, shifts)
+        return model, Kinks(model)
+
+    def meet(rotations, shifts, trained):
+        model, kinks = adjusted(rotations, shifts)
+        if trained:
+            list(sgd(model, inputs, labels, case["lr"]))
+        else:
+            model(inputs)
+        return kinks
+
+    rotations, shifts = search(meet)
+    model, kinks = adjusted(rotations, shifts)
+    found = results(model, inputs, labels, case["lr"])
+    lists = lambda tensors: {path: tensor.tolist() for path, tensor in tensors.items()}
+    case |= {"parameters": sum(p.numel() for p in model.parameters()), "margin": kinks.check()}
+    print(*case.values(), "losses", *("%.5f" % loss for loss in found["losses"]), flush=True)
+    return case | {"rotations": lists(rotations), "shifts": lists(shifts)} | found
 
 
 def main():
-    shapes = {"lenet5": (LeNet5, [(1, 28, 10), (3, 32, 10)]), "resnet20": (ResNet20, [(3, 32, 10)]),
-              "vgg11": (VGG11, [(3, 32, 10)])}
-    cases = [train(name, make, norm, *shape) for name, (make, all_shapes) in shapes.items() for shape in all_shapes
-             for norm in ("batch", "group", "evonorm", "none")]
-    path = Path(__file__).with_name("networks.json")
-    path.write_text(json.dumps({"seed": SEED, "batch": BATCH, "momentum": MOMENTUM,
-                                "weight_decay": WEIGHT_DECAY, "torch": torch.__version__, "cases": cases}, indent=1) + "\n")
-    for case in cases:
-        print(case["model"], case["norm"], case["side"], case["parameters"], ["%.5f" % x for x in case["losses"]],
-              "%.5f" % case["test_loss"])
+    shapes = {"lenet5": [(1, 28), (3, 32)], "resnet20": [(3, 32)], "vgg11": [(3, 32)]}
+    cases = [{"model": model, "norm": norm, "channels": channels, "side": side, "classes": 10, "lr": lr}
+             for model, norms in LR.items() for channels, side in shapes[model] for norm, lr in norms.items()]
+    with multiprocessing.Pool(2) as pool:
+        cases = pool.map(make, cases, chunksize=1)
+    file = {"seed": SEED, "batch": BATCH, "momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY, "shift": UNIT,
+            "torch": torch.__version__, "cases": cases}
+    in_lines = re.sub(r"\[[^][{}]*\]", lambda numbers: " ".join(numbers[0].split()), json.dumps(file, indent=1))
+    Path(__file__).with_name("networks.json").write_text(in_lines + "\n")
 
 
 if __name__ == "__main__":
