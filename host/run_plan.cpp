@@ -10,6 +10,7 @@
 #include "host/row_blocks.h"
 #include "host/run_shards.h"
 #include "host/wire_format.h"
+#include "kernels/onednn_convolution.h"
 #include "kernels/wire_size.h"
 
 namespace sparsepush {
@@ -71,10 +72,11 @@ void add_state(PlanBuilder& plan, const Extent& extent, const StatePlan& state) 
 
 /// What a run takes besides its arrays, as measured with glibc 2.36, oneDNN 2.6 and OpenBLAS 0.3.21.
 void add_program(PlanBuilder& plan, const Experiment& experiment, int threads) {
-  constexpr std::int64_t kProgram = 12'000'000, kCode = 4'000'000, kPlansEach = 750'000;
+  constexpr std::int64_t kProgram = 12'000'000, kCodeAvx512 = 4'000'000, kCode = 7'500'000, kPlansEach = 750'000;
   plan.add({"program and libraries", "", kProgram, false});
-  if (experiment.network() && has_image_layers(*experiment.network()))
-    plan.add({"code and plans of convolutions", fmt::format("{} workers", threads), kCode + threads * kPlansEach});
+  if (!experiment.network() || !has_image_layers(*experiment.network())) return;
+  const std::int64_t code = onednn_vector_level() == VectorLevel::kAvx512 ? kCodeAvx512 : kCode;
+  plan.add({"code and plans of convolutions", fmt::format("{} workers", threads), code + threads * kPlansEach});
 }
 
 /// Edges of all planned rounds of all replicas. Every round of a redrawn topology has as many as the first.
