@@ -81,6 +81,7 @@ class ProgramTest(unittest.TestCase):
     """A test with a temporary folder `self.folder` that runs the program."""
 
     program = None
+    timeout = 120  # seconds that a command may take
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="sparsepush_"))
@@ -101,7 +102,7 @@ class ProgramTest(unittest.TestCase):
         """The finished program; options go to subprocess.run."""
         return subprocess.run(
             [self.program, *map(str, arguments)],
-            cwd=self.folder, capture_output=True, text=True, timeout=120, **options,
+            cwd=self.folder, capture_output=True, text=True, timeout=self.timeout, **options,
         )
 
     def run_ok(self, config, out, *arguments):
