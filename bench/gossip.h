@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "bench/gossip_case.h"
-#include "host/algorithms/sgp.h"
-#include "host/algorithms/sparse_push.h"
 #include "host/local_transport.h"
+#include "host/nodes.h"
 #include "kernels/repeated_work.h"
-#include "kernels/traffic.h"
 #include "kernels/update_mix.h"
 
 namespace sparsepush {
@@ -28,16 +26,16 @@ class Gossip {
         layout_(c.row_layout()),
         meeting_(1),
         transport_(meeting_, {.all_nodes = c.nodes}),
-        nodes_(backend, transport_, layout_, config_, {.error_memory = !c.dense(), .messages = !c.dense()}, 0),
+        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, c.nodes, 1)},
         plan_(backend, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
         due_(backend, 1, 1) {
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    fill(nodes_.x, 100, 0.05f);
-    fill(nodes_.gradient, 1, 0.1f);
+    fill(nodes_[state::x], 100, 0.05f);
+    fill(nodes_[state::gradient], 1, 0.1f);
     for (int g = 1; g < c.gradients; ++g) {
       waiting_.emplace_back(backend, c.nodes, static_cast<int>(layout_.row));
-      fill(waiting_.back(), 1 + g, 0.1f);
+      fill(waiting_.back().view(), 1 + g, 0.1f);
     }
     for (int g = 0; g < c.gradients; ++g) rounds_.push_back(std::make_unique<RepeatedWork<Backend>>());
   }
@@ -48,36 +46,31 @@ class Gossip {
   void round() {
     rounds_[gradient_]->run(backend_, [&] {
       const PlannedRound round = plan_.load(0, due_.span().data());
-      case_.dense() ? sgp(nodes_, round) : sparse_push(nodes_, round);
+      nodes_.rows.method.play(nodes_, round);
     });
     take_next_gradient();
   }
 
   // Stages of a round.
   void update() {
-    if (case_.dense()) {
+    if (case_.dense())
       local_step(nodes_);
-    } else {
-      update_select(backend_, *nodes_.selection,
-                    {.sgd = nodes_.sgd(), .error = nodes_.error->view(), .messages = nodes_.messages()});
-    }
+    else
+      update_and_compress(nodes_);
     take_next_gradient();
   }
   void send() {
     const PlannedRound round = plan_.load(0, due_.span().data());
-    case_.dense() ? nodes_.send_rows(round) : nodes_.send_messages(round);
+    keep_push_weights(nodes_);
+    sparsepush::send(nodes_, round);
   }
   void mix() {
     const PlannedRound round = plan_.load(0, due_.span().data());
-    if (case_.dense()) {
-      dense_mix(backend_, {.x = nodes_.x.view(), .halo = nodes_.halo_rows(), .edges = round.edges});
-    } else {
-      push_sum_mix(backend_, {.x = nodes_.x.view(),
-                              .messages = nodes_.messages(),
-                              .entries = nodes_.entries->span(),
-                              .edges = round.edges});
-    }
-    nodes_.mix_push_weights(round);
+    if (case_.dense())
+      sparsepush::mix(nodes_, round, state::x, state::x);
+    else
+      mix_messages(nodes_, round, state::x);
+    mix_push_weights(nodes_, round);
   }
 
   /// Of dense rounds: update and mix in one pass.
@@ -89,28 +82,27 @@ class Gossip {
 
   /// Selection alone is measured on the error array, which receives new values before each call.
   void refill_error() {
-    copy_within(backend_, nodes_.error->span().data(), nodes_.gradient.span().data(),
-                nodes_.error->span().size_bytes());
+    const MatrixView<float> error = nodes_[state::error];
+    copy_within(backend_, error.data, nodes_[state::gradient].data, error.size() * sizeof(float));
     take_next_gradient();
   }
-  void select() { topk_select(backend_, *nodes_.selection, nodes_.error->view(), nodes_.messages()); }
+  void select() { topk_select(backend_, *nodes_.selection, nodes_[state::error], nodes_.messages()); }
 
  private:
   /// Buffers change places, memory does not: each gradient's recorded round finds it again.
   void take_next_gradient() {
     if (waiting_.empty()) return;
-    std::swap(nodes_.gradient, waiting_[next_waiting_]);
+    nodes_.state.swap(state::gradient, waiting_[next_waiting_]);
     next_waiting_ = (next_waiting_ + 1) % waiting_.size();
     gradient_ = (gradient_ + 1) % rounds_.size();
   }
 
   /// Normal values whose scale differs between nodes' segments as it does between layers. Rows repeat after the first
   /// `kDistinct` or so: neighbours differ all the same, and the host is not what is measured.
-  void fill(Buffer<Backend, float>& values, unsigned seed, float scale) {
+  void fill(const MatrixView<float>& all, unsigned seed, float scale) {
     constexpr std::int64_t kDistinct = 64, kDistinctElements = 1 << 27;
     const auto distinct =
         static_cast<int>(std::min<std::int64_t>(case_.nodes, std::max(kDistinct, kDistinctElements / layout_.row)));
-    const MatrixView<float> all = values.view();
     const std::size_t row_bytes = layout_.row * sizeof(float);
     const Cpu host;
     std::vector<std::vector<float>> rows(host.threads(), std::vector<float>(layout_.row));

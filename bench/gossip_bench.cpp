@@ -91,12 +91,14 @@ std::vector<double> time_rounds(const Backend& backend, Gossip<Backend>& gossip,
     // Dense rounds have no error array: the pass updates one of its own.
     std::optional<Buffer<Cpu, float>> spare;
     const Nodes<Cpu>& n = gossip.nodes();
-    if (!n.error) spare.emplace(backend, n.x.view().rows, n.x.view().cols);
+    const MatrixView<float> x = n[state::x];
+    const bool has_error = n.state.has(state::error);
+    if (!has_error) spare.emplace(backend, x.rows, x.cols);
     const auto pass = [&] {
-      plain_pass(backend, {.x = n.x.view(),
-                           .momentum = n.momentum.view(),
-                           .error = n.error ? n.error->view() : spare->view(),
-                           .gradient = n.gradient.view()});
+      plain_pass(backend, {.x = x,
+                           .momentum = n[state::momentum],
+                           .error = has_error ? n[state::error] : spare->view(),
+                           .gradient = n[state::gradient]});
     };
     pass();
     std::vector<double> round_s, pass_s, ratio;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "data/cifar.h"
-#include "host/algorithms/sparse_push.h"
 #include "host/local_transport.h"
+#include "host/nodes.h"
 #include "kernels/buffer.h"
 #include "kernels/step_clock.h"
 #include "models/lenet5.h"
@@ -65,20 +65,20 @@ class Training {
         gradients_(cpu, make_task(network, data_, nodes)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
-        nodes_(cpu, transport_, gradients_.layout(), config_, {.error_memory = true, .messages = true}, 0),
+        nodes_(cpu, transport_, gradients_.layout(), {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
         plan_(cpu, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
         loss_(cpu, 1, nodes),
         clock_(cpu, 1, 1) {
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    for (int node = 0; node < nodes; ++node) gradients_.initialize(node, nodes_.x.view().row(node));
+    for (int node = 0; node < nodes; ++node) gradients_.initialize(node, nodes_[state::x].row(node));
   }
 
   void take_gradients() {
-    gradients_.compute(cpu_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock_.span().data()->step,
-                       nodes_.gradient.view(), loss_.span());
+    gradients_.compute(cpu_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, &clock_.span().data()->step,
+                       nodes_[state::gradient], loss_.span());
   }
-  void finish_round() { sparse_push(nodes_, plan_.load(0, &clock_.span().data()->round)); }
+  void finish_round() { nodes_.rows.method.play(nodes_, plan_.load(0, &clock_.span().data()->round)); }
   void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
 
  private:

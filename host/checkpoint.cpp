@@ -1,31 +1,53 @@
 #include "host/checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "data/input_error.h"
 #include "data/safetensors_header.h"
 #include "host/row_blocks.h"
+#include "host/sent_totals.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kTrafficCounts = 4;  // messages, bytes_authors, bytes_coo32, bytes_dense
+/// The order of the counts in a file's "traffic"; bytes on the wire stand by themselves, node by node.
+constexpr SentCount kTrafficCounts[] = {kMessagesSent, kAuthorsBytes, kCoo32Bytes, kDenseBytes};
+
+/// Without padding; arrays with one element a row are lists.
+TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
+  const std::int64_t elements = array.elements_in(all);
+  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
+  std::vector<std::int64_t> shape = {of_nodes ? all.rows : array.per == Per::kReplica ? all.replicas : 1};
+  if (elements != 1) shape.push_back(elements);
+  return {std::string(array.name), std::string(name_of(array.dtype)), shape};
+}
+
+/// What the arrays of all shards would be in one.
+Extent extent_of_all(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  return {.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
+          .replicas = run.replicas,
+          .params = experiment.layout().params,
+          .row = experiment.layout().row};
+}
 
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
-  const RunConfig& run = experiment.config().run;
-  const std::int64_t rows = static_cast<std::int64_t>(run.replicas) * run.nodes, d = experiment.layout().params;
-  std::vector<TensorInfo> tensors = {{"x", "F32", {rows, d}}, {"momentum", "F32", {rows, d}}};
-  if (state_plan(experiment.config().algorithm).error_memory) tensors.push_back({"error", "F32", {rows, d}});
-  if (experiment.network() && experiment.network()->statistics > 0)
-    tensors.push_back({"statistics", "F32", {rows, experiment.network()->statistics}});
-  tensors.insert(tensors.end(), {{"u", "F64", {rows}},
-                                 {"step", "I64", {1}},
-                                 {"train_loss_sum", "F64", {rows}},
+  const Extent all = extent_of_all(experiment);
+  std::vector<TensorInfo> tensors;
+  for (const StateArray* array : state_of(experiment.rows())) {
+    if (array == &state::u && experiment.network() && experiment.network()->statistics > 0)
+      tensors.push_back({"statistics", "F32", {all.rows, experiment.network()->statistics}});
+    if (array->saved) tensors.push_back(saved_tensor(*array, all));
+  }
+  tensors.insert(tensors.end(), {{"step", "I64", {1}},
+                                 {"train_loss_sum", "F64", {all.rows}},
                                  {"train_loss_steps", "I64", {1}},
-                                 {"bytes_wire", "I64", {rows}},
-                                 {"traffic", "I64", {kTrafficCounts, run.replicas}}});
+                                 {"bytes_wire", "I64", {all.rows}},
+                                 {"traffic", "I64", {std::ssize(kTrafficCounts), all.replicas}}});
   return tensors;
 }
 
@@ -72,24 +94,82 @@ std::int64_t file_row(const Shard& shard, int row) {
   return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;
 }
 
-template <class Backend>
-void write_array(SafetensorsWriter& file, const std::string& name, const Nodes<Backend>& nodes,
-                 const Buffer<Backend, float>& array) {
-  std::vector<float> packed(nodes.layout.params);
-  read_rows(nodes.backend, array.view(), [&](int row, const float* values) {
-    pack_row(nodes.layout, values, packed.data());
-    file.write<float>(name, file_row(nodes.shard, row) * nodes.layout.params, packed);
+/// Calls visit(first row in the file, local rows) for runs of rows of [first, first + count) that also stand together
+/// in the file.
+template <class Visit>
+void for_each_run(const Shard& shard, const StateArray& array, int first, int count, const Visit& visit) {
+  if (array.per == Per::kReplica || array.per == Per::kRun) return visit(first, count);
+  for (int row = first, end = first + count; row < end;) {
+    const int run = std::min(end - row, shard.nodes() - row % shard.nodes());
+    visit(file_row(shard, row), run);
+    row += run;
+  }
+}
+
+/// The elements of some rows without padding.
+template <class T>
+std::vector<T> packed(const RowLayout& layout, const StateArray& array, const T* rows, int count, int columns) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (array.is_padded()) {
+      std::vector<float> all(static_cast<std::size_t>(count) * layout.params);
+      for (int i = 0; i < count; ++i)
+        pack_row(layout, rows + static_cast<std::int64_t>(i) * columns,
+                 &all[static_cast<std::size_t>(i) * layout.params]);
+      return all;
+    }
+  }
+  return {rows, rows + static_cast<std::int64_t>(count) * columns};
+}
+
+template <class T>
+void unpack(const RowLayout& layout, const StateArray& array, const std::vector<T>& packed, T* rows, int count,
+            int columns) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (array.is_padded()) {
+      for (int i = 0; i < count; ++i)
+        unpack_row(layout, &packed[static_cast<std::size_t>(i) * layout.params],
+                   rows + static_cast<std::int64_t>(i) * columns);
+      return;
+    }
+  }
+  std::ranges::copy(packed, rows);
+}
+
+template <class Backend, class T>
+void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+  if (nodes.shard.index != 0 && (array.per == Per::kReplica || array.per == Per::kRun)) return;
+  const std::int64_t elements = array.elements_in(nodes.extent);
+  read_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<const T> block) {
+    int done = 0;
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int count) {
+      file.write<T>(std::string(array.name), in_file * elements,
+                    packed(nodes.layout, array, block.row(done), count, block.cols));
+      done += count;
+    });
   });
 }
 
-template <class Backend>
-void read_array(const SafetensorsReader& file, const std::string& name, const Nodes<Backend>& nodes,
-                const Buffer<Backend, float>& array) {
-  std::vector<float> packed(nodes.layout.params);
-  fill_rows(nodes.backend, array.view(), [&](int row, float* values) {
-    file.read_part<float>(name, file_row(nodes.shard, row) * nodes.layout.params, packed);
-    unpack_row(nodes.layout, packed.data(), values);
+template <class Backend, class T>
+void read_array(const SafetensorsReader& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+  const std::int64_t elements = array.elements_in(nodes.extent);
+  fill_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<T> block) {
+    int done = 0;
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int count) {
+      std::vector<T> values(static_cast<std::size_t>(count) * elements);
+      file.read_part<T>(std::string(array.name), in_file * elements, values);
+      unpack(nodes.layout, array, values, block.row(done), count, block.cols);
+      done += count;
+    });
   });
+}
+
+/// Calls body(array) with the array's type.
+template <class Body>
+void with_type(const StateArray& array, const Body& body) {
+  CHECK(array.dtype != Dtype::kI32, "checkpoints hold no 32-bit integers: ", array.name);
+  if (array.dtype == Dtype::kF32) body(Array<float>(array));
+  if (array.dtype == Dtype::kF64) body(Array<double>(array));
+  if (array.dtype == Dtype::kI64) body(Array<std::int64_t>(array));
 }
 
 template <class Backend>
@@ -110,8 +190,9 @@ void read_statistics(const SafetensorsReader& file, const Nodes<Backend>& nodes,
 }
 
 /// One value per node, from or to host memory; those of a replica's local nodes stand together.
-template <class T>
-void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const std::vector<T>& values) {
+template <class Values>
+void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const Values& values) {
+  using T = std::remove_cvref_t<decltype(values[0])>;
   for (int row = 0; row < shard.rows(); row += shard.nodes())
     file.write<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
 }
@@ -122,6 +203,20 @@ std::vector<T> read_values(const SafetensorsReader& file, const std::string& nam
   for (int row = 0; row < shard.rows(); row += shard.nodes())
     file.read_part<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
   return values;
+}
+
+/// Counts of local rows. What a replica has sent in all but bytes on the wire is known as a sum only, and stands with
+/// its first node.
+std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& shard) {
+  std::vector<std::int64_t> sent(static_cast<std::size_t>(kSentCounts) * shard.rows());
+  const auto row_of = [&](SentCount count) { return sent.begin() + static_cast<std::int64_t>(count) * shard.rows(); };
+  std::ranges::copy(read_values<std::int64_t>(file, "bytes_wire", shard), row_of(kWireBytes));
+  if (!shard.owns(0)) return sent;
+  const std::vector<std::int64_t> totals = file.read<std::int64_t>("traffic");
+  std::size_t next = 0;
+  for (const SentCount count : kTrafficCounts)
+    for (int r = 0; r < shard.replicas; ++r) row_of(count)[shard.row_of({r, 0})] = totals[next++];
+  return sent;
 }
 
 }  // namespace
@@ -163,21 +258,21 @@ SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& em
 template <class Backend>
 void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
   Nodes<Backend>& nodes = emulator.nodes();
-  write_array(file, "x", nodes, nodes.x);
-  write_array(file, "momentum", nodes, nodes.momentum);
-  if (nodes.error) write_array(file, "error", nodes, *nodes.error);
+  for (const StateArray* array : nodes.arrays)
+    if (array->saved) with_type(*array, [&](const auto& typed) { write_array(file, nodes, typed); });
   write_statistics<Backend>(file, nodes, emulator.gradients().statistics());
-  write_values(file, "u", nodes.shard, nodes.u.to_host());
   write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
-  write_values(file, "bytes_wire", nodes.shard, nodes.wire.to_host());
+  const std::vector<std::int64_t> sent = nodes.sent.to_host();
+  const auto wire = std::span(sent).subspan(static_cast<std::size_t>(kWireBytes) * nodes.shard.rows());
+  write_values(file, "bytes_wire", nodes.shard, wire.first(nodes.shard.rows()));
+  const SentTotals totals = gather_sent(nodes);
   if (nodes.shard.index != 0) return;
   const std::int64_t step = emulator.step();
   file.write<std::int64_t>("step", 0, std::span(&step, 1));
   file.write<std::int64_t>("train_loss_steps", 0, std::span(&emulator.loss_window().steps, 1));
-  const Traffic& traffic = nodes.traffic;
   std::int64_t first = 0;
-  for (const auto* counts : {&traffic.messages, &traffic.authors, &traffic.coo32, &traffic.dense}) {
-    file.write<std::int64_t>("traffic", first, *counts);
+  for (const SentCount count : kTrafficCounts) {
+    file.write<std::int64_t>("traffic", first, totals[count]);
     first += nodes.shard.replicas;
   }
 }
@@ -186,20 +281,12 @@ template <class Backend>
 void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const SafetensorsReader file(path);
   Nodes<Backend>& nodes = emulator.nodes();
-  read_array(file, "x", nodes, nodes.x);
-  read_array(file, "momentum", nodes, nodes.momentum);
-  if (nodes.error) read_array(file, "error", nodes, *nodes.error);
+  for (const StateArray* array : nodes.arrays)
+    if (array->saved) with_type(*array, [&](const auto& typed) { read_array(file, nodes, typed); });
   read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
-  nodes.u.assign(read_values<double>(file, "u", nodes.shard));
-  nodes.wire.assign(read_values<std::int64_t>(file, "bytes_wire", nodes.shard));
   emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));
   emulator.loss_window().steps = file.read<std::int64_t>("train_loss_steps").front();
-  std::int64_t first = 0;
-  Traffic& traffic = nodes.traffic;
-  for (auto* counts : {&traffic.messages, &traffic.authors, &traffic.coo32, &traffic.dense}) {
-    file.read_part<std::int64_t>("traffic", first, *counts);
-    first += nodes.shard.replicas;
-  }
+  nodes.sent.assign(read_sent(file, nodes.shard));
   emulator.resume_at(file.read<std::int64_t>("step").front());
 }
 

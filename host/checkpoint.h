@@ -18,9 +18,9 @@ struct CheckpointHead {
 /// Reads `path` and checks that it belongs to `experiment`: its configuration, arrays and shapes. InputError if not.
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment);
 
-/// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: x,
-/// momentum, error F32 [R * N, d], running statistics F32 [R * N, columns] if there are any, u F64 [R * N], step I64
-/// [1], and the running sums of the measures.
+/// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: the
+/// saved ones of the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32
+/// [R * N, columns] if there are any, step I64 [1], and the running sums of the measures.
 template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator);
 

@@ -12,8 +12,9 @@
 #include "host/config_checks.h"
 #include "host/config_fields.h"
 #include "host/config_toml.h"
+#include "host/methods.h"
 #include "host/spelling.h"
-#include "host/topology_file.h"
+#include "host/topologies/file.h"
 
 namespace sparsepush {
 namespace {
@@ -72,13 +73,8 @@ void find_data_folder(Config& config, const Origins& origins) {
   if (fs::exists(beside, error)) path = beside.string();
 }
 
-void resolve_averaging_rate(AlgorithmConfig& algorithm) {
-  const bool compressed = algorithm.name == "sparse_push" || algorithm.name == "scsp";
-  algorithm.averaging_rate = compressed && algorithm.compressor == "top_k" ? algorithm.keep : 1.0;
-}
-
 void resolve_file_weights(TopologyConfig& topology, const Origins& origins) {
-  if (topology.name != "file" || !topology_file_has_weights(topology.file)) return;
+  if (!has_key(topology_kind(topology), "file") || !topology_file_has_weights(topology.file)) return;
   const std::string key = "topology.weights";
   if (origins.is_set(key))
     throw InputError("{}: {}: not used with {}, which has weights of its own", origins.of(key), key,
@@ -93,7 +89,8 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   Origins origins{.path = path, .of_key = {}};
   apply_toml(read_config_text(path), config, origins);
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
-  if (!origins.is_set("algorithm.averaging_rate")) resolve_averaging_rate(config.algorithm);
+  if (!origins.is_set("algorithm.averaging_rate"))
+    config.algorithm.averaging_rate = default_averaging_rate(rows_of(config), config.algorithm);
   check_config(config, origins);
   find_files(config, origins);
   find_data_folder(config, origins);
@@ -103,12 +100,6 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 
 bool is_image_model(const Config& config) {
   return config.data.name != "quadratic" && config.model.name != "mlp" && config.model.name != "softmax";
-}
-
-bool is_dense(const AlgorithmConfig& algorithm) { return algorithm.name == "sgp"; }
-
-bool sends_dense_messages(const AlgorithmConfig& algorithm) {
-  return is_dense(algorithm) || algorithm.compressor == "identity";
 }
 
 }  // namespace sparsepush

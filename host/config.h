@@ -52,11 +52,11 @@ struct AlgorithmConfig {
   std::string compressor = "top_k";
   std::string scope = "layer";
   double keep = 0.01;
-  double averaging_rate = 0.01;  ///< eta, resolved: 1 for dense methods and identity, else keep
+  double averaging_rate = 0.01;  ///< eta; not set: what method or compressor say
   std::int64_t local_steps = 1;
-  std::optional<std::int64_t> final_rounds = 50;  ///< of `scsp`; nullopt: "auto"
-  std::string final = "gossip";                   ///< of `scsp`
-  std::string final_statistics = "average";  ///< of `scsp`: running statistics of normalization after the last round
+  std::optional<std::int64_t> final_rounds = 50;  ///< nullopt: "auto"
+  std::string final = "gossip";
+  std::string final_statistics = "average";  ///< running statistics of normalization after the last round
 };
 
 struct OptimizerConfig {
@@ -102,11 +102,5 @@ std::string config_hash(const Config& config);
 
 /// Whether the model has layers for images, which only the Cpu backend has so far.
 bool is_image_model(const Config& config);
-
-/// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.
-bool is_dense(const AlgorithmConfig& algorithm);
-
-/// Whether every message holds all parameters: dense methods and the identity compressor.
-bool sends_dense_messages(const AlgorithmConfig& algorithm);
 
 }  // namespace sparsepush

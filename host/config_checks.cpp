@@ -9,6 +9,7 @@
 #include "data/input_error.h"
 #include "host/config_fields.h"
 #include "host/spelling.h"
+#include "host/topologies.h"
 
 namespace sparsepush {
 namespace {
@@ -55,13 +56,14 @@ void check_quadratic(const Config& config, const Origins& origins) {
 
 void check_topology_keys(const Config& config, const Origins& origins) {
   const TopologyConfig& topology = config.topology;
-  if (topology.name == "random_out") {
+  const TopologyKind& kind = topology_kind(topology);
+  if (has_key(kind, "degree")) {
     const bool degree_set = origins.is_set("topology.degree") || !origins.is_set("run.nodes");
     require(topology.degree < config.run.nodes, origins, degree_set ? "topology.degree" : "run.nodes",
             fmt::format("expected topology.degree < run.nodes, got degree {} for {} nodes", topology.degree,
                         config.run.nodes));
   }
-  if (topology.name == "file")
+  if (has_key(kind, "file"))
     require(!topology.file.empty(), origins, "topology.name", "\"file\" needs topology.file, a CSV file");
 }
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "host/methods.h"
+#include "host/topologies.h"
+
 namespace sparsepush {
 namespace {
 
@@ -91,9 +94,8 @@ std::vector<Field> model_and_topology_fields() {
   constexpr auto model = &Config::model;
   constexpr auto topology = &Config::topology;
   const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
-  const OnlyFor random_out = when("topology.name", {"random_out"});
+  const OnlyFor drawn = when("topology.name", topologies_with("degree"));
   const Choices models = {"softmax", "mlp", "lenet5", "resnet20", "vgg11"};
-  const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
   return {
       {"model", "name", at<model, &ModelConfig::name>, models, {labelled}, "network arch"},
       {"model",
@@ -108,14 +110,19 @@ std::vector<Field> model_and_topology_fields() {
        Choices{"none", "batch", "group", "evonorm"},
        {labelled},
        "normalization batchnorm bn"},
-      {"topology", "name", at<topology, &T::name>, topologies, {}, "graph graph_type"},
-      {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {random_out}, "outdegree peers"},
-      {"topology", "redraw", at<topology, &T::redraw>, {}, {random_out}, "dynamic time_varying"},
+      {"topology", "name", at<topology, &T::name>, names_of(topologies()), {}, "graph graph_type"},
+      {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {drawn}, "outdegree peers"},
+      {"topology",
+       "redraw",
+       at<topology, &T::redraw>,
+       {},
+       {when("topology.name", topologies_with("redraw"))},
+       "dynamic time_varying"},
       {"topology", "weights", at<topology, &T::weights>, Choices{"uniform"}, {}, "mixing"},
       {.section = "topology",
        .key = "file",
        .member = at<topology, &T::file>,
-       .only_for = {when("topology.name", {"file"})},
+       .only_for = {when("topology.name", topologies_with("file"))},
        .also_called = "path edges",
        .is_file = true},
   };
@@ -124,17 +131,12 @@ std::vector<Field> model_and_topology_fields() {
 std::vector<Field> algorithm_fields() {
   using C = AlgorithmConfig;
   constexpr auto algorithm = &Config::algorithm;
-  const OnlyFor compressed = when("algorithm.name", {"sparse_push", "scsp"});
-  const OnlyFor scsp = when("algorithm.name", {"scsp"});
-  const OnlyFor selects = ignored_unless("algorithm.compressor", {"top_k"});
+  const OnlyFor compressed = when("algorithm.name", methods_that_compress());
+  const OnlyFor merges = when("algorithm.name", methods_with("final_rounds"));
+  const OnlyFor selects = ignored_unless("algorithm.compressor", compressors_with("keep"));
   return {
-      {"algorithm", "name", at<algorithm, &C::name>, Choices{"none", "sgp", "sparse_push", "scsp"}, {}, "method"},
-      {"algorithm",
-       "compressor",
-       at<algorithm, &C::compressor>,
-       Choices{"top_k", "identity"},
-       {compressed},
-       "compression"},
+      {"algorithm", "name", at<algorithm, &C::name>, names_of(methods()), {}, "method"},
+      {"algorithm", "compressor", at<algorithm, &C::compressor>, names_of(compressors()), {compressed}, "compression"},
       {"algorithm", "scope", at<algorithm, &C::scope>, Choices{"layer", "global"}, {compressed, selects}},
       {"algorithm",
        "keep",
@@ -146,16 +148,21 @@ std::vector<Field> algorithm_fields() {
        "averaging_rate",
        at<algorithm, &C::averaging_rate>,
        NumberRange{0, 1, true},
-       {ignored_unless("algorithm.name", {"sgp", "sparse_push", "scsp"})},
+       {ignored_unless("algorithm.name", methods_with("averaging_rate"))},
        "eta gamma consensus_lr consensus_rate"},
-      {"algorithm", "local_steps", at<algorithm, &C::local_steps>, IntegerRange{1, kForever}, {}, "h local_epochs"},
-      {"algorithm", "final_rounds", at<algorithm, &C::final_rounds>, IntegerRange{1, kForever}, {scsp}, "", false},
-      {"algorithm", "final", at<algorithm, &C::final>, Choices{"gossip", "all_reduce"}, {scsp}},
+      {"algorithm",
+       "local_steps",
+       at<algorithm, &C::local_steps>,
+       IntegerRange{1, kForever},
+       {when("algorithm.name", methods_with("local_steps"))},
+       "h local_epochs"},
+      {"algorithm", "final_rounds", at<algorithm, &C::final_rounds>, IntegerRange{1, kForever}, {merges}, "", false},
+      {"algorithm", "final", at<algorithm, &C::final>, Choices{"gossip", "all_reduce"}, {merges}},
       {"algorithm",
        "final_statistics",
        at<algorithm, &C::final_statistics>,
        Choices{"average", "local"},
-       {scsp, when("model.norm", {"batch"})}},
+       {merges, when("model.norm", {"batch"})}},
   };
 }
 
@@ -166,7 +173,7 @@ std::vector<Field> optimizer_and_evaluate_fields() {
   return {
       {"optimizer", "lr", at<optimizer, &O::lr>, NumberRange{0, kHuge}, {}, "learning_rate rate step_size"},
       {"optimizer", "momentum", at<optimizer, &O::momentum>, NumberRange{0, 1, false, true}, {}, "beta"},
-      {"optimizer", "kind", at<optimizer, &O::kind>, Choices{"heavy_ball", "nesterov"}, {}, "name nesterov"},
+      {"optimizer", "kind", at<optimizer, &O::kind>, names_of(optimizers()), {}, "name nesterov"},
       {"optimizer", "weight_decay", at<optimizer, &O::weight_decay>, NumberRange{0, kHuge}, {}, "wd l2"},
       {"optimizer", "milestones", at<optimizer, &O::milestones>, IntegerRange{0, kForever}, {}, "schedule"},
       {"optimizer", "decay", at<optimizer, &O::decay>, NumberRange{0, 1, true}, {}, "lr_decay gamma"},

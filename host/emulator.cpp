@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/algorithms/none.h"
-#include "host/algorithms/scsp.h"
-#include "host/algorithms/sgp.h"
-#include "host/algorithms/sparse_push.h"
+#include "host/final_rounds.h"
 #include "host/measure.h"
 #include "host/row_blocks.h"
 #include "host/running_statistics.h"
@@ -16,12 +13,12 @@
 namespace sparsepush {
 namespace {
 
-/// What the algorithm called `name` does after the gradients of a step that ends with a gossip round.
-template <class Backend>
-auto algorithm_named(const std::string& name) {
-  if (name == "none") return none<Backend>;
-  if (name == "sgp") return sgp<Backend>;
-  return sparse_push<Backend>;  // scsp differs after the last step only
+NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
+  const RunConfig& run = experiment.config().run;
+  return {.rows = experiment.rows(),
+          .algorithm = std::vector(run.replicas, experiment.config().algorithm),
+          .halo_slots = halo_slots,
+          .verify = run.verify};
 }
 
 }  // namespace
@@ -32,15 +29,13 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       experiment_(experiment),
       gradients_(make_gradients(backend, experiment, transport.shard())),
       halo_slots_(RoundPlan<Backend>::halo_bound(experiment.topologies(), transport.shard())),
-      nodes_(backend, transport, gradients_->layout(), experiment.config(), state_plan(experiment.config().algorithm),
-             halo_slots_),
+      nodes_(backend, transport, gradients_->layout(), nodes_plan(experiment, halo_slots_)),
       plan_(backend, experiment.topologies(),
             std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
             transport.shard()),
-      algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
-  fill_rows(backend, nodes_.x.view(), [&](int node, float* row) { gradients_->initialize(node, row); });
+  fill_rows(backend, nodes_[state::x], [&](int node, float* row) { gradients_->initialize(node, row); });
 }
 
 template <class Backend>
@@ -55,22 +50,20 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   }
   ++step_;
   ++loss_.steps;
-  const AlgorithmConfig& algorithm = experiment_.config().algorithm;
-  if (round && algorithm.name != "none") nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
   if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
 }
 
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
-  gradients_->compute(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock()->step, nodes_.gradient.view(),
-                      loss_.sum.span());
+  gradients_->compute(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, &clock()->step,
+                      nodes_[state::gradient], loss_.sum.span());
 }
 
 template <class Backend>
-void Emulator<Backend>::run_algorithm() {
+void Emulator<Backend>::run_method() {
   const auto round = experiment_.schedule().round_after(step_);
   if (round)
-    algorithm_(nodes_, plan_.load(*round, &clock()->round));
+    experiment_.rows().method.play(nodes_, plan_.load(*round, &clock()->round));
   else
     local_step(nodes_);
   end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
@@ -88,7 +81,6 @@ void Emulator<Backend>::run_final_round() {
       final_plan_.emplace(backend_, experiment_.topologies(),
                           std::vector<double>(experiment_.config().run.replicas, 1.0), nodes_.shard);
     final_gossip(nodes_, final_plan_->load(round, &clock()->round));
-    nodes_.count_messages(final_plan_->messages(round), true);
   }
   end_step(backend_, nodes_.diverged.span(), 1, clock());
   if (++step_ == schedule.end()) merge_statistics();
@@ -97,7 +89,7 @@ void Emulator<Backend>::run_final_round() {
 template <class Backend>
 void Emulator<Backend>::merge_statistics() {
   if (experiment_.config().algorithm.final_statistics == "local") {
-    gradients_->reestimate_statistics(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()});
+    gradients_->reestimate_statistics(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)});
   } else {
     average_statistics(gradients_->statistics(), nodes_);
   }
@@ -140,21 +132,30 @@ void Emulator<Backend>::check_finite() {
 }
 
 template <class Backend>
+std::string Emulator<Backend>::first_not_finite(int row) const {
+  for (const StateArray* array : nodes_.arrays) {
+    if (!array->saved || !array->is_padded() || array->dtype != Dtype::kF32 || array->per != Per::kNode) continue;
+    const MatrixView<float> there = nodes_[Array<float>(*array)];
+    std::vector<float> values(there.cols);
+    copy(backend_, values.data(), there.row(row), values.size() * sizeof(float));
+    for (std::size_t s = 0; s < nodes_.layout.segments.size(); ++s) {
+      const Segment& segment = nodes_.layout.segments[s];
+      const auto tensor = std::span(values).subspan(segment.begin, segment.size);
+      if (std::ranges::all_of(tensor, [](float v) { return std::isfinite(v); })) continue;
+      const std::string& name = gradients_->parameters()[s].name;
+      return array->name == state::x.name ? name : fmt::format("{} of {}", name, array->name);
+    }
+  }
+  return "with the message";  // an overflow on its way: nothing is left of it
+}
+
+template <class Backend>
 void Emulator<Backend>::report_divergence(const StepClock& clock) const {
   const int row = static_cast<int>(clock.diverged_row);
-  std::vector<float> x(nodes_.layout.row);
-  copy(backend_, x.data(), nodes_.x.view().row(row), x.size() * sizeof(float));
-  std::string tensor = "error memory";
-  for (std::size_t s = nodes_.layout.segments.size(); s-- > 0;) {
-    const Segment& segment = nodes_.layout.segments[s];
-    const auto values = std::span(x).subspan(segment.begin, segment.size);
-    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-      tensor = gradients_->parameters()[s].name;
-  }
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr",
-                             clock.diverged_step, id.node,
-                             nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", tensor));
+  throw Diverged(fmt::format(
+      "diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr", clock.diverged_step,
+      id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row)));
 }
 
 template class Emulator<Cpu>;

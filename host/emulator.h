@@ -38,8 +38,8 @@ class Emulator {
   void run_step(const std::function<void()>& stages);
   /// Batch and gradient: every node's gradient at z = x / u on its samples of this step.
   void take_gradients();
-  /// Update, select, deliver, mix and de-bias, as the algorithm says.
-  void run_algorithm();
+  /// Update, select, deliver, mix and de-bias, as the method says.
+  void run_method();
 
   /// One round of merging after the last SGD step; after the last one also running statistics are merged.
   void run_final_round();
@@ -66,6 +66,8 @@ class Emulator {
   void set_learning_rates();
   /// After the last final round: running statistics for the merged model.
   void merge_statistics();
+  /// The first tensor of any saved array that is not finite in a local row.
+  std::string first_not_finite(int row) const;
   [[noreturn]] void report_divergence(const StepClock& clock) const;
   StepClock* clock() const { return clock_.span().data(); }
 
@@ -76,7 +78,6 @@ class Emulator {
   Nodes<Backend> nodes_;
   RoundPlan<Backend> plan_;
   std::optional<RoundPlan<Backend>> final_plan_;  ///< with eta = 1
-  void (*algorithm_)(Nodes<Backend>&, const PlannedRound&);
   RepeatedWork<Backend> step_with_round_, step_without_round_;
   SgdSettings settings_;  ///< that the nodes have
   LossWindow loss_;

@@ -105,8 +105,9 @@ Partition divide(const DataConfig& config, const Dataset& data, int nodes, std::
 }
 
 /// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
-std::int64_t final_rounds(const AlgorithmConfig& algorithm, const std::vector<Topology>& topologies) {
-  if (algorithm.name != "scsp") return 0;
+std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method,
+                          const std::vector<Topology>& topologies) {
+  if (!method.final_message) return 0;
   if (algorithm.final == "all_reduce") return 1;
   if (algorithm.final_rounds) return *algorithm.final_rounds;
   constexpr double kRemaining = 1e-3;  // of the disagreement
@@ -139,12 +140,8 @@ std::vector<Topology> make_topologies(const Config& config) {
   return topologies;
 }
 
-StatePlan state_plan(const AlgorithmConfig& algorithm) {
-  const bool sparse = algorithm.name != "none" && !is_dense(algorithm);
-  return {.error_memory = sparse, .messages = sparse, .dense_halo = is_dense(algorithm) || algorithm.name == "scsp"};
-}
-
-Experiment::Experiment(const Config& config) : config_(config), topologies_(make_topologies(config)) {
+Experiment::Experiment(const Config& config, Rows rows)
+    : config_(config), rows_(std::move(rows)), topologies_(make_topologies(config)) {
   if (config.data.name == "quadratic") {
     layout_ = make_row_layout(read_quadratic_shape(config.data.file, config.run.nodes).segments);
   } else {
@@ -153,8 +150,8 @@ Experiment::Experiment(const Config& config) : config_(config), topologies_(make
     layout_ = network_->layout;
   }
   schedule_.emplace(config, dataset_ ? steps_per_epoch(config, *dataset_) : 0,
-                    final_rounds(config.algorithm, topologies_));
-  if (config.algorithm.name == "none") return;
+                    final_rounds(config.algorithm, rows_.method, topologies_));
+  if (!rows_.method.message) return;
   for (const Topology& topology : topologies_)
     check_strongly_connected(topology, schedule_->rounds_in(schedule_->sgd_steps()) + schedule_->final_rounds());
 }

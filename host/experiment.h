@@ -10,7 +10,7 @@
 #include "data/quadratic.h"
 #include "host/config.h"
 #include "host/memory_plan.h"
-#include "host/nodes.h"
+#include "host/methods.h"
 #include "host/schedule.h"
 #include "host/shard.h"
 #include "host/topology.h"
@@ -23,13 +23,16 @@ namespace sparsepush {
 class Experiment {
  public:
   /// Loads the data set, lays out the parameters and builds the topologies. Throws InputError.
-  explicit Experiment(const Config& config);
+  explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
+  /// With a method, optimizer or compressor that need not be in any table.
+  Experiment(const Config& config, Rows rows);
 
   /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before
   /// it.
   void prepare_data();
 
   const Config& config() const { return config_; }
+  const Rows& rows() const { return rows_; }
   /// One per replica, or one that all share.
   const std::vector<Topology>& topologies() const { return topologies_; }
   const Schedule& schedule() const { return *schedule_; }
@@ -48,6 +51,7 @@ class Experiment {
 
  private:
   Config config_;
+  Rows rows_;
   std::vector<Topology> topologies_;
   std::optional<Dataset> dataset_;
   std::optional<Network> network_;
@@ -59,9 +63,6 @@ class Experiment {
 
 /// One topology, or one per replica where they differ, checked over the rounds of the run.
 std::vector<Topology> make_topologies(const Config& config);
-
-/// What the algorithm keeps besides x, momentum and u.
-StatePlan state_plan(const AlgorithmConfig& algorithm);
 
 /// The gradients of a shard's nodes on `backend`.
 template <class Backend>

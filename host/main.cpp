@@ -38,7 +38,7 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
     } else {
       emulator.run_step([&] {
         emulator.take_gradients();  // batch, gradient at z = x / u
-        emulator.run_algorithm();   // update, select, deliver, mix, de-bias
+        emulator.run_method();      // update, select, deliver, mix, de-bias
       });
     }
     recorder.record(emulator);  // losses, accuracies, consensus, mass, bytes

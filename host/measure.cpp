@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "host/running_statistics.h"
+#include "host/sent_totals.h"
 #include "kernels/statistics.h"
 
 namespace sparsepush {
@@ -22,7 +23,7 @@ class Measures {
       : backend_(backend), gradients_(gradients), nodes_(nodes), shard_(nodes.shard) {}
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
-    u_ = gather(nodes_.u.to_host());
+    u_ = gather(nodes_.to_host(state::u));
     for (MetricsRow& row : rows) {
       const auto u = of_replica(u_, row.replica);
       row.u_sum = sum_of(u);
@@ -34,13 +35,13 @@ class Measures {
   /// Disagreement and the mean model's scores of one replica.
   void add_mean_model(MetricsRow& row) {
     const int nodes = shard_.nodes(), first = row.replica * nodes;
-    const auto x = nodes_.x.view().rows_from(first, nodes);
+    const auto x = nodes_[state::x].rows_from(first, nodes);
     std::vector<double> mean(nodes_.layout.row);
     nodes_.transport.sum_in_order(mean, [&](std::span<double> sums) { add_rows(backend_, x, sums); });
     for (double& m : mean) m /= row.u_sum;
 
     std::vector<double> distance(nodes);
-    squared_distances(backend_, x, nodes_.u.span().subspan(first, nodes), mean, distance);
+    squared_distances(backend_, x, nodes_.list(state::u).subspan(first, nodes), mean, distance);
     const double norm = std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
     const double disagreement = std::sqrt(sum_of(gather_replica(distance)));
     if (norm > 0) row.consensus = disagreement / (std::sqrt(static_cast<double>(shard_.all_nodes)) * norm);
@@ -54,19 +55,19 @@ class Measures {
 
   /// ||E|| / ||X||, and a look at whether x is finite.
   void add_error_ratio(std::vector<MetricsRow>& rows, std::int64_t step) {
-    const auto norms = [&](const Buffer<Backend, float>& array) {
+    const auto norms = [&](const Array<float>& array) {
       std::vector<double> norm(shard_.rows());
-      squared_norms(backend_, array.view(), norm);
+      squared_norms(backend_, nodes_[array], norm);
       return gather(norm);
     };
-    const auto x = norms(nodes_.x);
+    const auto x = norms(state::x);
     const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
     if (bad != x.end())
       throw Diverged(
           fmt::format("diverged at step {}: the parameters of node {} are not finite; try a smaller optimizer.lr", step,
                       (bad - x.begin()) % shard_.all_nodes));
-    if (!nodes_.error) return;
-    const auto error = norms(*nodes_.error);
+    if (!nodes_.state.has(state::error)) return;
+    const auto error = norms(state::error);
     for (MetricsRow& row : rows) {
       const double size = std::sqrt(sum_of(of_replica(x, row.replica)));
       if (size > 0) row.error_ratio = std::sqrt(sum_of(of_replica(error, row.replica))) / size;
@@ -80,7 +81,7 @@ class Measures {
     for (int row = 0; row < shard_.rows(); ++row)
       if (shard_.id_of(row).node < evaluated) local.push_back(row);
     std::vector<Score> scores(local.size());
-    gradients_.score_nodes(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, local, scores);
+    gradients_.score_nodes(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, local, scores);
     std::vector<double> loss(shard_.rows()), accuracy(shard_.rows());
     for (std::size_t k = 0; k < local.size(); ++k) {
       loss[local[k]] = scores[k].loss;
@@ -105,14 +106,13 @@ class Measures {
   }
 
   void add_traffic(std::vector<MetricsRow>& rows) {
-    const auto wire = nodes_.wire.to_host();
-    const auto all_wire = gather(std::vector<double>(wire.begin(), wire.end()));  // exact below 2^53 bytes a node
+    const SentTotals totals = gather_sent(nodes_);
     for (MetricsRow& row : rows) {
-      row.messages = nodes_.traffic.messages[row.replica];
-      row.bytes_authors = nodes_.traffic.authors[row.replica];
-      row.bytes_coo32 = nodes_.traffic.coo32[row.replica];
-      row.bytes_dense = nodes_.traffic.dense[row.replica];
-      for (const double bytes : of_replica(all_wire, row.replica)) row.bytes_wire += static_cast<std::int64_t>(bytes);
+      row.messages = totals[kMessagesSent][row.replica];
+      row.bytes_authors = totals[kAuthorsBytes][row.replica];
+      row.bytes_coo32 = totals[kCoo32Bytes][row.replica];
+      row.bytes_wire = totals[kWireBytes][row.replica];
+      row.bytes_dense = totals[kDenseBytes][row.replica];
     }
   }
 

@@ -1,120 +1,194 @@
 #include "host/nodes.h"
 
 #include <algorithm>
+#include <iterator>
 
-#include "host/wire_format.h"
-#include "kernels/traffic.h"
+#include "kernels/dense_mix.h"
+#include "kernels/push_sum_mix.h"
+#include "kernels/update_mix.h"
+#include "kernels/update_select.h"
 #include "kernels/verify_selection.h"
 
 namespace sparsepush {
-TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout) {
-  const auto scope = algorithm.scope == "global" ? TopkScope::kGlobal : TopkScope::kLayer;
-  return make_topk_plan(layout, scope, algorithm.compressor == "identity" ? 1.0 : algorithm.keep);
+namespace {
+
+std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  return rows.compressor ? rows.compressor->selection(algorithm, layout).entries : 0;
+}
+
+Extent extent_of(const Shard& shard, const RowLayout& layout, const NodesPlan& plan) {
+  return {.rows = shard.rows(),
+          .halo = plan.halo_slots,
+          .replicas = shard.replicas,
+          .params = layout.params,
+          .row = layout.row,
+          .entries = most_entries(plan, layout)};
+}
+
+template <class Backend>
+std::optional<SelectionMemory<Backend>> selection_of(const Backend& backend, const Shard& shard,
+                                                     const RowLayout& layout, const NodesPlan& plan) {
+  if (!plan.rows.compressor) return std::nullopt;
+  std::vector<TopkPlan> plans;
+  for (const AlgorithmConfig& algorithm : plan.algorithm)
+    plans.push_back(plan.rows.compressor->selection(algorithm, layout));
+  return SelectionMemory<Backend>(backend, shard.rows(), layout, plans);
+}
+
+/// Those of the halo come with its messages.
+std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
+  std::vector<std::int64_t> entries(extent.rows + extent.halo, extent.entries);
+  for (std::int64_t row = 0; row < extent.rows; ++row)
+    entries[row] = entries_of(plan.rows, plan.algorithm[row / (extent.rows / extent.replicas)], layout);
+  return entries;
+}
+
+template <class Backend>
+std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::optional<Message>& message,
+                                          const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
+  if (!message) return std::nullopt;
+  std::vector<MessageBytes> bytes;
+  for (const AlgorithmConfig& algorithm : plan.algorithm) {
+    Extent of_replica = extent;
+    of_replica.entries = entries_of(plan.rows, algorithm, layout);
+    bytes.push_back(bytes_of(*message, plan.rows, of_replica));
+  }
+  return Outgoing<Backend>{*message, {backend, bytes}};
+}
+
+}  // namespace
+
+std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout) {
+  std::int64_t most = 0;
+  for (const AlgorithmConfig& algorithm : plan.algorithm)
+    most = std::max(most, entries_of(plan.rows, algorithm, layout));
+  return most;
 }
 
 template <class Backend>
 Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout,
-                      const Config& config, const StatePlan& state, int halo_slots)
+                      const NodesPlan& plan)
     : backend(backend),
       transport(transport),
       shard(transport.shard()),
       layout(layout),
       backend_layout(layout_on(backend, layout)),
-      nesterov(config.optimizer.kind == "nesterov"),
-      identity(config.algorithm.compressor == "identity"),
-      verify(config.run.verify),
-      x(backend, shard.rows(), static_cast<int>(layout.row)),
-      momentum(backend, shard.rows(), static_cast<int>(layout.row)),
-      gradient(backend, shard.rows(), static_cast<int>(layout.row)),
-      u(backend, std::vector<double>(shard.rows(), 1.0)),
-      u_slots(backend, 1, shard.rows() + halo_slots),
+      rows(plan.rows),
+      verify(plan.verify),
+      extent(extent_of(shard, layout, plan)),
+      arrays(state_of(rows, plan.own)),
+      state(backend, planned_state(arrays, rows, extent), extent),
+      selection(selection_of(backend, shard, layout, plan)),
+      message_entries(backend, entries_of_slots(extent, layout, plan)),
+      message(outgoing(backend, rows.method.message, extent, layout, plan)),
+      final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
       settings(backend, 1, shard.replicas),
       diverged(backend, 1, shard.rows()),
-      wire(backend, 1, shard.rows()) {
-  const int slots = shard.rows() + halo_slots;
-  const std::vector<std::int64_t> zeros(shard.replicas, 0);
-  traffic = {zeros, zeros, zeros, zeros};
-  if (state.error_memory) error.emplace(backend, shard.rows(), static_cast<int>(layout.row));
-  if (state.messages) {
-    const TopkPlan plan = message_plan(config.algorithm, layout);
-    selection.emplace(backend, shard.rows(), layout, std::vector(shard.replicas, plan));
-    position.emplace(backend, slots, static_cast<int>(plan.entries));
-    value.emplace(backend, slots, static_cast<int>(plan.entries));
-    entries.emplace(backend, std::vector<std::int64_t>(slots, plan.entries));
-  }
-  if (state.dense_halo && halo_slots > 0) halo_x.emplace(backend, halo_slots, static_cast<int>(layout.row));
+      sent(backend, kSentCounts, shard.rows()) {
+  CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas, "settings of ", plan.algorithm.size(),
+        " replicas, there are ", shard.replicas);
 }
 
 template <class Backend>
-SgdUpdate Nodes<Backend>::sgd() {
-  return {.x = x.view(),
-          .momentum = momentum.view(),
-          .gradient = gradient.view(),
-          .u = u.span(),
+SgdUpdate Nodes<Backend>::sgd() const {
+  return {.x = state.local(state::x),
+          .momentum = state.local(state::momentum),
+          .gradient = state.local(state::gradient),
+          .u = list(state::u),
           .settings = settings.span(),
-          .nesterov = nesterov,
+          .nesterov = rows.optimizer.nesterov,
           .diverged = diverged.span()};
 }
 
 template <class Backend>
+void Nodes<Backend>::select(const Array<float>& v) {
+  topk_select(backend, *selection, state.local(v), messages());
+  if (verify) verify_messages(v);
+}
+
+template <class Backend>
 void Nodes<Backend>::update_and_select() {
-  update_select(backend, *selection, {.sgd = sgd(), .error = error->view(), .messages = messages()});
-  if (verify) verify_selection(backend, *selection, error->view(), messages());
+  update_select(backend, *selection, {.sgd = sgd(), .error = state.local(state::error), .messages = messages()});
+  if (verify) verify_messages(state::error);
 }
 
 template <class Backend>
-void Nodes<Backend>::send_messages(const PlannedRound& round) {
-  copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
-  const int rows = shard.rows();
-  const auto bytes = [](const auto& view) { return static_cast<std::int64_t>(view.cols * sizeof(*view.data)); };
-  const ExchangedArray arrays[] = {
-      {position->view().data, position->view().row(rows), bytes(position->view())},
-      {value->view().data, value->view().row(rows), bytes(value->view())},
-      {u.span().data(), u_slots.span().data() + rows, sizeof(double)},
-  };
-  transport.exchange(backend, arrays, round.halo);
-  if (identity) return count_dense_wire(round.copies);
-  add_wire_traffic(backend, {.layout = backend_layout,
-                             .messages = messages(),
-                             .entries = entries->span().first(rows),
-                             .copies = round.copies,
-                             .bytes = wire.span()});
+void Nodes<Backend>::verify_messages(const Array<float>& v) {
+  verify_selection(backend, *selection, state.local(v), messages());
 }
 
 template <class Backend>
-void Nodes<Backend>::send_rows(const PlannedRound& round) {
-  copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
-  const ExchangedArray arrays[] = {
-      {x.view().data, halo_x ? halo_x->view().data : nullptr, static_cast<std::int64_t>(layout.row * sizeof(float))},
-      {u.span().data(), u_slots.span().data() + shard.rows(), sizeof(double)},
-  };
-  transport.exchange(backend, arrays, round.halo);
-  count_dense_wire(round.copies);
+void Nodes<Backend>::count(const Outgoing<Backend>& outgoing, std::span<const std::int64_t> copies) {
+  const Traffic traffic{.copies = copies, .each = outgoing.bytes.span(), .sent = sent.view()};
+  if (!outgoing.message.compressed || !rows.compressor->differs_on_wire) return add_traffic(backend, traffic);
+  const std::span<const std::int64_t> entries = message_entries.span().first(shard.rows());
+  add_traffic(backend, traffic, {.layout = backend_layout, .messages = messages(), .entries = entries});
 }
 
 template <class Backend>
-void Nodes<Backend>::mix_push_weights(const PlannedRound& round) {
-  const auto slots = shard.rows() + round.halo.size();
-  sparsepush::mix_push_weights(backend, round.edges, u_slots.span().first(slots), u.span());
+void keep_push_weights(Nodes<Backend>& n) {
+  const auto u = n.list(state::u);
+  copy_within(n.backend, n.list(state::sent_u).data(), u.data(), u.size_bytes());
 }
 
 template <class Backend>
-void Nodes<Backend>::count_dense_wire(std::span<const std::int64_t> copies) {
-  add_dense_traffic(backend, copies, message_bytes(layout.params, 0).dense, wire.span());
+void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing) {
+  StateList arrays = outgoing.message.arrays;
+  if (outgoing.message.compressed) std::ranges::copy(n.rows.compressor->messages, std::back_inserter(arrays));
+  std::vector<ExchangedArray> exchanged;
+  for (const StateArray* array : arrays) {
+    const auto bytes = n.state.bytes(*array);
+    exchanged.push_back({bytes.data, bytes.data + bytes.local_rows * bytes.row_bytes, bytes.row_bytes});
+  }
+  std::int64_t* entries = n.message_entries.span().data();
+  if (outgoing.message.compressed) exchanged.push_back({entries, entries + n.shard.rows(), sizeof(*entries)});
+  n.transport.exchange(n.backend, exchanged, round.halo);
+  n.count(outgoing, round.copies);
 }
 
 template <class Backend>
-void Nodes<Backend>::count_messages(std::span<const std::int64_t> messages, bool dense) {
-  const MessageBytes each = message_bytes(layout.params, dense ? 0 : position->view().cols);
-  for (int r = 0; r < shard.replicas; ++r) {
-    traffic.messages[r] += messages[r];
-    traffic.authors[r] += messages[r] * (dense ? each.dense : each.authors);
-    traffic.coo32[r] += messages[r] * (dense ? each.dense : each.coo32);
-    traffic.dense[r] += messages[r] * each.dense;
+void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
+  push_sum_mix(n.backend,
+               {.x = n[to], .messages = n.messages(), .entries = n.message_entries.span(), .edges = round.edges});
+}
+
+template <class Backend>
+void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
+  dense_mix(n.backend, {.x = n[to], .q = n.state.slots(q), .edges = round.edges});
+}
+
+template <class Backend>
+void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round) {
+  const MatrixView<double> sent = n.state.slots(state::sent_u);
+  mix_push_weights(n.backend, round.edges, std::span<const double>(sent.data, sent.size()), n.list(state::u));
+}
+
+template <class Backend>
+void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
+  if (n.shard.shards > 1) {
+    local_step(n);
+    send(n, round);
+    mix(n, round, state::x, state::x);
+  } else {
+    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
+    send(n, round);  // counts: no row is remote
   }
 }
 
 template class Nodes<Cpu>;
 template class Nodes<Cuda>;
+
+template void keep_push_weights(Nodes<Cpu>&);
+template void send(Nodes<Cpu>&, const PlannedRound&, const Outgoing<Cpu>&);
+template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
+template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
+template void keep_push_weights(Nodes<Cuda>&);
+template void send(Nodes<Cuda>&, const PlannedRound&, const Outgoing<Cuda>&);
+template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
+template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);
 
 }  // namespace sparsepush

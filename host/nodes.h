@@ -1,99 +1,149 @@
-// The state of a shard's nodes, and the parts of a round that algorithms share.
+// The nodes of a shard, and the verbs that methods are written in.
 #pragma once
 #include <optional>
+#include <type_traits>
 #include <vector>
 
-#include "host/config.h"
+#include "host/methods.h"
 #include "host/round_plan.h"
+#include "host/state.h"
 #include "host/transport.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_layout.h"
-#include "kernels/dense_mix.h"
-#include "kernels/push_sum_mix.h"
-#include "kernels/update_select.h"
+#include "kernels/sgd_update.h"
+#include "kernels/topk_select.h"
+#include "kernels/traffic.h"
 
 namespace sparsepush {
 
-/// What nodes have sent so far, by every convention. Totals of all shards, but `wire`, which each shard counts for its
-/// own nodes.
-struct Traffic {
-  std::vector<std::int64_t> messages, authors, coo32, dense;  ///< [replicas] messages and bytes
+/// What the nodes of a shard are made from.
+struct NodesPlan {
+  Rows rows;
+  std::vector<AlgorithmConfig> algorithm;  ///< [replicas]
+  StateList own = {};                      ///< arrays of what is learned
+  int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
+  bool verify = false;                     ///< whether selections are done again and compared
 };
 
-/// What an algorithm needs besides x, momentum and u, and how it communicates.
-struct StatePlan {
-  bool error_memory = false;
-  bool messages = false;    ///< sparse messages
-  bool dense_halo = false;  ///< rows of remote in-neighbours
+/// Entries of the longest sparse message of any replica; 0 where none is sent.
+std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout);
+
+/// A kind of message, and what one of each replica costs.
+template <class Backend>
+struct Outgoing {
+  Message message;
+  Buffer<Backend, MessageBytes> bytes;  ///< [replicas]
 };
 
-/// What every node selects for its messages; identity keeps everything.
-TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout);
-
-/// All local nodes, rows replica-major. An algorithm is a function over this.
+/// All local nodes, rows replica-major. A method is a function over this.
 template <class Backend>
 class Nodes {
  public:
-  /// halo_slots bounds the remote in-neighbours of any round.
-  Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout, const Config& config,
-        const StatePlan& state, int halo_slots);
+  /// `backend`, `transport` and `layout` must outlive it.
+  Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout, const NodesPlan& plan);
 
-  /// Arguments of this step's SGD update.
-  SgdUpdate sgd();
-  /// `update_select`, and `verify_selection` if that is wanted.
-  void update_and_select();
-  /// Sends every local message along its edges: fills the halo's messages and u, and counts the bytes on the wire.
-  void send_messages(const PlannedRound& round);
-  /// The same for whole rows of x.
-  void send_rows(const PlannedRound& round);
-  /// The messages of all slots.
-  Messages messages() { return {position->view(), value->view()}; }
-  MatrixView<const float> halo_rows() const {
-    return halo_x ? halo_x->view() : MatrixView<const float>{nullptr, 0, x.view().cols};
+  /// [local rows, columns] of an array of the run.
+  template <class T>
+  MatrixView<T> operator[](const Array<T>& array) const {
+    return state.local(array);
   }
-  /// u += eta (P - I) u with the u that `send_messages` or `send_rows` delivered.
-  void mix_push_weights(const PlannedRound& round);
-  /// Counts what all shards have sent of messages[r] by the nodes of replica r, by every convention but `wire`.
-  void count_messages(std::span<const std::int64_t> messages, bool dense);
-  /// Counts the bytes on the wire of dense messages, copies[i] of local row i, in backend memory.
-  void count_dense_wire(std::span<const std::int64_t> copies);
+  /// The same as a list, of arrays with one element a row.
+  template <class T>
+  std::span<T> list(const Array<T>& array) const {
+    const MatrixView<T> view = state.local(array);
+    return {view.data, view.size()};
+  }
+  /// The elements of the local rows in host memory, and back.
+  template <class T>
+  std::vector<T> to_host(const Array<T>& array) const {
+    const MatrixView<T> there = state.local(array);
+    std::vector<T> here(there.size());
+    copy(backend, here.data(), there.data, here.size() * sizeof(T));
+    return here;
+  }
+  template <class T>
+  void assign(const Array<T>& array, std::span<const std::type_identity_t<T>> values) const {
+    const MatrixView<T> there = state.local(array);
+    CHECK(values.size() == there.size(), "values ", values.size(), ", ", array.name, ' ', there);
+    copy(backend, there.data, values.data(), values.size_bytes());
+  }
+  /// The messages of all slots.
+  Messages messages() const { return {state.slots(state::position), state.slots(state::value)}; }
+  /// Arguments of this step's SGD update.
+  SgdUpdate sgd() const;
+  /// Top-k of v's rows: Q into the messages, v <- v - Q; done again and compared if that is wanted.
+  void select(const Array<float>& v);
+  /// The same of X' + E, in one pass with the SGD step.
+  void update_and_select();
+  /// Counts `copies` [local rows] messages, in backend memory.
+  void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies);
 
   const Backend& backend;
   Transport<Backend>& transport;
   const Shard shard;
   const RowLayout& layout;
   const LayoutOn<Backend> backend_layout;
-  const bool nesterov;
-  const bool identity;  ///< messages hold every entry and are counted as dense ones
-  const bool verify;    ///< whether selections are done again and compared
+  const Rows rows;
+  const bool verify;
+  const Extent extent;
+  const StateList arrays;  ///< in the order of checkpoints
+  State<Backend> state;
+  std::optional<SelectionMemory<Backend>> selection;  ///< of methods that compress
+  Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
+  std::optional<Outgoing<Backend>> message, final_message;
+  Buffer<Backend, SgdSettings> settings;   ///< [replicas]
+  Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
+  Buffer<Backend, std::int64_t> sent;      ///< [kSentCounts, local rows]
 
-  Buffer<Backend, float> x, momentum, gradient;  ///< [rows, layout.row]
-  Buffer<Backend, double> u;                     ///< [rows]
-  Buffer<Backend, double> u_slots;               ///< [slots] u before the round
-  Buffer<Backend, SgdSettings> settings;         ///< [replicas]
-  Buffer<Backend, std::uint8_t> diverged;        ///< [rows]
-  std::optional<Buffer<Backend, float>> error;   ///< [rows, layout.row]
-  std::optional<SelectionMemory<Backend>> selection;
-  std::optional<Buffer<Backend, std::int32_t>> position;  ///< [slots, entries]
-  std::optional<Buffer<Backend, float>> value;            ///< [slots, entries]
-  std::optional<Buffer<Backend, std::int64_t>> entries;   ///< [slots] of each message
-  std::optional<Buffer<Backend, float>> halo_x;           ///< [halo, layout.row]
-  Buffer<Backend, std::int64_t> wire;                     ///< [rows] bytes sent by each local node
-  Traffic traffic;
+ private:
+  void verify_messages(const Array<float>& v);
 };
 
-/// One SGD step of every node without communication: X' = X - a G(Z).
+/// X' = X - a D along the gradient at Z, without communication.
 template <class Backend>
 void local_step(Nodes<Backend>& n) {
-  sgd_update(n.backend, n.backend_layout, n.sgd());
+  n.rows.optimizer.step(n);
 }
 
-/// One round of dense gossip: X+ = X + eta (P - I) X, u+ = u + eta (P - I) u.
+/// Q = C(v) into the messages; v <- v - Q.
 template <class Backend>
-void dense_round(Nodes<Backend>& n, const PlannedRound& round) {
-  n.send_rows(round);
-  dense_mix(n.backend, {.x = n.x.view(), .halo = n.halo_rows(), .edges = round.edges});
-  n.mix_push_weights(round);
+void compress(Nodes<Backend>& n, const Array<float>& v) {
+  n.rows.compressor->compress(n, v);
 }
+
+/// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
+template <class Backend>
+void update_and_compress(Nodes<Backend>& n) {
+  n.rows.compressor->update_and_compress(n);
+}
+
+/// u as it is sent and mixed in this round.
+template <class Backend>
+void keep_push_weights(Nodes<Backend>& n);
+
+/// Sends a message along every edge of the round: fills the halo's rows of what it holds, and counts it.
+template <class Backend>
+void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing);
+template <class Backend>
+void send(Nodes<Backend>& n, const PlannedRound& round) {
+  send(n, round, *n.message);
+}
+
+/// to += eta (P - I) Q.
+template <class Backend>
+void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
+
+/// to += eta (P - I) q with rows that were sent; q may be `to` itself.
+template <class Backend>
+void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
+
+/// u+ = u + eta (P - I) u with u as it was kept, and Z+ = X+ / u+ with it, which is nowhere stored.
+template <class Backend>
+void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
+
+/// X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all nodes are local, X' need not
+/// be sent anywhere, and one pass takes X to X+.
+template <class Backend>
+void update_and_mix(Nodes<Backend>& n, const PlannedRound& round);
 
 }  // namespace sparsepush

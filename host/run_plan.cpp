@@ -7,6 +7,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "host/nodes.h"
 #include "host/row_blocks.h"
 #include "host/run_shards.h"
 #include "host/wire_format.h"
@@ -16,14 +17,6 @@
 namespace sparsepush {
 namespace {
 
-/// Numbers that the plan's lines share, over all shards.
-struct Extent {
-  std::int64_t rows = 0;     ///< nodes of all replicas
-  std::int64_t halo = 0;     ///< halo slots of all shards
-  std::int64_t row = 0;      ///< elements of a node's row
-  std::int64_t entries = 0;  ///< of a sparse message
-};
-
 std::int64_t halo_slots(const Experiment& experiment) {
   const RunConfig& run = experiment.config().run;
   std::int64_t slots = 0;
@@ -32,14 +25,15 @@ std::int64_t halo_slots(const Experiment& experiment) {
   return slots;
 }
 
+/// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
   const Config& config = experiment.config();
-  Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
-                .halo = halo_slots(experiment),
-                .row = experiment.layout().row};
-  if (state_plan(config.algorithm).messages)
-    extent.entries = message_plan(config.algorithm, experiment.layout()).entries;
-  return extent;
+  return {.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
+          .halo = halo_slots(experiment),
+          .replicas = config.run.replicas,
+          .params = experiment.layout().params,
+          .row = experiment.layout().row,
+          .entries = most_entries({.rows = experiment.rows(), .algorithm = {config.algorithm}}, experiment.layout())};
 }
 
 /// Adds arrays of one element type; leaves out empty ones.
@@ -62,12 +56,19 @@ class PlanBuilder {
   MemoryPlan plan_;
 };
 
-void add_state(PlanBuilder& plan, const Extent& extent, const StatePlan& state) {
-  for (const char* name : {"x", "momentum", "gradient"}) plan.add<float>(name, "f32", extent.rows, extent.row);
-  if (state.error_memory) plan.add<float>("error", "f32", extent.rows, extent.row);
-  plan.add<double>("u, before and after a round", "f64", 2, extent.rows + extent.halo);
-  plan.add<std::int64_t>("message positions and values", "i32 + f32", extent.rows + extent.halo, extent.entries);
-  if (state.dense_halo) plan.add<float>("rows of other shards", "f32", extent.halo, extent.row);
+template <class T>
+void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& extent, const std::string& type) {
+  plan.add<T>(std::string(planned.array->name), type, planned.rows, planned.array->columns_in(extent));
+}
+
+void add_state(PlanBuilder& plan, const Extent& extent, const Rows& rows) {
+  for (const PlannedState& planned : planned_state(state_of(rows), rows, extent)) {
+    if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
+    if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");
+    if (planned.array->dtype == Dtype::kI32) add_array<std::int32_t>(plan, planned, extent, "i32");
+    if (planned.array->dtype == Dtype::kI64) add_array<std::int64_t>(plan, planned, extent, "i64");
+  }
+  plan.add<std::int64_t>("counts of what is sent", "i64", kSentCounts, extent.rows);
 }
 
 /// What a run takes besides its arrays, as measured with glibc 2.36, oneDNN 2.6 and OpenBLAS 0.3.21.
@@ -118,11 +119,11 @@ double messages_in(const Experiment& experiment, std::int64_t first_round, std::
 
 struct PlannedTraffic {
   double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
-  void add(double count, const MessageBytes& each, std::int64_t wire) {
+  void add(double count, const MessageBytes& each) {
     messages += count;
     authors += count * static_cast<double>(each.authors);
     coo32 += count * static_cast<double>(each.coo32);
-    wire_bound += count * static_cast<double>(wire);
+    wire_bound += count * static_cast<double>(each.wire);
     dense += count * static_cast<double>(each.dense);
   }
 };
@@ -130,22 +131,18 @@ struct PlannedTraffic {
 PlannedTraffic planned_traffic(const Experiment& experiment) {
   const Config& config = experiment.config();
   const Schedule& schedule = experiment.schedule();
-  const std::int64_t d = experiment.layout().params;
-  const MessageBytes dense{message_bytes(d, 0).dense, message_bytes(d, 0).dense, message_bytes(d, 0).dense};
+  const Rows& rows = experiment.rows();
+  const Extent extent = extent_of(experiment);
+  const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
-  if (config.algorithm.name == "none") return traffic;
-  const std::int64_t rounds = schedule.rounds_in(schedule.sgd_steps());
-  if (sends_dense_messages(config.algorithm)) {
-    traffic.add(messages_in(experiment, 0, rounds), dense, dense.dense);
-  } else {
-    const std::int64_t kept = extent_of(experiment).entries;
-    traffic.add(messages_in(experiment, 0, rounds), message_bytes(d, kept), wire_size_bound(d, kept));
-  }
-  if (config.algorithm.final == "all_reduce" && schedule.final_rounds() > 0) {
-    traffic.add(2.0 * (config.run.nodes - 1), dense, dense.dense);
-  } else {
-    traffic.add(messages_in(experiment, rounds, schedule.final_rounds()), dense, dense.dense);
-  }
+  if (rows.method.message)
+    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
+  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
+  const bool all_reduce = config.algorithm.final == "all_reduce";
+  traffic.add(
+      all_reduce ? 2.0 * (config.run.nodes - 1) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+      each);
   return traffic;
 }
 
@@ -163,7 +160,7 @@ template <class Backend>
 std::int64_t selection_bytes(const Experiment& experiment, int workers) {
   const RunConfig& run = experiment.config().run;
   const RowLayout& layout = experiment.layout();
-  const TopkPlan plan = message_plan(experiment.config().algorithm, layout);
+  const TopkPlan plan = experiment.rows().compressor->selection(experiment.config().algorithm, layout);
   const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
   if constexpr (kOnGpu<Backend>) {
     return run.shards * SelectionMemory<Cuda>::bytes(rows, layout, plan);
@@ -180,7 +177,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const Extent extent = extent_of(experiment);
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
-  add_state(plan, extent, state_plan(config.algorithm));
+  add_state(plan, extent, experiment.rows());
   if (extent.entries > 0)
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});

@@ -6,8 +6,7 @@
 #include <utility>
 
 #include "data/input_error.h"
-#include "host/topology_file.h"
-#include "host/topology_generated.h"
+#include "host/topologies.h"
 #include "kernels/check.h"
 
 namespace sparsepush {
@@ -19,34 +18,6 @@ void check_edge_count(std::int64_t edges, const TopologyConfig& config, int node
   if (edges > kMostEdges)
     throw InputError("topology.name: {} over {} nodes has {} edges; expected at most {}", config.name, nodes, edges,
                      kMostEdges);
-}
-
-std::vector<int> all_offsets(int nodes) {
-  std::vector<int> offsets(nodes - 1);
-  std::iota(offsets.begin(), offsets.end(), 1);
-  return offsets;
-}
-
-// The offsets of every round of one period.
-std::vector<std::vector<int>> circulant_offsets(const TopologyConfig& config, int nodes) {
-  if (nodes == 1) return {{}};
-  if (config.name == "directed_ring") return {{1}};
-  if (config.name == "complete") return {all_offsets(nodes)};
-  if (config.name == "exponential") return {exponential_offsets(nodes)};
-  if (config.name != "one_peer_exponential") throw InputError("topology.name: unknown topology \"{}\"", config.name);
-  std::vector<std::vector<int>> rounds;
-  for (const int offset : exponential_offsets(nodes)) rounds.push_back({offset});
-  return rounds;
-}
-
-std::vector<TopologyRound> circulant_rounds(const TopologyConfig& config, int nodes) {
-  const auto offsets = circulant_offsets(config, nodes);
-  std::int64_t edges = 0;
-  for (const auto& round : offsets) edges += static_cast<std::int64_t>(round.size()) * nodes;
-  check_edge_count(edges, config, nodes);
-  std::vector<TopologyRound> rounds;
-  for (const auto& round : offsets) rounds.push_back(circulant_round(nodes, round));
-  return rounds;
 }
 
 // Reaches from node 0 along the edges (or against them); the first node that it cannot reach, or -1.
@@ -77,9 +48,13 @@ int first_unreached(int nodes, const std::vector<std::pair<int, int>>& edges, bo
 
 }  // namespace
 
+const std::string& Topology::name() const {
+  return has_key(topology_kind(config_), "file") ? config_.file : config_.name;
+}
+
 TopologyRound Topology::round(std::int64_t t) const {
   CHECK(t >= 0, "round ", t);
-  if (period_ == 0) return random_out_round(nodes_, config_.degree, seed_, t);
+  if (period_ == 0) return topology_kind(config_).redrawn(config_, nodes_, seed_, t);
   return rounds_[static_cast<std::size_t>(t % period_)];
 }
 
@@ -89,23 +64,16 @@ Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t se
   topology.config_ = config;
   topology.nodes_ = nodes;
   topology.seed_ = seed;
-  if (config.name == "random_out") {
-    if (config.degree < 1 || config.degree >= nodes)
-      throw InputError("topology.degree: expected 1 <= degree < run.nodes, got degree {} for {} nodes", config.degree,
-                       nodes);
-    check_edge_count(std::int64_t{config.degree} * nodes, config, nodes);
-    if (!config.redraw) topology.rounds_.push_back(random_out_round(nodes, config.degree, seed, 0));
-  } else if (config.name == "file") {
-    topology.rounds_ = read_topology_file(config.file, nodes);
-  } else {
-    topology.rounds_ = circulant_rounds(config, nodes);
-  }
+  const TopologyKind& kind = topology_kind(config);
+  if (kind.count_edges) check_edge_count(kind.count_edges(config, nodes), config, nodes);
+  const bool redrawn = config.redraw && kind.redrawn;
+  if (!redrawn) topology.rounds_ = kind.period(config, nodes, seed);
   topology.period_ = static_cast<std::int64_t>(topology.rounds_.size());
-  if (config.name == "file") check_strongly_connected(topology, topology.period_);
+  if (kind.is_given) check_strongly_connected(topology, topology.period_);
   return topology;
 }
 
-bool depends_on_seed(const TopologyConfig& config) { return config.name == "random_out"; }
+bool depends_on_seed(const TopologyConfig& config) { return topology_kind(config).depends_on_seed; }
 
 void check_strongly_connected(const Topology& topology, std::int64_t rounds) {
   if (topology.period() > 0) rounds = topology.period();
@@ -120,9 +88,8 @@ void check_strongly_connected(const Topology& topology, std::int64_t rounds) {
     if (to < 0 && back < 0) return;
   }
   if (to < 0 && back < 0) return;  // no rounds at all
-  const std::string name = topology.config().name == "file" ? topology.config().file : topology.config().name;
-  throw InputError("{}: not strongly connected over rounds 0 to {}: no path from node {} to node {}", name, rounds - 1,
-                   to >= 0 ? 0 : back, to >= 0 ? to : 0);
+  throw InputError("{}: not strongly connected over rounds 0 to {}: no path from node {} to node {}", topology.name(),
+                   rounds - 1, to >= 0 ? 0 : back, to >= 0 ? to : 0);
 }
 
 }  // namespace sparsepush

@@ -32,6 +32,8 @@ class Topology {
   /// [period] all rounds; empty if every round is drawn anew.
   std::span<const TopologyRound> stored_rounds() const { return rounds_; }
   const TopologyConfig& config() const { return config_; }
+  /// Its name, or the file that it was read from.
+  const std::string& name() const;
   std::uint64_t seed() const { return seed_; }
 
  private:

@@ -59,8 +59,7 @@ std::string dot(const TopologyRound& round, std::int64_t t) {
 
 std::string describe_topology(const Topology& topology) {
   const std::int64_t rounds = topology.period() <= kMostRoundsDrawn ? std::max<std::int64_t>(1, topology.period()) : 1;
-  const std::string& name = topology.config().name;
-  std::string text = line("topology", name == "file" ? topology.config().file : name);
+  std::string text = line("topology", topology.name());
   std::string pictures;
   std::size_t edges = 0;
   text += line("nodes", fmt::format("{}", topology.nodes()));

@@ -175,8 +175,11 @@ WireMessage decode_message(std::span<const std::byte> bytes, std::int64_t params
   return message;
 }
 
-MessageBytes message_bytes(std::int64_t params, std::int64_t entries) {
-  return {.authors = 6 * entries + 3, .coo32 = 8 * entries + 4, .dense = 4 * params + 4};
+MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entries) {
+  return {.authors = 6 * entries + 3,
+          .coo32 = 8 * entries + 4,
+          .wire = wire_size_bound(params, entries),
+          .dense = 4 * params + 4};
 }
 
 }  // namespace sparsepush

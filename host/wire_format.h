@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/traffic.h"
+
 namespace sparsepush {
 
 /// A message with unpadded indices.
@@ -21,13 +23,12 @@ std::vector<std::byte> encode_message(const WireMessage& message, std::int64_t p
 /// The inverse. Throws InputError on anything that `encode_message` could not have written for this `params`.
 WireMessage decode_message(std::span<const std::byte> bytes, std::int64_t params);
 
-/// Bytes of one message by the conventions that papers and public code count with.
-struct MessageBytes {
-  std::int64_t authors = 0;  ///< 6 K + 3: 4-byte value, 2-byte index
-  std::int64_t coo32 = 0;    ///< 8 K + 4: 4-byte value, 4-byte index
-  std::int64_t dense = 0;    ///< 4 d + 4: all parameters
-};
-/// A sparse message of `entries` entries; a dense one costs `.dense` in every convention.
-MessageBytes message_bytes(std::int64_t params, std::int64_t entries);
+/// Of a sparse message of `entries` entries; `wire` is the largest that the encoding of one can have.
+MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entries);
+
+/// Of a message that costs `bytes` by every convention.
+constexpr MessageBytes plain_message_bytes(std::int64_t params, std::int64_t bytes) {
+  return {.authors = bytes, .coo32 = bytes, .wire = bytes, .dense = 4 * params + 4};
+}
 
 }  // namespace sparsepush

@@ -18,32 +18,29 @@ std::int64_t panel_columns(std::int64_t slots) {
 }
 
 void load_panel(const DenseMix& mix, const DensePanel& panel) {
-  const int nodes = mix.x.rows;
-  for (std::int64_t slot = 0; slot < nodes + mix.halo.rows; ++slot) {
-    const float* row = slot < nodes ? mix.x.row(slot) : mix.halo.row(slot - nodes);
-    std::copy_n(row + panel.begin, panel.width, panel.before + slot * panel.width);
-  }
+  for (std::int64_t slot = 0; slot < mix.q.rows; ++slot)
+    std::copy_n(mix.q.row(slot) + panel.begin, panel.width, panel.before + slot * panel.width);
 }
 
 }  // namespace
 
 void check_dense_mix_shapes(const DenseMix& mix) {
   CHECK(mix.x.cols % 4 == 0, "x ", mix.x);
-  CHECK(mix.halo.rows == 0 || mix.halo.cols == mix.x.cols, "halo ", mix.halo, ", x ", mix.x);
-  check_round_edges(mix.edges, mix.x.rows, mix.x.rows + mix.halo.rows);
+  CHECK(mix.q.rows >= mix.x.rows && mix.q.cols == mix.x.cols, "q ", mix.q, ", x ", mix.x);
+  check_round_edges(mix.edges, mix.x.rows, mix.q.rows);
 }
 
 void dense_mix(const Cpu& cpu, const DenseMix& mix) {
   check_dense_mix_shapes(mix);
-  const std::int64_t slots = static_cast<std::int64_t>(mix.x.rows) + mix.halo.rows, row = mix.x.cols;
-  check_round_edge_values(mix.edges, static_cast<int>(slots));
+  const std::int64_t slots = mix.q.rows, row = mix.x.cols;
+  check_round_edge_values(mix.edges, mix.q.rows);
   const std::int64_t columns = panel_columns(slots);
   DensePanelMemory before(cpu, slots, std::min(columns, row));
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
     const DensePanel panel{before.of(worker), item * columns, std::min(columns, row - item * columns)};
     load_panel(mix, panel);
     run_vectorized(
-        cpu.vector_level(), [&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x); });
+        cpu.vector_level(), [&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x, mix.apart()); });
   });
 }
 

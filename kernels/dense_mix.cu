@@ -14,35 +14,36 @@ constexpr std::int64_t kGlobalPanelBytes = 32 << 20;  // stays in the second lev
 /// Copies quad `i` of [slots, 2^log2_quads] to the panel.
 __device__ void load_panel_quad(const DenseMix& mix, const Panel& panel, std::int64_t i) {
   const auto [slot, column] = panel_quad(panel, i);
-  const std::int64_t nodes = mix.x.rows;
-  if (column < mix.x.cols / 4)
-    store_quad(load_quad(slot < nodes ? mix.x.row(slot) : mix.halo.row(slot - nodes), column), panel.before, i);
+  if (column < mix.q.cols / 4) store_quad(load_quad(mix.q.row(slot), column), panel.before, i);
 }
 
 /// One block per panel, in strides of the grid; the panel lies in shared memory. Threads take its quads in turn.
+template <bool kApart>
 __global__ void __launch_bounds__(kMostPanelThreads) dense_mix_kernel(DenseMix mix, int log2_quads) {
-  const int nodes = mix.x.rows, slots = nodes + mix.halo.rows;
+  const int nodes = mix.x.rows, slots = mix.q.rows;
   Panel panel{dynamic_shared<float>(), static_cast<int>(blockIdx.x << log2_quads), log2_quads};
   for (; panel.begin < mix.x.cols / 4; panel.begin += static_cast<int>(gridDim.x << log2_quads)) {
     for (int i = threadIdx.x; i < slots << log2_quads; i += blockDim.x) load_panel_quad(mix, panel, i);
     __syncthreads();
-    for (int i = threadIdx.x; i < nodes << log2_quads; i += blockDim.x) mix_quad(mix.edges, panel, mix.x, i);
+    for (int i = threadIdx.x; i < nodes << log2_quads; i += blockDim.x) mix_quad<kApart>(mix.edges, panel, mix.x, i);
     __syncthreads();
   }
 }
 
 /// The two halves for one panel in global memory, a thread per quad, in strides of the grid.
 __global__ void load_panel_kernel(DenseMix mix, Panel panel) {
-  const std::int64_t quads = (static_cast<std::int64_t>(mix.x.rows) + mix.halo.rows) << panel.log2_quads;
+  const std::int64_t quads = static_cast<std::int64_t>(mix.q.rows) << panel.log2_quads;
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) load_panel_quad(mix, panel, i);
 }
+template <bool kApart>
 __global__ void mix_panel_kernel(DenseMix mix, Panel panel) {
   const std::int64_t quads = static_cast<std::int64_t>(mix.x.rows) << panel.log2_quads;
-  for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) mix_quad(mix.edges, panel, mix.x, i);
+  for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) mix_quad<kApart>(mix.edges, panel, mix.x, i);
 }
 
 /// Panel by panel: for more slots than shared memory holds.
-void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix, std::int64_t slots) {
+void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix) {
+  const std::int64_t slots = mix.q.rows;
   const std::int64_t fitting = kGlobalPanelBytes / (slots * static_cast<std::int64_t>(sizeof(Quad)));
   const std::int64_t quads = std::max<std::int64_t>(kSector / 4, std::min<std::int64_t>(fitting, mix.x.cols / 4));
   const int log2_quads = floor_log2(quads);
@@ -51,7 +52,7 @@ void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix, std::int64_t slo
   for (int begin = 0; begin < mix.x.cols / 4; begin += 1 << log2_quads) {
     const Panel panel{before.data(), begin, log2_quads};
     launch(gpu, shape, load_panel_kernel, mix, panel);
-    launch(gpu, shape, mix_panel_kernel, mix, panel);
+    launch(gpu, shape, mix.apart() ? mix_panel_kernel<true> : mix_panel_kernel<false>, mix, panel);
   }
 }
 
@@ -59,10 +60,10 @@ void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix, std::int64_t slo
 
 void dense_mix(const Cuda& gpu, const DenseMix& mix) {
   check_dense_mix_shapes(mix);
-  const std::int64_t slots = static_cast<std::int64_t>(mix.x.rows) + mix.halo.rows;
-  const int columns = shared_panel_columns(slots, gpu.most_shared_bytes());
-  if (columns == 0) return mix_by_global_panels(gpu, mix, slots);
-  launch(gpu, shared_panel_shape(gpu, slots, columns, mix.x.cols), dense_mix_kernel, mix, floor_log2(columns / 4));
+  const int columns = shared_panel_columns(mix.q.rows, gpu.most_shared_bytes());
+  if (columns == 0) return mix_by_global_panels(gpu, mix);
+  launch(gpu, shared_panel_shape(gpu, mix.q.rows, columns, mix.x.cols),
+         mix.apart() ? dense_mix_kernel<true> : dense_mix_kernel<false>, mix, floor_log2(columns / 4));
 }
 
 }  // namespace sparsepush

@@ -1,4 +1,4 @@
-// A round of dense gossip: every node mixes whole rows of its in-neighbours.
+// The second half of a dense round: every node mixes whole rows of its in-neighbours.
 #pragma once
 #include "kernels/backend.h"
 #include "kernels/round_edges.h"
@@ -8,12 +8,14 @@ namespace sparsepush {
 
 /// Arguments of `dense_mix`.
 struct DenseMix {
-  MatrixView<float> x;           ///< [nodes, row] push-sum numerators, updated in place; row a multiple of 4
-  MatrixView<const float> halo;  ///< [slots - nodes, row] rows of remote in-neighbours, in slot order
+  MatrixView<float> x;        ///< [nodes, row] updated in place; row a multiple of 4
+  MatrixView<const float> q;  ///< [slots, row] what is mixed, beginning with the nodes' own; x itself, or apart from it
   RoundEdges edges;
+
+  constexpr bool apart() const { return q.data != x.data; }
 };
 
-/// x += eta (P - I) q with q = x as it was before the call: x_i = fma(w_ii, q_i, q_i), then over in-edges by ascending
+/// x += eta (P - I) q with q as it was before the call: x_i = fma(w_ii, q_i, x_i), then over in-edges by ascending
 /// source x_i = fma(w_ij, q_j, x_i). The same bits as `push_sum_mix` of complete messages. Backends agree exactly.
 void dense_mix(const Cpu& cpu, const DenseMix& mix);
 void dense_mix(const Cuda& gpu, const DenseMix& mix);

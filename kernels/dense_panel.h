@@ -66,13 +66,15 @@ template <int kCount>
   if (sources.count == 4) add_sources<4>(sources, from, mixed, width);
 }
 
-/// The panel's columns of x [nodes, row] after the round: a node's first source is itself.
-[[gnu::always_inline]] inline void mix_panel(const RoundEdges& edges, const DensePanel& panel, MatrixView<float> x) {
+/// The panel's columns of x [nodes, row] after the round: a node's first source is itself. The panel holds x, or, with
+/// `apart`, other rows that are mixed into x.
+[[gnu::always_inline]] inline void mix_panel(const RoundEdges& edges, const DensePanel& panel, MatrixView<float> x,
+                                             bool apart) {
   const auto row = [&](std::int64_t slot) { return panel.before + slot * panel.width; };
   for (std::int64_t node = 0; node < x.rows; ++node) {
     float* const mixed = x.row(node) + panel.begin;
-    const float* from = row(node);
-    PanelSources sources{.row = {from}, .weight = {edges.self_weight[node]}, .count = 1};
+    const float* from = apart ? mixed : row(node);
+    PanelSources sources{.row = {row(node)}, .weight = {edges.self_weight[node]}, .count = 1};
     for (std::int64_t e = edges.begin[node]; e < edges.begin[node + 1]; ++e) {
       if (sources.count == kSourcesAtOnce) {
         add_sources(sources, from, mixed, panel.width);

@@ -61,14 +61,15 @@ __device__ inline Quad scale_and_add(float weight, const Quad& a, const Quad& b)
   return sum;
 }
 
-/// Mixes quad `i` of the panel [nodes, 2^log2_quads] into x.
-__device__ inline void mix_quad(const RoundEdges& edges, const Panel& panel, const MatrixView<float>& x,
-                                std::int64_t i) {
+/// Mixes quad `i` of the panel [nodes, 2^log2_quads] into x. The panel holds x, or, with `kApart`, other rows that are
+/// mixed into x.
+template <bool kApart>
+__device__ void mix_quad(const RoundEdges& edges, const Panel& panel, const MatrixView<float>& x, std::int64_t i) {
   const auto [node, column] = panel_quad(panel, i);
   if (column >= x.cols / 4) return;
   const float* before = panel.before + 4 * (column - panel.begin);
   const Quad own = load_quad(panel.before, i);
-  Quad mixed = scale_and_add(edges.self_weight[node], own, own);
+  Quad mixed = scale_and_add(edges.self_weight[node], own, kApart ? load_quad(x.row(node), column) : own);
   for (std::int64_t e = edges.begin[node], end = edges.begin[node + 1]; e < end; ++e)
     mixed = scale_and_add(edges.weight[e], load_quad(before, std::int64_t{edges.slot[e]} << panel.log2_quads), mixed);
   store_quad(mixed, x.row(node), column);

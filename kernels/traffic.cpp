@@ -7,21 +7,24 @@
 
 namespace sparsepush {
 
-void check_traffic_shapes(std::span<const std::int64_t> copies, std::span<const std::int64_t> bytes) {
-  CHECK(copies.size() == bytes.size(), "copies ", copies.size(), ", bytes ", bytes.size());
+void check_traffic_shapes(const Traffic& traffic) {
+  const auto nodes = static_cast<std::size_t>(traffic.sent.cols);
+  CHECK(traffic.sent.rows == kSentCounts, "sent ", traffic.sent);
+  CHECK(traffic.copies.size() == nodes, "copies ", traffic.copies.size(), ", sent ", traffic.sent);
+  CHECK(!traffic.each.empty() && nodes % traffic.each.size() == 0, "replicas ", traffic.each.size(), ", sent ",
+        traffic.sent);
 }
 
-void add_wire_traffic(const Cpu& cpu, const WireTraffic<Cpu>& traffic) {
-  check_traffic_shapes(traffic.copies, traffic.bytes);
-  std::vector<std::int64_t> size(traffic.bytes.size());
-  wire_sizes(cpu, traffic.layout, traffic.messages, traffic.entries, size);
-  for (std::size_t i = 0; i < size.size(); ++i) traffic.bytes[i] += traffic.copies[i] * size[i];
+void add_traffic(const Cpu&, const Traffic& traffic) {
+  check_traffic_shapes(traffic);
+  for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, bytes_of(traffic, i).wire);
 }
 
-void add_dense_traffic(const Cpu&, std::span<const std::int64_t> copies, std::int64_t message_bytes,
-                       std::span<std::int64_t> bytes) {
-  check_traffic_shapes(copies, bytes);
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] += copies[i] * message_bytes;
+void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages) {
+  check_traffic_shapes(traffic);
+  std::vector<std::int64_t> size(traffic.copies.size());
+  wire_sizes(cpu, messages.layout, messages.messages, messages.entries, size);
+  for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, size[i]);
 }
 
 }  // namespace sparsepush

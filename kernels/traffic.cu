@@ -6,39 +6,36 @@ namespace {
 
 constexpr int kThreads = 128;
 
-/// One block per message, in strides of the grid.
-template <int kSizeThreads>
-__global__ void add_wire_traffic_kernel(SizedMessages messages, std::span<const std::int64_t> copies,
-                                        std::span<std::int64_t> bytes) {
-  for (std::int64_t i = blockIdx.x; i < std::ssize(bytes); i += gridDim.x) {
-    const std::int64_t size = wire_size<kSizeThreads>(messages, i);
-    if (threadIdx.x == 0) bytes[i] += copies[i] * size;
-  }
+/// One thread per node, in strides of the grid.
+__global__ void add_traffic_kernel(Traffic traffic) {
+  for (std::int64_t i = grid_thread(); i < traffic.sent.cols; i += grid_threads())
+    add_sent(traffic, i, bytes_of(traffic, i).wire);
 }
 
-/// One thread per node, in strides of the grid.
-__global__ void add_dense_traffic_kernel(std::span<const std::int64_t> copies, std::int64_t message_bytes,
-                                         std::span<std::int64_t> bytes) {
-  for (std::int64_t i = grid_thread(); i < std::ssize(bytes); i += grid_threads())
-    bytes[i] += copies[i] * message_bytes;
+/// One block per message, in strides of the grid.
+template <int kSizeThreads>
+__global__ void add_sized_traffic_kernel(Traffic traffic, SizedMessages messages) {
+  for (std::int64_t i = blockIdx.x; i < traffic.sent.cols; i += gridDim.x) {
+    const std::int64_t size = wire_size<kSizeThreads>(messages, i);
+    if (threadIdx.x == 0) add_sent(traffic, i, size);
+  }
 }
 
 }  // namespace
 
-void add_wire_traffic(const Cuda& gpu, const WireTraffic<Cuda>& traffic) {
-  check_traffic_shapes(traffic.copies, traffic.bytes);
-  check_wire_sizes_shapes(traffic.messages, traffic.entries, traffic.bytes);
-  const SizedMessages sized = sized_messages(traffic.layout, traffic.messages, traffic.entries);
-  with_shape_for_sizes(gpu, sized, [&](const LaunchShape& shape, auto threads) {
-    launch(gpu, shape, add_wire_traffic_kernel<threads()>, sized, traffic.copies, traffic.bytes);
-  });
+void add_traffic(const Cuda& gpu, const Traffic& traffic) {
+  check_traffic_shapes(traffic);
+  launch(gpu, {.blocks = blocks_for(gpu, (traffic.sent.cols + kThreads - 1) / kThreads), .threads = kThreads},
+         add_traffic_kernel, traffic);
 }
 
-void add_dense_traffic(const Cuda& gpu, std::span<const std::int64_t> copies, std::int64_t message_bytes,
-                       std::span<std::int64_t> bytes) {
-  check_traffic_shapes(copies, bytes);
-  launch(gpu, {.blocks = blocks_for(gpu, (std::ssize(bytes) + kThreads - 1) / kThreads), .threads = kThreads},
-         add_dense_traffic_kernel, copies, message_bytes, bytes);
+void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages) {
+  check_traffic_shapes(traffic);
+  check_wire_sizes_shapes(messages.messages, messages.entries, traffic.copies);
+  const SizedMessages sized = sized_messages(messages.layout, messages.messages, messages.entries);
+  with_shape_for_sizes(gpu, sized, [&](const LaunchShape& shape, auto threads) {
+    launch(gpu, shape, add_sized_traffic_kernel<threads()>, traffic, sized);
+  });
 }
 
 }  // namespace sparsepush

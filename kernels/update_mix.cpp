@@ -103,7 +103,7 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
         else
           update_node<false>(sgd, node, stretches, panel);
       }
-      mix_panel(round.edges, panel, sgd.x);
+      mix_panel(round.edges, panel, sgd.x, false);
     };
     run_vectorized(cpu.vector_level(), update_and_mix);
   });

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kMostPanelThreads)
   for (; panel.begin < std::ssize(live); panel.begin += static_cast<int>(gridDim.x << log2_quads)) {
     for (int i = threadIdx.x; i < quads; i += blockDim.x) update_quad<kNesterov>(update, live, panel, i);
     __syncthreads();
-    for (int i = threadIdx.x; i < quads; i += blockDim.x) mix_quad(round.edges, panel, update.x, i);
+    for (int i = threadIdx.x; i < quads; i += blockDim.x) mix_quad<false>(round.edges, panel, update.x, i);
     __syncthreads();
   }
 }
@@ -50,7 +50,7 @@ void update_mix(const Cuda& gpu, const CudaLayout& layout, const UpdateMix& roun
   const int columns = shared_panel_columns(nodes, gpu.most_shared_bytes());
   if (columns == 0) {
     sgd_update(gpu, layout, round.sgd);
-    return dense_mix(gpu, {.x = round.sgd.x, .halo = {}, .edges = round.edges});
+    return dense_mix(gpu, {.x = round.sgd.x, .q = round.sgd.x, .edges = round.edges});
   }
   launch(gpu, shared_panel_shape(gpu, nodes, columns, layout.host().row),
          round.sgd.nesterov ? update_mix_kernel<true> : update_mix_kernel<false>, round, layout.live(),

@@ -71,8 +71,8 @@ void wire_sizes(const Cuda&, const CudaLayout&, const ConstMessages&, std::span<
                 std::span<std::int64_t>) {
   refuse();
 }
-void add_wire_traffic(const Cuda&, const WireTraffic<Cuda>&) { refuse(); }
-void add_dense_traffic(const Cuda&, std::span<const std::int64_t>, std::int64_t, std::span<std::int64_t>) { refuse(); }
+void add_traffic(const Cuda&, const Traffic&) { refuse(); }
+void add_traffic(const Cuda&, const Traffic&, const SizedMessagesOf<Cuda>&) { refuse(); }
 
 void add_rows(const Cuda&, MatrixView<const float>, std::span<double>) { refuse(); }
 void squared_distances(const Cuda&, MatrixView<const float>, std::span<const double>, std::span<const double>,

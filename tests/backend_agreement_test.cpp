@@ -17,7 +17,7 @@ namespace {
 struct Outcome {
   std::vector<float> x, momentum, error;
   std::vector<double> u, loss;
-  std::vector<std::int64_t> wire;
+  std::vector<std::int64_t> sent;
   std::vector<MetricsRow> rows;
 };
 
@@ -30,11 +30,11 @@ Outcome outcome_of(const Backend& backend, const Config& config, std::int64_t st
     advance(e, steps - steps / 2);
     outcome.loss = e.loss_window().sum.to_host();
     for (const MetricsRow& row : e.measure(false)) outcome.rows.push_back(row);
-    outcome.x = e.nodes().x.to_host();
-    outcome.momentum = e.nodes().momentum.to_host();
-    if (e.nodes().error) outcome.error = e.nodes().error->to_host();
-    outcome.u = e.nodes().u.to_host();
-    outcome.wire = e.nodes().wire.to_host();
+    outcome.x = e.nodes().to_host(state::x);
+    outcome.momentum = e.nodes().to_host(state::momentum);
+    if (e.nodes().state.has(state::error)) outcome.error = e.nodes().to_host(state::error);
+    outcome.u = e.nodes().to_host(state::u);
+    outcome.sent = e.nodes().sent.to_host();
   });
   return outcome;
 }
@@ -54,7 +54,7 @@ void expect_the_same_bits(const Config& config, std::int64_t steps) {
     EXPECT_TRUE(same_values(outcome.error, wanted.error));
     EXPECT_TRUE(same_values(outcome.u, wanted.u));
     EXPECT_TRUE(same_values(outcome.loss, wanted.loss));
-    EXPECT_EQ(outcome.wire, wanted.wire);
+    EXPECT_EQ(outcome.sent, wanted.sent);
     ASSERT_EQ(outcome.rows.size(), wanted.rows.size());
     for (std::size_t i = 0; i < wanted.rows.size(); ++i)
       EXPECT_EQ(metrics_line(outcome.rows[i]), metrics_line(wanted.rows[i]));
@@ -147,9 +147,9 @@ TYPED_TEST(BackendAgreementOn, DivergenceIsFoundWithItsStepAndNode) {
   std::string message;
   emulate_on(tested_backend<TypeParam>(), config, [&](Emulator<TypeParam>& e) {
     advance(e, 2);
-    std::vector<float> momentum = e.nodes().momentum.to_host();
+    std::vector<float> momentum = e.nodes().to_host(state::momentum);
     momentum[e.nodes().layout.row + 4] = std::numeric_limits<float>::infinity();
-    e.nodes().momentum.assign(momentum);
+    e.nodes().assign(state::momentum, momentum);
     try {
       advance(e, TypeParam::kStepsBetweenLooks);
       e.check_finite();

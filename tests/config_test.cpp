@@ -70,12 +70,6 @@ TEST_F(ConfigFile, AveragingRateDefaultsToWhatTheMethodNeeds) {
   EXPECT_EQ(load("", {"algorithm.keep=0.5", "algorithm.averaging_rate=1"}).algorithm.averaging_rate, 1.0);
 }
 
-TEST_F(ConfigFile, DenseIsSgpOnly) {
-  EXPECT_TRUE(is_dense(load("", {"algorithm.name=sgp"}).algorithm));
-  EXPECT_FALSE(is_dense(load("", {"algorithm.name=none"}).algorithm));
-  EXPECT_FALSE(is_dense(load("").algorithm));
-}
-
 class QuadraticConfig : public ConfigFile {
  protected:
   std::string with(const std::string& rest, const std::vector<std::string>& overrides = {}) const {

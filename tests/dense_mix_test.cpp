@@ -13,25 +13,41 @@
 namespace sparsepush {
 namespace {
 
+/// The nodes' rows after x was mixed with itself; slots: [slots, row], the nodes' first.
 template <class Backend>
-std::vector<float> densely_mixed(const Backend& backend, const std::vector<float>& x, const std::vector<float>& halo,
-                                 int row, const Round& round) {
+std::vector<float> mixed_with_itself(const Backend& backend, const std::vector<float>& slots, int row,
+                                     const Round& round) {
+  const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
+  const RoundOn<Backend> there(backend, round);
+  const int nodes = static_cast<int>(round.self_weight.size());
+  dense_mix(backend, {.x = q.view().rows_from(0, nodes), .q = q.view(), .edges = there.edges()});
+  std::vector<float> after = q.to_host();
+  EXPECT_TRUE(std::equal(after.begin() + nodes * row, after.end(), slots.begin() + nodes * row)) << "halo";
+  after.resize(static_cast<std::size_t>(nodes) * row);
+  return after;
+}
+
+/// The nodes' rows of x after other rows were mixed into them.
+template <class Backend>
+std::vector<float> mixed_apart(const Backend& backend, const std::vector<float>& x, const std::vector<float>& slots,
+                               int row, const Round& round) {
+  const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
   const Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
-  const Buffer<Backend, float> remote(backend, static_cast<int>(halo.size()) / row, row, halo);
-  const RoundOn<Backend> round_there(backend, round);
-  dense_mix(backend, {.x = state.view(), .halo = remote.view(), .edges = round_there.edges()});
+  const RoundOn<Backend> there(backend, round);
+  dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges()});
+  EXPECT_EQ(q.to_host(), slots);
   return state.to_host();
 }
 
 template <class Backend>
 void expect_definition(int nodes, int halo_rows, int row, const Round& round, std::mt19937& generator) {
+  const std::vector<float> q = random_values(static_cast<std::size_t>(nodes + halo_rows) * row, generator);
   const std::vector<float> x = random_values(static_cast<std::size_t>(nodes) * row, generator);
-  const std::vector<float> halo = random_values(static_cast<std::size_t>(halo_rows) * row, generator);
-  std::vector<float> all = x;
-  all.insert(all.end(), halo.begin(), halo.end());
-  const std::vector<float> wanted = expected_mix(all, row, round);
+  const std::vector<float> itself = expected_mix(q, row, round), apart = expected_mix(x, q, row, round);
   for_each_way_to_run<Backend>([&](const Backend& backend) {
-    EXPECT_EQ(densely_mixed(backend, x, halo, row, round), wanted)
+    EXPECT_EQ(mixed_with_itself(backend, q, row, round), itself)
+        << nodes << " nodes, halo " << halo_rows << ", row " << row;
+    EXPECT_EQ(mixed_apart(backend, x, q, row, round), apart)
         << nodes << " nodes, halo " << halo_rows << ", row " << row;
   });
 }
@@ -86,7 +102,7 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
     ring.begin.push_back(node + 1);
   }
   const std::vector<float> x = random_values(nodes * row, generator);
-  const std::vector<float> after = densely_mixed(tested_cpu(1), x, {}, row, ring);
+  const std::vector<float> after = mixed_with_itself(tested_cpu(1), x, row, ring);
   for (int c = 0; c < row; ++c) {
     double before_sum = 0, after_sum = 0, magnitude = 0;
     for (int node = 0; node < nodes; ++node) {
@@ -98,18 +114,19 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
   }
 }
 
-TEST(DenseMix, RefusesRowsThatAreNoQuadsAHaloOfAnotherWidthAndEdgesThatDoNotFit) {
+TEST(DenseMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthAndEdgesThatDoNotFit) {
   const Cpu cpu = tested_cpu(1);
-  Buffer<Cpu, float> x(cpu, 1, 8), halo(cpu, 1, 4), odd(cpu, 1, 6);
+  Buffer<Cpu, float> x(cpu, 1, 8), narrow(cpu, 1, 4), odd(cpu, 1, 6);
   const std::vector<std::int64_t> begin = {0, 0};
   const std::vector<float> self = {0};
-  EXPECT_THROW(dense_mix(cpu, {.x = odd.view(), .halo = {}, .edges = {begin, {}, {}, self}}), std::invalid_argument);
-  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = halo.view(), .edges = {begin, {}, {}, self}}),
+  EXPECT_THROW(dense_mix(cpu, {.x = odd.view(), .q = odd.view(), .edges = {begin, {}, {}, self}}),
                std::invalid_argument);
-  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = {}, .edges = {begin, {}, {}, {}}}), std::invalid_argument);
+  for (const MatrixView<float>& q : {narrow.view(), MatrixView<float>{x.view().data, 0, 8}})
+    EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = q, .edges = {begin, {}, {}, self}}), std::invalid_argument);
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {begin, {}, {}, {}}}), std::invalid_argument);
   const std::vector<std::int64_t> one = {0, 1};
   const std::vector<std::int32_t> slot = {1};
-  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .halo = {}, .edges = {one, slot, self, self}}), std::invalid_argument);
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {one, slot, self, self}}), std::invalid_argument);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ void advance(Emulator<Backend>& emulator, std::int64_t steps) {
     }
     emulator.run_step([&] {
       emulator.take_gradients();
-      emulator.run_algorithm();
+      emulator.run_method();
     });
   }
 }

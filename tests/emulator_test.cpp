@@ -36,18 +36,18 @@ std::string divergence(const std::string& algorithm, int replicas, Spoil spoil) 
 
 TEST(Divergence, NamesStepNodeAndTensor) {
   for (const std::string algorithm : {"none", "sgp", "sparse_push"})
-    EXPECT_EQ(divergence(algorithm, 1, [](Emulator<Cpu>& e) { e.nodes().momentum.view().row(1)[4] = kInfinity; }),
+    EXPECT_EQ(divergence(algorithm, 1, [](Emulator<Cpu>& e) { e.nodes()[state::momentum].row(1)[4] = kInfinity; }),
               "diverged at step 3: node 1, tensor segment0 is not finite; try a smaller optimizer.lr");
 }
 
 TEST(Divergence, NamesTheReplicaWhereThereAreSeveral) {
-  EXPECT_EQ(divergence("none", 2, [](Emulator<Cpu>& e) { e.nodes().momentum.view().row(3 + 2)[8] = kInfinity; }),
+  EXPECT_EQ(divergence("none", 2, [](Emulator<Cpu>& e) { e.nodes()[state::momentum].row(3 + 2)[8] = kInfinity; }),
             "diverged at step 3: node 2 of replica 1, tensor segment1 is not finite; try a smaller optimizer.lr");
 }
 
 TEST(Divergence, IsFoundInTheErrorMemory) {
   const std::string message =
-      divergence("sparse_push", 1, [](Emulator<Cpu>& e) { e.nodes().error->view().row(0)[0] = -kInfinity; });
+      divergence("sparse_push", 1, [](Emulator<Cpu>& e) { e.nodes()[state::error].row(0)[0] = -kInfinity; });
   EXPECT_TRUE(message.starts_with("diverged at step 3: node 0, ")) << message;
 }
 

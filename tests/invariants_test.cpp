@@ -80,11 +80,11 @@ struct StepTaken {
 
 StepTaken advance_one(Emulator<Cpu>& e) {
   StepTaken step;
-  const auto x = e.nodes().x.to_host(), momentum = e.nodes().momentum.to_host();
-  const auto u = e.nodes().u.to_host();
-  if (e.nodes().error) step.error = e.nodes().error->to_host();
+  const auto x = e.nodes().to_host(state::x), momentum = e.nodes().to_host(state::momentum);
+  const auto u = e.nodes().to_host(state::u);
+  if (e.nodes().state.has(state::error)) step.error = e.nodes().to_host(state::error);
   advance(e, 1);
-  const auto gradient = e.nodes().gradient.to_host();
+  const auto gradient = e.nodes().to_host(state::gradient);
   const OptimizerConfig& optimizer = e.experiment().config().optimizer;
   const auto lr = static_cast<float>(optimizer.lr), beta = static_cast<float>(optimizer.momentum),
              decay = static_cast<float>(optimizer.weight_decay);
@@ -98,9 +98,9 @@ StepTaken advance_one(Emulator<Cpu>& e) {
 
 /// The messages of the last round as rows: q of all nodes.
 std::vector<float> sent_rows(Emulator<Cpu>& e) {
-  std::vector<float> q(e.nodes().x.view().size(), 0.0f);
+  std::vector<float> q(e.nodes()[state::x].size(), 0.0f);
   const auto message = e.nodes().messages();
-  for (int i = 0; i < e.nodes().x.view().rows; ++i)
+  for (int i = 0; i < e.nodes()[state::x].rows; ++i)
     for (int k = 0; k < message.value.cols; ++k)
       q[i * e.nodes().layout.row + message.position.row(i)[k]] = message.value.row(i)[k];
   return q;
@@ -126,8 +126,8 @@ TEST(Invariants, KeepingEverythingIsTheDenseMethodBitForBit) {
         for (const int dense : {0, 1})
           emulate(with(config, dense ? "sgp" : "sparse_push", 1.0, eta, scope), [&](Emulator<Cpu>& e) {
             advance(e, 10);
-            x[dense] = e.nodes().x.to_host();
-            u[dense] = e.nodes().u.to_host();
+            x[dense] = e.nodes().to_host(state::x);
+            u[dense] = e.nodes().to_host(state::u);
           });
         EXPECT_EQ(x[0], x[1]) << scope << ", eta " << eta << ", " << name_of(topology);
         EXPECT_EQ(u[0], u[1]);
@@ -145,7 +145,7 @@ TEST(Invariants, IdentityIsTheDenseMethodAndIsCountedAsDense) {
       if (!dense) config.algorithm.compressor = "identity";
       emulate(config, [&](Emulator<Cpu>& e) {
         advance(e, 10);
-        x[dense] = e.nodes().x.to_host();
+        x[dense] = e.nodes().to_host(state::x);
         const MetricsRow row = e.measure(false).front();
         wire[dense] = row.bytes_wire;
         EXPECT_EQ(row.bytes_wire, row.bytes_dense);
@@ -164,9 +164,9 @@ TEST(Invariants, WithoutCommunicationEveryNodeTakesItsOwnSteps) {
   emulate(with(training_config(file, irregular.topologies().front()), "none", 1, 1), [&](Emulator<Cpu>& e) {
     for (int step = 0; step < 10; ++step) {
       const StepTaken taken = advance_one(e);
-      ASSERT_EQ(e.nodes().x.to_host(), taken.updated);
+      ASSERT_EQ(e.nodes().to_host(state::x), taken.updated);
     }
-    EXPECT_EQ(e.nodes().u.to_host(), std::vector<double>(kNodes, 1.0));
+    EXPECT_EQ(e.nodes().to_host(state::u), std::vector<double>(kNodes, 1.0));
     const MetricsRow row = e.measure(false).front();
     EXPECT_EQ(row.messages + row.bytes_wire + row.bytes_dense + row.bytes_coo32 + row.bytes_authors, 0);
     EXPECT_FALSE(row.error_ratio);
@@ -195,13 +195,13 @@ TEST(Invariants, OnlyGradientsMoveTheMean) {
                   std::vector<float> magnitudes(q.size());
                   for (std::size_t k = 0; k < q.size(); ++k) magnitudes[k] = std::abs(before[k]) + std::abs(q[k]);
                   const auto sums_before = column_sums(before, kNodes), magnitude = column_sums(magnitudes, kNodes),
-                             sums_after = column_sums(e.nodes().x.to_host(), kNodes);
+                             sums_after = column_sums(e.nodes().to_host(state::x), kNodes);
                   const double rounding = (std::ranges::max(in_degree) + 1) * 0x1p-24;
                   for (std::size_t j = 0; j < magnitude.size(); ++j)
                     ASSERT_NEAR(sums_after[j], sums_before[j], rounding * magnitude[j]) << name_of(topology);
                 }
                 double mass = 0;
-                for (const double u : e.nodes().u.to_host()) mass += u;
+                for (const double u : e.nodes().to_host(state::u)) mass += u;
                 EXPECT_NEAR(mass, kNodes, 1e-12 * kNodes);
               });
 }
@@ -217,7 +217,7 @@ TEST(Invariants, MessagePlusErrorIsTheCompressedValueExactly) {
         emulate(config, [&](Emulator<Cpu>& e) {
           for (int round = 0; round < 10; ++round) {
             const StepTaken step = advance_one(e);
-            const auto q = sent_rows(e), error = e.nodes().error->to_host();
+            const auto q = sent_rows(e), error = e.nodes().to_host(state::error);
             for (std::size_t k = 0; k < q.size(); ++k) {
               ASSERT_EQ(q[k] + error[k], step.updated[k] + step.error[k]) << name_of(topology) << ", element " << k;
               ASSERT_TRUE(q[k] == 0 || error[k] == 0);
@@ -235,7 +235,7 @@ TEST(Invariants, PushWeightsStayOneOnRegularTopologies) {
         emulate(with(gossip_config(file, nodes, name), algorithm, 0.1, 0.1), [&](Emulator<Cpu>& e) {
           EXPECT_TRUE(push_sum_is_idle(e.experiment().topologies().front()));
           advance(e, 40);
-          EXPECT_EQ(e.nodes().u.to_host(), std::vector<double>(nodes, 1.0)) << name;
+          EXPECT_EQ(e.nodes().to_host(state::u), std::vector<double>(nodes, 1.0)) << name;
         });
   }
 }
@@ -248,11 +248,11 @@ TEST(Invariants, OnIrregularTopologiesTheNumeratorsAreBiasedAndTheDebiasedParame
     config.topology = topology;
     emulate(config, [&](Emulator<Cpu>& e) {
       EXPECT_FALSE(push_sum_is_idle(e.experiment().topologies().front()));
-      auto mean = column_sums(e.nodes().x.to_host(), kNodes);
+      auto mean = column_sums(e.nodes().to_host(state::x), kNodes);
       for (double& m : mean) m /= kNodes;
       advance(e, 300);
-      const auto x = e.nodes().x.to_host();
-      const auto u = e.nodes().u.to_host();
+      const auto x = e.nodes().to_host(state::x);
+      const auto u = e.nodes().to_host(state::u);
       double bias = 0;
       for (int i = 0; i < kNodes; ++i)
         for (int j = 0; j < 40; ++j) {
@@ -338,17 +338,17 @@ TEST(Invariants, FinalRoundsReturnTheMeanWhateverTheErrorMemoryHolds) {
       config.algorithm.final_rounds = 200;
       emulate(config, [&](Emulator<Cpu>& e) {
         advance(e, 30);
-        auto mean = column_sums(e.nodes().x.to_host(), kNodes);
+        auto mean = column_sums(e.nodes().to_host(state::x), kNodes);
         for (double& m : mean) m /= kNodes;
         EXPECT_GT(consensus(e), 0.01);
         while (e.step() < e.experiment().schedule().end()) e.run_final_round();
-        const auto x = e.nodes().x.to_host();
-        const auto u = e.nodes().u.to_host();
+        const auto x = e.nodes().to_host(state::x);
+        const auto u = e.nodes().to_host(state::u);
         for (std::size_t k = 0; k < x.size(); ++k)
           ASSERT_NEAR(x[k] / u[k / mean.size()], mean[k % mean.size()],
                       1e-5 * std::max(1.0, std::abs(mean[k % mean.size()])))
               << name_of(topology) << " " << final;
-        for (const float v : e.nodes().error->to_host()) ASSERT_EQ(v, 0.0f);
+        for (const float v : e.nodes().to_host(state::error)) ASSERT_EQ(v, 0.0f);
       });
     }
 }

@@ -121,7 +121,7 @@ void expect_last_node_densely_mixed(const LargeMatrix<float>& x) {
   x.view().row(rows - 1)[cols - 1] = 4;
   const LastEdge edge(rows);
   run_last_blocks<Backend>(
-      8, [&](const Backend& backend) { dense_mix(backend, {.x = x.view(), .halo = {}, .edges = edge.edges()}); });
+      8, [&](const Backend& backend) { dense_mix(backend, {.x = x.view(), .q = x.view(), .edges = edge.edges()}); });
   EXPECT_EQ(x.view().row(rows - 1)[cols - 1], 3.0f);
 }
 
@@ -177,19 +177,17 @@ TYPED_TEST(LargeOffsetsOn, WireSizesAndTraffic) {
   const LargeMessages messages;
   const RowLayout layout = layout_with_gap(200);
   const std::int64_t wanted = 13 + 3 * 4 + (2 + 1 + 1);  // gaps: 300, 49, 48
-  std::vector<std::int64_t> size(kRows), bytes(kRows, 1);
+  std::vector<std::int64_t> size(kRows), sent(kSentCounts * kRows, 1);
   const std::vector<std::int64_t> copies(kRows, 2);
+  const std::vector<MessageBytes> each(1);
   run_last_blocks<TypeParam>(1, [&](const TypeParam& backend) {
     const auto layout_there = layout_on(backend, layout);
     wire_sizes(backend, layout_there, messages.view(), messages.entries, size);
-    add_wire_traffic(backend, {.layout = layout_there,
-                               .messages = messages.view(),
-                               .entries = messages.entries,
-                               .copies = copies,
-                               .bytes = bytes});
+    const Traffic traffic{.copies = copies, .each = each, .sent = {sent.data(), kSentCounts, kRows}};
+    add_traffic(backend, traffic, {.layout = layout_there, .messages = messages.view(), .entries = messages.entries});
   });
   EXPECT_EQ(size.back(), wanted);
-  EXPECT_EQ(bytes.back(), 1 + 2 * wanted);
+  EXPECT_EQ(sent[(kWireBytes + 1) * kRows - 1], 1 + 2 * wanted);
 }
 
 constexpr std::int64_t kTensors[] = {5000, 10000};  // on a GPU one takes a tile, the other several

@@ -75,20 +75,25 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
   run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
     const Cpu cpu = tested_cpu(1);
     const Shard& shard = transport.shard();
-    Nodes<Cpu> nodes(cpu, transport, experiment.layout(), config, state_plan(config.algorithm), kNodes);
+    Nodes<Cpu> nodes(
+        cpu, transport, experiment.layout(),
+        {.rows = experiment.rows(), .algorithm = std::vector(kReplicas, config.algorithm), .halo_slots = kNodes});
     Emulator<Cpu>::LossWindow window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId id = shard.id_of(row);
       for (int j = 0; j < 9; ++j) {
         const int at = j < 6 ? j : j + 2;  // the row has padding
-        nodes.x.view().row(row)[at] = x_of(id, j);
-        nodes.error->view().row(row)[at] = error_of(id, j);
+        nodes[state::x].row(row)[at] = x_of(id, j);
+        nodes[state::error].row(row)[at] = error_of(id, j);
       }
-      nodes.u.span()[row] = u_of(id);
-      nodes.wire.span()[row] = 1000 * id.replica + id.node;
+      nodes.list(state::u)[row] = u_of(id);
+      nodes.sent.view().row(kWireBytes)[row] = 1000 * id.replica + id.node;
+      if (id.node == 0)
+        for (const SentCount count : {kMessagesSent, kAuthorsBytes, kCoo32Bytes, kDenseBytes})
+          nodes.sent.view().row(count)[row] = 1000 * (count + 1) + id.replica;
+      if (id.node == kNodes - 1) nodes.sent.view().row(kDenseBytes)[row] = 1;
       window.sum.span()[row] = 4 * loss_of(id);
     }
-    nodes.traffic = {{11, 12}, {21, 22}, {31, 32}, {41, 42}};
     KnownScores scores(experiment.layout(), shard);
     body(nodes, scores, [&] { return measure_nodes<Cpu>(cpu, experiment, scores, nodes, window, step); });
   });
@@ -155,10 +160,10 @@ TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
         EXPECT_EQ(*row.accuracy_min, std::ranges::min(accuracies));
         EXPECT_EQ(*row.accuracy_max, std::ranges::max(accuracies));
         EXPECT_NEAR(*row.accuracy_mean_model, accuracy / 2, 1e-14);
-        EXPECT_EQ(row.messages, 11 + r);
-        EXPECT_EQ(row.bytes_authors, 21 + r);
-        EXPECT_EQ(row.bytes_coo32, 31 + r);
-        EXPECT_EQ(row.bytes_dense, 41 + r);
+        EXPECT_EQ(row.messages, 1000 + r);
+        EXPECT_EQ(row.bytes_authors, 2000 + r);
+        EXPECT_EQ(row.bytes_coo32, 3000 + r);
+        EXPECT_EQ(row.bytes_dense, 5000 + r + 1);
         EXPECT_EQ(row.bytes_wire, 5000 * r + 0 + 1 + 2 + 3 + 4);
       }
     });
@@ -186,7 +191,7 @@ TEST(Measure, LeavesOutWhatIsUndefined) {
   });
   measure_on(1, 0, kSteps + 1, [](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
     EXPECT_FALSE(measure().front().lr || measure().front().train_loss) << "a final round";
-    clear(nodes.backend, nodes.x.view().data, nodes.x.span().size_bytes());
+    clear(nodes.backend, nodes[state::x].data, nodes[state::x].size() * sizeof(float));
     EXPECT_FALSE(measure().front().consensus || measure().front().error_ratio) << "a mean model of norm 0";
     nodes.error.reset();
     EXPECT_FALSE(measure().back().error_ratio);
@@ -196,7 +201,7 @@ TEST(Measure, LeavesOutWhatIsUndefined) {
 TEST(Measure, NamesTheNodeWhoseParametersAreNotFinite) {
   for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
     measure_on(1, 0, 3, [&](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
-      nodes.x.view().row(kNodes + 2)[1] = bad;  // node 2 of replica 1
+      nodes[state::x].row(kNodes + 2)[1] = bad;  // node 2 of replica 1
       try {
         measure();
         FAIL();

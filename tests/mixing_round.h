@@ -58,12 +58,13 @@ inline std::vector<float> random_values(std::size_t size, std::mt19937& generato
   return values;
 }
 
-/// Dense mixing element by element in the order of the definition; `slots` are all rows before the round.
-inline std::vector<float> expected_mix(const std::vector<float>& slots, int row, const Round& round) {
+/// Mixing of the rows of all `slots` into x, element by element in the order of the definition.
+inline std::vector<float> expected_mix(const std::vector<float>& into, const std::vector<float>& slots, int row,
+                                       const Round& round) {
   std::vector<float> mixed;
   for (std::size_t node = 0; node + 1 < round.begin.size(); ++node) {
     for (int c = 0; c < row; ++c) {
-      float x = std::fma(round.self_weight[node], slots[node * row + c], slots[node * row + c]);
+      float x = std::fma(round.self_weight[node], slots[node * row + c], into[node * row + c]);
       for (std::int64_t e = round.begin[node]; e < round.begin[node + 1]; ++e) {
         x = std::fma(round.weight[e], slots[static_cast<std::size_t>(round.slot[e]) * row + c], x);
       }
@@ -71,6 +72,10 @@ inline std::vector<float> expected_mix(const std::vector<float>& slots, int row,
     }
   }
   return mixed;
+}
+/// The same where x is mixed with itself, as it was before the round.
+inline std::vector<float> expected_mix(const std::vector<float>& slots, int row, const Round& round) {
+  return expected_mix(slots, slots, row, round);
 }
 
 }  // namespace sparsepush

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "host/topology_generated.h"
+#include "host/topologies/generated.h"
 #include "tests/backends.h"
 
 namespace sparsepush {

@@ -89,7 +89,7 @@ TEST(FinalStatistics, AreReestimatedWithTheMergedModel) {
     const std::vector<float> merged = host_copy(statistics);
     EXPECT_NE(merged, trained);
     auto again = make_gradients<Cpu>(e.nodes().backend, e.experiment(), e.nodes().shard);
-    again->reestimate_statistics(e.nodes().backend, {.x = e.nodes().x.view(), .u = e.nodes().u.span()});
+    again->reestimate_statistics(e.nodes().backend, {.x = e.nodes()[state::x], .u = e.nodes().list(state::u)});
     EXPECT_EQ(merged, host_copy(again->statistics()));
   });
 }

@@ -1,11 +1,10 @@
-#include "host/topology_file.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "host/topologies/file.h"
 #include "tests/config_file.h"
 
 namespace sparsepush {

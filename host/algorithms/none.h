@@ -1,5 +1,6 @@
 // No communication: every node trains alone on its own data. The lower bound of every comparison.
 #pragma once
+#include "host/methods.h"
 #include "host/nodes.h"
 
 namespace sparsepush {
@@ -8,6 +9,10 @@ namespace sparsepush {
 template <class Backend>
 void none(Nodes<Backend>& n, const PlannedRound&) {
   local_step(n);
+}
+
+inline Method none_row() {
+  return {.name = "none", .keys = {"local_steps"}, .play = [](auto& n, const PlannedRound& round) { none(n, round); }};
 }
 
 }  // namespace sparsepush

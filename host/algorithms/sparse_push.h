@@ -2,20 +2,26 @@
 // error memory are compressed, not gradients; push-sum weights travel uncompressed with the same averaging rate. No
 // copies of neighbours exist, so it is valid on directed topologies that vary with time.
 #pragma once
+#include "host/methods.h"
 #include "host/nodes.h"
 
 namespace sparsepush {
 
 template <class Backend>
 void sparse_push(Nodes<Backend>& n, const PlannedRound& round) {
-  // X' = X - a G(Z);  V = X' + E;  Q = C(V) per segment;  E <- V - Q
-  n.update_and_select();
-  n.send_messages(round);
-  // X+ = X' + eta (P - I) Q
-  push_sum_mix(n.backend,
-               {.x = n.x.view(), .messages = n.messages(), .entries = n.entries->span(), .edges = round.edges});
-  // u+ = u + eta (P - I) u;  Z+ = X+ / u+
-  n.mix_push_weights(round);
+  update_and_compress(n);  // X' = X - a G(Z);  V = X' + E;  Q = C(V);  E <- V - Q
+  keep_push_weights(n);
+  send(n, round);
+  mix_messages(n, round, state::x);  // X+ = X' + eta (P - I) Q
+  mix_push_weights(n, round);        // u+ = u + eta (P - I) u;  Z+ = X+ / u+
+}
+
+inline Method sparse_push_row() {
+  return {.name = "sparse_push",
+          .state = {&state::error},
+          .message = Message{{&state::sent_u}, true},
+          .keys = {"averaging_rate", "local_steps"},
+          .play = [](auto& n, const PlannedRound& round) { sparse_push(n, round); }};
 }
 
 }  // namespace sparsepush

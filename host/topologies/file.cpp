@@ -1,4 +1,4 @@
-#include "host/topology_file.h"
+#include "host/topologies/file.h"
 
 #include <fmt/format.h>
 
@@ -209,5 +209,14 @@ std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes
 }
 
 bool topology_file_has_weights(const std::string& path) { return TopologyReader(path).has_weights(); }
+
+TopologyKind file_row() {
+  return {.name = "file",
+          .keys = {"file"},
+          .is_given = true,
+          .period = [](const TopologyConfig& config, int nodes, std::uint64_t) {
+            return read_topology_file(config.file, nodes);
+          }};
+}
 
 }  // namespace sparsepush

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "host/topology.h"
+#include "host/topologies.h"
 
 namespace sparsepush {
 
@@ -14,5 +14,7 @@ std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes
 
 /// Whether the file's header has a weight column. Throws InputError unless it is a topology file's header.
 bool topology_file_has_weights(const std::string& path);
+
+TopologyKind file_row();
 
 }  // namespace sparsepush

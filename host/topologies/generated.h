@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "host/topology.h"
+#include "host/topologies.h"
 
 namespace sparsepush {
 
@@ -16,5 +16,11 @@ std::vector<int> exponential_offsets(int nodes);
 /// Every node sends to the next one on a random cycle through all nodes and to degree - 1 other random nodes. A
 /// function of seed and t, which backends draw too (kernels/random_out.h); 1 <= degree < nodes.
 TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t);
+
+TopologyKind directed_ring_row();         ///< every node sends to the next
+TopologyKind complete_row();              ///< to all others
+TopologyKind exponential_row();           ///< to those at 1, 2, 4, ... nodes' distance
+TopologyKind one_peer_exponential_row();  ///< to one of these in each round, in turn
+TopologyKind random_out_row();
 
 }  // namespace sparsepush

@@ -1,0 +1,13 @@
+#include "host/algorithms/none.h"
+#include "host/algorithms/scsp.h"
+#include "host/algorithms/sgp.h"
+#include "host/algorithms/sparse_push.h"
+
+namespace sparsepush {
+
+const std::vector<Method>& methods() {
+  static const std::vector<Method> table = {none_row(), sgp_row(), sparse_push_row(), scsp_row()};
+  return table;
+}
+
+}  // namespace sparsepush

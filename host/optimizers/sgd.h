@@ -1,0 +1,21 @@
+// Stochastic gradient descent with momentum: heavy ball, and Nesterov's form of it as PyTorch has it.
+#pragma once
+#include "host/nodes.h"
+#include "host/optimizers.h"
+
+namespace sparsepush {
+
+inline Optimizer heavy_ball_row() {
+  return {.name = "heavy_ball", .state = {&state::momentum}, .step = [](auto& nodes) {
+            sgd_update(nodes.backend, nodes.backend_layout, nodes.sgd());
+          }};
+}
+
+inline Optimizer nesterov_row() {
+  Optimizer row = heavy_ball_row();
+  row.name = "nesterov";
+  row.nesterov = true;
+  return row;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,30 @@
+#include <algorithm>
+
+#include "host/topologies.h"
+#include "host/topologies/file.h"
+#include "host/topologies/generated.h"
+
+namespace sparsepush {
+
+const std::vector<TopologyKind>& topologies() {
+  static const std::vector<TopologyKind> table = {directed_ring_row(),        complete_row(),   exponential_row(),
+                                                  one_peer_exponential_row(), random_out_row(), file_row()};
+  return table;
+}
+
+const TopologyKind& topology_kind(const TopologyConfig& config) {
+  return row_named(topologies(), "topology.name", config.name);
+}
+
+bool has_key(const TopologyKind& kind, std::string_view key) {
+  return std::ranges::find(kind.keys, key) != kind.keys.end();
+}
+
+std::vector<std::string_view> topologies_with(std::string_view key) {
+  std::vector<std::string_view> names;
+  for (const TopologyKind& kind : topologies())
+    if (has_key(kind, key)) names.push_back(kind.name);
+  return names;
+}
+
+}  // namespace sparsepush
