@@ -85,9 +85,13 @@ void resolve_file_weights(TopologyConfig& topology, const Origins& origins) {
 }  // namespace
 
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  return parse_config(read_config_text(path), overrides, path);
+}
+
+Config parse_config(const std::string& text, const std::vector<std::string>& overrides, const std::string& path) {
   Config config;
   Origins origins{.path = path, .of_key = {}};
-  apply_toml(read_config_text(path), config, origins);
+  apply_toml(text, config, origins);
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
   if (!origins.is_set("algorithm.averaging_rate"))
     config.algorithm.averaging_rate = default_averaging_rate(rows_of(config), config.algorithm);

@@ -93,6 +93,11 @@ struct Config {
 /// data set, data/NAME by default, is looked up likewise, but need not exist until the set is read.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides);
 
+/// The same of the TOML document `text`. `path` says where that comes from: errors name it, and files are looked up
+/// beside it as well.
+Config parse_config(const std::string& text, const std::vector<std::string>& overrides,
+                    const std::string& path = "configuration");
+
 /// The resolved configuration as TOML; loading it gives the same Config.
 std::string to_toml(const Config& config);
 

@@ -11,10 +11,12 @@
 #include "host/emulator.h"
 #include "host/experiment.h"
 #include "host/memory_plan.h"
+#include "host/program/interrupt.h"
+#include "host/program/progress.h"
+#include "host/program/standard_streams.h"
 #include "host/recorder.h"
 #include "host/run_plan.h"
 #include "host/run_shards.h"
-#include "host/standard_streams.h"
 #include "host/version.h"
 
 namespace sparsepush {
@@ -52,19 +54,28 @@ Config configure(const Options& options) {
   return load_config(options.config, overrides);
 }
 
+std::filesystem::path results_folder(const Options& options) {
+  if (!options.out.empty()) return options.out;
+  return std::filesystem::path("runs") / std::filesystem::path(options.config).stem();
+}
+
+/// False if the user stopped it.
 template <class Backend>
-int run(const Options& options, const Config& config) {
+bool run(const Options& options, const Config& config) {
   Experiment experiment(config);  // topology, data, model
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
   experiment.prepare_data();
 
-  const auto out = options.out.empty() ? std::filesystem::path("runs") / std::filesystem::path(options.config).stem()
-                                       : std::filesystem::path(options.out);
-  const RunFolder folder(out, options.resume);
-  Recorder recorder(experiment, folder, describe_backend<Backend>(config), options.resume, options.quiet);
+  const RunFolder folder(results_folder(options), options.resume);
+  const Interrupt interrupt;
+  Progress progress(options.quiet);
+  Recorder recorder(experiment, folder, describe_backend<Backend>(config), options.resume,
+                    {.stop = [&] { return interrupt.requested(); },
+                     .say = [&](const std::string& line) { progress.line(line); },
+                     .progress = [&](std::int64_t step, std::int64_t last) { progress.update(step, last); }});
   if (recorder.finished()) {
-    if (!options.quiet) fmt::print("{}: already finished\n", out.string());
-    return 0;
+    if (!options.quiet) fmt::print("{}: already finished\n", folder.path().string());
+    return true;
   }
   bool finished = true;
   try {
@@ -78,9 +89,7 @@ int run(const Options& options, const Config& config) {
     throw;
   }
   recorder.summarize(finished ? "finished" : "interrupted");
-  if (finished) return 0;
-  print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config, out.string()));
-  return 1;
+  return finished;
 }
 
 int describe_topologies(const Options& options) {
@@ -91,7 +100,10 @@ int describe_topologies(const Options& options) {
 
 int run(const Options& options) {
   const Config config = configure(options);
-  return choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config);
+  if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;
+  print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config,
+                          results_folder(options).string()));
+  return 1;
 }
 
 /// A GPU's memory can be planned for without one.

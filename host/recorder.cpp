@@ -56,12 +56,13 @@ nlohmann::json summary_of(const MetricsRow& row) {
 
 }  // namespace
 
-Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, bool quiet)
+Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume,
+                   Caller caller)
     : experiment_(experiment),
       folder_(folder),
       backend_(std::move(backend)),
       checkpoint_(folder.file("checkpoint.safetensors")),
-      quiet_(quiet) {
+      caller_(std::move(caller)) {
   if (resume && std::filesystem::exists(checkpoint_)) {
     resumed_ = read_checkpoint_head(checkpoint_, experiment);
     check_length(*resumed_, experiment.schedule(), checkpoint_);
@@ -82,8 +83,8 @@ void Recorder::open_files() {
   folder_.write_text("config.toml", to_toml(experiment_.config()));
   if (const std::string table = experiment_.partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
-  progress_.emplace(resumed_ ? resumed_->step : 0, schedule.end(), quiet_);
-  progress_->line("backend: " + backend_);
+  caller_.say("backend: " + backend_);
+  caller_.progress(resumed_ ? resumed_->step : 0, schedule.end());
   folder_.log(
       fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
 }
@@ -103,12 +104,13 @@ void Recorder::record(Emulator<Backend>& emulator) {
   const Schedule& schedule = experiment_.schedule();
   if (schedule.evaluates_at(emulator.step())) measure(emulator);
   if (schedule.checkpoints_at(emulator.step())) save(emulator);
-  if (emulator.nodes().shard.index == 0) progress_->update(emulator.step());
+  if (emulator.nodes().shard.index == 0) caller_.progress(emulator.step(), schedule.end());
 }
 
 template <class Backend>
 bool Recorder::stopped(Emulator<Backend>& emulator) {
-  if (!emulator.nodes().transport.broadcast(interrupt_.requested())) return false;
+  const bool first = emulator.nodes().shard.index == 0;
+  if (!emulator.nodes().transport.broadcast(first && caller_.stop())) return false;
   save(emulator);
   return true;
 }
@@ -120,7 +122,7 @@ void Recorder::measure(Emulator<Backend>& emulator) {
   std::vector<std::string> lines;
   for (const MetricsRow& row : rows) {
     lines.push_back(metrics_line(row));
-    progress_->line(evaluation_line(row, static_cast<int>(rows.size())));
+    caller_.say(evaluation_line(row, static_cast<int>(rows.size())));
   }
   metrics_->append(lines);
   timing_->append({fmt::format("{},{:.3f}", emulator.step(), seconds())});
@@ -163,7 +165,6 @@ void Recorder::summarize(const std::string& status) {
                                   {"replicas", replicas}};
   folder_.write_text("summary.json", summary.dump(2) + "\n");
   folder_.log(status);
-  progress_.reset();
 }
 
 template void Recorder::begin(Emulator<Cpu>&);

@@ -1,6 +1,8 @@
-// What a run leaves behind: rows, checkpoints, log and summary in its folder, and what the user sees meanwhile.
+// What a run leaves behind: rows, checkpoints, log and summary in its folder; and what it tells its caller meanwhile.
 #pragma once
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,19 +10,24 @@
 
 #include "host/checkpoint.h"
 #include "host/emulator.h"
-#include "host/interrupt.h"
 #include "host/metrics.h"
-#include "host/progress.h"
 #include "host/run_folder.h"
 
 namespace sparsepush {
+
+/// Who started a run: what it asks and tells them, between two steps and from one thread.
+struct Caller {
+  std::function<bool()> stop = [] { return false; };                      ///< whether to save and end
+  std::function<void(const std::string& line)> say = [](const auto&) {};  ///< the backend, results of evaluations
+  std::function<void(std::int64_t step, std::int64_t last)> progress = [](auto, auto) {};  ///< at the start, each step
+};
 
 /// One for all shards of a run; they call `begin` and `record` together.
 class Recorder {
  public:
   /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on
   /// from. `backend` begins with its name, as describe_backend writes it.
-  Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, bool quiet);
+  Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, Caller caller);
 
   /// The checkpoint is the run's end: nothing is left to do.
   bool finished() const { return resumed_ && resumed_->step >= experiment_.schedule().end(); }
@@ -31,7 +38,7 @@ class Recorder {
   /// Measures and saves what is due after a step or final round.
   template <class Backend>
   void record(Emulator<Backend>& emulator);
-  /// Whether the user has asked to stop; a checkpoint is then written first.
+  /// Whether the caller has asked to stop; a checkpoint is then written first.
   template <class Backend>
   bool stopped(Emulator<Backend>& emulator);
 
@@ -50,11 +57,9 @@ class Recorder {
   const RunFolder& folder_;
   std::string backend_, checkpoint_;
   std::optional<CheckpointHead> resumed_;
-  bool quiet_;
-  Interrupt interrupt_;
+  Caller caller_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::optional<CsvFile> metrics_, timing_;
-  std::optional<Progress> progress_;
   std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
   std::vector<MetricsRow> last_rows_;
 };

@@ -115,6 +115,26 @@ TEST_F(QuadraticConfig, FindsItsFileBesideTheConfigurationOrInTheCurrentFolder) 
   EXPECT_EQ(found, "q.safetensors");
 }
 
+TEST_F(ConfigFile, IsReadFromTextAsFromAFile) {
+  const std::string text = "[run]\nnodes = 5\n[data]\nname = \"mnist\"\npath = \"m\"\n";
+  fs::create_directories(folder_ / "m");
+  const std::vector<std::string> overrides = {"algorithm.keep=0.2"};
+  EXPECT_EQ(to_toml(parse_config(text, overrides, (folder_ / "a.toml").string())), to_toml(load(text, overrides)));
+  EXPECT_EQ(parse_config(text, {}).data.path, "m") << "of the current folder";
+  const auto error_of_text = [](const std::string& document, const std::vector<std::string>& settings) -> std::string {
+    try {
+      parse_config(document, settings);
+      return "";
+    } catch (const InputError& e) {
+      return e.what();
+    }
+  };
+  EXPECT_EQ(error_of_text("[run]\nnode = 5\n", {}), "configuration:2: unknown key \"node\"; did you mean \"nodes\"?");
+  EXPECT_EQ(error_of_text("[run]\nsteps = 5\n[data]\nname = \"quadratic\"\nfile = \"q\"\n", {}),
+            "configuration:5: data.file: no such file: \"q\"");
+  EXPECT_TRUE(error_of_text(std::string("[run]\0", 6), {}).starts_with("configuration:1: not TOML: "));
+}
+
 TEST_F(ConfigFile, TheFolderOfADataSetIsLookedUpBesideTheConfigurationThenInTheCurrentFolder) {
   EXPECT_EQ(load("").data.path, "");
   EXPECT_EQ(load("[data]\nname = \"cifar10\"\n").data.path, "data/cifar10") << "it is missed when it is read";

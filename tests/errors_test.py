@@ -3,11 +3,13 @@
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
 import struct
 import subprocess
+from pathlib import Path
 
 import numpy as np
 
@@ -155,6 +157,22 @@ class StandardStreams(ErrorsTest):
         os.close(write)
         self.assertEqual(done.returncode, 0)
         self.assert_same_results(expected, self.folder / "broken")
+
+    def test_the_library_knows_neither_them_nor_signals(self):
+        forbidden = re.compile(
+            r"\bstd::(cout|cerr|clog|cin|signal)\b|\b(stdin|stdout|stderr)\b|STD(IN|OUT|ERR)_FILENO|\bfmt::print\b"
+            r"|\bv?f?printf *\(|\b(puts|putchar|perror|signal|sigaction)\b *\(|<(csignal|signal\.h|iostream)>"
+            r'|"host/program/')
+        root = Path(__file__).resolve().parent.parent
+        sources = [path for room in ("data", "host", "kernels", "models") for path in (root / room).rglob("*.*")
+                   if path.suffix in (".h", ".cpp", ".cu") and path.parent != root / "host/program"]
+        self.assertGreater(len(sources), 100)
+        found = {str(path.relative_to(root)): sorted({match.group() for match in forbidden.finditer(path.read_text())})
+                 for path in sources}
+        program = found.pop("host/main.cpp")
+        self.assertIn("fmt::print", program)  # what is looked for is found where it is
+        self.assertIn('"host/program/', program)
+        self.assertEqual({name: words for name, words in found.items() if words}, {})
 
     def test_lost_output_is_an_error(self):
         for arguments in (["plan", self.config], ["topology", self.config], ["--version"]):

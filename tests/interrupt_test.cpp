@@ -1,4 +1,4 @@
-#include "host/interrupt.h"
+#include "host/program/interrupt.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-#include "host/progress.h"
+#include "host/program/progress.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -108,10 +108,10 @@ TEST(Progress, TheBarGivesWayToTheText) {
 TEST(Progress, FilesGetPlainLines) {
   const File out(std::tmpfile());
   {
-    Progress progress(0, 1000, false, out.get());
-    for (std::int64_t step = 1; step < 1000; ++step) progress.update(step);
+    Progress progress(false, out.get());
+    for (std::int64_t step = 0; step < 1000; ++step) progress.update(step, 1000);
     progress.line("test_loss 0.5");
-    progress.update(1000);
+    progress.update(1000, 1000);
   }
   const std::string text = text_of(out.get());
   EXPECT_TRUE(text.starts_with("test_loss 0.5\nstep 1000 of 1000 (100 %), ")) << text;
@@ -122,10 +122,10 @@ TEST(Progress, QuietWritesNothing) {
   const File out(std::tmpfile());
   const Terminal terminal(80);
   for (std::FILE* file : {out.get(), terminal.program()}) {
-    Progress progress(0, 10, true, file);
-    progress.update(5);
+    Progress progress(true, file);
+    progress.update(5, 10);
     progress.line("text");
-    progress.update(10);
+    progress.update(10, 10);
   }
   EXPECT_EQ(text_of(out.get()), "");
   EXPECT_EQ(terminal.text(), "");
@@ -135,10 +135,10 @@ TEST(Progress, TerminalsGetABarThatIsRedrawn) {
   const Terminal terminal(60);
   const std::string erase = "\r\x1b[K";
   {
-    Progress progress(0, 10, false, terminal.program());
+    Progress progress(false, terminal.program());
     progress.line("first");
     EXPECT_EQ(terminal.text(), "first\r\n");
-    progress.update(2);
+    progress.update(2, 10);
     const std::string bar = terminal.text();
     EXPECT_TRUE(bar.starts_with(erase)) << bar;
     EXPECT_NE(bar.find("step 2 of 10 (20 %)"), std::string::npos) << bar;
@@ -146,7 +146,7 @@ TEST(Progress, TerminalsGetABarThatIsRedrawn) {
     EXPECT_LT(bar.size() - erase.size(), 60u);
     progress.line("second");
     EXPECT_EQ(terminal.text(), erase + "second\r\n");
-    progress.update(10);
+    progress.update(10, 10);
     EXPECT_NE(terminal.text().find("(100 %)"), std::string::npos);
   }
   EXPECT_EQ(terminal.text(), "\r\n");
@@ -155,8 +155,8 @@ TEST(Progress, TerminalsGetABarThatIsRedrawn) {
 TEST(Progress, NarrowAndUnknownTerminalsAreRespected) {
   for (const auto& [columns, most] : std::vector<std::pair<int, std::size_t>>{{20, 19}, {0, 79}}) {
     const Terminal terminal(columns);
-    Progress progress(0, 1, false, terminal.program());
-    progress.update(1);
+    Progress progress(false, terminal.program());
+    progress.update(1, 1);
     const std::string bar = terminal.text();
     EXPECT_GT(bar.size(), 4u);
     EXPECT_LE(bar.size() - 4, most) << bar;

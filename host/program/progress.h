@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 namespace sparsepush {
@@ -25,22 +26,22 @@ std::string progress_bar(const ProgressState& state, int columns);
 /// stderr.
 class Progress {
  public:
-  Progress(std::int64_t first_step, std::int64_t last_step, bool quiet, std::FILE* out = stderr);
+  explicit Progress(bool quiet, std::FILE* out = stderr);
   ~Progress();  ///< ends the bar's line
   Progress(const Progress&) = delete;
 
-  /// Cheap enough for every step; draws a few times a second on a terminal, every few seconds otherwise, and at the
-  /// end.
-  void update(std::int64_t step);
+  /// The first call says where the run begins. Cheap enough for every step; draws a few times a second on a terminal,
+  /// every few seconds otherwise, and at the end.
+  void update(std::int64_t step, std::int64_t last_step);
   /// A line of its own, such as an evaluation's result.
   void line(const std::string& text);
 
  private:
-  void draw(std::int64_t step);
+  void draw(const ProgressState& state);
   void print(const std::string& text);  ///< a run goes on when nobody can read it
 
   using Clock = std::chrono::steady_clock;
-  std::int64_t first_, last_;
+  std::optional<std::int64_t> first_;
   bool quiet_, terminal_;
   std::FILE* out_;
   Clock::time_point start_, drawn_;

@@ -1,4 +1,4 @@
-#include "host/progress.h"
+#include "host/program/progress.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -60,14 +60,8 @@ std::string progress_bar(const ProgressState& state, int columns) {
   return fmt::format("[{:=<{}}{:{}}] {}", "", full, "", length - full, text);
 }
 
-Progress::Progress(std::int64_t first_step, std::int64_t last_step, bool quiet, std::FILE* out)
-    : first_(first_step),
-      last_(last_step),
-      quiet_(quiet),
-      terminal_(isatty(fileno(out)) == 1),
-      out_(out),
-      start_(Clock::now()),
-      drawn_(start_) {}
+Progress::Progress(bool quiet, std::FILE* out)
+    : quiet_(quiet), terminal_(isatty(fileno(out)) == 1), out_(out), start_(Clock::now()), drawn_(start_) {}
 
 Progress::~Progress() {
   if (!on_bar_) return;
@@ -75,13 +69,18 @@ Progress::~Progress() {
   std::fflush(out_);
 }
 
-void Progress::update(std::int64_t step) {
+void Progress::update(std::int64_t step, std::int64_t last_step) {
   if (quiet_) return;
   const auto now = Clock::now();
-  if (step < last_ && now - drawn_ < (terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval)))
+  if (!first_) {
+    first_ = step;
+    start_ = now;
+  }
+  if (step < last_step && now - drawn_ < (terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval)))
     return;
   drawn_ = now;
-  draw(step);
+  const std::chrono::duration<double> elapsed = now - start_;
+  draw({.first = *first_, .step = step, .last = last_step, .seconds = elapsed.count()});
 }
 
 void Progress::print(const std::string& text) {
@@ -89,9 +88,7 @@ void Progress::print(const std::string& text) {
   std::fflush(out_);
 }
 
-void Progress::draw(std::int64_t step) {
-  const std::chrono::duration<double> elapsed = drawn_ - start_;
-  const ProgressState state = {.first = first_, .step = step, .last = last_, .seconds = elapsed.count()};
+void Progress::draw(const ProgressState& state) {
   if (terminal_) {
     // One column stays free: a character in the last one makes some terminals begin a new line.
     print(kToLineStart + progress_bar(state, terminal_columns(out_) - 1));

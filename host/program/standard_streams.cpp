@@ -1,4 +1,4 @@
-#include "host/standard_streams.h"
+#include "host/program/standard_streams.h"
 
 #include <fcntl.h>
 #include <unistd.h>
