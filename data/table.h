@@ -1,0 +1,29 @@
+// Tables: lists of rows of plain data, looked up by name. A row stands in the file of the thing that it describes.
+#pragma once
+#include <fmt/format.h>
+
+#include <string_view>
+#include <vector>
+
+#include "data/input_error.h"
+
+namespace sparsepush {
+
+/// The names of the rows, in their order.
+template <class Row>
+std::vector<std::string_view> names_of(const std::vector<Row>& table) {
+  std::vector<std::string_view> names;
+  for (const Row& row : table) names.push_back(row.name);
+  return names;
+}
+
+/// The row called `name`. Throws InputError about `key`, such as "model.name", where there is none.
+template <class Row>
+const Row& row_named(const std::vector<Row>& table, std::string_view key, std::string_view name) {
+  for (const Row& row : table)
+    if (row.name == name) return row;
+  throw InputError("{}: expected {}{}; got \"{}\"", key, table.size() > 1 ? "one of " : "",
+                   fmt::join(names_of(table), ", "), name);
+}
+
+}  // namespace sparsepush
