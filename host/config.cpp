@@ -9,11 +9,13 @@
 #include <system_error>
 
 #include "data/input_error.h"
+#include "data/table.h"
 #include "host/config_checks.h"
 #include "host/config_fields.h"
 #include "host/config_toml.h"
 #include "host/spelling.h"
 #include "host/topology_file.h"
+#include "models/models.h"
 
 namespace sparsepush {
 namespace {
@@ -101,8 +103,9 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   return config;
 }
 
-bool is_image_model(const Config& config) {
-  return config.data.name != "quadratic" && config.model.name != "mlp" && config.model.name != "softmax";
+bool runs_on_cuda(const Config& config) {
+  return why_unused(*find_field("model", "name"), config) ||
+         row_named(models(), "model.name", config.model.name).runs_on_cuda;
 }
 
 bool is_dense(const AlgorithmConfig& algorithm) { return algorithm.name == "sgp"; }

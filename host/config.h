@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "data/data_config.h"
+#include "models/model_config.h"
+
 namespace sparsepush {
 
 struct RunConfig {
@@ -18,25 +21,6 @@ struct RunConfig {
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
   bool verify = false;                ///< do every selection of messages again in a second way, and compare
-};
-
-struct DataConfig {
-  std::string name = "digits";
-  std::string file;  ///< of `quadratic`
-  std::string path;  ///< folder of the sets that are read from files
-  std::string partition = "iid";
-  double skew = 0.0;
-  double alpha = 1.0;                                ///< of `dirichlet`
-  int batch = 16;                                    ///< samples a node and step
-  bool augment = false;                              ///< crop and mirror images while training
-  int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
-  double separation = 3.0;                           ///< of `synthetic`
-};
-
-struct ModelConfig {
-  std::string name = "mlp";
-  std::vector<std::int64_t> hidden = {64};  ///< of `mlp`
-  std::string norm = "none";                ///< of image models
 };
 
 struct TopologyConfig {
@@ -100,8 +84,8 @@ std::string to_toml(const Config& config);
 /// or the run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
 
-/// Whether the model has layers for images, which only the Cpu backend has so far.
-bool is_image_model(const Config& config);
+/// Whether the Cuda backend has all layers of the model.
+bool runs_on_cuda(const Config& config);
 
 /// Dense methods send whole rows (`sgp`); `none` sends nothing; the rest sends compressed messages.
 bool is_dense(const AlgorithmConfig& algorithm);

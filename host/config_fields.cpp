@@ -3,6 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "data/data_sources.h"
+#include "data/partition.h"
+#include "data/table.h"
+#include "models/models.h"
+#include "models/norms.h"
+
 namespace sparsepush {
 namespace {
 
@@ -13,10 +19,20 @@ constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps
 constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
-// Names of the data sets that lie in a folder, of those that have images, and of all that have labels.
-Choices file_sets() { return {"cifar10", "cifar100", "mnist", "fashion_mnist"}; }
-Choices image_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist"}; }
-Choices labelled_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic"}; }
+// Names of the data sets that have labels.
+Choices labelled_sets() {
+  Choices names;
+  for (const DataSource& source : data_sources())
+    if (source.load) names.push_back(source.name);
+  return names;
+}
+
+Choices norms_with_statistics() {
+  Choices names;
+  for (const NormKind& norm : norms())
+    if (norm.has_statistics) names.push_back(norm.name);
+  return names;
+}
 
 // What a key is read into.
 template <auto section, auto key>
@@ -48,41 +64,38 @@ std::vector<Field> data_fields() {
   using C = DataConfig;
   constexpr auto data = &Config::data;
   const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
-  const OnlyFor synthetic = when("data.name", {"synthetic"});
-  Choices names = labelled_sets();
-  names.push_back("quadratic");
+  const auto with = [](std::string_view key) { return when("data.name", names_with_key(data_sources(), key)); };
+  const auto divided = [](std::string_view key) {
+    return when("data.partition", names_with_key(partition_rules(), key));
+  };
   return {
-      {"data", "name", at<data, &C::name>, names, {}, "dataset set"},
+      {"data", "name", at<data, &C::name>, names_of(data_sources()), {}, "dataset set"},
       {.section = "data",
        .key = "file",
        .member = at<data, &C::file>,
-       .only_for = {when("data.name", {"quadratic"})},
+       .only_for = {with("data.file")},
        .is_file = true},
       {.section = "data",
        .key = "path",
        .member = at<data, &C::path>,
-       .only_for = {when("data.name", file_sets())},
+       .only_for = {with("data.path")},
        .also_called = "root data_dir dir folder",
        .changes_bits = false,
        .is_folder = true},
-      {"data", "partition", at<data, &C::partition>, Choices{"iid", "skew", "dirichlet"}, {labelled}, "split"},
-      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {when("data.partition", {"skew"}), labelled}},
-      {"data",
-       "alpha",
-       at<data, &C::alpha>,
-       NumberRange{kTinyAlpha, kHuge},
-       {when("data.partition", {"dirichlet"}), labelled}},
+      {"data", "partition", at<data, &C::partition>, names_of(partition_rules()), {labelled}, "split"},
+      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {divided("data.skew"), labelled}},
+      {"data", "alpha", at<data, &C::alpha>, NumberRange{kTinyAlpha, kHuge}, {divided("data.alpha"), labelled}},
       {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
       {"data",
        "augment",
        at<data, &C::augment>,
        {},
-       {when("data.name", image_sets())},
+       {with("data.augment")},
        "augmentation data_augmentation crop flip"},
-      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
-      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
-      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
-      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {synthetic}},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {with("data.samples")}},
+      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {with("data.features")}, "dimensions"},
+      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {with("data.classes")}},
+      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {with("data.separation")}},
   };
 }
 
@@ -92,22 +105,16 @@ std::vector<Field> model_and_topology_fields() {
   constexpr auto topology = &Config::topology;
   const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
   const OnlyFor random_out = when("topology.name", {"random_out"});
-  const Choices models = {"softmax", "mlp", "lenet5", "resnet20", "vgg11"};
   const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
   return {
-      {"model", "name", at<model, &ModelConfig::name>, models, {labelled}, "network arch"},
+      {"model", "name", at<model, &ModelConfig::name>, names_of(models()), {labelled}, "network arch"},
       {"model",
        "hidden",
        at<model, &ModelConfig::hidden>,
        IntegerRange{1, kMany},
-       {ignored_unless("model.name", {"mlp"}), labelled},
+       {ignored_unless("model.name", names_with_key(models(), "model.hidden")), labelled},
        "widths layers"},
-      {"model",
-       "norm",
-       at<model, &ModelConfig::norm>,
-       Choices{"none", "batch", "group", "evonorm"},
-       {labelled},
-       "normalization batchnorm bn"},
+      {"model", "norm", at<model, &ModelConfig::norm>, names_of(norms()), {labelled}, "normalization batchnorm bn"},
       {"topology", "name", at<topology, &T::name>, topologies, {}, "graph graph_type"},
       {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {random_out}, "outdegree peers"},
       {"topology", "redraw", at<topology, &T::redraw>, {}, {random_out}, "dynamic time_varying"},
@@ -155,7 +162,7 @@ std::vector<Field> algorithm_fields() {
        "final_statistics",
        at<algorithm, &C::final_statistics>,
        Choices{"average", "local"},
-       {scsp, when("model.norm", {"batch"})}},
+       {scsp, when("model.norm", norms_with_statistics())}},
   };
 }
 

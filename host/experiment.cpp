@@ -3,21 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
-#include "data/cifar.h"
-#include "data/digits.h"
-#include "data/idx.h"
+#include "data/data_sources.h"
 #include "data/input_error.h"
-#include "data/synthetic.h"
-#include "models/lenet5.h"
-#include "models/mlp.h"
+#include "data/table.h"
+#include "models/models.h"
 #include "models/network_gradients.h"
 #include "models/quadratic_gradients.h"
-#include "models/resnet20.h"
-#include "models/softmax.h"
-#include "models/vgg11.h"
 
 namespace sparsepush {
 namespace {
@@ -27,81 +19,10 @@ void check_array_fits(const std::string& name, const std::string& shape, std::in
   check_memory_fits({{{name, shape, bytes}}}, available_memory());
 }
 
-void check_dataset_fits(std::int64_t samples, std::int64_t features) {
+Dataset load_dataset(const DataSource& source, const DataConfig& data) {
+  const auto [samples, features] = source.size(data);
   check_array_fits("data set", fmt::format("[{}, {}] u8", samples, features), samples * (features + 1));
-}
-
-Dataset load_dataset(const DataConfig& data) {
-  if (const auto cifar = cifar_format(data.name)) {
-    check_dataset_fits(cifar->samples(), kCifarImage.size());
-    return load_cifar(*cifar, data.path);
-  }
-  if (const auto idx = idx_format(data.name)) {
-    check_dataset_fits(idx->samples(), idx->image.size());
-    return load_idx(*idx, data.path);
-  }
-  if (data.name == "synthetic") {
-    check_dataset_fits(data.samples, data.features);
-    return make_synthetic(
-        {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation});
-  }
-  return load_digits();
-}
-
-/// Refuses networks whose rows no array could hold, before anything is laid out.
-void check_network_size(const Config& config, const Dataset& data) {
-  double params = 0, in = data.features;
-  for (const std::int64_t width : config.model.hidden) {
-    params += (in + 1) * static_cast<double>(width);
-    in = static_cast<double>(width);
-  }
-  params += (in + 1) * data.classes;
-  constexpr double kMost = std::numeric_limits<std::int32_t>::max() - 4096.0;
-  if (params > kMost)
-    throw InputError(
-        "model.hidden: a node has {:.4g} parameters, x of {} nodes alone needs {}; at most {:.0f} fit a row", params,
-        config.run.nodes, format_bytes(params * sizeof(float) * config.run.nodes), kMost);
-}
-
-Norm norm_named(const std::string& name) {
-  if (name == "batch") return Norm::kBatch;
-  if (name == "group") return Norm::kGroup;
-  return name == "evonorm" ? Norm::kEvoNorm : Norm::kNone;
-}
-
-/// Refuses images that a model has no layers for.
-void check_image_sides(const Config& config, const ImageShape& image, std::span<const int> sides) {
-  for (const int side : sides)
-    if (image.height == side && image.width == side) return;
-  throw InputError("model.name: \"{}\" is for images of {} pixels a side; \"{}\" has {} x {}", config.model.name,
-                   fmt::join(sides, " or "), config.data.name, image.height, image.width);
-}
-
-Network make_network_of(const Config& config, const Dataset& data) {
-  const std::string& name = config.model.name;
-  const Norm norm = norm_named(config.model.norm);
-  if (name == "softmax") return make_softmax(data.features, data.classes);
-  if (name == "resnet20") {
-    check_image_sides(config, data.image, std::array{8, 28, 32});
-    return make_resnet20(data.image, data.classes, norm);
-  }
-  if (name == "lenet5") {
-    check_image_sides(config, data.image, std::array{28, 32});
-    return make_lenet5(data.image, data.classes, norm);
-  }
-  if (name == "vgg11") {
-    check_image_sides(config, data.image, std::array{32});
-    return make_vgg11(data.image, data.classes, norm);
-  }
-  check_network_size(config, data);
-  return make_mlp(data.features, config.model.hidden, data.classes);
-}
-
-Partition divide(const DataConfig& config, const Dataset& data, int nodes, std::uint64_t seed) {
-  if (config.partition == "skew") return partition_skew(data.train.label, data.classes, nodes, config.skew, seed);
-  if (config.partition == "dirichlet")
-    return partition_dirichlet(data.train.label, data.classes, nodes, config.alpha, seed);
-  return partition_iid(data.train.count, nodes, seed);
+  return source.load(data);
 }
 
 /// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
@@ -145,11 +66,12 @@ StatePlan state_plan(const AlgorithmConfig& algorithm) {
 }
 
 Experiment::Experiment(const Config& config) : config_(config), topologies_(make_topologies(config)) {
-  if (config.data.name == "quadratic") {
+  const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
+  if (source.task == "quadratic") {
     layout_ = make_row_layout(read_quadratic_shape(config.data.file, config.run.nodes).segments);
   } else {
-    dataset_ = load_dataset(config.data);
-    network_ = make_network_of(config, *dataset_);
+    dataset_ = load_dataset(source, config.data);
+    network_ = make_network(config.model, *dataset_, config.run.nodes);
     layout_ = network_->layout;
   }
   schedule_.emplace(config, dataset_ ? steps_per_epoch(config, *dataset_) : 0,
@@ -164,8 +86,9 @@ void Experiment::prepare_data() {
     problem_ = load_quadratic(config_.data.file, config_.run.nodes);
     return;
   }
+  const PartitionRule& rule = row_named(partition_rules(), "data.partition", config_.data.partition);
   for (int r = 0; r < config_.run.replicas; ++r) {
-    partitions_.push_back(divide(config_.data, *dataset_, config_.run.nodes, config_.run.seed + r));
+    partitions_.push_back(rule.divide(config_.data, *dataset_, config_.run.nodes, config_.run.seed + r));
     check_every_node_has_samples(partitions_.back());
   }
 }

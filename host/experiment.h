@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/memory_plan.h"
 #include "data/partition.h"
 #include "data/quadratic.h"
 #include "host/config.h"
-#include "host/memory_plan.h"
 #include "host/nodes.h"
 #include "host/schedule.h"
-#include "host/shard.h"
 #include "host/topology.h"
 #include "models/gradients.h"
 #include "models/network.h"
+#include "models/shard.h"
 
 namespace sparsepush {
 

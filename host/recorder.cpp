@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/input_error.h"
-#include "host/memory_plan.h"
+#include "data/memory_plan.h"
 #include "host/version.h"
 
 namespace sparsepush {
