@@ -18,8 +18,8 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   const std::int64_t rows = static_cast<std::int64_t>(run.replicas) * run.nodes, d = experiment.layout().params;
   std::vector<TensorInfo> tensors = {{"x", "F32", {rows, d}}, {"momentum", "F32", {rows, d}}};
   if (state_plan(experiment.config().algorithm).error_memory) tensors.push_back({"error", "F32", {rows, d}});
-  if (experiment.network() && experiment.network()->statistics > 0)
-    tensors.push_back({"statistics", "F32", {rows, experiment.network()->statistics}});
+  if (const std::int64_t statistics = elements_of(experiment.task().statistics()); statistics > 0)
+    tensors.push_back({"statistics", "F32", {rows, statistics}});
   tensors.insert(tensors.end(), {{"u", "F64", {rows}},
                                  {"step", "I64", {1}},
                                  {"train_loss_sum", "F64", {rows}},
@@ -43,7 +43,7 @@ std::string statistics_table(const std::vector<Parameter>& tensors) {
   std::int64_t offset = 0;
   for (const Parameter& tensor : tensors) {
     table.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"offset", offset}});
-    offset += tensor.shape.front();
+    offset += tensor.elements();
   }
   return table.dump();
 }
@@ -130,9 +130,9 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   const SafetensorsReader file(path);
   const auto hash = file.metadata().find("config_hash");
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
-  if (hash->second != config_hash(experiment.config()))
+  if (hash->second != experiment.hash())
     throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     quote(hash->second), config_hash(experiment.config()));
+                     quote(hash->second), experiment.hash());
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
     const TensorInfo& found = file.info(expected.name);
     if (found.dtype != expected.dtype || found.shape != expected.shape)
@@ -152,10 +152,10 @@ template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const Experiment& experiment = emulator.experiment();
   std::map<std::string, std::string> metadata = {
-      {"config_hash", config_hash(experiment.config())},
+      {"config_hash", experiment.hash()},
       {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
-      {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}};
-  if (const auto tensors = emulator.gradients().statistics_tensors(); !tensors.empty())
+      {"parameters", parameter_table(experiment.task().parameters(), experiment.layout())}};
+  if (const auto tensors = experiment.task().statistics(); !tensors.empty())
     metadata["statistics"] = statistics_table(tensors);
   return {path, checkpoint_tensors(experiment), metadata};
 }

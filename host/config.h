@@ -10,6 +10,8 @@
 
 namespace sparsepush {
 
+class Task;
+
 struct RunConfig {
   std::uint64_t seed = 1;
   int nodes = 8;
@@ -83,6 +85,8 @@ std::string to_toml(const Config& config);
 /// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
 /// or the run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
+/// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
+std::string config_hash(const Config& config, const Task& task);
 
 /// Whether the Cuda backend has all layers of the model.
 bool runs_on_cuda(const Config& config);

@@ -12,6 +12,7 @@
 #include "host/config_fields.h"
 #include "host/spelling.h"
 #include "models/models.h"
+#include "models/task_kinds.h"
 
 namespace sparsepush {
 namespace {
@@ -42,16 +43,14 @@ void check_run(const RunConfig& run, const Origins& origins) {
           fmt::format("expected shards <= nodes, got {} shards for {} nodes", run.shards, run.nodes));
 }
 
-void check_quadratic(const Config& config, const Origins& origins) {
+void check_data_keys(const Config& config, const Origins& origins) {
   const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
   require(source.file.empty() || !config.data.file.empty(), origins, "data.name",
           fmt::format("{} needs data.file, {}", in_quotes(source.name), source.file));
-  if (source.task != "quadratic") return;
+  if (kind_of_task(source.name).has_epochs) return;
   const std::string with = " with data.name = " + in_quotes(source.name);
   require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",
           "expected run.steps > 0" + with + ", which has no epochs");
-  require(config.algorithm.local_steps == 1, origins, "algorithm.local_steps",
-          fmt::format("expected 1{}, got {}", with, config.algorithm.local_steps));
   require(config.optimizer.milestones.empty(), origins, "optimizer.milestones",
           "expected []" + with + ", which has no epochs");
   require(config.optimizer.warmup_epochs == 0, origins, "optimizer.warmup_epochs",
@@ -88,7 +87,7 @@ void check_model_keys(const Config& config, const Origins& origins) {
 void check_config(const Config& config, const Origins& origins) {
   check_every_set_key_counts(config, origins);
   check_run(config.run, origins);
-  check_quadratic(config, origins);
+  check_data_keys(config, origins);
   check_topology_keys(config, origins);
   check_model_keys(config, origins);
   const auto& milestones = config.optimizer.milestones;

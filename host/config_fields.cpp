@@ -8,6 +8,7 @@
 #include "data/table.h"
 #include "models/models.h"
 #include "models/norms.h"
+#include "models/task_kinds.h"
 
 namespace sparsepush {
 namespace {
@@ -19,11 +20,12 @@ constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps
 constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
-// Names of the data sets that have labels.
-Choices labelled_sets() {
+// Names of the data sets for which `key` counts, on their own or because of what learns them.
+Choices sets_with(std::string_view key) {
   Choices names;
   for (const DataSource& source : data_sources())
-    if (source.load) names.push_back(source.name);
+    for (const auto& keys : {source.keys, kind_of_task(source.name).keys})
+      if (std::ranges::find(keys, key) != keys.end()) names.push_back(source.name);
   return names;
 }
 
@@ -63,9 +65,9 @@ std::vector<Field> run_fields() {
 std::vector<Field> data_fields() {
   using C = DataConfig;
   constexpr auto data = &Config::data;
-  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
-  const auto with = [](std::string_view key) { return when("data.name", names_with_key(data_sources(), key)); };
-  const auto divided = [](std::string_view key) {
+  const OnlyFor divided = ignored_unless("data.name", sets_with("data.partition"));
+  const auto of_sets = [](std::string_view key) { return when("data.name", sets_with(key)); };
+  const auto of_rules = [](std::string_view key) {
     return when("data.partition", names_with_key(partition_rules(), key));
   };
   return {
@@ -73,29 +75,29 @@ std::vector<Field> data_fields() {
       {.section = "data",
        .key = "file",
        .member = at<data, &C::file>,
-       .only_for = {with("data.file")},
+       .only_for = {of_sets("data.file")},
        .is_file = true},
       {.section = "data",
        .key = "path",
        .member = at<data, &C::path>,
-       .only_for = {with("data.path")},
+       .only_for = {of_sets("data.path")},
        .also_called = "root data_dir dir folder",
        .changes_bits = false,
        .is_folder = true},
-      {"data", "partition", at<data, &C::partition>, names_of(partition_rules()), {labelled}, "split"},
-      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {divided("data.skew"), labelled}},
-      {"data", "alpha", at<data, &C::alpha>, NumberRange{kTinyAlpha, kHuge}, {divided("data.alpha"), labelled}},
-      {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
+      {"data", "partition", at<data, &C::partition>, names_of(partition_rules()), {divided}, "split"},
+      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {of_rules("data.skew"), divided}},
+      {"data", "alpha", at<data, &C::alpha>, NumberRange{kTinyAlpha, kHuge}, {of_rules("data.alpha"), divided}},
+      {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {divided}, "batch_size"},
       {"data",
        "augment",
        at<data, &C::augment>,
        {},
-       {with("data.augment")},
+       {of_sets("data.augment")},
        "augmentation data_augmentation crop flip"},
-      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {with("data.samples")}},
-      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {with("data.features")}, "dimensions"},
-      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {with("data.classes")}},
-      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {with("data.separation")}},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {of_sets("data.samples")}},
+      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {of_sets("data.features")}, "dimensions"},
+      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {of_sets("data.classes")}},
+      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {of_sets("data.separation")}},
   };
 }
 
@@ -103,18 +105,18 @@ std::vector<Field> model_and_topology_fields() {
   using T = TopologyConfig;
   constexpr auto model = &Config::model;
   constexpr auto topology = &Config::topology;
-  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
+  const OnlyFor has_model = ignored_unless("data.name", sets_with("model.name"));
   const OnlyFor random_out = when("topology.name", {"random_out"});
   const Choices topologies = {"directed_ring", "complete", "exponential", "one_peer_exponential", "random_out", "file"};
   return {
-      {"model", "name", at<model, &ModelConfig::name>, names_of(models()), {labelled}, "network arch"},
+      {"model", "name", at<model, &ModelConfig::name>, names_of(models()), {has_model}, "network arch"},
       {"model",
        "hidden",
        at<model, &ModelConfig::hidden>,
        IntegerRange{1, kMany},
-       {ignored_unless("model.name", names_with_key(models(), "model.hidden")), labelled},
+       {ignored_unless("model.name", names_with_key(models(), "model.hidden")), has_model},
        "widths layers"},
-      {"model", "norm", at<model, &ModelConfig::norm>, names_of(norms()), {labelled}, "normalization batchnorm bn"},
+      {"model", "norm", at<model, &ModelConfig::norm>, names_of(norms()), {has_model}, "normalization batchnorm bn"},
       {"topology", "name", at<topology, &T::name>, topologies, {}, "graph graph_type"},
       {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {random_out}, "outdegree peers"},
       {"topology", "redraw", at<topology, &T::redraw>, {}, {random_out}, "dynamic time_varying"},

@@ -30,9 +30,9 @@ template <class Backend>
 Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport)
     : backend_(backend),
       experiment_(experiment),
-      gradients_(make_gradients(backend, experiment, transport.shard())),
+      gradients_(experiment.task().make_gradients(backend, transport.shard())),
       halo_slots_(RoundPlan<Backend>::halo_bound(experiment.topologies(), transport.shard())),
-      nodes_(backend, transport, gradients_->layout(), experiment.config(), state_plan(experiment.config().algorithm),
+      nodes_(backend, transport, experiment.layout(), experiment.config(), state_plan(experiment.config().algorithm),
              halo_slots_),
       plan_(backend, experiment.topologies(),
             std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
@@ -40,7 +40,10 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
-  fill_rows(backend, nodes_.x.view(), [&](int node, float* row) { gradients_->initialize(node, row); });
+  fill_rows(backend, nodes_.x.view(), [&](int row, float* values) {
+    const auto [replica, node] = nodes_.shard.id_of(row);
+    experiment.task().initialize(experiment.config().run.seed + replica, node, values);
+  });
 }
 
 template <class Backend>
@@ -48,10 +51,10 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
   RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
-  if (nodes_.shard.shards == 1 && !nodes_.verify) {
+  if (nodes_.shard.shards == 1 && !nodes_.verify && gradients_->can_be_recorded()) {
     work.run(backend_, stages);
   } else {
-    stages();  // shards wait for each other within a round, and verification for the backend
+    stages();  // shards wait for each other within a round, and verification and such gradients for the backend
   }
   ++step_;
   ++loss_.steps;
@@ -62,8 +65,8 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
 
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
-  gradients_->compute(backend_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock()->step, nodes_.gradient.view(),
-                      loss_.sum.span());
+  gradients_->compute(backend_, {.at = {.x = nodes_.x.view(), .u = nodes_.u.span()}, .step = &clock()->step},
+                      {.gradient = nodes_.gradient.view(), .loss = loss_.sum.span()}, step_);
 }
 
 template <class Backend>
@@ -149,7 +152,7 @@ void Emulator<Backend>::report_divergence(const StepClock& clock) const {
     const Segment& segment = nodes_.layout.segments[s];
     const auto values = std::span(x).subspan(segment.begin, segment.size);
     if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-      tensor = gradients_->parameters()[s].name;
+      tensor = experiment_.task().parameters()[s].name;
   }
   const NodeId id = nodes_.shard.id_of(row);
   throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr",
