@@ -9,8 +9,8 @@
 #include <type_traits>
 
 #include "bench/model_layouts.h"
+#include "data/memory_plan.h"
 #include "host/config.h"
-#include "host/memory_plan.h"
 #include "kernels/topk_select.h"
 
 namespace sparsepush {

@@ -22,13 +22,13 @@ namespace {
 constexpr int kBatch = 16;
 constexpr int kSamplesPerNode = 100;
 
-LearningTask make_task(const Dataset& data, int nodes) {
-  LearningTask task{.network = make_mlp(data.features, std::vector<std::int64_t>{16}, data.classes),
-                    .data = data,
-                    .owned = Partition(nodes),
-                    .seed = std::vector<std::uint64_t>(nodes, 1),
-                    .identity = {},
-                    .batch = kBatch};
+LocalTask make_task(const Dataset& data, int nodes) {
+  LocalTask task{.network = make_mlp(data.features, std::vector<std::int64_t>{16}, data.classes),
+                 .data = data,
+                 .owned = Partition(nodes),
+                 .seed = std::vector<std::uint64_t>(nodes, 1),
+                 .identity = {},
+                 .batch = kBatch};
   for (int node = 0; node < nodes; ++node) {
     task.identity.push_back(node);
     for (int i = 0; i < kSamplesPerNode; ++i)
@@ -46,12 +46,13 @@ template <class Backend>
 void mlp_gradients(benchmark::State& state, const Backend& backend) {
   const int nodes = static_cast<int>(state.range(0));
   const Dataset data = make_synthetic({.samples = 12000, .features = 64, .classes = 10, .separation = 4});
-  NetworkGradients<Backend> gradients(backend, make_task(data, nodes));
-  const int row = static_cast<int>(gradients.layout().row);
+  const LocalTask task = make_task(data, nodes);
+  NetworkGradients<Backend> gradients(backend, task);
+  const int row = static_cast<int>(task.network.layout.row);
   const Buffer<Backend, float> x(backend, nodes, row), gradient(backend, nodes, row);
   std::vector<float> initial(row);
   for (int node = 0; node < nodes; ++node) {
-    gradients.initialize(node, initial.data());
+    initialize_network(task.network, task.seed[node], initial.data());
     copy(backend, x.view().row(node), initial.data(), row * sizeof(float));
   }
   const Buffer<Backend, double> u(backend, std::vector<double>(nodes, 1.0)), loss(backend, 1, nodes);
@@ -60,8 +61,8 @@ void mlp_gradients(benchmark::State& state, const Backend& backend) {
   RepeatedWork<Backend> work;
   for (auto _ : state) {
     work.run(backend, [&] {
-      gradients.compute(backend, {.x = x.view(), .u = u.span()}, &clock.span().data()->step, gradient.view(),
-                        loss.span());
+      gradients.compute(backend, {.at = {.x = x.view(), .u = u.span()}, .step = &clock.span().data()->step},
+                        {.gradient = gradient.view(), .loss = loss.span()}, 0);
       end_step(backend, diverged.span(), 0, clock.span().data());
     });
     backend.synchronize();

@@ -36,13 +36,13 @@ Dataset random_images(int train, int test) {
   return data;
 }
 
-LearningTask make_task(const Network& network, const Dataset& data, int nodes) {
-  LearningTask task{.network = network,
-                    .data = data,
-                    .owned = Partition(nodes),
-                    .seed = std::vector<std::uint64_t>(nodes, 1),
-                    .identity = {},
-                    .batch = kBatch};
+LocalTask make_task(const Network& network, const Dataset& data, int nodes) {
+  LocalTask task{.network = network,
+                 .data = data,
+                 .owned = Partition(nodes),
+                 .seed = std::vector<std::uint64_t>(nodes, 1),
+                 .identity = {},
+                 .batch = kBatch};
   for (int node = 0; node < nodes; ++node) task.identity.push_back(node);
   for (int i = 0; i < data.train.count; ++i) task.owned[i % nodes].push_back(i);
   return task;
@@ -61,28 +61,31 @@ class Training {
  public:
   Training(const Cpu& cpu, const Network& network, int nodes)
       : cpu_(cpu),
+        layout_(network.layout),
         data_(random_images(nodes * 4 * kBatch, 1)),
         gradients_(cpu, make_task(network, data_, nodes)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
-        nodes_(cpu, transport_, gradients_.layout(), {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
+        nodes_(cpu, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
         plan_(cpu, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
         loss_(cpu, 1, nodes),
         clock_(cpu, 1, 1) {
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    for (int node = 0; node < nodes; ++node) gradients_.initialize(node, nodes_[state::x].row(node));
+    for (int node = 0; node < nodes; ++node) initialize_network(network, 1, nodes_[state::x].row(node));
   }
 
   void take_gradients() {
-    gradients_.compute(cpu_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, &clock_.span().data()->step,
-                       nodes_[state::gradient], loss_.span());
+    gradients_.compute(
+        cpu_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock_.span().data()->step},
+        {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
   }
   void finish_round() { nodes_.rows.method.play(nodes_, plan_.load(0, &clock_.span().data()->round)); }
   void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
 
  private:
   const Cpu& cpu_;
+  RowLayout layout_;
   Dataset data_;
   NetworkGradients<Cpu> gradients_;
   Config config_;

@@ -54,27 +54,27 @@ void reserve(int images, SampleSet* set) {  // growing would take several times 
 
 }  // namespace
 
-std::optional<CifarFormat> cifar_format(std::string_view name) {
-  if (name == "cifar10")
-    return CifarFormat{.name = "cifar10",
-                       .subfolder = "cifar-10-batches-bin",
-                       .train_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-                                       "data_batch_5.bin"},
-                       .test_file = "test_batch.bin",
-                       .train_images = 10'000,
-                       .test_images = 10'000,
-                       .label_classes = {10},
-                       .channels = {{{0.4914, 0.2470}, {0.4822, 0.2435}, {0.4465, 0.2616}}}};
-  if (name == "cifar100")
-    return CifarFormat{.name = "cifar100",
-                       .subfolder = "cifar-100-binary",
-                       .train_files = {"train.bin"},
-                       .test_file = "test.bin",
-                       .train_images = 50'000,
-                       .test_images = 10'000,
-                       .label_classes = {20, 100},  // coarse, fine
-                       .channels = {{{0.5071, 0.2673}, {0.4865, 0.2564}, {0.4409, 0.2762}}}};
-  return std::nullopt;
+CifarFormat cifar10_format() {
+  return {.name = "cifar10",
+          .subfolder = "cifar-10-batches-bin",
+          .train_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+                          "data_batch_5.bin"},
+          .test_file = "test_batch.bin",
+          .train_images = 10'000,
+          .test_images = 10'000,
+          .label_classes = {10},
+          .channels = {{{0.4914, 0.2470}, {0.4822, 0.2435}, {0.4465, 0.2616}}}};
+}
+
+CifarFormat cifar100_format() {
+  return {.name = "cifar100",
+          .subfolder = "cifar-100-binary",
+          .train_files = {"train.bin"},
+          .test_file = "test.bin",
+          .train_images = 50'000,
+          .test_images = 10'000,
+          .label_classes = {20, 100},  // coarse, fine
+          .channels = {{{0.5071, 0.2673}, {0.4865, 0.2564}, {0.4409, 0.2762}}}};
 }
 
 Dataset load_cifar(const CifarFormat& format, const std::string& path) {
@@ -91,6 +91,15 @@ Dataset load_cifar(const CifarFormat& format, const std::string& path) {
   for (SetFile& file : train) append_images(format, file, format.train_images, &set.train);
   append_images(format, test, format.test_images, &set.test);
   return set;
+}
+
+DataSource cifar_source(const CifarFormat& format) {
+  return {.name = format.name,
+          .keys = {"data.path", "data.augment"},
+          .size = [format](const DataConfig&) -> DataSource::Size {
+            return {format.samples(), kCifarImage.size()};
+          },
+          .load = [format](const DataConfig& data) { return load_cifar(format, data.path); }};
 }
 
 }  // namespace sparsepush

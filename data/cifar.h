@@ -2,11 +2,10 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "data/data_sources.h"
 #include "data/dataset.h"
 #include "data/image_files.h"
 
@@ -25,13 +24,15 @@ struct CifarFormat {
   int samples() const { return static_cast<int>(train_files.size()) * train_images + test_images; }
 };
 
-/// Of "cifar10" or "cifar100".
-std::optional<CifarFormat> cifar_format(std::string_view name);
+CifarFormat cifar10_format();
+CifarFormat cifar100_format();
 
 constexpr ImageShape kCifarImage = {.height = 32, .width = 32, .channels = 3};
 
 /// Reads the set in the folder `path`, in the order of its files. Throws InputError for a missing file, a wrong size or
 /// a wrong label. Sizes are compared before anything is read.
 Dataset load_cifar(const CifarFormat& format, const std::string& path);
+
+DataSource cifar_source(const CifarFormat& format);
 
 }  // namespace sparsepush

@@ -1,5 +1,7 @@
 #include "data/digits.h"
 
+#include <iterator>
+
 namespace sparsepush {
 namespace {
 
@@ -23,6 +25,15 @@ Dataset load_digits() {
       set.bytes.push_back(static_cast<std::uint8_t>(image[1 + pixel] - 'A'));
   }
   return digits;
+}
+
+DataSource digits_source() {
+  return {.name = "digits",
+          .keys = {"data.augment"},
+          .size = [](const DataConfig&) -> DataSource::Size {
+            return {std::size(kImages), kPixels};
+          },
+          .load = [](const DataConfig&) { return load_digits(); }};
 }
 
 }  // namespace sparsepush

@@ -72,11 +72,9 @@ struct PartFiles {
 
 }  // namespace
 
-std::optional<IdxFormat> idx_format(std::string_view name) {
-  if (name == "mnist") return IdxFormat{.name = "mnist", .channel = {0.1307, 0.3081}};
-  if (name == "fashion_mnist") return IdxFormat{.name = "fashion_mnist", .channel = {0.2860, 0.3530}};
-  return std::nullopt;
-}
+IdxFormat mnist_format() { return {.name = "mnist", .channel = {0.1307, 0.3081}}; }
+
+IdxFormat fashion_mnist_format() { return {.name = "fashion_mnist", .channel = {0.2860, 0.3530}}; }
 
 Dataset load_idx(const IdxFormat& format, const std::string& path) {
   const SetFolder folder(format.name, path);
@@ -87,6 +85,15 @@ Dataset load_idx(const IdxFormat& format, const std::string& path) {
   set.train = train.read(format.classes);
   set.test = test.read(format.classes);
   return set;
+}
+
+DataSource idx_source(const IdxFormat& format) {
+  return {.name = format.name,
+          .keys = {"data.path", "data.augment"},
+          .size = [format](const DataConfig&) -> DataSource::Size {
+            return {format.samples(), format.image.size()};
+          },
+          .load = [format](const DataConfig& data) { return load_idx(format, data.path); }};
 }
 
 }  // namespace sparsepush

@@ -1,9 +1,8 @@
 // MNIST and sets like it from IDX files: a big-endian header, then the bytes.
 #pragma once
-#include <optional>
 #include <string>
-#include <string_view>
 
+#include "data/data_sources.h"
 #include "data/dataset.h"
 #include "data/image_files.h"
 
@@ -21,11 +20,13 @@ struct IdxFormat {
   int samples() const { return train_images + test_images; }
 };
 
-/// Of "mnist" or "fashion_mnist".
-std::optional<IdxFormat> idx_format(std::string_view name);
+IdxFormat mnist_format();
+IdxFormat fashion_mnist_format();
 
 /// Reads the set in the folder `path`. Throws InputError for a missing file, a wrong size, header or label. Sizes are
 /// compared before anything is read.
 Dataset load_idx(const IdxFormat& format, const std::string& path);
+
+DataSource idx_source(const IdxFormat& format);
 
 }  // namespace sparsepush

@@ -128,6 +128,27 @@ Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes,
   return partition;
 }
 
+const std::vector<PartitionRule>& partition_rules() {
+  static const std::vector<PartitionRule> table = {
+      {.name = "iid",
+       .divide = [](const DataConfig&, const Dataset& set, int nodes,
+                    std::uint64_t seed) { return partition_iid(set.train.count, nodes, seed); }},
+      {.name = "skew",
+       .keys = {"data.skew"},
+       .divide =
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
+             return partition_skew(set.train.label, set.classes, nodes, data.skew, seed);
+           }},
+      {.name = "dirichlet",
+       .keys = {"data.alpha"},
+       .divide =
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
+             return partition_dirichlet(set.train.label, set.classes, nodes, data.alpha, seed);
+           }},
+  };
+  return table;
+}
+
 void check_every_node_has_samples(const Partition& partition) {
   for (std::size_t node = 0; node < partition.size(); ++node)
     if (partition[node].empty())

@@ -1,8 +1,13 @@
 // Which node gets which training samples.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
+
+#include "data/data_config.h"
+#include "data/dataset.h"
 
 namespace sparsepush {
 
@@ -20,6 +25,14 @@ Partition partition_skew(std::span<const std::uint8_t> labels, int classes, int 
 /// Per class, the shares of the nodes are drawn from a symmetric Dirichlet distribution with concentration alpha > 0.
 Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes, int nodes, double alpha,
                               std::uint64_t seed);
+
+/// What data.partition can be.
+struct PartitionRule {
+  std::string_view name;
+  std::vector<std::string_view> keys = {};  ///< that count for it
+  std::function<Partition(const DataConfig&, const Dataset&, int nodes, std::uint64_t seed)> divide;
+};
+const std::vector<PartitionRule>& partition_rules();
 
 /// Throws InputError that names the first node without samples.
 void check_every_node_has_samples(const Partition& partition);

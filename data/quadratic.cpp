@@ -70,4 +70,8 @@ QuadraticProblem load_quadratic(const std::string& path, int nodes) {
   return {shape, file.read<float>("curvature"), file.read<float>("target"), file.read<float>("start")};
 }
 
+DataSource quadratic_source() {
+  return {.name = "quadratic", .keys = {"data.file"}, .file = "a safetensors file", .task = "quadratic"};
+}
+
 }  // namespace sparsepush

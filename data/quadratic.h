@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "data/data_sources.h"
+
 namespace sparsepush {
 
 /// What is known of a problem before its arrays are read.
@@ -25,5 +27,7 @@ struct QuadraticProblem : QuadraticShape {
 /// Any other tensor, dtype or shape, N other than `nodes`, or sizes that do not sum to d throw InputError.
 QuadraticShape read_quadratic_shape(const std::string& path, int nodes);
 QuadraticProblem load_quadratic(const std::string& path, int nodes);
+
+DataSource quadratic_source();
 
 }  // namespace sparsepush

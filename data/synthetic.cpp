@@ -58,4 +58,19 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
   return set;
 }
 
+DataSource synthetic_source() {
+  return {.name = "synthetic",
+          .keys = {"data.samples", "data.features", "data.classes", "data.separation"},
+          .size = [](const DataConfig& data) -> DataSource::Size {
+            return {data.samples, data.features};
+          },
+          .load =
+              [](const DataConfig& data) {
+                return make_synthetic({.samples = data.samples,
+                                       .features = data.features,
+                                       .classes = data.classes,
+                                       .separation = data.separation});
+              }};
+}
+
 }  // namespace sparsepush

@@ -1,5 +1,6 @@
 // A labelled set of any size that is drawn instead of read.
 #pragma once
+#include "data/data_sources.h"
 #include "data/dataset.h"
 
 namespace sparsepush {
@@ -16,5 +17,7 @@ struct SyntheticSettings {
 /// values are rounded to 256 levels on [-4 s, 4 s] and clamped to it. The set depends on the settings only, never on a
 /// run's seed, so that replicas share it.
 Dataset make_synthetic(const SyntheticSettings& settings);
+
+DataSource synthetic_source();
 
 }  // namespace sparsepush

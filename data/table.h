@@ -2,6 +2,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,15 @@ template <class Row>
 std::vector<std::string_view> names_of(const std::vector<Row>& table) {
   std::vector<std::string_view> names;
   for (const Row& row : table) names.push_back(row.name);
+  return names;
+}
+
+/// The names of the rows whose member `keys` lists `key`.
+template <class Row>
+std::vector<std::string_view> names_with_key(const std::vector<Row>& table, std::string_view key) {
+  std::vector<std::string_view> names;
+  for (const Row& row : table)
+    if (std::ranges::find(row.keys, key) != row.keys.end()) names.push_back(row.name);
   return names;
 }
 

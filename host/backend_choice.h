@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "data/memory_plan.h"
 #include "host/config.h"
-#include "host/memory_plan.h"
 #include "kernels/backend.h"
 
 namespace sparsepush {

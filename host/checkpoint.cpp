@@ -39,8 +39,8 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   const Extent all = extent_of_all(experiment);
   std::vector<TensorInfo> tensors;
   for (const StateArray* array : state_of(experiment.rows())) {
-    if (array == &state::u && experiment.network() && experiment.network()->statistics > 0)
-      tensors.push_back({"statistics", "F32", {all.rows, experiment.network()->statistics}});
+    const std::int64_t statistics = elements_of(experiment.task().statistics());
+    if (array == &state::u && statistics > 0) tensors.push_back({"statistics", "F32", {all.rows, statistics}});
     if (array->saved) tensors.push_back(saved_tensor(*array, all));
   }
   tensors.insert(tensors.end(), {{"step", "I64", {1}},
@@ -65,7 +65,7 @@ std::string statistics_table(const std::vector<Parameter>& tensors) {
   std::int64_t offset = 0;
   for (const Parameter& tensor : tensors) {
     table.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"offset", offset}});
-    offset += tensor.shape.front();
+    offset += tensor.elements();
   }
   return table.dump();
 }
@@ -225,9 +225,9 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   const SafetensorsReader file(path);
   const auto hash = file.metadata().find("config_hash");
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
-  if (hash->second != config_hash(experiment.config()))
+  if (hash->second != experiment.hash())
     throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     quote(hash->second), config_hash(experiment.config()));
+                     quote(hash->second), experiment.hash());
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
     const TensorInfo& found = file.info(expected.name);
     if (found.dtype != expected.dtype || found.shape != expected.shape)
@@ -247,10 +247,10 @@ template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   const Experiment& experiment = emulator.experiment();
   std::map<std::string, std::string> metadata = {
-      {"config_hash", config_hash(experiment.config())},
+      {"config_hash", experiment.hash()},
       {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
-      {"parameters", parameter_table(emulator.gradients().parameters(), experiment.layout())}};
-  if (const auto tensors = emulator.gradients().statistics_tensors(); !tensors.empty())
+      {"parameters", parameter_table(experiment.task().parameters(), experiment.layout())}};
+  if (const auto tensors = experiment.task().statistics(); !tensors.empty())
     metadata["statistics"] = statistics_table(tensors);
   return {path, checkpoint_tensors(experiment), metadata};
 }

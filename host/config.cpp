@@ -9,12 +9,14 @@
 #include <system_error>
 
 #include "data/input_error.h"
+#include "data/table.h"
 #include "host/config_checks.h"
 #include "host/config_fields.h"
 #include "host/config_toml.h"
 #include "host/methods.h"
 #include "host/spelling.h"
 #include "host/topologies/file.h"
+#include "models/models.h"
 
 namespace sparsepush {
 namespace {
@@ -102,8 +104,9 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   return config;
 }
 
-bool is_image_model(const Config& config) {
-  return config.data.name != "quadratic" && config.model.name != "mlp" && config.model.name != "softmax";
+bool runs_on_cuda(const Config& config) {
+  return why_unused(*find_field("model", "name"), config) ||
+         row_named(models(), "model.name", config.model.name).runs_on_cuda;
 }
 
 }  // namespace sparsepush

@@ -5,7 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "data/data_config.h"
+#include "models/model_config.h"
+
 namespace sparsepush {
+
+class Task;
 
 struct RunConfig {
   std::uint64_t seed = 1;
@@ -18,25 +23,6 @@ struct RunConfig {
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
   bool verify = false;                ///< do every selection of messages again in a second way, and compare
-};
-
-struct DataConfig {
-  std::string name = "digits";
-  std::string file;  ///< of `quadratic`
-  std::string path;  ///< folder of the sets that are read from files
-  std::string partition = "iid";
-  double skew = 0.0;
-  double alpha = 1.0;                                ///< of `dirichlet`
-  int batch = 16;                                    ///< samples a node and step
-  bool augment = false;                              ///< crop and mirror images while training
-  int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
-  double separation = 3.0;                           ///< of `synthetic`
-};
-
-struct ModelConfig {
-  std::string name = "mlp";
-  std::vector<std::int64_t> hidden = {64};  ///< of `mlp`
-  std::string norm = "none";                ///< of image models
 };
 
 struct TopologyConfig {
@@ -104,8 +90,10 @@ std::string to_toml(const Config& config);
 /// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
 /// or the run's length (steps, epochs, final_rounds).
 std::string config_hash(const Config& config);
+/// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
+std::string config_hash(const Config& config, const Task& task);
 
-/// Whether the model has layers for images, which only the Cpu backend has so far.
-bool is_image_model(const Config& config);
+/// Whether the Cuda backend has all layers of the model.
+bool runs_on_cuda(const Config& config);
 
 }  // namespace sparsepush

@@ -6,10 +6,14 @@
 #include <functional>
 #include <limits>
 
+#include "data/data_sources.h"
 #include "data/input_error.h"
+#include "data/table.h"
 #include "host/config_fields.h"
 #include "host/spelling.h"
 #include "host/topologies.h"
+#include "models/models.h"
+#include "models/task_kinds.h"
 
 namespace sparsepush {
 namespace {
@@ -40,14 +44,14 @@ void check_run(const RunConfig& run, const Origins& origins) {
           fmt::format("expected shards <= nodes, got {} shards for {} nodes", run.shards, run.nodes));
 }
 
-void check_quadratic(const Config& config, const Origins& origins) {
-  if (config.data.name != "quadratic") return;
-  const std::string with = " with data.name = \"quadratic\"";
-  require(!config.data.file.empty(), origins, "data.name", "\"quadratic\" needs data.file, a safetensors file");
+void check_data_keys(const Config& config, const Origins& origins) {
+  const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
+  require(source.file.empty() || !config.data.file.empty(), origins, "data.name",
+          fmt::format("{} needs data.file, {}", in_quotes(source.name), source.file));
+  if (kind_of_task(source.name).has_epochs) return;
+  const std::string with = " with data.name = " + in_quotes(source.name);
   require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",
           "expected run.steps > 0" + with + ", which has no epochs");
-  require(config.algorithm.local_steps == 1, origins, "algorithm.local_steps",
-          fmt::format("expected 1{}, got {}", with, config.algorithm.local_steps));
   require(config.optimizer.milestones.empty(), origins, "optimizer.milestones",
           "expected []" + with + ", which has no epochs");
   require(config.optimizer.warmup_epochs == 0, origins, "optimizer.warmup_epochs",
@@ -69,14 +73,14 @@ void check_topology_keys(const Config& config, const Origins& origins) {
 
 void check_model_keys(const Config& config, const Origins& origins) {
   const ModelConfig& model = config.model;
-  const bool has_channels = model.name != "mlp" && model.name != "softmax";
+  const Model& row = row_named(models(), "model.name", model.name);
   require(
-      !is_image_model(config) || config.run.backend != "cuda", origins, "run.backend",
+      runs_on_cuda(config) || config.run.backend != "cuda", origins, "run.backend",
       fmt::format("expected \"cpu\" or \"auto\" for model.name = {}, which runs on the cpu only so far, got \"cuda\"",
                   in_quotes(model.name)));
-  require(model.name != "mlp" || !model.hidden.empty(), origins, "model.hidden",
-          "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
-  require(has_channels || model.norm == "none", origins, "model.norm",
+  require(std::ranges::find(row.keys, "model.hidden") == row.keys.end() || !model.hidden.empty(), origins,
+          "model.hidden", "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  require(row.has_image_layers || model.norm == "none", origins, "model.norm",
           fmt::format("expected \"none\" for model.name = {}, got {}", in_quotes(model.name), in_quotes(model.norm)));
 }
 
@@ -85,7 +89,7 @@ void check_model_keys(const Config& config, const Origins& origins) {
 void check_config(const Config& config, const Origins& origins) {
   check_every_set_key_counts(config, origins);
   check_run(config.run, origins);
-  check_quadratic(config, origins);
+  check_data_keys(config, origins);
   check_topology_keys(config, origins);
   check_model_keys(config, origins);
   const auto& milestones = config.optimizer.milestones;

@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "data/data_sources.h"
+#include "data/partition.h"
+#include "data/table.h"
 #include "host/methods.h"
 #include "host/topologies.h"
+#include "models/models.h"
+#include "models/norms.h"
+#include "models/task_kinds.h"
 
 namespace sparsepush {
 namespace {
@@ -16,10 +22,21 @@ constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps
 constexpr double kTinyAlpha = 1e-300;                // keeps logarithms of gamma variables finite
 constexpr double kHuge = 1e6;                        // keeps products of settings finite in fp32
 
-// Names of the data sets that lie in a folder, of those that have images, and of all that have labels.
-Choices file_sets() { return {"cifar10", "cifar100", "mnist", "fashion_mnist"}; }
-Choices image_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist"}; }
-Choices labelled_sets() { return {"digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic"}; }
+// Names of the data sets for which `key` counts, on their own or because of what learns them.
+Choices sets_with(std::string_view key) {
+  Choices names;
+  for (const DataSource& source : data_sources())
+    for (const auto& keys : {source.keys, kind_of_task(source.name).keys})
+      if (std::ranges::find(keys, key) != keys.end()) names.push_back(source.name);
+  return names;
+}
+
+Choices norms_with_statistics() {
+  Choices names;
+  for (const NormKind& norm : norms())
+    if (norm.has_statistics) names.push_back(norm.name);
+  return names;
+}
 
 // What a key is read into.
 template <auto section, auto key>
@@ -50,42 +67,39 @@ std::vector<Field> run_fields() {
 std::vector<Field> data_fields() {
   using C = DataConfig;
   constexpr auto data = &Config::data;
-  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
-  const OnlyFor synthetic = when("data.name", {"synthetic"});
-  Choices names = labelled_sets();
-  names.push_back("quadratic");
+  const OnlyFor divided = ignored_unless("data.name", sets_with("data.partition"));
+  const auto of_sets = [](std::string_view key) { return when("data.name", sets_with(key)); };
+  const auto of_rules = [](std::string_view key) {
+    return when("data.partition", names_with_key(partition_rules(), key));
+  };
   return {
-      {"data", "name", at<data, &C::name>, names, {}, "dataset set"},
+      {"data", "name", at<data, &C::name>, names_of(data_sources()), {}, "dataset set"},
       {.section = "data",
        .key = "file",
        .member = at<data, &C::file>,
-       .only_for = {when("data.name", {"quadratic"})},
+       .only_for = {of_sets("data.file")},
        .is_file = true},
       {.section = "data",
        .key = "path",
        .member = at<data, &C::path>,
-       .only_for = {when("data.name", file_sets())},
+       .only_for = {of_sets("data.path")},
        .also_called = "root data_dir dir folder",
        .changes_bits = false,
        .is_folder = true},
-      {"data", "partition", at<data, &C::partition>, Choices{"iid", "skew", "dirichlet"}, {labelled}, "split"},
-      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {when("data.partition", {"skew"}), labelled}},
-      {"data",
-       "alpha",
-       at<data, &C::alpha>,
-       NumberRange{kTinyAlpha, kHuge},
-       {when("data.partition", {"dirichlet"}), labelled}},
-      {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {labelled}, "batch_size"},
+      {"data", "partition", at<data, &C::partition>, names_of(partition_rules()), {divided}, "split"},
+      {"data", "skew", at<data, &C::skew>, NumberRange{0, 1}, {of_rules("data.skew"), divided}},
+      {"data", "alpha", at<data, &C::alpha>, NumberRange{kTinyAlpha, kHuge}, {of_rules("data.alpha"), divided}},
+      {"data", "batch", at<data, &C::batch>, IntegerRange{1, kMany}, {divided}, "batch_size"},
       {"data",
        "augment",
        at<data, &C::augment>,
        {},
-       {when("data.name", image_sets())},
+       {of_sets("data.augment")},
        "augmentation data_augmentation crop flip"},
-      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {synthetic}},
-      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {synthetic}, "dimensions"},
-      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {synthetic}},
-      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {synthetic}},
+      {"data", "samples", at<data, &C::samples>, IntegerRange{6, 1'000'000'000}, {of_sets("data.samples")}},
+      {"data", "features", at<data, &C::features>, IntegerRange{1, kMany}, {of_sets("data.features")}, "dimensions"},
+      {"data", "classes", at<data, &C::classes>, IntegerRange{2, 256}, {of_sets("data.classes")}},
+      {"data", "separation", at<data, &C::separation>, NumberRange{0, kHuge}, {of_sets("data.separation")}},
   };
 }
 
@@ -93,36 +107,30 @@ std::vector<Field> model_and_topology_fields() {
   using T = TopologyConfig;
   constexpr auto model = &Config::model;
   constexpr auto topology = &Config::topology;
-  const OnlyFor labelled = ignored_unless("data.name", labelled_sets());
-  const OnlyFor drawn = when("topology.name", topologies_with("degree"));
-  const Choices models = {"softmax", "mlp", "lenet5", "resnet20", "vgg11"};
+  const OnlyFor has_model = ignored_unless("data.name", sets_with("model.name"));
+  const OnlyFor drawn = when("topology.name", names_with_key(topologies(), "degree"));
   return {
-      {"model", "name", at<model, &ModelConfig::name>, models, {labelled}, "network arch"},
+      {"model", "name", at<model, &ModelConfig::name>, names_of(models()), {has_model}, "network arch"},
       {"model",
        "hidden",
        at<model, &ModelConfig::hidden>,
        IntegerRange{1, kMany},
-       {ignored_unless("model.name", {"mlp"}), labelled},
+       {ignored_unless("model.name", names_with_key(models(), "model.hidden")), has_model},
        "widths layers"},
-      {"model",
-       "norm",
-       at<model, &ModelConfig::norm>,
-       Choices{"none", "batch", "group", "evonorm"},
-       {labelled},
-       "normalization batchnorm bn"},
+      {"model", "norm", at<model, &ModelConfig::norm>, names_of(norms()), {has_model}, "normalization batchnorm bn"},
       {"topology", "name", at<topology, &T::name>, names_of(topologies()), {}, "graph graph_type"},
       {"topology", "degree", at<topology, &T::degree>, IntegerRange{1, kMany}, {drawn}, "outdegree peers"},
       {"topology",
        "redraw",
        at<topology, &T::redraw>,
        {},
-       {when("topology.name", topologies_with("redraw"))},
+       {when("topology.name", names_with_key(topologies(), "redraw"))},
        "dynamic time_varying"},
       {"topology", "weights", at<topology, &T::weights>, Choices{"uniform"}, {}, "mixing"},
       {.section = "topology",
        .key = "file",
        .member = at<topology, &T::file>,
-       .only_for = {when("topology.name", topologies_with("file"))},
+       .only_for = {when("topology.name", names_with_key(topologies(), "file"))},
        .also_called = "path edges",
        .is_file = true},
   };
@@ -132,8 +140,8 @@ std::vector<Field> algorithm_fields() {
   using C = AlgorithmConfig;
   constexpr auto algorithm = &Config::algorithm;
   const OnlyFor compressed = when("algorithm.name", methods_that_compress());
-  const OnlyFor merges = when("algorithm.name", methods_with("final_rounds"));
-  const OnlyFor selects = ignored_unless("algorithm.compressor", compressors_with("keep"));
+  const OnlyFor merges = when("algorithm.name", names_with_key(methods(), "final_rounds"));
+  const OnlyFor selects = ignored_unless("algorithm.compressor", names_with_key(compressors(), "keep"));
   return {
       {"algorithm", "name", at<algorithm, &C::name>, names_of(methods()), {}, "method"},
       {"algorithm", "compressor", at<algorithm, &C::compressor>, names_of(compressors()), {compressed}, "compression"},
@@ -148,13 +156,13 @@ std::vector<Field> algorithm_fields() {
        "averaging_rate",
        at<algorithm, &C::averaging_rate>,
        NumberRange{0, 1, true},
-       {ignored_unless("algorithm.name", methods_with("averaging_rate"))},
+       {ignored_unless("algorithm.name", names_with_key(methods(), "averaging_rate"))},
        "eta gamma consensus_lr consensus_rate"},
       {"algorithm",
        "local_steps",
        at<algorithm, &C::local_steps>,
        IntegerRange{1, kForever},
-       {when("algorithm.name", methods_with("local_steps"))},
+       {when("algorithm.name", names_with_key(methods(), "local_steps"))},
        "h local_epochs"},
       {"algorithm", "final_rounds", at<algorithm, &C::final_rounds>, IntegerRange{1, kForever}, {merges}, "", false},
       {"algorithm", "final", at<algorithm, &C::final>, Choices{"gossip", "all_reduce"}, {merges}},
@@ -162,7 +170,7 @@ std::vector<Field> algorithm_fields() {
        "final_statistics",
        at<algorithm, &C::final_statistics>,
        Choices{"average", "local"},
-       {merges, when("model.norm", {"batch"})}},
+       {merges, when("model.norm", norms_with_statistics())}},
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -9,6 +10,7 @@
 
 #include "data/input_error.h"
 #include "host/spelling.h"
+#include "models/task.h"
 
 namespace sparsepush {
 namespace {
@@ -39,6 +41,21 @@ std::string content_hash(const std::string& path) {
 bool is_refused(const Field& field, const Config& config) {
   const OnlyFor* rule = why_unused(field, config);
   return rule && rule->refused;
+}
+
+/// Over the keys that change bits, are used and are among those that `counts` accepts, and over a task's identity.
+template <class Counts>
+std::string hash_of(const Config& config, const Counts& counts, const std::string& identity) {
+  Config copy = config;
+  Fnv1a hash;
+  for (const Field& field : config_fields()) {
+    if (!field.changes_bits || why_unused(field, config) || !counts(field)) continue;
+    const Member member = field.member(copy);
+    const std::string value = field.is_file ? content_hash(*std::get<std::string*>(member)) : value_text(member);
+    hash.add(fmt::format("{}={}\n", field.name(), value));
+  }
+  if (!identity.empty()) hash.add(fmt::format("task={}\n", identity));
+  return hash.hex();
 }
 
 bool is_empty_word(const Member& member) {
@@ -87,15 +104,17 @@ std::string to_toml(const Config& config) {
 }
 
 std::string config_hash(const Config& config) {
-  Config copy = config;
-  Fnv1a hash;
-  for (const Field& field : config_fields()) {
-    if (!field.changes_bits || why_unused(field, config)) continue;
-    const Member member = field.member(copy);
-    const std::string value = field.is_file ? content_hash(*std::get<std::string*>(member)) : value_text(member);
-    hash.add(fmt::format("{}={}\n", field.name(), value));
-  }
-  return hash.hex();
+  return hash_of(
+      config, [](const Field&) { return true; }, "");
+}
+
+std::string config_hash(const Config& config, const Task& task) {
+  const std::vector<std::string_view> keys = task.keys();
+  const auto counts = [&](const Field& field) {
+    if (field.section != "data" && field.section != "model") return true;
+    return std::ranges::find(keys, field.name()) != keys.end();
+  };
+  return hash_of(config, counts, task.identity());
 }
 
 }  // namespace sparsepush

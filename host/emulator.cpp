@@ -27,15 +27,18 @@ template <class Backend>
 Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport)
     : backend_(backend),
       experiment_(experiment),
-      gradients_(make_gradients(backend, experiment, transport.shard())),
+      gradients_(experiment.task().make_gradients(backend, transport.shard())),
       halo_slots_(RoundPlan<Backend>::halo_bound(experiment.topologies(), transport.shard())),
-      nodes_(backend, transport, gradients_->layout(), nodes_plan(experiment, halo_slots_)),
+      nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, halo_slots_)),
       plan_(backend, experiment.topologies(),
             std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
             transport.shard()),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
-  fill_rows(backend, nodes_[state::x], [&](int node, float* row) { gradients_->initialize(node, row); });
+  fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
+    const auto [replica, node] = nodes_.shard.id_of(row);
+    experiment.task().initialize(experiment.config().run.seed + replica, node, values);
+  });
 }
 
 template <class Backend>
@@ -43,10 +46,10 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
   RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
-  if (nodes_.shard.shards == 1 && !nodes_.verify) {
+  if (nodes_.shard.shards == 1 && !nodes_.verify && gradients_->can_be_recorded()) {
     work.run(backend_, stages);
   } else {
-    stages();  // shards wait for each other within a round, and verification for the backend
+    stages();  // shards wait for each other within a round, and verification and such gradients for the backend
   }
   ++step_;
   ++loss_.steps;
@@ -55,8 +58,9 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
 
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
-  gradients_->compute(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, &clock()->step,
-                      nodes_[state::gradient], loss_.sum.span());
+  gradients_->compute(backend_,
+                      {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock()->step},
+                      {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step_);
 }
 
 template <class Backend>
@@ -142,7 +146,7 @@ std::string Emulator<Backend>::first_not_finite(int row) const {
       const Segment& segment = nodes_.layout.segments[s];
       const auto tensor = std::span(values).subspan(segment.begin, segment.size);
       if (std::ranges::all_of(tensor, [](float v) { return std::isfinite(v); })) continue;
-      const std::string& name = gradients_->parameters()[s].name;
+      const std::string name = experiment_.task().parameters()[s].name;
       return array->name == state::x.name ? name : fmt::format("{} of {}", name, array->name);
     }
   }

@@ -1,72 +1,51 @@
-// Everything about a run that is known before its first step: configuration, topology, data, model shape, schedule.
+// Everything about a run that is known before its first step: configuration, topology, task, schedule.
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/partition.h"
-#include "data/quadratic.h"
 #include "host/config.h"
-#include "host/memory_plan.h"
 #include "host/methods.h"
 #include "host/schedule.h"
-#include "host/shard.h"
 #include "host/topology.h"
-#include "models/gradients.h"
-#include "models/network.h"
+#include "models/task.h"
 
 namespace sparsepush {
 
 /// Immutable once prepared; shared by all shards.
 class Experiment {
  public:
-  /// Loads the data set, lays out the parameters and builds the topologies. Throws InputError.
+  /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
+  /// InputError.
   explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
-  /// With a method, optimizer or compressor that need not be in any table.
-  Experiment(const Config& config, Rows rows);
+  /// With a method, optimizer, compressor or task that need not be in any table.
+  Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
 
   /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before
   /// it.
-  void prepare_data();
+  void prepare_data() { task_->prepare(); }
 
   const Config& config() const { return config_; }
   const Rows& rows() const { return rows_; }
   /// One per replica, or one that all share.
   const std::vector<Topology>& topologies() const { return topologies_; }
-  const Schedule& schedule() const { return *schedule_; }
+  const Task& task() const { return *task_; }
+  const Schedule& schedule() const { return schedule_; }
   const RowLayout& layout() const { return layout_; }
-  const std::optional<Dataset>& dataset() const { return dataset_; }
-  const std::optional<Network>& network() const { return network_; }
-  const std::optional<QuadraticProblem>& problem() const { return problem_; }
-  const std::vector<Partition>& partitions() const { return partitions_; }  ///< one per replica
-
-  /// What the data set, its division and the gradients' scratch memory take; on the Cpu with `threads` threads a shard.
-  template <class Backend>
-  std::vector<PlannedArray> planned_data(int threads) const;
-
-  /// partition.csv: samples and class histogram of each node; empty without data.
-  std::string partition_table() const;
+  /// Of all that changes the bits of a run: see config_hash.
+  std::string hash() const;
 
  private:
   Config config_;
   Rows rows_;
   std::vector<Topology> topologies_;
-  std::optional<Dataset> dataset_;
-  std::optional<Network> network_;
-  std::optional<QuadraticProblem> problem_;
+  std::unique_ptr<Task> task_;
   RowLayout layout_;
-  std::optional<Schedule> schedule_;
-  std::vector<Partition> partitions_;
+  Schedule schedule_;
 };
 
 /// One topology, or one per replica where they differ, checked over the rounds of the run.
 std::vector<Topology> make_topologies(const Config& config);
 
-/// The gradients of a shard's nodes on `backend`.
-template <class Backend>
-std::unique_ptr<Gradients<Backend>> make_gradients(const Backend& backend, const Experiment& experiment,
-                                                   const Shard& shard);
 
 }  // namespace sparsepush

@@ -6,11 +6,11 @@
 #include <new>
 
 #include "data/input_error.h"
+#include "data/memory_plan.h"
 #include "host/backend_choice.h"
 #include "host/config.h"
 #include "host/emulator.h"
 #include "host/experiment.h"
-#include "host/memory_plan.h"
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"

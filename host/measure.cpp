@@ -15,12 +15,27 @@ namespace {
 
 double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
+/// Losses of some models, then their other scores.
+struct ScoreTable {
+  ScoreTable(int models, int columns) : columns(columns), values(static_cast<std::size_t>(models) * columns) {}
+
+  MatrixView<double> view() { return {values.data(), static_cast<int>(values.size()) / columns, columns}; }
+  std::vector<double> column(int c) const {
+    std::vector<double> of_models;
+    for (std::size_t i = c; i < values.size(); i += columns) of_models.push_back(values[i]);
+    return of_models;
+  }
+
+  int columns;
+  std::vector<double> values;  ///< [models, columns]
+};
+
 /// What the measures of one step share.
 template <class Backend>
 class Measures {
  public:
-  Measures(const Backend& backend, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
-      : backend_(backend), gradients_(gradients), nodes_(nodes), shard_(nodes.shard) {}
+  Measures(const Backend& backend, const Task& task, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
+      : backend_(backend), gradients_(gradients), nodes_(nodes), shard_(nodes.shard), names_(task.scores()) {}
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
     u_ = gather(nodes_.to_host(state::u));
@@ -46,11 +61,12 @@ class Measures {
     const double disagreement = std::sqrt(sum_of(gather_replica(distance)));
     if (norm > 0) row.consensus = disagreement / (std::sqrt(static_cast<double>(shard_.all_nodes)) * norm);
 
-    std::vector<Score> scores(nodes);
+    ScoreTable scores(nodes, columns());
     const std::vector<double> statistics = mean_statistics<Backend>(gradients_.statistics(), nodes_, row.replica);
-    gradients_.score_mean(backend_, {.z = mean, .statistics = statistics}, first, scores);
-    row.loss_mean_model = mean_of(scores, &Score::loss);
-    if (gradients_.has_accuracy()) row.accuracy_mean_model = mean_of(scores, &Score::accuracy);
+    gradients_.score_mean(backend_, {.z = mean, .statistics = statistics}, first, scores.view());
+    const auto mean_of = [&](int column) { return sum_of(gather_replica(scores.column(column))) / shard_.all_nodes; };
+    row.loss_mean_model = mean_of(0);
+    for (int s = 1; s < columns(); ++s) summary_of(row, s).mean_model = mean_of(s);
   }
 
   /// ||E|| / ||X||, and a look at whether x is finite.
@@ -80,21 +96,24 @@ class Measures {
     std::vector<int> local;
     for (int row = 0; row < shard_.rows(); ++row)
       if (shard_.id_of(row).node < evaluated) local.push_back(row);
-    std::vector<Score> scores(local.size());
-    gradients_.score_nodes(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, local, scores);
-    std::vector<double> loss(shard_.rows()), accuracy(shard_.rows());
-    for (std::size_t k = 0; k < local.size(); ++k) {
-      loss[local[k]] = scores[k].loss;
-      accuracy[local[k]] = scores[k].accuracy;
-    }
-    const auto all_loss = gather(loss), all_accuracy = gather(accuracy);
-    for (MetricsRow& row : rows) {
-      row.test_loss = sum_of(of_replica(all_loss, row.replica).first(evaluated)) / evaluated;
-      if (!gradients_.has_accuracy()) continue;
-      const auto of_nodes = of_replica(all_accuracy, row.replica).first(evaluated);
-      row.accuracy_mean = sum_of(of_nodes) / evaluated;
-      row.accuracy_min = std::ranges::min(of_nodes);
-      row.accuracy_max = std::ranges::max(of_nodes);
+    ScoreTable scores(static_cast<int>(local.size()), columns());
+    gradients_.score_nodes(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, local, scores.view());
+    for (int s = 0; s < columns(); ++s) {
+      std::vector<double> of_rows(shard_.rows());
+      for (std::size_t k = 0; k < local.size(); ++k) of_rows[local[k]] = scores.view().row(static_cast<int>(k))[s];
+      const auto all = gather(of_rows);
+      for (MetricsRow& row : rows) {
+        const auto of_nodes = of_replica(all, row.replica).first(evaluated);
+        const double mean = sum_of(of_nodes) / evaluated;
+        if (s == 0) {
+          row.test_loss = mean;
+          continue;
+        }
+        ScoreSummary& summary = summary_of(row, s);
+        summary.mean = mean;
+        summary.min = std::ranges::min(of_nodes);
+        summary.max = std::ranges::max(of_nodes);
+      }
     }
   }
 
@@ -133,16 +152,21 @@ class Measures {
   std::span<const double> of_replica(const std::vector<double>& all, int replica) const {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
-  double mean_of(const std::vector<Score>& scores, double Score::*field) {
-    std::vector<double> values;
-    for (const Score& score : scores) values.push_back(score.*field);
-    return sum_of(gather_replica(values)) / shard_.all_nodes;
+  int columns() const { return 1 + static_cast<int>(names_.size()); }
+  /// Where a row keeps the score of column `column`.
+  ScoreSummary& summary_of(MetricsRow& row, int column) const {
+    const auto begin = names_.begin(), name = begin + column - 1;
+    if (*name == kAccuracy) return row.accuracy ? *row.accuracy : row.accuracy.emplace();
+    const std::size_t others = std::count_if(begin, name, [](const std::string& n) { return n != kAccuracy; });
+    if (row.other_scores.size() <= others) row.other_scores.resize(others + 1);
+    return row.other_scores[others];
   }
 
   const Backend& backend_;
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
   const Shard& shard_;
+  const std::vector<std::string> names_;  ///< of the scores beside loss
   std::vector<double> u_;
 };
 
@@ -160,7 +184,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
     rows[r].epoch = schedule.epoch(step);
     if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step);
   }
-  Measures<Backend> measures(backend, gradients, nodes);
+  Measures<Backend> measures(backend, experiment.task(), gradients, nodes);
   measures.add_error_ratio(rows, step);
   measures.add_push_weights(rows);
   for (MetricsRow& row : rows) measures.add_mean_model(row);

@@ -8,18 +8,6 @@
 namespace sparsepush {
 namespace {
 
-template <class Row, class Predicate>
-std::vector<std::string_view> names_where(const std::vector<Row>& table, const Predicate& holds) {
-  std::vector<std::string_view> names;
-  for (const Row& row : table)
-    if (holds(row)) names.push_back(row.name);
-  return names;
-}
-
-bool has_key(const std::vector<std::string>& keys, std::string_view key) {
-  return std::ranges::find(keys, key) != keys.end();
-}
-
 /// Whether other shards receive its rows.
 bool is_sent(const StateArray& array, const Rows& rows) {
   const auto sends = [&](const std::optional<Message>& message) { return message && contains(message->arrays, array); };
@@ -28,16 +16,11 @@ bool is_sent(const StateArray& array, const Rows& rows) {
 
 }  // namespace
 
-std::vector<std::string_view> methods_with(std::string_view key) {
-  return names_where(methods(), [&](const Method& method) { return has_key(method.keys, key); });
-}
-
 std::vector<std::string_view> methods_that_compress() {
-  return names_where(methods(), [](const Method& method) { return method.compresses(); });
-}
-
-std::vector<std::string_view> compressors_with(std::string_view key) {
-  return names_where(compressors(), [&](const Compressor& compressor) { return has_key(compressor.keys, key); });
+  std::vector<std::string_view> names;
+  for (const Method& method : methods())
+    if (method.compresses()) names.push_back(method.name);
+  return names;
 }
 
 Rows rows_of(const Config& config) {

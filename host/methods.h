@@ -44,12 +44,8 @@ struct Method {
 
 const std::vector<Method>& methods();
 
-/// Names of the methods for which a key of [algorithm] counts, by their own or their compressor's list.
-std::vector<std::string_view> methods_with(std::string_view key);
-/// Of those that send compressed messages.
+/// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
-/// Of compressors.
-std::vector<std::string_view> compressors_with(std::string_view key);
 
 /// The rows that a run is made of: those of the tables, or a user's own.
 struct Rows {

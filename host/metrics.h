@@ -3,11 +3,20 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/durable_file.h"
 
 namespace sparsepush {
+
+/// The score of a task that has columns of its own.
+inline constexpr std::string_view kAccuracy = "accuracy";
+
+/// A score of the tested nodes of a replica, and of their mean model.
+struct ScoreSummary {
+  double mean = 0, min = 0, max = 0, mean_model = 0;
+};
 
 /// One line per replica and evaluation; empty where undefined. Accuracies are fractions in [0, 1].
 struct MetricsRow {
@@ -16,15 +25,17 @@ struct MetricsRow {
   std::optional<std::int64_t> epoch = {};
   std::optional<double> lr = {};
   std::optional<double> train_loss = {}, test_loss = {}, loss_mean_model = {};
-  std::optional<double> accuracy_mean = {}, accuracy_min = {}, accuracy_max = {}, accuracy_mean_model = {};
-  std::optional<double> consensus = {};  ///< none if the mean model is 0
+  std::optional<ScoreSummary> accuracy = {};  ///< none where the task has no such score
+  std::optional<double> consensus = {};       ///< none if the mean model is 0
   double u_sum = 0, u_min = 0, u_max = 0;
   std::optional<double> error_ratio = {};
   std::int64_t messages = 0;  ///< cumulative, as the bytes
   std::int64_t bytes_authors = 0, bytes_coo32 = 0, bytes_wire = 0, bytes_dense = 0;
+  std::vector<ScoreSummary> other_scores = {};  ///< of the task, in its order
 };
 
-std::string metrics_header();                     ///< without newline
+/// The columns that `scores` of a task have, without newline: "accuracy" its own, others behind the last one.
+std::string metrics_header(const std::vector<std::string>& scores = {});
 std::string metrics_line(const MetricsRow& row);  ///< %.9g, NaN as "nan", without newline
 
 /// A CSV file that grows line by line. Throws std::runtime_error naming the file when the disk is full.

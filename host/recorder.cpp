@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/input_error.h"
-#include "host/memory_plan.h"
+#include "data/memory_plan.h"
 #include "host/version.h"
 
 namespace sparsepush {
@@ -28,23 +28,26 @@ std::string evaluation_line(const MetricsRow& row, int replicas) {
   if (replicas > 1) line = fmt::format("replica {} {}", row.replica, line);
   if (row.train_loss) line += fmt::format("  train loss {:.4g}", *row.train_loss);
   line += fmt::format("  test loss {:.4g}", row.test_loss.value_or(0));
-  if (row.accuracy_mean)
-    line += fmt::format("  accuracy {:.2f} % ({:.2f} to {:.2f}), mean model {:.2f} %", 100 * *row.accuracy_mean,
-                        100 * *row.accuracy_min, 100 * *row.accuracy_max, 100 * *row.accuracy_mean_model);
+  if (row.accuracy)
+    line += fmt::format("  accuracy {:.2f} % ({:.2f} to {:.2f}), mean model {:.2f} %", 100 * row.accuracy->mean,
+                        100 * row.accuracy->min, 100 * row.accuracy->max, 100 * row.accuracy->mean_model);
   if (row.consensus) line += fmt::format("  consensus {:.3g}", *row.consensus);
   return line + fmt::format("  sent {}", format_bytes(static_cast<double>(row.bytes_wire)));
 }
 
 nlohmann::json summary_of(const MetricsRow& row) {
   const auto number = [](const std::optional<double>& v) { return v ? nlohmann::json(*v) : nlohmann::json(nullptr); };
+  const auto accuracy = [&](double ScoreSummary::*of) {
+    return row.accuracy ? nlohmann::json((*row.accuracy).*of) : nlohmann::json(nullptr);
+  };
   return {{"replica", row.replica},
           {"step", row.step},
           {"test_loss", number(row.test_loss)},
           {"loss_mean_model", number(row.loss_mean_model)},
-          {"accuracy_mean", number(row.accuracy_mean)},
-          {"accuracy_min", number(row.accuracy_min)},
-          {"accuracy_max", number(row.accuracy_max)},
-          {"accuracy_mean_model", number(row.accuracy_mean_model)},
+          {"accuracy_mean", accuracy(&ScoreSummary::mean)},
+          {"accuracy_min", accuracy(&ScoreSummary::min)},
+          {"accuracy_max", accuracy(&ScoreSummary::max)},
+          {"accuracy_mean_model", accuracy(&ScoreSummary::mean_model)},
           {"consensus", number(row.consensus)},
           {"u_sum", row.u_sum},
           {"messages", row.messages},
@@ -77,11 +80,11 @@ void Recorder::open_files() {
     const bool lengthened = resumed_->step == resumed_->sgd_steps && resumed_->sgd_steps < schedule.sgd_steps();
     keep = lengthened && !schedule.evaluates_by_cadence(resumed_->step) ? resumed_->step - 1 : resumed_->step;
   }
-  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(), keep,
+  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
                    resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
   folder_.write_text("config.toml", to_toml(experiment_.config()));
-  if (const std::string table = experiment_.partition_table(); !table.empty())
+  if (const std::string table = experiment_.task().partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
   caller_.say("backend: " + backend_);
   caller_.progress(resumed_ ? resumed_->step : 0, schedule.end());
@@ -158,7 +161,7 @@ void Recorder::summarize(const std::string& status) {
   const nlohmann::json summary = {{"status", status},
                                   {"version", version_line()},
                                   {"backend", backend_.substr(0, backend_.find(','))},
-                                  {"config_hash", config_hash(experiment_.config())},
+                                  {"config_hash", experiment_.hash()},
                                   {"sgd_steps", experiment_.schedule().sgd_steps()},
                                   {"final_rounds", experiment_.schedule().final_rounds()},
                                   {"seconds", seconds()},

@@ -4,11 +4,11 @@
 #include <optional>
 #include <vector>
 
-#include "host/shard.h"
 #include "host/topology.h"
 #include "kernels/buffer.h"
 #include "kernels/due_round.h"
 #include "kernels/random_out.h"
+#include "models/shard.h"
 
 namespace sparsepush {
 

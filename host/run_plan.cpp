@@ -11,7 +11,6 @@
 #include "host/row_blocks.h"
 #include "host/run_shards.h"
 #include "host/wire_format.h"
-#include "kernels/onednn_convolution.h"
 #include "kernels/wire_size.h"
 
 namespace sparsepush {
@@ -71,14 +70,8 @@ void add_state(PlanBuilder& plan, const Extent& extent, const Rows& rows) {
   plan.add<std::int64_t>("counts of what is sent", "i64", kSentCounts, extent.rows);
 }
 
-/// What a run takes besides its arrays, as measured with glibc 2.36, oneDNN 2.6 and OpenBLAS 0.3.21.
-void add_program(PlanBuilder& plan, const Experiment& experiment, int threads) {
-  constexpr std::int64_t kProgram = 12'000'000, kCodeAvx512 = 4'000'000, kCode = 7'500'000, kPlansEach = 750'000;
-  plan.add({"program and libraries", "", kProgram, false});
-  if (!experiment.network() || !has_image_layers(*experiment.network())) return;
-  const std::int64_t code = onednn_vector_level() == VectorLevel::kAvx512 ? kCodeAvx512 : kCode;
-  plan.add({"code and plans of convolutions", fmt::format("{} workers", threads), code + threads * kPlansEach});
-}
+/// What a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
+constexpr std::int64_t kProgramBytes = 12'000'000;
 
 /// Edges of all planned rounds of all replicas. Every round of a redrawn topology has as many as the first.
 std::int64_t planned_edges(const Experiment& experiment, std::int64_t rounds) {
@@ -185,11 +178,16 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
   plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
             config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
-  if (experiment.network())
-    plan.add<float>("running statistics", "f32", extent.rows + config.run.shards, experiment.network()->statistics);
+  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
+                  elements_of(experiment.task().statistics()));
   add_topology<Backend>(plan, experiment, extent);
-  for (const PlannedArray& array : experiment.planned_data<Backend>(workers)) plan.add(array);
-  add_program(plan, experiment, workers * config.run.shards);
+  const RunExtent run{.nodes = config.run.nodes,
+                      .replicas = config.run.replicas,
+                      .shards = config.run.shards,
+                      .threads = workers,
+                      .cuda = kOnGpu<Backend>};
+  for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
+  plan.add({"program and libraries", "", kProgramBytes, false});
   plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
             address_space_of_threads(workers * config.run.shards), false});
   return plan.take();

@@ -2,8 +2,8 @@
 #pragma once
 #include <string>
 
+#include "data/memory_plan.h"
 #include "host/experiment.h"
-#include "host/memory_plan.h"
 
 namespace sparsepush {
 

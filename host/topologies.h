@@ -33,7 +33,4 @@ const TopologyKind& topology_kind(const TopologyConfig& config);
 /// Whether a key of [topology] counts for it.
 bool has_key(const TopologyKind& kind, std::string_view key);
 
-/// Names of the topologies for which a key of [topology] counts.
-std::vector<std::string_view> topologies_with(std::string_view key);
-
 }  // namespace sparsepush

@@ -5,7 +5,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "host/shard.h"
+#include "models/shard.h"
 
 namespace sparsepush {
 

@@ -1,5 +1,6 @@
 #include "models/lenet5.h"
 
+#include <array>
 #include <cmath>
 
 #include "kernels/check.h"
@@ -27,6 +28,13 @@ Network make_lenet5(ImageShape input, int classes, Norm norm) {
   net.dense("fc2", 84, true);
   net.dense("fc3", classes, false);
   return net.finish();
+}
+
+Model lenet5_model() {
+  return {.name = "lenet5", .has_image_layers = true, .runs_on_cuda = false, .make = [](const Model::Request& r) {
+            check_image_sides(r, std::array{28, 32});
+            return make_lenet5(r.data.image, r.data.classes, r.norm);
+          }};
 }
 
 }  // namespace sparsepush

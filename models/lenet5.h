@@ -1,6 +1,6 @@
 // LeNet-5 as it is trained today: ReLU and max-pooling.
 #pragma once
-#include "models/network.h"
+#include "models/models.h"
 
 namespace sparsepush {
 
@@ -8,5 +8,7 @@ namespace sparsepush {
 /// with normalization, ReLU and max-pooling, then fully connected layers of 120, 84 and `classes` outputs ([LeNet]).
 /// Parameters are drawn as PyTorch's layers draw them by default.
 Network make_lenet5(ImageShape input, int classes, Norm norm);
+
+Model lenet5_model();
 
 }  // namespace sparsepush

@@ -2,9 +2,29 @@
 
 #include <limits>
 
+#include "data/input_error.h"
+#include "data/memory_plan.h"
 #include "kernels/check.h"
 
 namespace sparsepush {
+namespace {
+
+/// Refuses networks whose rows no array could hold, before anything is laid out.
+void check_size(const Model::Request& r) {
+  double params = 0, in = r.data.features;
+  for (const std::int64_t width : r.config.hidden) {
+    params += (in + 1) * static_cast<double>(width);
+    in = static_cast<double>(width);
+  }
+  params += (in + 1) * r.data.classes;
+  constexpr double kMost = std::numeric_limits<std::int32_t>::max() - 4096.0;
+  if (params > kMost)
+    throw InputError(
+        "model.hidden: a node has {:.4g} parameters, x of {} nodes alone needs {}; at most {:.0f} fit a row", params,
+        r.nodes, format_bytes(params * sizeof(float) * r.nodes), kMost);
+}
+
+}  // namespace
 
 Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes) {
   CHECK(!hidden.empty(), "hidden layers ", hidden.size());
@@ -16,6 +36,13 @@ Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes
   }
   net.dense(next_name(), classes, false);
   return net.finish();
+}
+
+Model mlp_model() {
+  return {.name = "mlp", .keys = {"model.hidden"}, .make = [](const Model::Request& r) {
+            check_size(r);
+            return make_mlp(r.data.features, r.config.hidden, r.data.classes);
+          }};
 }
 
 }  // namespace sparsepush

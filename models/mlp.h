@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <span>
 
-#include "models/network.h"
+#include "models/models.h"
 
 namespace sparsepush {
 
 /// features - hidden[0] - ... - classes, layers fc1, fc2, ... At least one hidden layer.
 Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes);
+
+Model mlp_model();
 
 }  // namespace sparsepush

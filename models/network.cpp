@@ -110,13 +110,7 @@ Network NetworkBuilder::finish() {
   CHECK(!network_.calls.empty() && std::holds_alternative<DenseLayer>(network_.calls.back().layer),
         "the last layer is not dense");
   network_.classes = shape_.channels;
-  std::vector<std::int64_t> sizes;
-  for (const Parameter& p : network_.parameters) {
-    std::int64_t size = 1;
-    for (const std::int64_t side : p.shape) size *= side;
-    sizes.push_back(size);
-  }
-  network_.layout = make_row_layout(sizes);
+  network_.layout = row_layout_of(network_.parameters);
   for (LayerCall& call : network_.calls) std::visit(PlaceParameters{network_.layout}, call.layer);
   return std::move(network_);
 }

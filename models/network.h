@@ -9,7 +9,7 @@
 #include "kernels/normalize.h"
 #include "kernels/pool.h"
 #include "kernels/row_layout.h"
-#include "models/gradients.h"
+#include "models/parameter.h"
 
 namespace sparsepush {
 

@@ -35,7 +35,7 @@ void check_set(const SampleSet& set, const Dataset& data) {
   CHECK(greatest < data.classes, "label ", greatest, " of ", data.classes, " classes");
 }
 
-const LearningTask& checked(const LearningTask& task) {
+const LocalTask& checked(const LocalTask& task) {
   const std::size_t nodes = task.owned.size();
   CHECK(nodes >= 1 && task.seed.size() == nodes && task.identity.size() == nodes, "nodes ", nodes, ", seeds ",
         task.seed.size(), ", identities ", task.identity.size());
@@ -94,11 +94,10 @@ NetworkGradients<Backend>::SampleBuffers::SampleBuffers(const Backend& backend, 
       channel(backend, data.channel) {}
 
 template <class Backend>
-NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask task)
+NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LocalTask task)
     : network_(checked(task).network),
       batch_(task.batch),
       augment_(task.augment),
-      initial_seed_(task.seed),
       train_(backend, task.data, task.data.train),
       test_(backend, task.data, task.data.test),
       begin_(backend, begins(task.owned)),
@@ -108,7 +107,7 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask
       loss_(backend, 1, static_cast<int>(task.seed.size())),
       correct_(backend, 1, static_cast<int>(task.seed.size())),
       mean_(backend, 1, static_cast<int>(network_.layout.row)),
-      mean_u_(backend, std::vector<double>{1.0}),
+      ones_(backend, std::vector<double>(task.seed.size(), 1.0)),
       statistics_(backend, static_cast<int>(task.seed.size()), static_cast<int>(network_.statistics),
                   initial_statistics(network_, task.seed.size())),
       mean_statistics_(backend, 1, static_cast<int>(network_.statistics)),
@@ -121,14 +120,19 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LearningTask
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::initialize(int node, float* row) const {
-  initialize_network(network_, initial_seed_[node], row);
+NodeParameters NetworkGradients<Backend>::with_u(const NodeParameters& at) const {
+  if (!at.u.empty()) return at;
+  CHECK(at.x.rows <= ones_.view().cols, "x ", at.x, ", nodes ", ones_.view().cols);
+  return {.x = at.x, .u = ones_.span().first(at.x.rows)};
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step,
-                                        MatrixView<float> gradient, std::span<double> loss) {
+void NetworkGradients<Backend>::compute(const Backend& backend, const GradientIn& in, const GradientOut& out,
+                                        std::int64_t /*host_step*/) {
   const int nodes = loss_.view().cols;
+  const NodeParameters at = with_u(in.at);
+  const MatrixView<float> gradient = out.gradient;
+  const std::span<double> loss = out.loss;
   CHECK(at.x.rows == nodes && gradient.rows == nodes && loss.size() == at.u.size(), "x ", at.x, ", gradient ", gradient,
         ", losses ", loss.size(), ", nodes ", nodes);
   waves_.run(backend, nodes, [&](const Backend& inside, int first, int count, int worker) {
@@ -138,7 +142,7 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const NodeParame
                          .statistics = statistics_.view().rows_from(first, count)};
     prefetch(inside, wave.at.x);
     prefetch(inside, gradient.rows_from(first, count));
-    load_batches(inside, pass, first, count, step);
+    load_batches(inside, pass, first, count, in.step);
     pass.forward(inside, wave, samples, true);
     softmax_xent(inside, {.logits = pass.logits(samples),
                           .label = pass.label(samples),
@@ -164,7 +168,8 @@ void NetworkGradients<Backend>::load_batches(const Backend& backend, NetworkPass
 }
 
 template <class Backend>
-void NetworkGradients<Backend>::reestimate_statistics(const Backend& backend, const NodeParameters& at) {
+void NetworkGradients<Backend>::reestimate_statistics(const Backend& backend, const NodeParameters& z) {
+  const NodeParameters at = with_u(z);
   const MatrixView<float> statistics = statistics_.view();
   CHECK(at.x.rows == statistics.rows, "x ", at.x, ", nodes ", statistics.rows);
   if (statistics.cols == 0) return;
@@ -215,22 +220,16 @@ void NetworkGradients<Backend>::add_scores(const Backend& backend, NetworkPass<B
 }
 
 template <class Backend>
-Score NetworkGradients<Backend>::mean_score(double loss, std::int64_t correct) const {
-  const double tests = test_.bytes.view().rows;
-  return {.loss = loss / tests, .accuracy = static_cast<double>(correct) / tests};
-}
-
-template <class Backend>
 void NetworkGradients<Backend>::score_nodes(const Backend& backend, const NodeParameters& at,
-                                            std::span<const int> nodes, std::span<Score> score) {
-  score_models(backend, {.at = at, .statistics = statistics_.view()}, nodes, score);
+                                            std::span<const int> nodes, MatrixView<double> score) {
+  score_models(backend, {.at = with_u(at), .statistics = statistics_.view()}, nodes, score);
 }
 
 template <class Backend>
 void NetworkGradients<Backend>::score_models(const Backend& backend, const PassNodes& models,
-                                             std::span<const int> chosen, std::span<Score> score) {
-  CHECK(score.size() == chosen.size() && chosen.size() <= loss_.span().size(), "scores ", score.size(), ", nodes ",
-        chosen.size());
+                                             std::span<const int> chosen, MatrixView<double> score) {
+  CHECK(score.rows == std::ssize(chosen) && score.cols == 2 && chosen.size() <= loss_.span().size(), "scores ", score,
+        ", nodes ", chosen.size());
   for (const int node : chosen) CHECK(node >= 0 && node < models.at.x.rows, "node ", node, ", x ", models.at.x);
   loss_.assign(std::vector<double>(loss_.span().size()));
   correct_.assign(std::vector<std::int64_t>(correct_.span().size()));
@@ -244,22 +243,26 @@ void NetworkGradients<Backend>::score_models(const Backend& backend, const PassN
   });
   const std::vector<double> loss = loss_.to_host();
   const std::vector<std::int64_t> correct = correct_.to_host();
-  for (std::size_t i = 0; i < chosen.size(); ++i) score[i] = mean_score(loss[i], correct[i]);
+  const double tests = test_.bytes.view().rows;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    score.row(i)[0] = loss[i] / tests;
+    score.row(i)[1] = static_cast<double>(correct[i]) / tests;
+  }
 }
 
 template <class Backend>
 void NetworkGradients<Backend>::score_mean(const Backend& backend, const MeanModel& mean, int first_node,
-                                           std::span<Score> score) {
+                                           MatrixView<double> score) {
   CHECK(mean.z.size() == mean_.span().size() && mean.statistics.size() == mean_statistics_.span().size(), "mean of ",
         mean.z.size(), " and ", mean.statistics.size(), ", row ", mean_.span().size(), ", statistics ",
         mean_statistics_.span().size());
-  CHECK(first_node >= 0 && first_node + score.size() <= loss_.span().size(), "nodes ", first_node, " + ", score.size());
+  CHECK(first_node >= 0 && first_node + score.rows <= loss_.view().cols, "nodes ", first_node, " + ", score.rows);
+  if (score.rows == 0) return;
   mean_.assign(std::vector<float>(mean.z.begin(), mean.z.end()));
   mean_statistics_.assign(std::vector<float>(mean.statistics.begin(), mean.statistics.end()));
-  Score one;
-  score_models(backend, {.at = {.x = mean_.view(), .u = mean_u_.span()}, .statistics = mean_statistics_.view()},
-               std::vector<int>{0}, {&one, 1});
-  std::ranges::fill(score, one);
+  score_models(backend, {.at = with_u({.x = mean_.view(), .u = {}}), .statistics = mean_statistics_.view()},
+               std::vector<int>{0}, score.rows_from(0, 1));
+  for (int i = 1; i < score.rows; ++i) std::copy_n(score.row(0), score.cols, score.row(i));
 }
 
 template <class Backend>

@@ -16,7 +16,7 @@
 namespace sparsepush {
 
 /// What the local nodes learn. Nodes are replica-major, as the rows of state arrays are.
-struct LearningTask {
+struct LocalTask {
   Network network;
   const Dataset& data;                 ///< copied to the backend
   Partition owned;                     ///< [nodes] training samples of each local node
@@ -31,19 +31,13 @@ template <class Backend>
 class NetworkGradients final : public Gradients<Backend> {
  public:
   /// `backend` is the one that runs all calls, or has at least as many threads.
-  NetworkGradients(const Backend& backend, LearningTask task);
+  NetworkGradients(const Backend& backend, LocalTask task);
 
-  const RowLayout& layout() const override { return network_.layout; }
-  const std::vector<Parameter>& parameters() const override { return network_.parameters; }
-  bool has_accuracy() const override { return true; }
-  void initialize(int node, float* row) const override;
-  void compute(const Backend& backend, const NodeParameters& at, const std::int64_t* step, MatrixView<float> gradient,
-               std::span<double> loss) override;
+  void compute(const Backend& backend, const GradientIn& in, const GradientOut& out, std::int64_t host_step) override;
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
-                   std::span<Score> score) override;
-  void score_mean(const Backend& backend, const MeanModel& mean, int first_node, std::span<Score> score) override;
+                   MatrixView<double> score) override;
+  void score_mean(const Backend& backend, const MeanModel& mean, int first_node, MatrixView<double> score) override;
   MatrixView<float> statistics() const override { return statistics_.view(); }
-  std::vector<Parameter> statistics_tensors() const override { return network_.statistics_tensors; }
   /// Means over the batches of the node's first pass over its samples: those of its first SGD steps, augmented if these
   /// were. A last batch that would begin the next pass is left out, unless it is the only one. Every batch has the same
   /// weight, as with PyTorch's momentum = None; sums in double.
@@ -71,13 +65,13 @@ class NetworkGradients final : public Gradients<Backend> {
   /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
   void add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes, int sums);
   void score_models(const Backend& backend, const PassNodes& models, std::span<const int> chosen,
-                    std::span<Score> score);
-  Score mean_score(double loss, std::int64_t correct) const;
+                    MatrixView<double> score);
+  /// With a u of 1 where there is none.
+  NodeParameters with_u(const NodeParameters& at) const;
 
   Network network_;
   int batch_;
   bool augment_;
-  std::vector<std::uint64_t> initial_seed_;  ///< [nodes] host copy of `seed_`
   SampleBuffers train_, test_;
   Buffer<Backend, std::int64_t> begin_;              ///< [nodes + 1] of `sample_`
   Buffer<Backend, std::int32_t> sample_, identity_;  ///< [assigned samples], [nodes]
@@ -85,7 +79,7 @@ class NetworkGradients final : public Gradients<Backend> {
   Buffer<Backend, double> loss_;                     ///< [nodes] of the current test
   Buffer<Backend, std::int64_t> correct_;            ///< [nodes] of the current test
   Buffer<Backend, float> mean_;                      ///< [1, row]
-  Buffer<Backend, double> mean_u_;                   ///< [1] = 1
+  Buffer<Backend, double> ones_;                     ///< [nodes]
   Buffer<Backend, float> statistics_;                ///< [nodes, network_.statistics]
   Buffer<Backend, float> mean_statistics_;           ///< [1, network_.statistics]
   Waves<Backend> waves_;

@@ -8,6 +8,7 @@
 
 #include "kernels/buffer.h"
 #include "models/gradient_slots.h"
+#include "models/gradients.h"
 #include "models/network.h"
 
 namespace sparsepush {

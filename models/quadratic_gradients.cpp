@@ -1,9 +1,10 @@
 #include "models/quadratic_gradients.h"
 
 #include <algorithm>
-#include <string>
+#include <iterator>
 
 #include "kernels/check.h"
+#include "kernels/row_layout.h"
 
 namespace sparsepush {
 namespace {
@@ -30,55 +31,45 @@ std::vector<std::int32_t> offsets_from(std::span<const std::int32_t> identity, i
   return offsets;
 }
 
+/// The only column.
+std::span<double> losses(MatrixView<double> score) { return {score.data, score.size()}; }
+
 }  // namespace
 
 template <class Backend>
 QuadraticGradients<Backend>::QuadraticGradients(const Backend& backend, const QuadraticProblem& problem,
-                                                std::vector<std::int32_t> identity)
-    : layout_(make_row_layout(problem.segments)),
-      identity_(std::move(identity)),
-      start_(problem.start),
-      start_per_node_(problem.start_per_node),
-      first_problem_(problem_range(identity_, problem.nodes).first),
-      curvature_(backend, problem_range(identity_, problem.nodes).second - first_problem_ + 1,
-                 static_cast<int>(layout_.row)),
+                                                std::span<const std::int32_t> identity)
+    : first_problem_(problem_range(identity, problem.nodes).first),
+      curvature_(backend, problem_range(identity, problem.nodes).second - first_problem_ + 1,
+                 static_cast<int>(make_row_layout(problem.segments).row)),
       target_(backend, curvature_.view().rows, curvature_.view().cols),
-      problem_(backend, offsets_from(identity_, first_problem_)) {
-  CHECK(layout_.params == problem.params, "segments of ", layout_.params, ", problem of ", problem.params);
-  curvature_.assign(padded_rows(layout_, problem.curvature, first_problem_, curvature_.view().rows));
-  target_.assign(padded_rows(layout_, problem.target, first_problem_, target_.view().rows));
-  for (std::size_t s = 0; s < problem.segments.size(); ++s)
-    parameters_.push_back(
-        {.name = problem.segments.size() == 1 ? "x" : "segment" + std::to_string(s), .shape = {problem.segments[s]}});
+      problem_(backend, offsets_from(identity, first_problem_)),
+      ones_(backend, std::vector<double>(identity.size(), 1.0)) {
+  const RowLayout layout = make_row_layout(problem.segments);
+  CHECK(layout.params == problem.params, "segments of ", layout.params, ", problem of ", problem.params);
+  curvature_.assign(padded_rows(layout, problem.curvature, first_problem_, curvature_.view().rows));
+  target_.assign(padded_rows(layout, problem.target, first_problem_, target_.view().rows));
 }
 
 template <class Backend>
-void QuadraticGradients<Backend>::initialize(int node, float* row) const {
-  const std::int64_t begin = start_per_node_ ? identity_[node] * layout_.params : 0;
-  unpack_row(layout_, start_.data() + begin, row);
-}
-
-template <class Backend>
-void QuadraticGradients<Backend>::compute(const Backend& backend, const NodeParameters& at, const std::int64_t*,
-                                          MatrixView<float> gradient, std::span<double> loss) {
-  quadratic_gradient(backend, {.objective = objective(), .x = at.x, .u = at.u, .gradient = gradient, .loss = loss});
+void QuadraticGradients<Backend>::compute(const Backend& backend, const GradientIn& in, const GradientOut& out,
+                                          std::int64_t /*host_step*/) {
+  quadratic_gradient(
+      backend, {.objective = objective(), .x = in.at.x, .u = u_of(in.at), .gradient = out.gradient, .loss = out.loss});
 }
 
 template <class Backend>
 void QuadraticGradients<Backend>::score_nodes(const Backend& backend, const NodeParameters& at,
-                                              std::span<const int> nodes, std::span<Score> score) {
-  CHECK(score.size() == nodes.size(), "scores ", score.size(), ", nodes ", nodes.size());
-  std::vector<double> loss(nodes.size());
-  quadratic_loss(backend, {.objective = objective(), .x = at.x, .u = at.u, .nodes = nodes, .loss = loss});
-  for (std::size_t i = 0; i < nodes.size(); ++i) score[i] = {.loss = loss[i], .accuracy = 0};
+                                              std::span<const int> nodes, MatrixView<double> score) {
+  CHECK(score.rows == std::ssize(nodes) && score.cols == 1, "scores ", score, ", nodes ", nodes.size());
+  quadratic_loss(backend, {.objective = objective(), .x = at.x, .u = u_of(at), .nodes = nodes, .loss = losses(score)});
 }
 
 template <class Backend>
 void QuadraticGradients<Backend>::score_mean(const Backend& backend, const MeanModel& mean, int first_node,
-                                             std::span<Score> score) {
-  std::vector<double> loss(score.size());
-  quadratic_loss_at(backend, objective(), mean.z, first_node, loss);
-  for (std::size_t i = 0; i < loss.size(); ++i) score[i] = {.loss = loss[i], .accuracy = 0};
+                                             MatrixView<double> score) {
+  CHECK(score.cols == 1, "scores ", score);
+  quadratic_loss_at(backend, objective(), mean.z, first_node, losses(score));
 }
 
 template class QuadraticGradients<Cpu>;

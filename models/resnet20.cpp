@@ -1,5 +1,6 @@
 #include "models/resnet20.h"
 
+#include <array>
 #include <cmath>
 
 namespace sparsepush {
@@ -45,6 +46,13 @@ Network make_resnet20(ImageShape input, int classes, Norm norm) {
   net.pool(Pool::kAverage);
   net.dense("linear", classes, false);
   return net.finish();
+}
+
+Model resnet20_model() {
+  return {.name = "resnet20", .has_image_layers = true, .runs_on_cuda = false, .make = [](const Model::Request& r) {
+            check_image_sides(r, std::array{8, 28, 32});
+            return make_resnet20(r.data.image, r.data.classes, r.norm);
+          }};
 }
 
 }  // namespace sparsepush

@@ -1,6 +1,6 @@
 // ResNet-20 for small images.
 #pragma once
-#include "models/network.h"
+#include "models/models.h"
 
 namespace sparsepush {
 
@@ -11,5 +11,7 @@ namespace sparsepush {
 /// as in [Fixup], whose scalar parameters are left out. Parameters are named as in torchvision's ResNets, the last
 /// layer `linear`.
 Network make_resnet20(ImageShape input, int classes, Norm norm);
+
+Model resnet20_model();
 
 }  // namespace sparsepush

@@ -8,4 +8,9 @@ Network make_softmax(int features, int classes) {
   return net.finish();
 }
 
+Model softmax_model() {
+  return {.name = "softmax",
+          .make = [](const Model::Request& r) { return make_softmax(r.data.features, r.data.classes); }};
+}
+
 }  // namespace sparsepush

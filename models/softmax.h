@@ -1,10 +1,12 @@
 // Softmax regression: a single layer.
 #pragma once
-#include "models/network.h"
+#include "models/models.h"
 
 namespace sparsepush {
 
 /// features - classes, its layer called fc.
 Network make_softmax(int features, int classes);
+
+Model softmax_model();
 
 }  // namespace sparsepush

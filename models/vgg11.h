@@ -1,6 +1,6 @@
 // VGG11 for small images.
 #pragma once
-#include "models/network.h"
+#include "models/models.h"
 
 namespace sparsepush {
 
@@ -9,5 +9,7 @@ namespace sparsepush {
 /// of 512 and `classes` outputs. Weights of convolutions are normal with variance 2 / fan-out ([HeInit]), their biases
 /// 0. Parameters are named as in torchvision's VGGs.
 Network make_vgg11(ImageShape input, int classes, Norm norm);
+
+Model vgg11_model();
 
 }  // namespace sparsepush

@@ -136,7 +136,7 @@ TYPED_TEST(BackendAgreementOn, NetworksAgreeClosely) {
     for (std::size_t i = 0; i < wanted.loss.size(); ++i) EXPECT_NEAR(outcome.loss[i], wanted.loss[i], 1e-5);
     for (std::size_t i = 0; i < wanted.rows.size(); ++i) {
       EXPECT_NEAR(*outcome.rows[i].test_loss, *wanted.rows[i].test_loss, 1e-5);
-      EXPECT_NEAR(*outcome.rows[i].accuracy_mean, *wanted.rows[i].accuracy_mean, 0.01);
+      EXPECT_NEAR(outcome.rows[i].accuracy->mean, wanted.rows[i].accuracy->mean, 0.01);
       EXPECT_NEAR(*outcome.rows[i].loss_mean_model, *wanted.rows[i].loss_mean_model, 1e-5);
     }
   });

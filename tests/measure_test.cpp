@@ -17,43 +17,56 @@ double loss_of(NodeId id) { return 1 + id.node * id.node + 100 * id.replica; }
 float statistic_of(NodeId id, int j) { return 1 + std::cos(static_cast<float>(100 * id.replica + 10 * id.node + j)); }
 double accuracy_of(NodeId id) { return 0.75 - 0.125 * ((id.node + 1) % 4) + 0.01 * id.replica; }
 
+double recall_of(NodeId id) { return 10 * accuracy_of(id) - 3; }
+
 /// Scores that are known functions of the node, and of the replica for its mean model.
 class KnownScores : public Gradients<Cpu> {
  public:
-  KnownScores(const RowLayout& layout, const Shard& shard) : layout_(layout), shard_(shard) {
+  explicit KnownScores(const Shard& shard) : shard_(shard) {
     for (int row = 0; row < shard.rows(); ++row)
       for (int j = 0; j < 3; ++j) statistics_.push_back(statistic_of(shard.id_of(row), j));
   }
 
-  const RowLayout& layout() const override { return layout_; }
-  const std::vector<Parameter>& parameters() const override { return parameters_; }
-  bool has_accuracy() const override { return accuracy; }
-  void initialize(int, float*) const override {}
-  void compute(const Cpu&, const NodeParameters&, const std::int64_t*, MatrixView<float>, std::span<double>) override {}
-  void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, std::span<Score> score) override {
+  void compute(const Cpu&, const GradientIn&, const GradientOut&, std::int64_t) override {}
+  void score_nodes(const Cpu&, const NodeParameters&, std::span<const int> nodes, MatrixView<double> score) override {
     scored += nodes.size();
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-      score[i] = {loss_of(shard_.id_of(nodes[i])), accuracy_of(shard_.id_of(nodes[i]))};
+    for (int i = 0; i < score.rows; ++i) write(score, i, shard_.id_of(nodes[i]), 1);
   }
   MatrixView<float> statistics() const override { return {const_cast<float*>(statistics_.data()), shard_.rows(), 3}; }
-  void score_mean(const Cpu&, const MeanModel& mean, int first, std::span<Score> score) override {
+  void score_mean(const Cpu&, const MeanModel& mean, int first, MatrixView<double> score) override {
     means.emplace_back(mean.z.begin(), mean.z.end());
     mean_statistics.emplace_back(mean.statistics.begin(), mean.statistics.end());
-    for (std::size_t i = 0; i < score.size(); ++i) {
-      const NodeId id = shard_.id_of(first + static_cast<int>(i));
-      score[i] = {2 * loss_of(id), accuracy_of(id) / 2};
-    }
+    for (int i = 0; i < score.rows; ++i) write(score, i, shard_.id_of(first + i), 2);
   }
 
-  bool accuracy = true;
   std::size_t scored = 0;                                   ///< nodes on their own
   std::vector<std::vector<double>> means, mean_statistics;  ///< [replicas] that were scored
 
  private:
-  const RowLayout& layout_;
+  static void write(MatrixView<double> score, int row, NodeId id, double factor) {
+    const double values[] = {factor * loss_of(id), recall_of(id) + factor, accuracy_of(id) / factor};
+    std::copy_n(values, score.cols, score.row(row));
+  }
+
   const Shard shard_;
-  std::vector<Parameter> parameters_;
   std::vector<float> statistics_;  ///< [rows, 3]
+};
+
+/// Nine parameters in two tensors; its gradients are not made by it here.
+class KnownTask : public Task {
+ public:
+  explicit KnownTask(bool has_scores) : has_scores_(has_scores) {}
+
+  std::vector<Parameter> parameters() const override { return {{"a", {2, 3}}, {"b", {3}}}; }
+  std::vector<std::string> scores() const override {
+    return has_scores_ ? std::vector<std::string>{"recall", "accuracy"} : std::vector<std::string>{};
+  }
+  void initialize(std::uint64_t, int, float*) const override {}
+  std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu&, const Shard&) const override { return nullptr; }
+  std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda&, const Shard&) const override { return nullptr; }
+
+ private:
+  bool has_scores_;
 };
 
 float x_of(NodeId id, int j) { return 3 + std::sin(static_cast<float>(100 * id.replica + 10 * id.node + j)); }
@@ -62,16 +75,16 @@ double u_of(NodeId id) { return 1 + 0.3 * std::sin(1.0 + id.node + id.replica); 
 
 /// Calls body(nodes, scores, measure) in every shard; measure() looks at the state as body has left it.
 template <class Body>
-void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
-  const QuadraticFile file(kNodes, {6, 3}, 1);
-  Config config = gossip_config(file, kNodes, "directed_ring");
+void measure_on(int shards, int evaluated, std::int64_t step, Body body, bool has_scores = true) {
+  Config config;
+  config.run.nodes = kNodes;
   config.run.replicas = kReplicas;
   config.run.steps = kSteps;
   config.optimizer.lr = 0.25;
   config.algorithm.name = "scsp";
   config.algorithm.final_rounds = 5;
   config.evaluate.nodes = evaluated;
-  const Experiment experiment(config);
+  const Experiment experiment(config, std::make_unique<KnownTask>(has_scores));
   run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
     const Cpu cpu = tested_cpu(1);
     const Shard& shard = transport.shard();
@@ -94,7 +107,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body) {
       if (id.node == kNodes - 1) nodes.sent.view().row(kDenseBytes)[row] = 1;
       window.sum.span()[row] = 4 * loss_of(id);
     }
-    KnownScores scores(experiment.layout(), shard);
+    KnownScores scores(shard);
     body(nodes, scores, [&] { return measure_nodes<Cpu>(cpu, experiment, scores, nodes, window, step); });
   });
 }
@@ -156,10 +169,15 @@ TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
         EXPECT_NEAR(*row.train_loss, loss, 1e-12);
         EXPECT_NEAR(*row.test_loss, loss, 1e-12);
         EXPECT_NEAR(*row.loss_mean_model, 2 * loss, 1e-12);
-        EXPECT_NEAR(*row.accuracy_mean, accuracy, 1e-14);
-        EXPECT_EQ(*row.accuracy_min, std::ranges::min(accuracies));
-        EXPECT_EQ(*row.accuracy_max, std::ranges::max(accuracies));
-        EXPECT_NEAR(*row.accuracy_mean_model, accuracy / 2, 1e-14);
+        EXPECT_NEAR(row.accuracy->mean, accuracy, 1e-14);
+        EXPECT_EQ(row.accuracy->min, std::ranges::min(accuracies));
+        EXPECT_EQ(row.accuracy->max, std::ranges::max(accuracies));
+        EXPECT_NEAR(row.accuracy->mean_model, accuracy / 2, 1e-14);
+        ASSERT_EQ(row.other_scores.size(), 1u);
+        EXPECT_NEAR(row.other_scores[0].mean, 10 * accuracy - 2, 1e-13);
+        EXPECT_NEAR(row.other_scores[0].min, 10 * row.accuracy->min - 2, 1e-13);
+        EXPECT_NEAR(row.other_scores[0].max, 10 * row.accuracy->max - 2, 1e-13);
+        EXPECT_NEAR(row.other_scores[0].mean_model, 10 * accuracy - 1, 1e-13);
         EXPECT_EQ(row.messages, 1000 + r);
         EXPECT_EQ(row.bytes_authors, 2000 + r);
         EXPECT_EQ(row.bytes_coo32, 3000 + r);
@@ -176,19 +194,23 @@ TEST(Measure, ScoresTheFirstNodesOnlyIfTold) {
       EXPECT_LE(scores.scored, 2u * kReplicas);
       for (int r = 0; r < kReplicas; ++r) {
         EXPECT_EQ(rows[r].test_loss, (loss_of({r, 0}) + loss_of({r, 1})) / 2);
-        EXPECT_EQ(rows[r].accuracy_min, accuracy_of({r, 1}));
-        EXPECT_EQ(rows[r].accuracy_max, accuracy_of({r, 0}));
+        EXPECT_EQ(rows[r].accuracy->min, accuracy_of({r, 1}));
+        EXPECT_EQ(rows[r].accuracy->max, accuracy_of({r, 0}));
       }
     });
 }
 
 TEST(Measure, LeavesOutWhatIsUndefined) {
-  measure_on(1, 0, kSteps, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
-    scores.accuracy = false;
-    const MetricsRow row = measure().front();
-    EXPECT_TRUE(row.lr && row.train_loss && row.test_loss) << "the last SGD step has a learning rate";
-    EXPECT_FALSE(row.accuracy_mean || row.accuracy_min || row.accuracy_max || row.accuracy_mean_model);
-  });
+  constexpr bool kHasScores = false;
+  measure_on(
+      1, 0, kSteps,
+      [](Nodes<Cpu>&, KnownScores&, auto measure) {
+        const MetricsRow row = measure().front();
+        EXPECT_TRUE(row.lr && row.train_loss && row.test_loss) << "the last SGD step has a learning rate";
+        EXPECT_FALSE(row.accuracy);
+        EXPECT_TRUE(row.other_scores.empty());
+      },
+      kHasScores);
   measure_on(1, 0, kSteps + 1, [](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
     EXPECT_FALSE(measure().front().lr || measure().front().train_loss) << "a final round";
     clear(nodes.backend, nodes[state::x].data, nodes[state::x].size() * sizeof(float));

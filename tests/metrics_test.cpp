@@ -20,10 +20,7 @@ MetricsRow full_row() {
           .train_loss = 1.0 / 3,
           .test_loss = 2,
           .loss_mean_model = 3,
-          .accuracy_mean = 0.5,
-          .accuracy_min = 0.25,
-          .accuracy_max = 0.75,
-          .accuracy_mean_model = 0.625,
+          .accuracy = ScoreSummary{.mean = 0.5, .min = 0.25, .max = 0.75, .mean_model = 0.625},
           .consensus = 1e-9,
           .u_sum = 8,
           .u_min = 0.9,
@@ -43,6 +40,17 @@ TEST(Metrics, ColumnsStandInTheOrderOfTheHeader) {
             "bytes_wire,bytes_dense");
   EXPECT_EQ(metrics_line(full_row()),
             "2,100,3,0.1,0.333333333,2,3,0.5,0.25,0.75,0.625,1e-09,8,0.9,1.1,1.23456789e+10,11,12,13,14,5000000000");
+}
+
+TEST(Metrics, OtherScoresOfATaskStandBehindTheLastColumn) {
+  EXPECT_EQ(metrics_header({"recall", "accuracy", "bleu"}),
+            metrics_header() +
+                ",recall_mean,recall_min,recall_max,recall_mean_model,bleu_mean,bleu_min,bleu_max,"
+                "bleu_mean_model");
+  EXPECT_EQ(metrics_header({"accuracy"}), metrics_header());
+  MetricsRow row = full_row();
+  row.other_scores = {{.mean = 0.5, .min = -1, .max = 2, .mean_model = std::nan("")}, {.mean = 7}};
+  EXPECT_EQ(metrics_line(row), metrics_line(full_row()) + ",0.5,-1,2,nan,7,0,0,0");
 }
 
 TEST(Metrics, WhatIsUndefinedIsEmpty) {

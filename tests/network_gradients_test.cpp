@@ -11,6 +11,7 @@
 #include "kernels/random.h"
 #include "models/mlp.h"
 #include "models/softmax.h"
+#include "tests/scores.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -22,28 +23,28 @@ constexpr int kBatch = 7;
 struct Fixture {
   explicit Fixture(const std::vector<std::int64_t>& hidden, int threads = 2)
       : cpu(threads), network(hidden.empty() ? make_softmax(9, 4) : make_mlp(9, hidden, 4)), gradients(cpu, task()) {
-    const int row = static_cast<int>(gradients.layout().row);
+    const int row = static_cast<int>(network.layout.row);
     x.resize(4 * row);
     for (int node = 0; node < 4; ++node) {
-      gradients.initialize(node, x.data() + node * row);
+      initialize_network(network, task().seed[node], x.data() + node * row);
       for (int j = 0; j < row; ++j) x[node * row + j] *= 1 + 0.01f * static_cast<float>(node);  // so that nodes differ
     }
   }
-  LearningTask task() const {
-    LearningTask t{.network = network,
-                   .data = data,
-                   .owned = Partition(4),
-                   .seed = {5, 5, 6, 6},
-                   .identity = {1, 2, 1, 2},
-                   .batch = kBatch};
+  LocalTask task() const {
+    LocalTask t{.network = network,
+                .data = data,
+                .owned = Partition(4),
+                .seed = {5, 5, 6, 6},
+                .identity = {1, 2, 1, 2},
+                .batch = kBatch};
     for (int i = 0; i < data.train.count; ++i) t.owned[i % 17 == 0 ? 3 : i % 3].push_back(i);
     return t;
   }
-  int row() const { return static_cast<int>(gradients.layout().row); }
+  int row() const { return static_cast<int>(network.layout.row); }
   NodeParameters at() const { return {.x = {x.data(), 4, row()}, .u = u}; }
   std::vector<float> compute(std::int64_t step, std::vector<double>& loss) {
     std::vector<float> gradient(x.size(), 0.f);
-    gradients.compute(cpu, at(), &step, {gradient.data(), 4, row()}, loss);
+    gradients.compute(cpu, {.at = at(), .step = &step}, {{gradient.data(), 4, row()}, loss}, step);
     return gradient;
   }
 
@@ -65,10 +66,10 @@ std::vector<double> z_of(const Fixture& f, int node) {
 
 /// Logits of one sample, layer by layer, from the tensors that the layout and the parameter shapes name.
 std::vector<double> naive_logits(const Fixture& f, const std::vector<double>& z, std::vector<double> input) {
-  const auto& parameters = f.gradients.parameters();
+  const auto& parameters = f.network.parameters;
   for (std::size_t p = 0; p < parameters.size(); p += 2) {
-    const double* weight = z.data() + f.gradients.layout().segments[p].begin;
-    const double* bias = z.data() + f.gradients.layout().segments[p + 1].begin;
+    const double* weight = z.data() + f.network.layout.segments[p].begin;
+    const double* bias = z.data() + f.network.layout.segments[p + 1].begin;
     std::vector<double> output(parameters[p].shape[0]);
     for (std::size_t o = 0; o < output.size(); ++o) {
       output[o] = bias[o];
@@ -97,7 +98,7 @@ double naive_loss(const Fixture& f, const std::vector<double>& z, const SampleSe
 
 /// The training samples of a node's batch.
 std::vector<int> naive_batch(const Fixture& f, int node, std::uint64_t step) {
-  const LearningTask t = f.task();
+  const LocalTask t = f.task();
   std::vector<int> batch;
   const std::uint64_t owned = t.owned[node].size();
   for (std::uint64_t p = step * kBatch; p < (step + 1) * kBatch; ++p) {
@@ -121,7 +122,7 @@ TEST_P(NetworkGradientsOf, AgreeWithFiniteDifferencesAtZ) {
       const std::vector<int> batch = naive_batch(f, node, step);
       std::vector<double> z = z_of(f, node);
       EXPECT_NEAR(loss[node], 3 + naive_loss(f, z, f.data.train, batch), 1e-5);
-      for (const Segment& s : f.gradients.layout().segments)
+      for (const Segment& s : f.network.layout.segments)
         for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) {
           constexpr double kStep = 1e-6;
           const double middle = z[j];
@@ -142,7 +143,7 @@ TEST_P(NetworkGradientsOf, LeavePaddingZero) {
   std::vector<double> loss(4);
   std::vector<float> gradient = f.compute(1, loss);
   for (int node = 0; node < 4; ++node) {
-    for (const Segment& s : f.gradients.layout().segments)
+    for (const Segment& s : f.network.layout.segments)
       std::fill_n(gradient.begin() + node * f.row() + s.begin, s.size, 0.f);
   }
   EXPECT_EQ(gradient, std::vector<float>(gradient.size(), 0.f));
@@ -160,11 +161,11 @@ TEST_P(NetworkGradientsOf, ScoreTheWholeTestSet) {
   std::vector<int> tests(f.data.test.count);
   for (int i = 0; i < f.data.test.count; ++i) tests[i] = i;
   const std::vector<int> nodes = {2, 0, 1};
-  std::vector<Score> score(3);
-  f.gradients.score_nodes(f.cpu, f.at(), nodes, score);
+  Scores score(3);
+  f.gradients.score_nodes(f.cpu, f.at(), nodes, score.view());
   for (int i = 0; i < 3; ++i) {
     const std::vector<double> z = z_of(f, nodes[i]);
-    EXPECT_NEAR(score[i].loss, naive_loss(f, z, f.data.test, tests), 1e-5);
+    EXPECT_NEAR(score.loss(i), naive_loss(f, z, f.data.test, tests), 1e-5);
     int correct = 0;
     for (const int test : tests) {
       std::vector<double> input(9);
@@ -173,7 +174,7 @@ TEST_P(NetworkGradientsOf, ScoreTheWholeTestSet) {
       const std::vector<double> logits = naive_logits(f, z, input);
       correct += std::max_element(logits.begin(), logits.end()) - logits.begin() == f.data.test.label[test];
     }
-    EXPECT_EQ(score[i].accuracy, static_cast<double>(correct) / f.data.test.count);
+    EXPECT_EQ(score.accuracy(i), static_cast<double>(correct) / f.data.test.count);
   }
 }
 
@@ -185,23 +186,28 @@ TEST(NetworkGradients, ScoreTheMeanModelRoundedToFloatForAllNodesAlike) {
   Fixture f({6});
   std::vector<double> mean(f.row());
   for (int j = 0; j < f.row(); ++j) mean[j] = f.x[j] * (1 + 1e-12);
-  std::vector<Score> alike(2), node(1);
-  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, alike);
-  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0}, node);
-  for (const Score& s : alike) {
-    EXPECT_EQ(s.loss, node[0].loss);
-    EXPECT_EQ(s.accuracy, node[0].accuracy);
+  Scores alike(2), node(1);
+  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, alike.view());
+  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0}, node.view());
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(alike.loss(i), node.loss(0));
+    EXPECT_EQ(alike.accuracy(i), node.accuracy(0));
   }
-  EXPECT_TRUE(f.gradients.has_accuracy());
 }
 
-TEST(NetworkGradients, AllNodesOfAReplicaStartEqual) {
+TEST(NetworkGradients, AreTakenAtXWhereThereIsNoU) {
   Fixture f({6});
-  std::vector<std::vector<float>> start(4, std::vector<float>(f.row(), 9));
-  for (int node = 0; node < 4; ++node) f.gradients.initialize(node, start[node].data());
-  EXPECT_EQ(start[0], start[1]);
-  EXPECT_EQ(start[2], start[3]);
-  EXPECT_NE(start[0], start[2]);
+  f.u = {1, 1, 1, 1};
+  std::vector<double> loss(4), loss_at_z(4);
+  const std::vector<float> gradient = f.compute(2, loss);
+  Scores score(4), score_at_z(4);
+  const std::vector<int> all = {0, 1, 2, 3};
+  f.gradients.score_nodes(f.cpu, f.at(), all, score.view());
+  f.u.clear();
+  EXPECT_EQ(f.compute(2, loss_at_z), gradient);
+  EXPECT_EQ(loss_at_z, loss);
+  f.gradients.score_nodes(f.cpu, f.at(), all, score_at_z.view());
+  EXPECT_EQ(score_at_z.values, score.values);
 }
 
 TEST(Network, StartsUniformWithinTheInverseRootOfItsInputs) {
@@ -268,17 +274,17 @@ TEST(NetworkGradients, SayHowManyBytesTheirActivationsTake) {
 TEST(NetworkGradients, AugmentTrainingSamplesAlone) {
   Fixture f({6}, 1);
   f.data.image = {.height = 3, .width = 3};
-  LearningTask task = f.task();
+  LocalTask task = f.task();
   const auto loss_and_score = [&](bool augment) {
     task.augment = augment;
     NetworkGradients<Cpu> gradients(f.cpu, task);
     std::vector<double> loss(4);
-    std::vector<Score> score(4);
+    Scores score(4);
     const std::int64_t step = 2;
     std::vector<float> gradient(f.x.size());
-    gradients.compute(f.cpu, f.at(), &step, {gradient.data(), 4, f.row()}, loss);
-    gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1, 2, 3}, score);
-    for (const Score& s : score) loss.push_back(s.loss);
+    gradients.compute(f.cpu, {.at = f.at(), .step = &step}, {{gradient.data(), 4, f.row()}, loss}, step);
+    gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1, 2, 3}, score.view());
+    for (int i = 0; i < 4; ++i) loss.push_back(score.loss(i));
     return loss;
   };
   const std::vector<double> plain = loss_and_score(false), augmented = loss_and_score(true);
@@ -291,27 +297,27 @@ TEST(NetworkGradients, AugmentTrainingSamplesAlone) {
 TEST(NetworkGradients, RefuseATaskThatDoesNotFit) {
   const Fixture f({6});
   const auto refuses = [&](auto change) {
-    LearningTask task = f.task();
+    LocalTask task = f.task();
     change(task);
     EXPECT_THROW(NetworkGradients<Cpu>(f.cpu, task), std::invalid_argument);
   };
-  refuses([](LearningTask& t) { t.owned[2].clear(); });
-  refuses([](LearningTask& t) { t.owned[0][0] = -1; });
-  refuses([](LearningTask& t) { t.owned[3][0] = 1 << 20; });
-  refuses([](LearningTask& t) { t.seed.pop_back(); });
-  refuses([](LearningTask& t) { t.identity.clear(); });
-  refuses([](LearningTask& t) { t.batch = 0; });
-  refuses([](LearningTask& t) { t.network = make_softmax(8, 4); });
-  refuses([](LearningTask& t) { t.network = make_softmax(9, 3); });
+  refuses([](LocalTask& t) { t.owned[2].clear(); });
+  refuses([](LocalTask& t) { t.owned[0][0] = -1; });
+  refuses([](LocalTask& t) { t.owned[3][0] = 1 << 20; });
+  refuses([](LocalTask& t) { t.seed.pop_back(); });
+  refuses([](LocalTask& t) { t.identity.clear(); });
+  refuses([](LocalTask& t) { t.batch = 0; });
+  refuses([](LocalTask& t) { t.network = make_softmax(8, 4); });
+  refuses([](LocalTask& t) { t.network = make_softmax(9, 3); });
   Dataset bad = f.data;
   bad.test.label[0] = 4;
-  LearningTask task = f.task();
-  const LearningTask with_bad{.network = task.network,
-                              .data = bad,
-                              .owned = task.owned,
-                              .seed = task.seed,
-                              .identity = task.identity,
-                              .batch = task.batch};
+  LocalTask task = f.task();
+  const LocalTask with_bad{.network = task.network,
+                           .data = bad,
+                           .owned = task.owned,
+                           .seed = task.seed,
+                           .identity = task.identity,
+                           .batch = task.batch};
   EXPECT_THROW(NetworkGradients<Cpu>(f.cpu, with_bad), std::invalid_argument);
   bad = f.data;
   bad.train.bytes.pop_back();
@@ -323,11 +329,15 @@ TEST(NetworkGradients, RefuseCallsThatDoNotFit) {
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(3);
   const std::int64_t step = 0;
-  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), &step, {gradient.data(), 4, f.row()}, loss), std::invalid_argument);
+  const auto compute = [&](const Cpu& cpu) {
+    f.gradients.compute(cpu, {.at = f.at(), .step = &step}, {{gradient.data(), 4, f.row()}, loss}, step);
+  };
+  EXPECT_THROW(compute(f.cpu), std::invalid_argument);
   loss.resize(4);
-  EXPECT_THROW(f.gradients.compute(tested_cpu(2), f.at(), &step, {gradient.data(), 4, f.row()}, loss),
-               std::invalid_argument);
-  std::vector<Score> score(1);
+  EXPECT_THROW(compute(tested_cpu(2)), std::invalid_argument);
+  Scores one(1), no_accuracy(1, 1);
+  const MatrixView<double> score = one.view();
+  EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0}, no_accuracy.view()), std::invalid_argument);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, score), std::invalid_argument);
   const std::vector<double> mean(f.row());

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/row_layout.h"
+#include "tests/scores.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -40,13 +42,17 @@ struct Fixture {
   explicit Fixture(int threads, std::vector<std::int32_t> identities = {1, 2, 1, 2})
       : cpu(threads), identity(std::move(identities)), gradients(cpu, problem, identity) {
     nodes = static_cast<int>(identity.size());
-    x = some_parameters(gradients.layout(), nodes);
+    x = some_parameters(layout, nodes);
     for (int i = 0; i < nodes; ++i) u.push_back(i == 0 ? 1.0 : 0.3 + 0.7 * i);
   }
-  NodeParameters at() const { return {.x = {x.data(), nodes, static_cast<int>(gradients.layout().row)}, .u = u}; }
+  void compute(std::vector<float>& gradient, std::vector<double>& loss) {
+    gradients.compute(cpu, {.at = at(), .step = &step}, {{gradient.data(), nodes, at().x.cols}, loss}, step);
+  }
+  NodeParameters at() const { return {.x = {x.data(), nodes, static_cast<int>(layout.row)}, .u = u}; }
 
   Cpu cpu = tested_cpu();
   QuadraticProblem problem = problem_of_four();
+  RowLayout layout = make_row_layout(problem.segments);
   std::vector<std::int32_t> identity;
   QuadraticGradients<Cpu> gradients;
   std::int64_t step = 3;  // which changes nothing
@@ -68,7 +74,7 @@ double naive_loss(const QuadraticProblem& p, int k, const std::vector<double>& z
 /// z of local node i, unpadded.
 std::vector<float> naive_z(const Fixture& f, int i) {
   std::vector<float> z(f.problem.params);
-  pack_row(f.gradients.layout(), f.x.data() + i * f.gradients.layout().row, z.data());
+  pack_row(f.layout, f.x.data() + i * f.layout.row, z.data());
   const float r = static_cast<float>(1.0 / f.u[i]);
   for (float& value : z) value *= r;
   return z;
@@ -77,10 +83,10 @@ std::vector<float> naive_z(const Fixture& f, int i) {
 TEST(QuadraticGradients, AreTheContractBitForBit) {
   for (int threads : {1, 2}) {
     Fixture f(threads);
-    const RowLayout& layout = f.gradients.layout();
+    const RowLayout& layout = f.layout;
     std::vector<float> gradient(f.x.size(), 0.f);
     std::vector<double> loss(f.nodes, 10.0);
-    f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, static_cast<int>(layout.row)}, loss);
+    f.compute(gradient, loss);
     for (int i = 0; i < f.nodes; ++i) {
       const std::vector<float> z = naive_z(f, i);
       std::vector<float> g(layout.params);
@@ -102,49 +108,39 @@ TEST(QuadraticGradients, AreTheContractBitForBit) {
 TEST(QuadraticGradients, ScoreNodesOnTheirOwnObjectives) {
   Fixture f(2);
   const std::vector<int> nodes = {3, 0};
-  std::vector<Score> score(2);
-  f.gradients.score_nodes(f.cpu, f.at(), nodes, score);
+  Scores score(2, 1);
+  f.gradients.score_nodes(f.cpu, f.at(), nodes, score.view());
   for (int i = 0; i < 2; ++i) {
     const std::vector<float> z = naive_z(f, nodes[i]);
-    EXPECT_EQ(score[i].loss, naive_loss(f.problem, f.identity[nodes[i]], {z.begin(), z.end()}));
+    EXPECT_EQ(score.loss(i), naive_loss(f.problem, f.identity[nodes[i]], {z.begin(), z.end()}));
   }
 }
 
 TEST(QuadraticGradients, ScoreTheMeanWithoutRoundingItToFloat) {
   Fixture f(2);
-  const RowLayout& layout = f.gradients.layout();
+  const RowLayout& layout = f.layout;
   std::vector<double> packed(layout.params), mean(layout.row);
   for (int j = 0; j < layout.params; ++j) packed[j] = 0.5 + 1e-9 * j;
   for (const Segment& s : layout.segments) std::copy_n(packed.data() + s.packed_begin, s.size, mean.data() + s.begin);
-  std::vector<Score> score(2);
-  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, score);
-  EXPECT_EQ(score[0].loss, naive_loss(f.problem, 1, packed));
-  EXPECT_EQ(score[1].loss, naive_loss(f.problem, 2, packed));
+  Scores score(2, 1);
+  f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 2, score.view());
+  EXPECT_EQ(score.loss(0), naive_loss(f.problem, 1, packed));
+  EXPECT_EQ(score.loss(1), naive_loss(f.problem, 2, packed));
 }
 
-TEST(QuadraticGradients, StartWhereTheProblemSays) {
-  Fixture f(1);
-  std::vector<float> row(f.gradients.layout().row), packed(40);
-  f.gradients.initialize(1, row.data());
-  pack_row(f.gradients.layout(), row.data(), packed.data());
-  EXPECT_EQ(packed, std::vector<float>(f.problem.start.begin() + 80, f.problem.start.begin() + 120));
-
-  f.problem.start.resize(40);
-  f.problem.start_per_node = false;
-  const QuadraticGradients<Cpu> shared(f.cpu, f.problem, {3});
-  shared.initialize(0, row.data());
-  pack_row(f.gradients.layout(), row.data(), packed.data());
-  EXPECT_EQ(packed, f.problem.start);
-}
-
-TEST(QuadraticGradients, NameTheirSegments) {
-  Fixture f(1);
-  ASSERT_EQ(f.gradients.parameters().size(), 3u);
-  EXPECT_EQ(f.gradients.parameters()[2].name, "segment2");
-  EXPECT_EQ(f.gradients.parameters()[2].shape, (std::vector<std::int64_t>{34}));
-  f.problem.segments = {40};
-  EXPECT_EQ(QuadraticGradients<Cpu>(f.cpu, f.problem, {0}).parameters()[0].name, "x");
-  EXPECT_FALSE(f.gradients.has_accuracy());
+TEST(QuadraticGradients, AreTakenAtXWhereThereIsNoU) {
+  Fixture f(2);
+  f.u.assign(f.nodes, 1.0);
+  std::vector<float> gradient(f.x.size()), at_z(f.x.size());
+  std::vector<double> loss(f.nodes), loss_at_z(f.nodes);
+  f.compute(gradient, loss);
+  f.u.clear();
+  f.compute(at_z, loss_at_z);
+  EXPECT_EQ(at_z, gradient);
+  EXPECT_EQ(loss_at_z, loss);
+  Scores score(1, 1);
+  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{3}, score.view());
+  EXPECT_EQ(score.loss(0), loss[3]);
 }
 
 TEST(QuadraticGradients, LetNotANumberThrough) {
@@ -152,7 +148,7 @@ TEST(QuadraticGradients, LetNotANumberThrough) {
   f.x[0] = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(f.nodes);
-  f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, f.at().x.cols}, loss);
+  f.compute(gradient, loss);
   EXPECT_TRUE(std::isnan(gradient[0]) && std::isnan(loss[0]));
   EXPECT_FALSE(std::isnan(loss[1]));
 }
@@ -162,12 +158,14 @@ TEST(QuadraticGradients, RefuseWhatDoesNotFit) {
   EXPECT_THROW(Fixture(1, {4}), std::invalid_argument);
   EXPECT_THROW(Fixture(1, {}), std::invalid_argument);
   f.problem.segments = {1, 5};
-  EXPECT_THROW(QuadraticGradients<Cpu>(f.cpu, f.problem, {0}), std::invalid_argument);
+  EXPECT_THROW(QuadraticGradients<Cpu>(f.cpu, f.problem, std::vector<std::int32_t>{0}), std::invalid_argument);
   std::vector<float> gradient(f.x.size());
   std::vector<double> loss(f.nodes - 1);
-  EXPECT_THROW(f.gradients.compute(f.cpu, f.at(), &f.step, {gradient.data(), f.nodes, f.at().x.cols}, loss),
+  EXPECT_THROW(f.compute(gradient, loss), std::invalid_argument);
+  Scores one(1, 1), with_accuracy(1);
+  const MatrixView<double> score = one.view();
+  EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0}, with_accuracy.view()),
                std::invalid_argument);
-  std::vector<Score> score(1);
   EXPECT_THROW(f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{4}, score), std::invalid_argument);
   const std::vector<double> mean(f.at().x.cols);
   EXPECT_THROW(f.gradients.score_mean(f.cpu, {.z = mean, .statistics = {}}, 4, score), std::invalid_argument);

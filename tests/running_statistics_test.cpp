@@ -11,6 +11,7 @@
 #include "models/network_gradients.h"
 #include "models/resnet20.h"
 #include "tests/emulation.h"
+#include "tests/scores.h"
 
 namespace sparsepush {
 namespace {
@@ -88,7 +89,7 @@ TEST(FinalStatistics, AreReestimatedWithTheMergedModel) {
     advance(e, 1);
     const std::vector<float> merged = host_copy(statistics);
     EXPECT_NE(merged, trained);
-    auto again = make_gradients<Cpu>(e.nodes().backend, e.experiment(), e.nodes().shard);
+    auto again = e.experiment().task().make_gradients(e.nodes().backend, e.nodes().shard);
     again->reestimate_statistics(e.nodes().backend, {.x = e.nodes()[state::x], .u = e.nodes().list(state::u)});
     EXPECT_EQ(merged, host_copy(again->statistics()));
   });
@@ -106,18 +107,18 @@ struct Fixture {
   static constexpr int kBatch = 6;
   explicit Fixture(bool augment) : gradients(cpu, task(augment)), x(cpu, 3, static_cast<int>(network.layout.row)) {
     for (int node = 0; node < 3; ++node) {
-      gradients.initialize(node, x.view().row(node));
+      initialize_network(network, task(augment).seed[node], x.view().row(node));
       for (float& v : std::span(x.view().row(node), x.view().cols)) v *= 1 + 0.1f * static_cast<float>(node);
     }
   }
-  LearningTask task(bool augment) const {
-    LearningTask t{.network = network,
-                   .data = data,
-                   .owned = Partition(3),
-                   .seed = {5, 5, 6},
-                   .identity = {1, 2, 1},
-                   .batch = kBatch,
-                   .augment = augment};
+  LocalTask task(bool augment) const {
+    LocalTask t{.network = network,
+                .data = data,
+                .owned = Partition(3),
+                .seed = {5, 5, 6},
+                .identity = {1, 2, 1},
+                .batch = kBatch,
+                .augment = augment};
     const std::vector<int> counts = {3 * kBatch + 2, kBatch - 1, kBatch};
     for (int node = 0; node < 3; ++node)
       for (int i = 0; i < counts[node]; ++i) t.owned[node].push_back(100 * node + 7 * i);
@@ -140,7 +141,7 @@ std::vector<double> statistics_of_batch(Fixture& f, std::int64_t step) {
   const std::vector<float> before = host_copy(f.gradients.statistics());
   Buffer<Cpu, float> gradient(f.cpu, 3, f.x.view().cols);
   std::vector<double> loss(3), batch;
-  f.gradients.compute(f.cpu, f.at(), &step, gradient.view(), loss);
+  f.gradients.compute(f.cpu, {.at = f.at(), .step = &step}, {gradient.view(), loss}, step);
   const std::vector<float> after = host_copy(f.gradients.statistics());
   for (std::size_t j = 0; j < after.size(); ++j) batch.push_back((after[j] - 0.9 * before[j]) / 0.1);
   return batch;
@@ -184,7 +185,7 @@ std::vector<double> first_channel(const Fixture& f, int node, int channel, int s
 TEST(ReestimatedStatistics, OfTheFirstLayerFollowTheDefinition) {
   Fixture f(false);
   f.gradients.reestimate_statistics(f.cpu, f.at());
-  const LearningTask task = f.task(false);
+  const LocalTask task = f.task(false);
   for (int node = 0; node < 3; ++node)
     for (int channel = 0; channel < 16; ++channel) {
       double mean = 0, variance = 0;
@@ -226,24 +227,24 @@ TEST(MeanModel, IsTestedWithItsOwnStatistics) {
   Fixture f(false);
   f.u = {1.0, 1.0, 1.0};
   f.gradients.reestimate_statistics(f.cpu, f.at());
-  std::vector<Score> own(2);
-  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, own);
-  EXPECT_NE(own[0].loss, own[1].loss);
+  Scores own(2);
+  f.gradients.score_nodes(f.cpu, f.at(), std::vector<int>{0, 1}, own.view());
+  EXPECT_NE(own.loss(0), own.loss(1));
   for (int node = 0; node < 2; ++node) {
     const auto as_doubles = [node](MatrixView<const float> rows) {
       return std::vector<double>(rows.row(node), rows.row(node) + rows.cols);
     };
     const std::vector<double> z = as_doubles(f.x.view()), statistics = as_doubles(f.gradients.statistics());
-    Score mean;
-    f.gradients.score_mean(f.cpu, {.z = z, .statistics = statistics}, 0, {&mean, 1});
-    EXPECT_EQ(mean.loss, own[node].loss);
-    EXPECT_EQ(mean.accuracy, own[node].accuracy);
+    Scores mean(1);
+    f.gradients.score_mean(f.cpu, {.z = z, .statistics = statistics}, 0, mean.view());
+    EXPECT_EQ(mean.loss(0), own.loss(node));
+    EXPECT_EQ(mean.accuracy(0), own.accuracy(node));
   }
 }
 
 TEST(StatisticsTensors, AreNamedAsInPyTorchAndFillTheRow) {
   const Fixture f(false);
-  const std::vector<Parameter> tensors = f.gradients.statistics_tensors();
+  const std::vector<Parameter>& tensors = f.network.statistics_tensors;
   ASSERT_EQ(tensors.size(), 2u * 19);
   EXPECT_EQ(tensors[0].name, "bn1.running_mean");
   EXPECT_EQ(tensors[1].name, "bn1.running_var");

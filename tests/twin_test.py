@@ -85,6 +85,7 @@ class TwinTest(ProgramTest):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
+        algorithm["local_steps"] = settings.local_steps
         if settings.algorithm not in ("none", "sgp"):
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
@@ -174,6 +175,12 @@ class TwinTest(ProgramTest):
         problem = quadratic(5, ODD, pull=0.0)
         problem["start"] = np.round(problem["start"])
         self.compare(IRREGULAR, Settings(momentum=0.0, weight_decay=0.0), problem=problem)
+
+    def test_exchange_after_every_third_step(self):
+        for name in ("none", "sgp", "sparse_push"):
+            with self.subTest(name):
+                self.compare(VARYING, Settings(name, local_steps=3), nodes=4)
+        self.compare(VARYING, Settings("scsp", local_steps=3, final_rounds=5), nodes=4)
 
     def test_replicas_share_problem_and_topology(self):
         self.compare(IRREGULAR, Settings(), replicas=3)

@@ -20,11 +20,4 @@ bool has_key(const TopologyKind& kind, std::string_view key) {
   return std::ranges::find(kind.keys, key) != kind.keys.end();
 }
 
-std::vector<std::string_view> topologies_with(std::string_view key) {
-  std::vector<std::string_view> names;
-  for (const TopologyKind& kind : topologies())
-    if (has_key(kind, key)) names.push_back(kind.name);
-  return names;
-}
-
 }  // namespace sparsepush

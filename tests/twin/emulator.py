@@ -18,6 +18,7 @@ class Settings:
     scope: str = "layer"
     keep: float = 0.05
     averaging_rate: float = 0.05
+    local_steps: int = 1
     final_rounds: int = 0
     final: str = "gossip"
     lr: float = 0.05
@@ -38,14 +39,14 @@ class Twin:
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
         self.u = np.ones(self.nodes)
-        self.step = self.messages = 0
+        self.step = self.round = self.messages = 0
         self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
         self.train_loss, self.rows = [], [self.measure()]
 
     def run(self):
         for _ in range(self.settings.steps):
             self.update()
-            if self.settings.algorithm != "none":
+            if self.settings.algorithm != "none" and (self.step + 1) % self.settings.local_steps == 0:
                 self.exchange()
             self.finish_step()
         if self.settings.algorithm == "scsp":
@@ -85,7 +86,8 @@ class Twin:
 
     def mix(self, sent, eta, dense):
         """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
-        weights = mixing_weights(self.rounds[self.step % len(self.rounds)], eta)
+        weights = mixing_weights(self.rounds[self.round % len(self.rounds)], eta)
+        self.round += 1
         before = self.u.copy()
         for target in range(self.nodes):
             sources = [source for i, source in weights if i == target]

@@ -1,4 +1,4 @@
-#include "host/memory_plan.h"
+#include "data/memory_plan.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>

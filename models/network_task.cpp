@@ -1,0 +1,130 @@
+#include "models/network_task.h"
+
+#include <fmt/format.h>
+
+#include "data/data_sources.h"
+#include "data/table.h"
+#include "kernels/onednn_convolution.h"
+#include "models/models.h"
+#include "models/network_gradients.h"
+
+namespace sparsepush {
+namespace {
+
+const DataSource& source_of(const DataConfig& data) { return row_named(data_sources(), "data.name", data.name); }
+
+const PartitionRule& rule_of(const DataConfig& data) {
+  return row_named(partition_rules(), "data.partition", data.partition);
+}
+
+/// Refuses a set that does not fit before it is loaded: the plan of the whole run can count it only afterwards.
+Dataset load(const DataConfig& data) {
+  const DataSource& source = source_of(data);
+  const auto [samples, features] = source.size(data);
+  check_memory_fits({{{"data set", fmt::format("[{}, {}] u8", samples, features), samples * (features + 1)}}},
+                    available_memory());
+  return source.load(data);
+}
+
+/// What oneDNN takes for the layers of images, as measured with version 2.6.
+PlannedArray convolution_code(int workers) {
+  constexpr std::int64_t kCodeAvx512 = 4'000'000, kCode = 7'500'000, kPlansEach = 750'000;
+  const std::int64_t code = onednn_vector_level() == VectorLevel::kAvx512 ? kCodeAvx512 : kCode;
+  return {"code and plans of convolutions", fmt::format("{} workers", workers), code + workers * kPlansEach};
+}
+
+}  // namespace
+
+NetworkTask::NetworkTask(const TaskSettings& settings)
+    : settings_(settings), data_(load(settings.data)), network_(make_network(settings.model, data_, settings.nodes)) {}
+
+std::int64_t NetworkTask::steps_per_epoch() const {
+  const std::int64_t samples_a_step = static_cast<std::int64_t>(settings_.nodes) * settings_.data.batch;
+  return (data_.train.count + samples_a_step - 1) / samples_a_step;
+}
+
+std::vector<std::string_view> NetworkTask::keys() const {
+  std::vector<std::string_view> keys = {"data.name"};
+  for (const auto& more : {network_kind().keys, source_of(settings_.data).keys, rule_of(settings_.data).keys,
+                           row_named(models(), "model.name", settings_.model.name).keys})
+    keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
+std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) const {
+  const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
+  const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
+  const std::int64_t set_bytes = samples * (data_.features + 1);
+  const auto rows = static_cast<int>((std::int64_t{run.nodes} * run.replicas + shards - 1) / shards);
+  const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(network_, settings_.data.batch, rows)
+                                     : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
+  const std::int64_t workers = run.threads * shards;
+  std::vector<PlannedArray> arrays = {
+      {"data set, as read", fmt::format("[{}, {}] u8", samples, data_.features), set_bytes, false},
+      {"data set of the shards", fmt::format("{} x [{}, {}] u8", shards, samples, data_.features), shards * set_bytes},
+      {"samples of nodes", fmt::format("2 x [{}] i32", assigned), 8 * assigned, false},
+      {"samples of the shards", fmt::format("[{}] i32", assigned), 4 * assigned},
+      {"activations", fmt::format("{} workers", workers), workers * wave}};
+  if (has_image_layers(network_)) arrays.push_back(convolution_code(static_cast<int>(workers)));
+  return arrays;
+}
+
+void NetworkTask::prepare() {
+  const DataConfig& data = settings_.data;
+  const PartitionRule& rule = rule_of(data);
+  for (int r = 0; r < settings_.replicas; ++r) {
+    partitions_.push_back(rule.divide(data, data_, settings_.nodes, settings_.seed + r));
+    check_every_node_has_samples(partitions_.back());
+  }
+}
+
+void NetworkTask::initialize(std::uint64_t seed, int /*node*/, float* row) const {
+  initialize_network(network_, seed, row);
+}
+
+std::string NetworkTask::partition_table() const {
+  std::string table = "replica,node,samples";
+  for (int c = 0; c < data_.classes; ++c) table += fmt::format(",class_{}", c);
+  table += "\n";
+  for (std::size_t r = 0; r < partitions_.size(); ++r) {
+    const auto counts = class_histogram(partitions_[r], data_.train.label, data_.classes);
+    for (std::size_t node = 0; node < partitions_[r].size(); ++node) {
+      const auto of_node = std::span(counts).subspan(node * data_.classes, data_.classes);
+      table += fmt::format("{},{},{},{}\n", r, node, partitions_[r][node].size(), fmt::join(of_node, ","));
+    }
+  }
+  return table;
+}
+
+template <class Backend>
+std::unique_ptr<Gradients<Backend>> NetworkTask::gradients_on(const Backend& backend, const Shard& shard) const {
+  LocalTask local{.network = network_,
+                  .data = data_,
+                  .owned = {},
+                  .seed = {},
+                  .identity = {},
+                  .batch = settings_.data.batch,
+                  .augment = settings_.data.augment};
+  for (int row = 0; row < shard.rows(); ++row) {
+    const auto [replica, node] = shard.id_of(row);
+    local.owned.push_back(partitions_[replica][node]);
+    local.seed.push_back(settings_.seed + replica);
+    local.identity.push_back(node);
+  }
+  return std::make_unique<NetworkGradients<Backend>>(backend, std::move(local));
+}
+
+std::unique_ptr<Gradients<Cpu>> NetworkTask::make_gradients(const Cpu& cpu, const Shard& shard) const {
+  return gradients_on(cpu, shard);
+}
+std::unique_ptr<Gradients<Cuda>> NetworkTask::make_gradients(const Cuda& gpu, const Shard& shard) const {
+  return gradients_on(gpu, shard);
+}
+
+TaskKind network_kind() {
+  return {.name = "network",
+          .keys = {"data.partition", "data.batch", "model.name", "model.norm"},
+          .make = [](const TaskSettings& settings) { return std::make_unique<NetworkTask>(settings); }};
+}
+
+}  // namespace sparsepush

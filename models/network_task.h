@@ -1,0 +1,44 @@
+// A network that learns a labelled data set, which is divided among the nodes.
+#pragma once
+#include "data/dataset.h"
+#include "data/partition.h"
+#include "models/network.h"
+#include "models/task.h"
+#include "models/task_kinds.h"
+
+namespace sparsepush {
+
+class NetworkTask final : public Task {
+ public:
+  /// Loads the data set and lays out the parameters. Throws InputError.
+  explicit NetworkTask(const TaskSettings& settings);
+
+  const Network& network() const { return network_; }
+
+  std::vector<Parameter> parameters() const override { return network_.parameters; }
+  std::vector<Parameter> statistics() const override { return network_.statistics_tensors; }
+  std::vector<std::string> scores() const override { return {"accuracy"}; }
+  std::int64_t steps_per_epoch() const override;
+  std::vector<std::string_view> keys() const override;
+  std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
+  void prepare() override;
+  /// Of `seed` alone, so that all nodes of a replica start equal.
+  void initialize(std::uint64_t seed, int node, float* row) const override;
+  /// Samples and class histogram of each node.
+  std::string partition_table() const override;
+  std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const override;
+  std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda& gpu, const Shard& shard) const override;
+
+ private:
+  template <class Backend>
+  std::unique_ptr<Gradients<Backend>> gradients_on(const Backend& backend, const Shard& shard) const;
+
+  TaskSettings settings_;
+  Dataset data_;
+  Network network_;
+  std::vector<Partition> partitions_;  ///< [replicas]
+};
+
+TaskKind network_kind();
+
+}  // namespace sparsepush

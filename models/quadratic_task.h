@@ -1,0 +1,35 @@
+// Nodes that each minimise a quadratic of their own, read from a file.
+#pragma once
+#include <optional>
+
+#include "data/quadratic.h"
+#include "models/task.h"
+#include "models/task_kinds.h"
+
+namespace sparsepush {
+
+/// Every replica has the same problem.
+class QuadraticTask final : public Task {
+ public:
+  /// Reads the problem's shape. Throws InputError.
+  explicit QuadraticTask(const TaskSettings& settings);
+
+  std::vector<Parameter> parameters() const override;
+  std::vector<std::string_view> keys() const override { return {"data.name", "data.file"}; }
+  std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
+  void prepare() override;
+  /// Where the problem says.
+  void initialize(std::uint64_t seed, int node, float* row) const override;
+  std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const override;
+  std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda& gpu, const Shard& shard) const override;
+
+ private:
+  std::string file_;
+  QuadraticShape shape_;
+  RowLayout layout_;
+  std::optional<QuadraticProblem> problem_;
+};
+
+TaskKind quadratic_kind();
+
+}  // namespace sparsepush

@@ -1,0 +1,59 @@
+// What nodes learn: the seam between the emulator and networks, problems or a user's own model.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/memory_plan.h"
+#include "models/gradients.h"
+#include "models/parameter.h"
+#include "models/shard.h"
+
+namespace sparsepush {
+
+/// The run that a task plans its memory for.
+struct RunExtent {
+  int nodes = 1, replicas = 1, shards = 1;
+  int threads = 1;    ///< of each shard that have memory of their own; 1 on a GPU
+  bool cuda = false;  ///< else on the Cpu
+};
+
+/// Shared by all shards of a run, and made before any backend is.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  /// The tensors of a node's row.
+  virtual std::vector<Parameter> parameters() const = 0;
+  /// Those of Gradients::statistics().
+  virtual std::vector<Parameter> statistics() const { return {}; }
+  /// Names of the scores beside loss. "accuracy" has columns of metrics.csv; another NAME adds NAME_mean, NAME_min,
+  /// NAME_max and NAME_mean_model behind the last one.
+  virtual std::vector<std::string> scores() const { return {}; }
+  /// 0: no epochs.
+  virtual std::int64_t steps_per_epoch() const { return 0; }
+
+  /// The keys of [data] and [model] that count for it, such as "data.batch": for its runs' hash.
+  virtual std::vector<std::string_view> keys() const { return {}; }
+  /// What else tells it from other tasks: counts for its runs' hash where it is not empty.
+  virtual std::string identity() const { return ""; }
+
+  /// What it takes, over all shards.
+  virtual std::vector<PlannedArray> planned_arrays(const RunExtent& /*run*/) const { return {}; }
+  /// Reads or divides what the functions below need; a step of its own, because the memory check comes before it.
+  virtual void prepare() {}
+
+  /// Writes the initial parameters of node `node` of the replica with seed `seed` to the host row `row`, whose padding
+  /// is 0.
+  virtual void initialize(std::uint64_t seed, int node, float* row) const = 0;
+  /// partition.csv; empty without data.
+  virtual std::string partition_table() const { return ""; }
+
+  /// The gradients of a shard's nodes. The task must outlive them.
+  virtual std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const = 0;
+  virtual std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda& gpu, const Shard& shard) const = 0;
+};
+
+}  // namespace sparsepush

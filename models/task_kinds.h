@@ -1,0 +1,35 @@
+// The kinds of tasks that a configuration can name, by what its data set is.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "data/data_config.h"
+#include "models/model_config.h"
+#include "models/task.h"
+
+namespace sparsepush {
+
+/// What a configuration says of a task.
+struct TaskSettings {
+  DataConfig data = {};
+  ModelConfig model = {};
+  int nodes = 1, replicas = 1;
+  std::uint64_t seed = 1;
+};
+
+/// A row stands in the file of its task.
+struct TaskKind {
+  std::string_view name;                    ///< DataSource::task
+  std::vector<std::string_view> keys = {};  ///< of [data] and [model] that count for all data sets of this kind
+  bool has_epochs = true;
+  std::function<std::unique_ptr<Task>(const TaskSettings&)> make;  ///< throws InputError
+};
+
+const std::vector<TaskKind>& task_kinds();
+
+/// The kind that learns the data set `data`. Throws InputError.
+const TaskKind& kind_of_task(std::string_view data);
+
+}  // namespace sparsepush
