@@ -7,7 +7,7 @@
 #include "data/table.h"
 #include "host/config.h"
 #include "host/on_both_backends.h"
-#include "host/state.h"
+#include "kernels/state.h"
 #include "kernels/topk_plan.h"
 #include "kernels/traffic.h"
 

@@ -17,6 +17,7 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
   const RunConfig& run = experiment.config().run;
   return {.rows = experiment.rows(),
           .algorithm = std::vector(run.replicas, experiment.config().algorithm),
+          .own = experiment.task().state(),
           .halo_slots = halo_slots,
           .verify = run.verify};
 }
@@ -35,6 +36,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
             transport.shard()),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
+  gradients_->use(nodes_.state);
   fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
     const auto [replica, node] = nodes_.shard.id_of(row);
     experiment.task().initialize(experiment.config().run.seed + replica, node, values);

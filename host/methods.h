@@ -9,7 +9,7 @@
 #include "host/compressors.h"
 #include "host/on_both_backends.h"
 #include "host/optimizers.h"
-#include "host/state.h"
+#include "kernels/state.h"
 
 namespace sparsepush {
 

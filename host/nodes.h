@@ -6,7 +6,7 @@
 
 #include "host/methods.h"
 #include "host/round_plan.h"
-#include "host/state.h"
+#include "kernels/state.h"
 #include "host/transport.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_layout.h"

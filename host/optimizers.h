@@ -5,7 +5,7 @@
 
 #include "data/table.h"
 #include "host/on_both_backends.h"
-#include "host/state.h"
+#include "kernels/state.h"
 
 namespace sparsepush {
 

@@ -60,8 +60,9 @@ void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& ext
   plan.add<T>(std::string(planned.array->name), type, planned.rows, planned.array->columns_in(extent));
 }
 
-void add_state(PlanBuilder& plan, const Extent& extent, const Rows& rows) {
-  for (const PlannedState& planned : planned_state(state_of(rows), rows, extent)) {
+void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experiment) {
+  const StateList list = state_of(experiment.rows(), experiment.task().state());
+  for (const PlannedState& planned : planned_state(list, experiment.rows(), extent)) {
     if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
     if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");
     if (planned.array->dtype == Dtype::kI32) add_array<std::int32_t>(plan, planned, extent, "i32");
@@ -170,7 +171,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const Extent extent = extent_of(experiment);
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
-  add_state(plan, extent, experiment.rows());
+  add_state(plan, extent, experiment);
   if (extent.entries > 0)
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "kernels/dense.h"
+#include "kernels/debias.h"
 #include "kernels/dense_mix.h"
 #include "kernels/due_round.h"
 #include "kernels/gather_batch.h"
@@ -13,6 +14,7 @@
 #include "kernels/softmax_xent.h"
 #include "kernels/statistics.h"
 #include "kernels/step_clock.h"
+#include "kernels/subtract.h"
 #include "kernels/traffic.h"
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
@@ -66,6 +68,8 @@ void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<cons
 }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
+void subtract(const Cuda&, MatrixView<const float>, MatrixView<const float>, MatrixView<float>) { refuse(); }
+void debias(const Cuda&, MatrixView<const float>, std::span<const double>, MatrixView<float>) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }
 void wire_sizes(const Cuda&, const CudaLayout&, const ConstMessages&, std::span<const std::int64_t>,
                 std::span<std::int64_t>) {

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/backend.h"
+#include "kernels/state.h"
 #include "kernels/view.h"
 
 namespace sparsepush {
@@ -42,6 +43,9 @@ class Gradients {
   /// Whether `compute` may become part of recorded work, which is repeated without the host. If not, it is called in
   /// every step, before anything else of the step.
   virtual bool can_be_recorded() const { return true; }
+
+  /// Is called once, before anything below, with the nodes' state, which outlives it and holds Task::state().
+  virtual void use(const State<Backend>& /*state*/) {}
 
   /// [nodes, ...] running statistics of normalization, in backend memory: part of a node's state, but neither trained
   /// nor sent. No columns where there are none.

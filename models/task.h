@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/memory_plan.h"
+#include "kernels/state.h"
 #include "models/gradients.h"
 #include "models/parameter.h"
 #include "models/shard.h"
@@ -29,6 +30,8 @@ class Task {
   virtual std::vector<Parameter> parameters() const = 0;
   /// Those of Gradients::statistics().
   virtual std::vector<Parameter> statistics() const { return {}; }
+  /// Arrays of its own, which are allocated, planned and saved with the nodes' state; see Gradients::use.
+  virtual StateList state() const { return {}; }
   /// Names of the scores beside loss. "accuracy" has columns of metrics.csv; another NAME adds NAME_mean, NAME_min,
   /// NAME_max and NAME_mean_model behind the last one.
   virtual std::vector<std::string> scores() const { return {}; }
