@@ -1,13 +1,11 @@
 // The nodes of the gossip benchmark: the emulation's own state and rounds, fed with random gradients.
 #pragma once
-#include <array>
-#include <cmath>
 #include <memory>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "bench/gossip_case.h"
+#include "bench/random_task.h"
 #include "host/local_transport.h"
 #include "host/nodes.h"
 #include "kernels/repeated_work.h"
@@ -23,6 +21,7 @@ class Gossip {
       : case_(c),
         backend_(backend),
         config_(config_of(c)),
+        task_(sizes_of_layout(c.layout)),
         layout_(c.row_layout()),
         meeting_(1),
         transport_(meeting_, {.all_nodes = c.nodes}),
@@ -31,11 +30,12 @@ class Gossip {
         plan_(backend, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
         due_(backend, 1, 1) {
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    fill(nodes_[state::x], 100, 0.05f);
-    fill(nodes_[state::gradient], 1, 0.1f);
+    fill_distinct_rows(backend, nodes_[state::x], [&](int node, float* row) { task_.initialize(100, node, row); });
+    const auto gradients = task_.make_gradients(backend, transport_.shard());
+    gradients->compute(backend, {}, {.gradient = nodes_[state::gradient], .loss = {}}, 0);
     for (int g = 1; g < c.gradients; ++g) {
       waiting_.emplace_back(backend, c.nodes, static_cast<int>(layout_.row));
-      fill(waiting_.back().view(), 1 + g, 0.1f);
+      gradients->compute(backend, {}, {.gradient = waiting_.back().view(), .loss = {}}, g);
     }
     for (int g = 0; g < c.gradients; ++g) rounds_.push_back(std::make_unique<RepeatedWork<Backend>>());
   }
@@ -97,40 +97,10 @@ class Gossip {
     gradient_ = (gradient_ + 1) % rounds_.size();
   }
 
-  /// Normal values whose scale differs between nodes' segments as it does between layers. Rows repeat after the first
-  /// `kDistinct` or so: neighbours differ all the same, and the host is not what is measured.
-  void fill(const MatrixView<float>& all, unsigned seed, float scale) {
-    constexpr std::int64_t kDistinct = 64, kDistinctElements = 1 << 27;
-    const auto distinct =
-        static_cast<int>(std::min<std::int64_t>(case_.nodes, std::max(kDistinct, kDistinctElements / layout_.row)));
-    const std::size_t row_bytes = layout_.row * sizeof(float);
-    const Cpu host;
-    std::vector<std::vector<float>> rows(host.threads(), std::vector<float>(layout_.row));
-    host.pool().run(distinct, [&](std::int64_t node, int worker) {
-      draw_row(rows[worker], seed * 7919 + static_cast<unsigned>(node) + 1, scale);
-      copy(backend_, all.row(node), rows[worker].data(), row_bytes);
-    });
-    for (int first = distinct; first < case_.nodes; first += distinct)
-      copy_within(backend_, all.row(first), all.row(0), std::min(distinct, case_.nodes - first) * row_bytes);
-  }
-
-  void draw_row(std::vector<float>& row, unsigned seed, float scale) const {
-    std::minstd_rand generator(seed);
-    std::normal_distribution<float> normal;
-    std::array<float, 4096> normals;
-    for (float& v : normals) v = normal(generator);
-    for (const Segment& s : layout_.segments) {
-      const float layer_scale = scale / std::sqrt(1 + static_cast<float>(s.size) / 1000);
-      for (std::int64_t j = s.begin; j < s.begin + s.size; ++j) {
-        const auto bits = static_cast<std::uint32_t>(generator());  // low bits: which normal; high bits: no two alike
-        row[j] = layer_scale * normals[bits % 4096] * (1 + static_cast<float>(bits >> 12) * 0x1p-22f);
-      }
-    }
-  }
-
   const GossipCase case_;
   const Backend& backend_;
   Config config_;
+  RandomTask task_;
   RowLayout layout_;
   LocalMeeting meeting_;
   LocalTransport<Backend> transport_;

@@ -68,15 +68,22 @@ inline Config gossip_config(const QuadraticFile& file, int nodes, const std::str
   return config;
 }
 
-/// Calls body(emulator) for the run's only shard.
+/// Calls body(emulator) for the only shard of an experiment that has been prepared.
+template <class Backend, class Body>
+void emulate_on(const Backend& backend, const Experiment& experiment, Body body) {
+  const RunConfig& run = experiment.config().run;
+  run_shards<Backend>(1, run.replicas, run.nodes, [&](Transport<Backend>& transport) {
+    Emulator<Backend> emulator(backend, experiment, transport);
+    body(emulator);
+  });
+}
+
+/// The same for an experiment of `config`.
 template <class Backend, class Body>
 void emulate_on(const Backend& backend, const Config& config, Body body) {
   Experiment experiment(config);
   experiment.prepare_data();
-  run_shards<Backend>(1, config.run.replicas, config.run.nodes, [&](Transport<Backend>& transport) {
-    Emulator<Backend> emulator(backend, experiment, transport);
-    body(emulator);
-  });
+  emulate_on(backend, experiment, body);
 }
 
 template <class Body>
