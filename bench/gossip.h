@@ -2,7 +2,6 @@
 #pragma once
 #include <array>
 #include <cmath>
-#include <memory>
 #include <random>
 #include <utility>
 #include <vector>
@@ -39,14 +38,13 @@ class Gossip {
       waiting_.emplace_back(backend, c.nodes, static_cast<int>(layout_.row));
       fill(waiting_.back(), 1 + g, 0.1f);
     }
-    for (int g = 0; g < c.gradients; ++g) rounds_.push_back(std::make_unique<RepeatedWork<Backend>>());
   }
 
   const Nodes<Backend>& nodes() const { return nodes_; }
   std::int64_t edges() const { return plan_.messages(0).front(); }
 
   void round() {
-    rounds_[gradient_]->run(backend_, [&] {
+    nodes_.work.run(backend_, gradient_, 0, [&] {
       const PlannedRound round = plan_.load(0, due_.span().data());
       case_.dense() ? sgp(nodes_, round) : sparse_push(nodes_, round);
     });
@@ -101,7 +99,7 @@ class Gossip {
     if (waiting_.empty()) return;
     std::swap(nodes_.gradient, waiting_[next_waiting_]);
     next_waiting_ = (next_waiting_ + 1) % waiting_.size();
-    gradient_ = (gradient_ + 1) % rounds_.size();
+    gradient_ = (gradient_ + 1) % case_.gradients;
   }
 
   /// Normal values whose scale differs between nodes' segments as it does between layers. Rows repeat after the first
@@ -145,10 +143,10 @@ class Gossip {
   Nodes<Backend> nodes_;
   std::vector<Topology> topologies_;
   RoundPlan<Backend> plan_;
-  Buffer<Backend, std::int64_t> due_;                           ///< [1] always round 0
-  std::vector<Buffer<Backend, float>> waiting_;                 ///< [gradients - 1] the one in use was here longest
-  std::vector<std::unique_ptr<RepeatedWork<Backend>>> rounds_;  ///< [gradients]
-  std::size_t gradient_ = 0, next_waiting_ = 0;
+  Buffer<Backend, std::int64_t> due_;            ///< [1] always round 0
+  std::vector<Buffer<Backend, float>> waiting_;  ///< [gradients - 1] the one in use was here longest
+  int gradient_ = 0;
+  std::size_t next_waiting_ = 0;
 };
 
 }  // namespace sparsepush

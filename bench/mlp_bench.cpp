@@ -59,7 +59,7 @@ void mlp_gradients(benchmark::State& state, const Backend& backend) {
   const Buffer<Backend, StepClock> clock(backend, 1, 1);
   RepeatedWork<Backend> work;
   for (auto _ : state) {
-    work.run(backend, [&] {
+    work.run(backend, 0, 0, [&] {
       gradients.compute(backend, {.x = x.view(), .u = u.span()}, &clock.span().data()->step, gradient.view(),
                         loss.span());
       end_step(backend, diverged.span(), 0, clock.span().data());

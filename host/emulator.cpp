@@ -47,11 +47,10 @@ template <class Backend>
 void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
-  RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
   if (nodes_.shard.shards == 1 && !nodes_.verify) {
-    work.run(backend_, stages);
+    nodes_.work.run(backend_, round ? 1 : 0, step_, stages);
   } else {
-    stages();  // shards wait for each other within a round, and verification for the backend
+    nodes_.work.run_unrecorded(step_, stages);  // shards wait for each other, and verification for the backend
   }
   ++step_;
   ++loss_.steps;

@@ -10,7 +10,6 @@
 #include "host/metrics.h"
 #include "host/nodes.h"
 #include "host/transport.h"
-#include "kernels/repeated_work.h"
 #include "kernels/step_clock.h"
 #include "models/gradients.h"
 
@@ -77,7 +76,6 @@ class Emulator {
   RoundPlan<Backend> plan_;
   std::optional<RoundPlan<Backend>> final_plan_;  ///< with eta = 1
   void (*algorithm_)(Nodes<Backend>&, const PlannedRound&);
-  RepeatedWork<Backend> step_with_round_, step_without_round_;
   SgdSettings settings_;  ///< that the nodes have
   LossWindow loss_;
   Buffer<Backend, StepClock> clock_;  ///< [1]

@@ -10,6 +10,7 @@
 #include "kernels/cuda_layout.h"
 #include "kernels/dense_mix.h"
 #include "kernels/push_sum_mix.h"
+#include "kernels/repeated_work.h"
 #include "kernels/update_select.h"
 
 namespace sparsepush {
@@ -80,6 +81,8 @@ class Nodes {
   std::optional<Buffer<Backend, float>> halo_x;           ///< [halo, layout.row]
   Buffer<Backend, std::int64_t> wire;                     ///< [rows] bytes sent by each local node
   Traffic traffic;
+
+  RepeatedWork<Backend> work;  ///< records of steps; methods tell it what no graph can hold
 };
 
 /// One SGD step of every node without communication: X' = X - a G(Z).
