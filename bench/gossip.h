@@ -29,8 +29,11 @@ class Gossip {
         transport_(meeting_, {.all_nodes = c.nodes}),
         nodes_(backend, transport_, layout_, config_, {.error_memory = !c.dense(), .messages = !c.dense()}, 0),
         topologies_{make_topology(config_.topology, c.nodes, 1)},
-        plan_(backend, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
+        plan_(backend,
+              topology_rules(topologies_, 1, [this](int, std::int64_t) { return config_.algorithm.averaging_rate; }),
+              transport_.shard()),
         due_(backend, 1, 1) {
+    plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
     fill(nodes_.x, 100, 0.05f);
     fill(nodes_.gradient, 1, 0.1f);
@@ -45,7 +48,7 @@ class Gossip {
 
   void round() {
     nodes_.work.run(backend_, gradient_, 0, [&] {
-      const PlannedRound round = plan_.load(0, due_.span().data());
+      const PlannedRound round = plan_.at(due_.span().data());
       case_.dense() ? sgp(nodes_, round) : sparse_push(nodes_, round);
     });
     take_next_gradient();
@@ -62,11 +65,11 @@ class Gossip {
     take_next_gradient();
   }
   void send() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     case_.dense() ? nodes_.send_rows(round) : nodes_.send_messages(round);
   }
   void mix() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     if (case_.dense()) {
       dense_mix(backend_, {.x = nodes_.x.view(), .halo = nodes_.halo_rows(), .edges = round.edges});
     } else {
@@ -80,7 +83,7 @@ class Gossip {
 
   /// Of dense rounds: update and mix in one pass.
   void update_and_mix() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     update_mix(backend_, nodes_.backend_layout, {.sgd = nodes_.sgd(), .edges = round.edges});
     take_next_gradient();
   }

@@ -67,9 +67,10 @@ class Training {
         transport_(meeting_, {.all_nodes = nodes}),
         nodes_(cpu, transport_, gradients_.layout(), config_, {.error_memory = true, .messages = true}, 0),
         topologies_{make_topology(config_.topology, nodes, 1)},
-        plan_(cpu, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
+        plan_(cpu, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
         loss_(cpu, 1, nodes),
         clock_(cpu, 1, 1) {
+    plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
     for (int node = 0; node < nodes; ++node) gradients_.initialize(node, nodes_.x.view().row(node));
   }
@@ -78,7 +79,7 @@ class Training {
     gradients_.compute(cpu_, {.x = nodes_.x.view(), .u = nodes_.u.span()}, &clock_.span().data()->step,
                        nodes_.gradient.view(), loss_.span());
   }
-  void finish_round() { sparse_push(nodes_, plan_.load(0, &clock_.span().data()->round)); }
+  void finish_round() { sparse_push(nodes_, plan_.at(&clock_.span().data()->round)); }
   void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
 
  private:

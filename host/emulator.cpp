@@ -24,19 +24,33 @@ auto algorithm_named(const std::string& name) {
   return sparse_push<Backend>;  // scsp differs after the last step only
 }
 
+/// Numbers of records.
+enum { kStepWithoutRound, kStepWithRound, kFinalRound };
+
 }  // namespace
+
+RoundRules round_rules(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  const auto rate = [eta = experiment.config().algorithm.averaging_rate,
+                     rounds = schedule.rounds_in(schedule.sgd_steps())](int, std::int64_t t) {
+    return t < rounds ? eta : 1.0;
+  };
+  return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
+}
 
 template <class Backend>
 Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport)
+    : Emulator(backend, experiment, transport, round_rules(experiment)) {}
+
+template <class Backend>
+Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport,
+                            RoundRules rules)
     : backend_(backend),
       experiment_(experiment),
       gradients_(make_gradients(backend, experiment, transport.shard())),
-      halo_slots_(RoundPlan<Backend>::halo_bound(experiment.topologies(), transport.shard())),
+      plan_(backend, std::move(rules), transport.shard()),
       nodes_(backend, transport, gradients_->layout(), experiment.config(), state_plan(experiment.config().algorithm),
-             halo_slots_),
-      plan_(backend, experiment.topologies(),
-            std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
-            transport.shard()),
+             plan_.halo_slots()),
       algorithm_(algorithm_named<Backend>(experiment.config().algorithm.name)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
@@ -44,18 +58,34 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
 }
 
 template <class Backend>
+void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
+  const Schedule& schedule = experiment_.schedule();
+  const bool merges_by_gossip = experiment_.config().algorithm.final != "all_reduce";
+  last = std::min(last, schedule.rounds_in(schedule.sgd_steps()) + (merges_by_gossip ? schedule.final_rounds() : 0));
+  if (first >= last || !plan_.prepare(first, last)) return;
+  nodes_.allocate_halo(plan_.halo_slots());
+  nodes_.work.forget();
+}
+
+template <class Backend>
+void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, const std::function<void()>& work) {
+  if (round) {
+    prepare_rounds(*round, *round + 1);
+    plan_.play(*round);
+  }
+  recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+}
+
+template <class Backend>
 void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
-  if (nodes_.shard.shards == 1 && !nodes_.verify) {
-    nodes_.work.run(backend_, round ? 1 : 0, step_, stages);
-  } else {
-    nodes_.work.run_unrecorded(step_, stages);  // shards wait for each other, and verification for the backend
-  }
+  play(round ? kStepWithRound : kStepWithoutRound, round, stages);
   ++step_;
   ++loss_.steps;
   const AlgorithmConfig& algorithm = experiment_.config().algorithm;
   if (round && algorithm.name != "none") nodes_.count_messages(plan_.messages(*round), sends_dense_messages(algorithm));
+  if (round) prepare_rounds(*round + 1, *round + 1 + kRoundsAhead);  // while a GPU is busy with the step
   if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
 }
 
@@ -69,7 +99,7 @@ template <class Backend>
 void Emulator<Backend>::run_algorithm() {
   const auto round = experiment_.schedule().round_after(step_);
   if (round)
-    algorithm_(nodes_, plan_.load(*round, &clock()->round));
+    algorithm_(nodes_, plan_.at(&clock()->round));
   else
     local_step(nodes_);
   end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
@@ -80,16 +110,18 @@ void Emulator<Backend>::run_final_round() {
   const Schedule& schedule = experiment_.schedule();
   const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
   if (k == 0) drop_error_memory(nodes_);
+  const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock()); };
   if (experiment_.config().algorithm.final == "all_reduce") {
     final_all_reduce(nodes_);
+    end();
   } else {
-    if (!final_plan_)
-      final_plan_.emplace(backend_, experiment_.topologies(),
-                          std::vector<double>(experiment_.config().run.replicas, 1.0), nodes_.shard);
-    final_gossip(nodes_, final_plan_->load(round, &clock()->round));
-    nodes_.count_messages(final_plan_->messages(round), true);
+    play(kFinalRound, round, [&] {
+      final_gossip(nodes_, plan_.at(&clock()->round));
+      end();
+    });
+    nodes_.count_messages(plan_.messages(round), true);
+    prepare_rounds(round + 1, round + 1 + kRoundsAhead);
   }
-  end_step(backend_, nodes_.diverged.span(), 1, clock());
   if (++step_ == schedule.end()) merge_statistics();
 }
 

@@ -7,6 +7,15 @@
 #include "kernels/verify_selection.h"
 
 namespace sparsepush {
+namespace {
+
+template <class T>
+ExchangedArray exchanged(const MatrixView<T>& local, T* halo) {
+  return {local.data, halo, static_cast<std::int64_t>(local.cols * sizeof(T))};
+}
+
+}  // namespace
+
 TopkPlan message_plan(const AlgorithmConfig& algorithm, const RowLayout& layout) {
   const auto scope = algorithm.scope == "global" ? TopkScope::kGlobal : TopkScope::kLayer;
   return make_topk_plan(layout, scope, algorithm.compressor == "identity" ? 1.0 : algorithm.keep);
@@ -27,22 +36,32 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       momentum(backend, shard.rows(), static_cast<int>(layout.row)),
       gradient(backend, shard.rows(), static_cast<int>(layout.row)),
       u(backend, std::vector<double>(shard.rows(), 1.0)),
-      u_slots(backend, 1, shard.rows() + halo_slots),
+      u_slots(backend, 1, shard.rows()),
       settings(backend, 1, shard.replicas),
       diverged(backend, 1, shard.rows()),
       wire(backend, 1, shard.rows()) {
-  const int slots = shard.rows() + halo_slots;
   const std::vector<std::int64_t> zeros(shard.replicas, 0);
   traffic = {zeros, zeros, zeros, zeros};
   if (state.error_memory) error.emplace(backend, shard.rows(), static_cast<int>(layout.row));
   if (state.messages) {
     const TopkPlan plan = message_plan(config.algorithm, layout);
     selection.emplace(backend, shard.rows(), layout, std::vector(shard.replicas, plan));
-    position.emplace(backend, slots, static_cast<int>(plan.entries));
-    value.emplace(backend, slots, static_cast<int>(plan.entries));
-    entries.emplace(backend, std::vector<std::int64_t>(slots, plan.entries));
+    position.emplace(backend, shard.rows(), static_cast<int>(plan.entries));
   }
-  if (state.dense_halo && halo_slots > 0) halo_x.emplace(backend, halo_slots, static_cast<int>(layout.row));
+  if (state.dense_halo) halo_x.emplace(backend, 0, static_cast<int>(layout.row));
+  allocate_halo(halo_slots);
+}
+
+template <class Backend>
+void Nodes<Backend>::allocate_halo(int halo_slots) {
+  const int slots = shard.rows() + halo_slots;
+  u_slots = {backend, 1, slots};
+  if (halo_x) halo_x.emplace(backend, halo_slots, static_cast<int>(layout.row));
+  if (!position) return;
+  const int each = position->view().cols;
+  position.emplace(backend, slots, each);
+  value.emplace(backend, slots, each);
+  entries.emplace(backend, std::vector<std::int64_t>(slots, each));
 }
 
 template <class Backend>
@@ -59,20 +78,16 @@ SgdUpdate Nodes<Backend>::sgd() {
 template <class Backend>
 void Nodes<Backend>::update_and_select() {
   update_select(backend, *selection, {.sgd = sgd(), .error = error->view(), .messages = messages()});
-  if (verify) verify_selection(backend, *selection, error->view(), messages());
+  if (verify)
+    work.host_call([this](std::int64_t) { verify_selection(backend, *selection, error->view(), messages()); });
 }
 
 template <class Backend>
 void Nodes<Backend>::send_messages(const PlannedRound& round) {
   copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
   const int rows = shard.rows();
-  const auto bytes = [](const auto& view) { return static_cast<std::int64_t>(view.cols * sizeof(*view.data)); };
-  const ExchangedArray arrays[] = {
-      {position->view().data, position->view().row(rows), bytes(position->view())},
-      {value->view().data, value->view().row(rows), bytes(value->view())},
-      {u.span().data(), u_slots.span().data() + rows, sizeof(double)},
-  };
-  transport.exchange(backend, arrays, round.halo);
+  exchange(round, {exchanged(position->view().rows_from(0, rows), position->view().row(rows)),
+                   exchanged(value->view().rows_from(0, rows), value->view().row(rows))});
   if (identity) return count_dense_wire(round.copies);
   add_wire_traffic(backend, {.layout = backend_layout,
                              .messages = messages(),
@@ -84,18 +99,22 @@ void Nodes<Backend>::send_messages(const PlannedRound& round) {
 template <class Backend>
 void Nodes<Backend>::send_rows(const PlannedRound& round) {
   copy_within(backend, u_slots.span().data(), u.span().data(), u.span().size_bytes());
-  const ExchangedArray arrays[] = {
-      {x.view().data, halo_x ? halo_x->view().data : nullptr, static_cast<std::int64_t>(layout.row * sizeof(float))},
-      {u.span().data(), u_slots.span().data() + shard.rows(), sizeof(double)},
-  };
-  transport.exchange(backend, arrays, round.halo);
+  exchange(round, {exchanged(x.view(), halo_x ? halo_x->view().data : nullptr)});
   count_dense_wire(round.copies);
 }
 
 template <class Backend>
+void Nodes<Backend>::exchange(const PlannedRound& round, std::vector<ExchangedArray> arrays) {
+  if (shard.shards == 1) return;
+  arrays.push_back({u.span().data(), u_slots.span().data() + shard.rows(), sizeof(double)});
+  work.host_call([this, arrays = std::move(arrays), halo = round.halo](std::int64_t) {
+    transport.exchange(backend, arrays, *halo);
+  });
+}
+
+template <class Backend>
 void Nodes<Backend>::mix_push_weights(const PlannedRound& round) {
-  const auto slots = shard.rows() + round.halo.size();
-  sparsepush::mix_push_weights(backend, round.edges, u_slots.span().first(slots), u.span());
+  sparsepush::mix_push_weights(backend, round.edges, u_slots.span(), u.span());
 }
 
 template <class Backend>

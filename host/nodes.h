@@ -58,6 +58,8 @@ class Nodes {
   void count_messages(std::span<const std::int64_t> messages, bool dense);
   /// Counts the bytes on the wire of dense messages, copies[i] of local row i, in backend memory.
   void count_dense_wire(std::span<const std::int64_t> copies);
+  /// Room for messages of so many remote in-neighbours; between steps, and what was received is lost.
+  void allocate_halo(int halo_slots);
 
   const Backend& backend;
   Transport<Backend>& transport;
@@ -83,6 +85,10 @@ class Nodes {
   Traffic traffic;
 
   RepeatedWork<Backend> work;  ///< records of steps; methods tell it what no graph can hold
+
+ private:
+  /// Fills the halo of `arrays` and of u.
+  void exchange(const PlannedRound& round, std::vector<ExchangedArray> arrays);
 };
 
 /// One SGD step of every node without communication: X' = X - a G(Z).

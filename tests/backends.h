@@ -63,13 +63,14 @@ void for_each_way_to_run(const Body& body) {
   }
 }
 
-/// Calls body() with streams that do their work at once, late, and in several shuffled orders, where a simulator lets
-/// us choose.
+/// Calls body() with streams that do their work at once, late, and in shuffled orders, `orders` in all, where a simulator
+/// lets us choose.
 template <class Backend, class Body>
-void for_each_stream_order(const Body& body) {
+void for_each_stream_order(const Body& body, unsigned orders = 8) {
+  static_cast<void>(orders);
 #if SPARSEPUSH_SIMULATED_CUDA
   if constexpr (std::is_same_v<Backend, Cuda>) {
-    for (simt::stream_order = 0; simt::stream_order < 8; ++simt::stream_order) {
+    for (simt::stream_order = 0; simt::stream_order < orders; ++simt::stream_order) {
       SCOPED_TRACE("stream order " + std::to_string(simt::stream_order));
       body();
     }

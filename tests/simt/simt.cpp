@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <boost/context/fiber.hpp>
-#include <boost/context/fixedsize_stack.hpp>
+#include <boost/context/pooled_fixedsize_stack.hpp>
 #include <exception>
 #include <new>
 #include <numeric>
@@ -110,7 +110,7 @@ bool run_warp(Block& b, unsigned warp, std::mt19937& random) {
 /// One block to its end. Each warp runs as far as it can before another one does: fair turns would hide a missing
 /// barrier.
 void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, std::mt19937& random) {
-  static boost::context::fixedsize_stack stacks(kStackBytes);
+  static boost::context::pooled_fixedsize_stack stacks(kStackBytes);  // one launch runs at a time
   const unsigned threads = place.block_shape.x;
   Block b;
   b.scheduler.resize(threads);
