@@ -1,6 +1,5 @@
 // The nodes of the gossip benchmark: the emulation's own state and rounds, fed with random gradients.
 #pragma once
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -27,8 +26,11 @@ class Gossip {
         transport_(meeting_, {.all_nodes = c.nodes}),
         nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, c.nodes, 1)},
-        plan_(backend, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
+        plan_(backend,
+              topology_rules(topologies_, 1, [this](int, std::int64_t) { return config_.algorithm.averaging_rate; }),
+              transport_.shard()),
         due_(backend, 1, 1) {
+    plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
     fill_distinct_rows(backend, nodes_[state::x], [&](int node, float* row) { task_.initialize(100, node, row); });
     const auto gradients = task_.make_gradients(backend, transport_.shard());
@@ -37,15 +39,14 @@ class Gossip {
       waiting_.emplace_back(backend, c.nodes, static_cast<int>(layout_.row));
       gradients->compute(backend, {}, {.gradient = waiting_.back().view(), .loss = {}}, g);
     }
-    for (int g = 0; g < c.gradients; ++g) rounds_.push_back(std::make_unique<RepeatedWork<Backend>>());
   }
 
   const Nodes<Backend>& nodes() const { return nodes_; }
   std::int64_t edges() const { return plan_.messages(0).front(); }
 
   void round() {
-    rounds_[gradient_]->run(backend_, [&] {
-      const PlannedRound round = plan_.load(0, due_.span().data());
+    nodes_.work.run(backend_, static_cast<int>(gradient_), 0, [&] {
+      const PlannedRound round = plan_.at(due_.span().data());
       nodes_.rows.method.play(nodes_, round);
     });
     take_next_gradient();
@@ -60,12 +61,12 @@ class Gossip {
     take_next_gradient();
   }
   void send() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     keep_push_weights(nodes_);
     sparsepush::send(nodes_, round);
   }
   void mix() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     if (case_.dense())
       sparsepush::mix(nodes_, round, state::x, state::x);
     else
@@ -75,7 +76,7 @@ class Gossip {
 
   /// Of dense rounds: update and mix in one pass.
   void update_and_mix() {
-    const PlannedRound round = plan_.load(0, due_.span().data());
+    const PlannedRound round = plan_.at(due_.span().data());
     update_mix(backend_, nodes_.backend_layout, {.sgd = nodes_.sgd(), .edges = round.edges});
     take_next_gradient();
   }
@@ -94,7 +95,7 @@ class Gossip {
     if (waiting_.empty()) return;
     nodes_.state.swap(state::gradient, waiting_[next_waiting_]);
     next_waiting_ = (next_waiting_ + 1) % waiting_.size();
-    gradient_ = (gradient_ + 1) % rounds_.size();
+    gradient_ = (gradient_ + 1) % case_.gradients;
   }
 
   const GossipCase case_;
@@ -107,10 +108,10 @@ class Gossip {
   Nodes<Backend> nodes_;
   std::vector<Topology> topologies_;
   RoundPlan<Backend> plan_;
-  Buffer<Backend, std::int64_t> due_;                           ///< [1] always round 0
-  std::vector<Buffer<Backend, float>> waiting_;                 ///< [gradients - 1] the one in use was here longest
-  std::vector<std::unique_ptr<RepeatedWork<Backend>>> rounds_;  ///< [gradients]
-  std::size_t gradient_ = 0, next_waiting_ = 0;
+  Buffer<Backend, std::int64_t> due_;            ///< [1] always round 0
+  std::vector<Buffer<Backend, float>> waiting_;  ///< [gradients - 1] the one in use was here longest
+  int gradient_ = 0;
+  std::size_t next_waiting_ = 0;
 };
 
 }  // namespace sparsepush

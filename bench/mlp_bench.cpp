@@ -60,7 +60,7 @@ void mlp_gradients(benchmark::State& state, const Backend& backend) {
   const Buffer<Backend, StepClock> clock(backend, 1, 1);
   RepeatedWork<Backend> work;
   for (auto _ : state) {
-    work.run(backend, [&] {
+    work.run(backend, 0, 0, [&] {
       gradients.compute(backend, {.at = {.x = x.view(), .u = u.span()}, .step = &clock.span().data()->step},
                         {.gradient = gradient.view(), .loss = loss.span()}, 0);
       end_step(backend, diverged.span(), 0, clock.span().data());

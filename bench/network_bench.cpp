@@ -68,9 +68,10 @@ class Training {
         transport_(meeting_, {.all_nodes = nodes}),
         nodes_(cpu, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
-        plan_(cpu, topologies_, {config_.algorithm.averaging_rate}, transport_.shard()),
+        plan_(cpu, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
         loss_(cpu, 1, nodes),
         clock_(cpu, 1, 1) {
+    plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
     for (int node = 0; node < nodes; ++node) initialize_network(network, 1, nodes_[state::x].row(node));
   }
@@ -80,7 +81,7 @@ class Training {
         cpu_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock_.span().data()->step},
         {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
   }
-  void finish_round() { nodes_.rows.method.play(nodes_, plan_.load(0, &clock_.span().data()->round)); }
+  void finish_round() { nodes_.rows.method.play(nodes_, plan_.at(&clock_.span().data()->round)); }
   void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
 
  private:

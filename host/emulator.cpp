@@ -22,18 +22,32 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
           .verify = run.verify};
 }
 
+/// Numbers of records.
+enum { kStepWithoutRound, kStepWithRound, kFinalRound };
+
 }  // namespace
+
+RoundRules round_rules(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  const auto rate = [eta = experiment.config().algorithm.averaging_rate,
+                     rounds = schedule.rounds_in(schedule.sgd_steps())](int, std::int64_t t) {
+    return t < rounds ? eta : 1.0;
+  };
+  return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
+}
 
 template <class Backend>
 Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport)
+    : Emulator(backend, experiment, transport, round_rules(experiment)) {}
+
+template <class Backend>
+Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport,
+                            RoundRules rules)
     : backend_(backend),
       experiment_(experiment),
       gradients_(experiment.task().make_gradients(backend, transport.shard())),
-      halo_slots_(RoundPlan<Backend>::halo_bound(experiment.topologies(), transport.shard())),
-      nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, halo_slots_)),
-      plan_(backend, experiment.topologies(),
-            std::vector<double>(experiment.config().run.replicas, experiment.config().algorithm.averaging_rate),
-            transport.shard()),
+      plan_(backend, std::move(rules), transport.shard()),
+      nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, plan_.halo_slots())),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
   gradients_->use(nodes_.state);
@@ -44,32 +58,52 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
 }
 
 template <class Backend>
+void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
+  const Schedule& schedule = experiment_.schedule();
+  const bool merges_by_gossip = experiment_.config().algorithm.final != "all_reduce";
+  last = std::min(last, schedule.rounds_in(schedule.sgd_steps()) + (merges_by_gossip ? schedule.final_rounds() : 0));
+  if (first >= last || !plan_.prepare(first, last)) return;
+  nodes_.allocate_halo(plan_.halo_slots());
+  nodes_.work.forget();
+}
+
+template <class Backend>
+void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, const std::function<void()>& work) {
+  if (round) {
+    prepare_rounds(*round, *round + 1);
+    plan_.play(*round);
+  }
+  recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+}
+
+template <class Backend>
 void Emulator<Backend>::run_step(const std::function<void()>& stages) {
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
-  RepeatedWork<Backend>& work = round ? step_with_round_ : step_without_round_;
-  if (nodes_.shard.shards == 1 && !nodes_.verify && gradients_->can_be_recorded()) {
-    work.run(backend_, stages);
-  } else {
-    stages();  // shards wait for each other within a round, and verification and such gradients for the backend
-  }
+  play(round ? kStepWithRound : kStepWithoutRound, round, stages);
   ++step_;
   ++loss_.steps;
+  if (round) prepare_rounds(*round + 1, *round + 1 + kRoundsAhead);  // while a GPU is busy with the step
   if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
 }
 
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
-  gradients_->compute(backend_,
-                      {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock()->step},
-                      {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step_);
+  const auto compute = [this](std::int64_t step) {
+    gradients_->compute(backend_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock()->step},
+                        {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step);
+  };
+  if (gradients_->can_be_recorded())
+    compute(step_);
+  else
+    nodes_.work.host_call(compute);
 }
 
 template <class Backend>
 void Emulator<Backend>::run_method() {
   const auto round = experiment_.schedule().round_after(step_);
   if (round)
-    experiment_.rows().method.play(nodes_, plan_.load(*round, &clock()->round));
+    experiment_.rows().method.play(nodes_, plan_.at(&clock()->round));
   else
     local_step(nodes_);
   end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
@@ -80,15 +114,17 @@ void Emulator<Backend>::run_final_round() {
   const Schedule& schedule = experiment_.schedule();
   const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
   if (k == 0) drop_error_memory(nodes_);
+  const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock()); };
   if (experiment_.config().algorithm.final == "all_reduce") {
     final_all_reduce(nodes_);
+    end();
   } else {
-    if (!final_plan_)
-      final_plan_.emplace(backend_, experiment_.topologies(),
-                          std::vector<double>(experiment_.config().run.replicas, 1.0), nodes_.shard);
-    final_gossip(nodes_, final_plan_->load(round, &clock()->round));
+    play(kFinalRound, round, [&] {
+      final_gossip(nodes_, plan_.at(&clock()->round));
+      end();
+    });
+    prepare_rounds(round + 1, round + 1 + kRoundsAhead);
   }
-  end_step(backend_, nodes_.diverged.span(), 1, clock());
   if (++step_ == schedule.end()) merge_statistics();
 }
 

@@ -10,7 +10,6 @@
 #include "host/metrics.h"
 #include "host/nodes.h"
 #include "host/transport.h"
-#include "kernels/repeated_work.h"
 #include "kernels/step_clock.h"
 #include "models/gradients.h"
 
@@ -28,13 +27,15 @@ class Emulator {
  public:
   /// `backend`, `experiment` and `transport` must outlive it.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport);
+  /// With other rounds than the experiment's.
+  Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport, RoundRules rules);
 
   /// SGD steps and final rounds done.
   std::int64_t step() const { return step_; }
   bool in_final_rounds() const { return step_ >= experiment_.schedule().sgd_steps(); }
 
   /// One SGD step of all nodes. `stages` calls the two functions below; a GPU records what they launch in the first
-  /// step and repeats it in the following ones, as one CUDA graph. Throws Diverged.
+  /// step and repeats it in the following ones, as CUDA graphs. Throws Diverged.
   void run_step(const std::function<void()>& stages);
   /// Batch and gradient: every node's gradient at z = x / u on its samples of this step.
   void take_gradients();
@@ -43,6 +44,8 @@ class Emulator {
 
   /// One round of merging after the last SGD step; after the last one also running statistics are merged.
   void run_final_round();
+  /// Whether steps repeat records; if not, every step launches its work anew, with the same bits.
+  void set_recorded(bool recorded) { recorded_ = recorded; }
   /// Throws Diverged if a node has, since the last look. Backends look every few steps, and before anything is saved.
   void check_finite();
 
@@ -64,6 +67,10 @@ class Emulator {
 
  private:
   void set_learning_rates();
+  /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
+  void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);
+  /// Where places outgrow what records know, these begin anew.
+  void prepare_rounds(std::int64_t first, std::int64_t last);
   /// After the last final round: running statistics for the merged model.
   void merge_statistics();
   /// The first tensor of any saved array that is not finite in a local row.
@@ -74,15 +81,16 @@ class Emulator {
   const Backend& backend_;
   const Experiment& experiment_;
   std::unique_ptr<Gradients<Backend>> gradients_;
-  int halo_slots_;
-  Nodes<Backend> nodes_;
   RoundPlan<Backend> plan_;
-  std::optional<RoundPlan<Backend>> final_plan_;  ///< with eta = 1
-  RepeatedWork<Backend> step_with_round_, step_without_round_;
+  Nodes<Backend> nodes_;
   SgdSettings settings_;  ///< that the nodes have
   LossWindow loss_;
   Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;
+  bool recorded_ = true;
 };
+
+/// The rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.
+RoundRules round_rules(const Experiment& experiment);
 
 }  // namespace sparsepush

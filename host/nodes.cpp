@@ -90,6 +90,16 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
 }
 
 template <class Backend>
+void Nodes<Backend>::allocate_halo(int halo_slots) {
+  if (halo_slots == extent.halo) return;
+  extent.halo = halo_slots;
+  state.resize(planned_state(arrays, rows, extent));
+  std::vector<std::int64_t> entries = message_entries.to_host();
+  entries.resize(extent.rows + extent.halo, extent.entries);
+  message_entries = {backend, entries};
+}
+
+template <class Backend>
 SgdUpdate Nodes<Backend>::sgd() const {
   return {.x = state.local(state::x),
           .momentum = state.local(state::momentum),
@@ -114,7 +124,7 @@ void Nodes<Backend>::update_and_select() {
 
 template <class Backend>
 void Nodes<Backend>::verify_messages(const Array<float>& v) {
-  verify_selection(backend, *selection, state.local(v), messages());
+  work.host_call([this, v](std::int64_t) { verify_selection(backend, *selection, state.local(v), messages()); });
 }
 
 template <class Backend>
@@ -131,18 +141,26 @@ void keep_push_weights(Nodes<Backend>& n) {
   copy_within(n.backend, n.list(state::sent_u).data(), u.data(), u.size_bytes());
 }
 
+/// Fills the halo's rows of what the message holds.
 template <class Backend>
-void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing) {
-  StateList arrays = outgoing.message.arrays;
-  if (outgoing.message.compressed) std::ranges::copy(n.rows.compressor->messages, std::back_inserter(arrays));
+void exchange(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
+  StateList arrays = message.arrays;
+  if (message.compressed) std::ranges::copy(n.rows.compressor->messages, std::back_inserter(arrays));
   std::vector<ExchangedArray> exchanged;
   for (const StateArray* array : arrays) {
     const auto bytes = n.state.bytes(*array);
     exchanged.push_back({bytes.data, bytes.data + bytes.local_rows * bytes.row_bytes, bytes.row_bytes});
   }
   std::int64_t* entries = n.message_entries.span().data();
-  if (outgoing.message.compressed) exchanged.push_back({entries, entries + n.shard.rows(), sizeof(*entries)});
-  n.transport.exchange(n.backend, exchanged, round.halo);
+  if (message.compressed) exchanged.push_back({entries, entries + n.shard.rows(), sizeof(*entries)});
+  n.work.host_call([&n, exchanged = std::move(exchanged), halo = round.halo](std::int64_t) {
+    n.transport.exchange(n.backend, exchanged, *halo);
+  });
+}
+
+template <class Backend>
+void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing) {
+  if (n.shard.shards > 1) exchange(n, round, outgoing.message);
   n.count(outgoing, round.copies);
 }
 

@@ -10,6 +10,7 @@
 #include "host/transport.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_layout.h"
+#include "kernels/repeated_work.h"
 #include "kernels/sgd_update.h"
 #include "kernels/topk_select.h"
 #include "kernels/traffic.h"
@@ -75,6 +76,8 @@ class Nodes {
   void select(const Array<float>& v);
   /// The same of X' + E, in one pass with the SGD step.
   void update_and_select();
+  /// Room for what so many remote in-neighbours send; between steps, and records must begin anew.
+  void allocate_halo(int halo_slots);
   /// Counts `copies` [local rows] messages, in backend memory.
   void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies);
 
@@ -85,7 +88,7 @@ class Nodes {
   const LayoutOn<Backend> backend_layout;
   const Rows rows;
   const bool verify;
-  const Extent extent;
+  Extent extent;
   const StateList arrays;  ///< in the order of checkpoints
   State<Backend> state;
   std::optional<SelectionMemory<Backend>> selection;  ///< of methods that compress
@@ -94,6 +97,7 @@ class Nodes {
   Buffer<Backend, SgdSettings> settings;   ///< [replicas]
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
   Buffer<Backend, std::int64_t> sent;      ///< [kSentCounts, local rows]
+  RepeatedWork<Backend> work;              ///< records of steps; verbs tell it what no graph can hold
 
  private:
   void verify_messages(const Array<float>& v);

@@ -1,187 +1,184 @@
 #include "host/round_plan.h"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
-#include "host/mixing.h"
 #include "kernels/check.h"
 
 namespace sparsepush {
-
-/// The arrays of a block while it is built.
-struct HostBlock {
-  std::vector<std::int64_t> first_round, first_edge = {0}, begin, copies;
-  std::vector<std::int32_t> slot;
-  std::vector<float> weight, self_weight;
-};
-
 namespace {
 
-/// One round of every replica: who is in the halo, then all in-edges in slot numbers.
-class RoundBuilder {
- public:
-  RoundBuilder(const Shard& shard, std::vector<TopologyRound> replicas)
-      : shard_(shard), replicas_(std::move(replicas)) {
-    std::set<std::pair<int, int>> remote;
-    for (int r = 0; r < shard_.replicas; ++r)
-      for (const Edge& e : replica(r).edges)
-        if (shard_.owns(e.target) && !shard_.owns(e.source)) remote.insert({r, e.source});
-    for (const auto& [r, node] : remote) halo_.push_back({r, node});
-  }
+constexpr std::int64_t kMostPeriodEdges = 1 << 24;  // of places that all stay: 128 MiB of slots and weights
 
-  const std::vector<NodeId>& halo() const { return halo_; }
+/// Whether the backend draws every round where it is due.
+bool is_drawn(const RoundRules& rules, const Shard& shard) {
+  return rules.drawn && shard.shards == 1 && !rules.weights && !rules.delivers;
+}
 
-  std::vector<std::int64_t> messages() const {
-    std::vector<std::int64_t> counts;
-    for (int r = 0; r < shard_.replicas; ++r) counts.push_back(static_cast<std::int64_t>(replica(r).edges.size()));
-    return counts;
-  }
+/// Whether all places stay as they are while the rates do.
+bool is_periodic(const RoundRules& rules, const RoundBounds& bounds) {
+  return rules.period > 0 && !rules.delivers &&
+         (rules.period <= 2 * kRoundsAhead || rules.period * bounds.edges <= kMostPeriodEdges);
+}
 
-  /// Appends the round's arrays; `begin` counts from the round's own first edge.
-  void append_to(HostBlock& block, const std::vector<double>& eta, std::int64_t round) const {
-    const std::size_t first_copies = block.copies.size();
-    block.copies.resize(first_copies + shard_.rows(), 0);
-    std::int64_t edges = 0;
-    block.begin.push_back(0);
-    for (int r = 0; r < shard_.replicas; ++r) {
-      const TopologyRound& topology = replica(r);
-      const MixingWeights weights = mixing_weights(topology, eta[r], round);
-      std::size_t e = 0;
-      while (e < topology.edges.size() && topology.edges[e].target < shard_.first()) ++e;
-      for (int node = shard_.first(); node < shard_.first() + shard_.nodes(); ++node) {
-        for (; e < topology.edges.size() && topology.edges[e].target == node; ++e, ++edges) {
-          block.slot.push_back(slot_of({r, topology.edges[e].source}));
-          block.weight.push_back(weights.edge[e]);
-        }
-        block.begin.push_back(edges);
-        block.self_weight.push_back(weights.self[node]);
-      }
-      for (const Edge& edge : topology.edges)
-        if (shard_.owns(edge.source)) ++block.copies[first_copies + shard_.row_of({r, edge.source})];
-    }
-  }
-
- private:
-  const TopologyRound& replica(int r) const { return replicas_.size() == 1 ? replicas_.front() : replicas_[r]; }
-
-  std::int32_t slot_of(NodeId id) const {
-    if (shard_.owns(id.node)) return shard_.row_of(id);
-    const auto before = [](const NodeId& a, const NodeId& b) {
-      return std::pair(a.replica, a.node) < std::pair(b.replica, b.node);
-    };
-    return shard_.rows() + static_cast<std::int32_t>(std::ranges::lower_bound(halo_, id, before) - halo_.begin());
-  }
-
-  const Shard& shard_;
-  std::vector<TopologyRound> replicas_;
-  std::vector<NodeId> halo_;
-};
-
-RoundBuilder builder_of(const std::vector<Topology>& topologies, const Shard& shard, std::int64_t round) {
-  std::vector<TopologyRound> rounds;
-  for (const Topology& topology : topologies) rounds.push_back(topology.round(round));
-  return {shard, std::move(rounds)};
+template <class T>
+void copy_to_row(const std::vector<T>& values, MatrixView<T> rows, int row) {
+  std::ranges::copy(values, rows.row(row));
 }
 
 }  // namespace
 
 template <class Backend>
-RoundPlan<Backend>::RoundPlan(const Backend& backend, const std::vector<Topology>& topologies, std::vector<double> eta,
-                              const Shard& shard)
-    : backend_(backend), topologies_(topologies), eta_(std::move(eta)), shard_(shard) {
-  CHECK(topologies.size() == 1 || static_cast<int>(topologies.size()) == shard.replicas, "topologies ",
-        topologies.size(), ", replicas ", shard.replicas);
-  if (topologies.front().period() > 0) period_ = topologies.front().period();
-  for (const Topology& t : topologies) CHECK(t.period() == topologies.front().period(), "period ", t.period());
-  if (period_) {
-    build(0, *period_);
-  } else if (shard_.shards == 1) {
-    build(0, 1);
-    prepare_to_draw();
-  }
+int RoundPlan<Backend>::places(const RoundRules& rules, const Shard& shard, const RoundBounds& bounds) {
+  if (is_drawn(rules, shard)) return 1;
+  return is_periodic(rules, bounds) ? static_cast<int>(rules.period) : 2 * kRoundsAhead;
 }
 
 template <class Backend>
-void RoundPlan<Backend>::prepare_to_draw() {
-  std::vector<std::uint64_t> seeds;
-  for (int r = 0; r < shard_.replicas; ++r) seeds.push_back(topologies_[topologies_.size() == 1 ? 0 : r].seed());
-  drawn_.emplace(
-      Drawn{.seed = {backend_, seeds}, .scratch = {backend_, shard_.rows(), std::ssize(block_->slot.span())}});
+RoundPlan<Backend>::RoundPlan(const Backend& backend, RoundRules rules, const Shard& shard)
+    : backend_(backend),
+      rules_(std::move(rules)),
+      shard_(shard),
+      bounds_(rules_.bounds(shard)),
+      places_count_(places(rules_, shard, bounds_)),
+      read_(backend) {
+  const int blocks = is_drawn(rules_, shard_) || is_periodic(rules_, bounds_) ? 1 : 2;
+  for (int b = 0; b < blocks; ++b) blocks_.push_back({.first = 0, .rounds = {}, .uploaded = Event<Backend>(backend)});
+  allocate(bounds_);
+  if (is_drawn(rules_, shard_))
+    drawn_.emplace(Drawn{.seed = {backend, rules_.drawn->seed}, .scratch = {backend, shard.rows(), bounds_.edges}});
+  prepare(0, 1);
 }
 
-/// Replaces the edges of the block's only round.
+template <class Backend>
+void RoundPlan<Backend>::allocate(const RoundBounds& bounds) {
+  bounds_ = bounds;
+  for (Block& block : blocks_) block.rounds.clear();
+  const int rows = shard_.rows(), edges = static_cast<int>(bounds.edges), places = places_count_;
+  places_.reset();
+  places_.emplace(Places{{backend_, places, rows + 1},
+                         {backend_, places, rows},
+                         {backend_, places, edges},
+                         {backend_, places, edges},
+                         {backend_, places, rows}});
+  due_.emplace(backend_, rows, edges);
+}
+
+template <class Backend>
+bool RoundPlan<Backend>::has(std::int64_t t) const {
+  const Block& block = blocks_[block_number(t)];
+  if (block.rounds.empty()) return false;
+  if (!repeats()) return block.first <= t && t < block.first + rounds_per_block();
+  for (int r = 0; r < shard_.replicas; ++r)
+    if (round(t).rate[r] != rules_.averaging_rate(r, t)) return false;
+  return true;
+}
+
+template <class Backend>
+bool RoundPlan<Backend>::prepare(std::int64_t first, std::int64_t last) {
+  CHECK(first >= 0 && first < last && last - first <= kRoundsAhead, "rounds ", first, " to ", last);
+  if (repeats()) last = first + 1;  // later ones may have other rates, and stand in the same places
+  bool outgrown = false;
+  for (std::int64_t t = first; t < last;) {
+    if (!has(t) && make_block(t)) {
+      outgrown = true;
+      t = first;  // all places are new
+    } else {
+      t += rounds_per_block() - t % rounds_per_block();
+    }
+  }
+  return outgrown;
+}
+
+template <class Backend>
+bool RoundPlan<Backend>::make_block(std::int64_t t) {
+  Block& block = blocks_[block_number(t)];
+  const std::int64_t first = repeats() ? t : t - t % rounds_per_block();
+  std::vector<MadeRound> made;
+  RoundBounds most = bounds_;
+  for (std::int64_t round = first; round < first + rounds_per_block(); ++round) {
+    made.push_back(make_round(rules_, shard_, round));
+    most.edges = std::max(most.edges, std::ssize(made.back().slot));
+    most.halo = std::max(most.halo, static_cast<int>(made.back().halo.size()));
+  }
+  const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo;
+  if (outgrown) allocate(most);
+  block.first = first;
+  fill(block, std::move(made));
+  return outgrown;
+}
+
+template <class Backend>
+void RoundPlan<Backend>::fill(Block& block, std::vector<MadeRound> made) {
+  wait_for(block.uploaded);  // it reads what is overwritten now, and was called two blocks ago
+  const int rounds = rounds_per_block();
+  block.rounds.assign(rounds, {});
+  for (int i = 0; i < rounds; ++i) {
+    const auto place = static_cast<int>((block.first + i) % places_count_);
+    write(made[i], place);
+    block.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].messages), std::move(made[i].rate)};
+  }
+  read_.record(Queue::kOps);
+  wait_for(Queue::kUploads, read_);
+  upload(static_cast<int>(block.first % places_count_ / rounds) * rounds, rounds);
+  block.uploaded.record(Queue::kUploads);
+  block.awaited = false;
+}
+
+template <class Backend>
+void RoundPlan<Backend>::write(const MadeRound& made, int place) {
+  copy_to_row(made.begin, places_->begin.host(), place);
+  copy_to_row(made.copies, places_->copies.host(), place);
+  copy_to_row(made.slot, places_->slot.host(), place);
+  copy_to_row(made.weight, places_->weight.host(), place);
+  copy_to_row(made.self_weight, places_->self_weight.host(), place);
+}
+
+template <class Backend>
+void RoundPlan<Backend>::upload(int first_place, int count) {
+  places_->begin.upload(first_place, count);
+  places_->copies.upload(first_place, count);
+  places_->slot.upload(first_place, count);
+  places_->weight.upload(first_place, count);
+  places_->self_weight.upload(first_place, count);
+}
+
+template <class Backend>
+void RoundPlan<Backend>::play(std::int64_t t) {
+  CHECK(has(t), "round ", t, " is not prepared");
+  Block& block = blocks_[block_number(t)];
+  if (!block.awaited) {
+    wait_for(Queue::kOps, block.uploaded);
+    block.awaited = true;
+  }
+  playing_halo_ = round(t).halo;
+}
+
+template <class Backend>
+PlannedRound RoundPlan<Backend>::at(const std::int64_t* due) {
+  if (drawn_) draw(due);
+  due_->load(backend_,
+             {.nodes = shard_.rows(),
+              .most_edges = bounds_.edges,
+              .begin = places_->begin.span(),
+              .copies = places_->copies.span(),
+              .slot = places_->slot.span(),
+              .weight = places_->weight.span(),
+              .self_weight = places_->self_weight.span()},
+             due);
+  return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_};
+}
+
+/// Replaces the edges of the only place.
 template <class Backend>
 void RoundPlan<Backend>::draw(const std::int64_t* due) {
   draw_random_out(backend_,
-                  {.topology = {.nodes = shard_.all_nodes, .degree = topologies_.front().config().degree},
+                  {.topology = rules_.drawn->topology,
                    .seed = drawn_->seed.span(),
                    .round = due,
-                   .begin = block_->begin.span(),
-                   .slot = block_->slot.span()},
+                   .begin = places_->begin.span(),
+                   .slot = places_->slot.span()},
                   drawn_->scratch);
-}
-
-template <class Backend>
-PlannedRound RoundPlan<Backend>::load(std::int64_t t, const std::int64_t* due) {
-  if (drawn_)
-    draw(due);
-  else if (!has(t))
-    build(t, kRoundsAhead);
-  due_->load(backend_, view(), due);
-  return {.edges = due_->edges(), .halo = round(t).halo, .copies = due_->copies()};
-}
-
-template <class Backend>
-void RoundPlan<Backend>::build(std::int64_t first_round, std::int64_t rounds) {
-  HostBlock host;
-  host.first_round = {first_round};
-  rounds_.clear();
-  first_round_ = first_round;
-  for (std::int64_t t = first_round; t < first_round + rounds; ++t) {
-    const RoundBuilder builder = builder_of(topologies_, shard_, t);
-    builder.append_to(host, eta_, t);
-    host.first_edge.push_back(std::ssize(host.slot));
-    rounds_.push_back({.halo = builder.halo(), .messages = builder.messages()});
-  }
-  upload(host);
-}
-
-template <class Backend>
-void RoundPlan<Backend>::upload(const HostBlock& host) {
-  std::int64_t most_edges = 0;
-  for (std::size_t k = 0; k < rounds_.size(); ++k)
-    most_edges = std::max(most_edges, host.first_edge[k + 1] - host.first_edge[k]);
-  block_.reset();
-  block_.emplace(Block{{backend_, host.first_round},
-                       {backend_, host.first_edge},
-                       {backend_, host.begin},
-                       {backend_, host.copies},
-                       {backend_, host.slot},
-                       {backend_, host.weight},
-                       {backend_, host.self_weight}});
-  due_.emplace(backend_, shard_.rows(), most_edges);
-}
-
-template <class Backend>
-RoundBlock RoundPlan<Backend>::view() const {
-  return {.nodes = shard_.rows(),
-          .first_round = block_->first_round.span().data(),
-          .first_edge = block_->first_edge.span(),
-          .begin = block_->begin.span(),
-          .copies = block_->copies.span(),
-          .slot = block_->slot.span(),
-          .weight = block_->weight.span(),
-          .self_weight = block_->self_weight.span()};
-}
-
-template <class Backend>
-int RoundPlan<Backend>::halo_bound(const std::vector<Topology>& topologies, const Shard& shard) {
-  if (shard.shards == 1) return 0;
-  if (topologies.front().period() == 0) return shard.all_rows() - shard.rows();
-  std::size_t bound = 0;
-  for (std::int64_t t = 0; t < topologies.front().period(); ++t)
-    bound = std::max(bound, builder_of(topologies, shard, t).halo().size());
-  return static_cast<int>(bound);
 }
 
 template class RoundPlan<Cpu>;

@@ -1,81 +1,106 @@
-// What will be delivered in the rounds of a run, as the mixing ops read it.
+// The rounds of a run: prepared by the host ahead of the steps, and played by their recorded work.
 #pragma once
 #include <cstdint>
 #include <optional>
 #include <vector>
 
-#include "host/topology.h"
+#include "host/round_rules.h"
 #include "kernels/buffer.h"
 #include "kernels/due_round.h"
+#include "kernels/event.h"
 #include "kernels/random_out.h"
+#include "kernels/staged_array.h"
 #include "models/shard.h"
 
 namespace sparsepush {
 
-/// Rounds of a redrawn topology that are planned at a time for one of several shards: enough to hide an upload.
-inline constexpr std::int64_t kRoundsAhead = 16;
+/// Rounds that are made at a time, one such block while another is played: enough to hide an upload.
+inline constexpr int kRoundsAhead = 16;
 
 /// One round for the nodes of one shard; all replicas stand in it, side by side.
 struct PlannedRound {
-  RoundEdges edges;                      ///< slots: local rows, then the halo
-  std::span<const NodeId> halo;          ///< remote in-neighbours, ascending; in host memory
-  std::span<const std::int64_t> copies;  ///< [local rows] messages each local node sends
+  RoundEdges edges;                               ///< delivered ones; slots: local rows, then the halo
+  std::span<const std::int64_t> copies;           ///< [local rows] messages each local node sends
+  const std::span<const NodeId>* halo = nullptr;  ///< of the round that is played now, in host memory: for host calls
 };
 
-struct HostBlock;
-
-/// The rounds of a run. A periodic topology is built on the host and uploaded once. One that is redrawn, the backend
-/// draws itself; but of several shards the host must know the halos, and builds blocks of rounds ahead.
+/// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two blocks that
+/// are filled in turn. What a backend draws itself has one place.
 template <class Backend>
 class RoundPlan {
  public:
-  /// topologies: one per replica, or one that all share; eta[r] is replica r's averaging rate.
-  RoundPlan(const Backend& backend, const std::vector<Topology>& topologies, std::vector<double> eta,
-            const Shard& shard);
+  /// Prepares round 0, so that rules which cannot be kept fail here.
+  RoundPlan(const Backend& backend, RoundRules rules, const Shard& shard);
 
-  /// Round t >= 0; *due, in backend memory, must be t too. In recorded work `due` alone says which round it is.
-  PlannedRound load(std::int64_t t, const std::int64_t* due);
-  /// [replicas] messages that all shards together send in round t. Of several shards, t must be the last loaded round.
+  /// Host: makes the rounds [first, last), at most kRoundsAhead, where they are not there yet, and does not wait for
+  /// the steps that are on their way: the upload does, until all of them have read what stood there. True if rounds
+  /// have outgrown their places: records of at() must begin anew, and halo_slots() may have grown.
+  bool prepare(std::int64_t first, std::int64_t last);
+  /// Host, between records, before the step that plays round t: lets the backend wait for the round's upload.
+  void play(std::int64_t t);
+  /// The round that *due, in backend memory, names; for recorded work, in which it alone says which round that is.
+  PlannedRound at(const std::int64_t* due);
+
+  /// [replicas] messages that all shards together send in a round that is prepared.
   std::span<const std::int64_t> messages(std::int64_t t) const { return round(t).messages; }
+  /// An upper bound of the halo of every round so far, and of the rules' bounds.
+  int halo_slots() const { return bounds_.halo; }
 
-  /// An upper bound of the halo slots that any round needs: known before the rounds are.
-  static int halo_bound(const std::vector<Topology>& topologies, const Shard& shard);
+  /// Places of a plan with these rules, each with room for `bounds.edges` edges.
+  static int places(const RoundRules& rules, const Shard& shard, const RoundBounds& bounds);
 
  private:
   /// What the host keeps of a round.
   struct HostRound {
     std::vector<NodeId> halo;
     std::vector<std::int64_t> messages;  ///< [replicas]
+    std::vector<double> rate;            ///< [replicas]
   };
-  /// The arrays of one block, its rounds one after the other.
+  /// Places that are filled together.
   struct Block {
-    Buffer<Backend, std::int64_t> first_round, first_edge, begin, copies;
-    Buffer<Backend, std::int32_t> slot;
-    Buffer<Backend, float> weight, self_weight;
+    std::int64_t first = 0;         ///< its first round
+    std::vector<HostRound> rounds;  ///< [rounds_per_block()] by place; empty: none is there
+    Event<Backend> uploaded;
+    bool awaited = true;  ///< by the ops
   };
-  /// What the backend needs to draw its rounds, whose weights and counts are those of the first.
+  /// The arrays of all places, a row each.
+  struct Places {
+    StagedArray<Backend, std::int64_t> begin, copies;
+    StagedArray<Backend, std::int32_t> slot;
+    StagedArray<Backend, float> weight, self_weight;
+  };
   struct Drawn {
     Buffer<Backend, std::uint64_t> seed;  ///< [replicas]
     RandomOutScratch<Backend> scratch;
   };
-  void build(std::int64_t first_round, std::int64_t rounds);
-  void upload(const HostBlock& host);
-  void prepare_to_draw();
+
+  int rounds_per_block() const { return places_count_ / static_cast<int>(blocks_.size()); }
+  std::size_t block_number(std::int64_t t) const { return t % places_count_ / rounds_per_block(); }
+  const HostRound& round(std::int64_t t) const {
+    return blocks_[block_number(t)].rounds[t % places_count_ % rounds_per_block()];
+  }
+  bool repeats() const { return blocks_.size() == 1; }
+  bool has(std::int64_t t) const;
+  /// Makes the block that round t stands in; true if it had outgrown its places.
+  bool make_block(std::int64_t t);
+  void fill(Block& block, std::vector<MadeRound> made);
+  void write(const MadeRound& made, int place);
+  void upload(int first_place, int count);
+  /// Places for rounds of up to `bounds`, all empty.
+  void allocate(const RoundBounds& bounds);
   void draw(const std::int64_t* due);
-  bool has(std::int64_t t) const { return period_ || (t >= first_round_ && t < first_round_ + std::ssize(rounds_)); }
-  RoundBlock view() const;
-  const HostRound& round(std::int64_t t) const { return rounds_[(t - first_round_) % std::ssize(rounds_)]; }
 
   const Backend& backend_;
-  const std::vector<Topology>& topologies_;
-  std::vector<double> eta_;
-  Shard shard_;
-  std::optional<std::int64_t> period_;  ///< common to all replicas; none if redrawn
-  std::int64_t first_round_ = 0;
-  std::vector<HostRound> rounds_;
-  std::optional<Block> block_;
+  const RoundRules rules_;
+  const Shard shard_;
+  RoundBounds bounds_;
+  int places_count_;
+  std::vector<Block> blocks_;
+  Event<Backend> read_;  ///< behind the steps that may read what is filled next
+  std::optional<Places> places_;
   std::optional<DueRound<Backend>> due_;
   std::optional<Drawn> drawn_;
+  std::span<const NodeId> playing_halo_;
 };
 
 }  // namespace sparsepush

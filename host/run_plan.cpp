@@ -7,6 +7,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "host/emulator.h"
 #include "host/nodes.h"
 #include "host/row_blocks.h"
 #include "host/run_shards.h"
@@ -20,7 +21,7 @@ std::int64_t halo_slots(const Experiment& experiment) {
   const RunConfig& run = experiment.config().run;
   std::int64_t slots = 0;
   for (int s = 0; s < run.shards; ++s)
-    slots += RoundPlan<Cpu>::halo_bound(experiment.topologies(), {s, run.shards, run.replicas, run.nodes});
+    slots += topology_bounds(experiment.topologies(), {s, run.shards, run.replicas, run.nodes}).halo;
   return slots;
 }
 
@@ -74,27 +75,32 @@ void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experi
 /// What a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
 constexpr std::int64_t kProgramBytes = 12'000'000;
 
-/// Edges of all planned rounds of all replicas. Every round of a redrawn topology has as many as the first.
-std::int64_t planned_edges(const Experiment& experiment, std::int64_t rounds) {
+/// Edges of all rounds of a period, of all replicas.
+std::int64_t stored_edges(const Experiment& experiment) {
   std::int64_t edges = 0;
-  for (std::int64_t t = 0; t < rounds; ++t)
-    edges += static_cast<std::int64_t>(experiment.topologies().front().round(t).edges.size());
+  for (const TopologyRound& round : experiment.topologies().front().stored_rounds())
+    edges += static_cast<std::int64_t>(round.edges.size());
   return edges * experiment.config().run.replicas;
 }
 
 template <class Backend>
 void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
-  const std::int64_t period = experiment.topologies().front().period();
-  const bool drawn = period == 0 && experiment.config().run.shards == 1;  // by the backend
-  const std::int64_t stored = std::max<std::int64_t>(period, 1), planned = period > 0 || drawn ? stored : kRoundsAhead;
-  const std::int64_t edges = planned_edges(experiment, stored) / stored;
-  const std::int64_t plans = experiment.schedule().final_rounds() > 1 ? 2 : 1;
-  plan.add<Edge>("topology", "edges", period, edges, false);
-  plan.add({"round plan", fmt::format("{} rounds of {} edges", planned * plans, edges),
-            plans * planned * (edges * 8 + extent.rows * 20)});
-  if (drawn)
-    plan.add({"memory to draw rounds", fmt::format("{} times {} edges", plans, edges),
-              plans * RandomOutScratch<Backend>::bytes(extent.rows, edges)});
+  const RunConfig& run = experiment.config().run;
+  const RoundRules rules = round_rules(experiment);
+  std::int64_t places = 0, edges = 0;
+  for (int s = 0; s < run.shards; ++s) {
+    const Shard shard{s, run.shards, run.replicas, run.nodes};
+    const RoundBounds bounds = rules.bounds(shard);
+    places = std::max<std::int64_t>(places, RoundPlan<Backend>::places(rules, shard, bounds));
+    edges += bounds.edges;
+  }
+  const std::int64_t period = rules.period;
+  plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
+  plan.add(
+      {"round plan", fmt::format("{} rounds of {} edges", places, edges), places * (edges * 8 + extent.rows * 20)});
+  if (rules.drawn && run.shards == 1)
+    plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
+              RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
 
 /// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "kernels/backend.h"
@@ -9,7 +11,7 @@ namespace {
 cudaStream_t create_stream() {
   check_cuda(cudaSetDevice(0), "cudaSetDevice");
   cudaStream_t stream;
-  check_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   return stream;
 }
 
@@ -22,7 +24,7 @@ bool Cuda::is_available() {
 
 bool Cuda::is_built_in() { return true; }
 
-Cuda::Cuda() : stream_(create_stream()) {
+Cuda::Cuda() : stream_(create_stream()), upload_stream_(create_stream()) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
   check_cuda(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0),
              "cudaDeviceGetAttribute");
@@ -37,7 +39,10 @@ std::int64_t Cuda::free_bytes() const {
   check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return static_cast<std::int64_t>(free);
 }
-Cuda::~Cuda() { cudaStreamDestroy(stream_of(*this)); }
+Cuda::~Cuda() {
+  cudaStreamDestroy(static_cast<cudaStream_t>(upload_stream_));
+  cudaStreamDestroy(stream_of(*this));
+}
 void Cuda::synchronize() const { check_cuda(cudaStreamSynchronize(stream_of(*this)), "cudaStreamSynchronize"); }
 
 void* allocate(const Cuda& gpu, std::size_t bytes) {
@@ -55,6 +60,18 @@ void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
 void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(gpu)), "cudaMemcpyAsync");
+}
+void* allocate_pinned(const Cuda&, std::size_t bytes) {
+  void* p = nullptr;
+  if (cudaMallocHost(&p, std::max<std::size_t>(bytes, 1)) != cudaSuccess) throw std::bad_alloc();
+  std::memset(p, 0, bytes);
+  return p;
+}
+void release_pinned(void* p) noexcept { cudaFreeHost(p); }
+void upload(const Cuda& gpu, void* to, const void* pinned, std::size_t bytes) {
+  if (bytes == 0) return;
+  check_cuda(cudaMemcpyAsync(to, pinned, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(gpu.upload_stream())),
+             "cudaMemcpyAsync");
 }
 void clear(const Cuda& gpu, void* p, std::size_t bytes) {
   if (bytes == 0) return;

@@ -30,8 +30,8 @@ class Cpu {
   std::unique_ptr<ThreadPool> pool_;
 };
 
-/// One CUDA GPU and the stream on which all ops of it are ordered. A program that is built without CUDA links
-/// kernels/without_cuda.cpp instead, where no GPU is available.
+/// One CUDA GPU, the stream on which all ops of it are ordered, and one for uploads that go on beside them. A program
+/// that is built without CUDA links kernels/without_cuda.cpp instead, where no GPU is available.
 class Cuda {
  public:
   /// Whether this machine has a GPU and a driver for it.
@@ -49,18 +49,19 @@ class Cuda {
   Cuda(const Cuda&) = delete;
   Cuda& operator=(const Cuda&) = delete;
 
-  void* stream() const { return stream_; }  ///< a cudaStream_t
+  void* stream() const { return stream_; }                ///< a cudaStream_t
+  void* upload_stream() const { return upload_stream_; }  ///< another
   int multiprocessors() const { return multiprocessors_; }
   /// Shared memory that a block may have.
   std::int64_t most_shared_bytes() const { return most_shared_bytes_; }
-  /// Returns when all work on the stream is done.
+  /// Returns when all work on the ops' stream is done.
   void synchronize() const;
 
   /// A look waits for the GPU, which would otherwise have its next steps at hand.
   static constexpr int kStepsBetweenLooks = 16;
 
  private:
-  void* stream_ = nullptr;
+  void *stream_ = nullptr, *upload_stream_ = nullptr;
   int multiprocessors_ = 0, most_shared_bytes_ = 0;
 };
 
@@ -75,6 +76,11 @@ void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
 /// Within the backend's memory, ordered among its ops.
 void copy_within(const Cpu&, void* to, const void* from, std::size_t bytes);
 void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
+/// Zeroed host memory from which a GPU copies by itself. Throws std::bad_alloc.
+void* allocate_pinned(const Cuda& gpu, std::size_t bytes);
+void release_pinned(void* p) noexcept;
+/// From pinned memory, which must stay as it is until then; ordered among uploads, not among ops.
+void upload(const Cuda& gpu, void* to, const void* pinned, std::size_t bytes);
 /// Sets `bytes` bytes to 0.
 void clear(const Cpu&, void* p, std::size_t bytes);
 void clear(const Cuda& gpu, void* p, std::size_t bytes);

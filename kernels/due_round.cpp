@@ -4,27 +4,26 @@
 
 namespace sparsepush {
 
-void check_round_block(const RoundBlock& block) {
-  const auto nodes = static_cast<std::size_t>(block.nodes);
-  CHECK(block.first_edge.size() >= 2, "first edges ", block.first_edge.size());
-  const auto rounds = static_cast<std::size_t>(block.rounds());
-  CHECK(block.begin.size() == rounds * (nodes + 1), "begin [", block.begin.size(), "], rounds ", rounds, ", nodes ",
-        nodes);
-  CHECK(block.copies.size() == rounds * nodes && block.self_weight.size() == rounds * nodes, "copies [",
-        block.copies.size(), "], self_weight [", block.self_weight.size(), "], rounds ", rounds, ", nodes ", nodes);
-  CHECK(block.slot.size() == block.weight.size(), "slot [", block.slot.size(), "], weight [", block.weight.size(), "]");
+void check_round_places(const RoundPlaces& places) {
+  const auto nodes = static_cast<std::size_t>(places.nodes), edges = static_cast<std::size_t>(places.most_edges);
+  const auto count = static_cast<std::size_t>(places.places());
+  CHECK(count >= 1 && places.begin.size() == count * (nodes + 1), "begin [", places.begin.size(), "], nodes ", nodes);
+  CHECK(places.copies.size() == count * nodes && places.self_weight.size() == count * nodes, "copies [",
+        places.copies.size(), "], self_weight [", places.self_weight.size(), "], places ", count, ", nodes ", nodes);
+  CHECK(places.slot.size() == count * edges && places.weight.size() == count * edges, "slot [", places.slot.size(),
+        "], weight [", places.weight.size(), "], places ", count, ", edges ", edges);
 }
 
-void DueRound<Cpu>::load(const Cpu&, const RoundBlock& block, const std::int64_t* due) {
-  check_round_block(block);
-  const auto nodes = static_cast<std::size_t>(block.nodes);
-  const std::size_t round = (*due - *block.first_round) % block.rounds();
-  const std::size_t first = block.first_edge[round], edges = block.first_edge[round + 1] - first;
-  edges_ = {.begin = block.begin.subspan(round * (nodes + 1), nodes + 1),
-            .slot = block.slot.subspan(first, edges),
-            .weight = block.weight.subspan(first, edges),
-            .self_weight = block.self_weight.subspan(round * nodes, nodes)};
-  copies_ = block.copies.subspan(round * nodes, nodes);
+void DueRound<Cpu>::load(const Cpu&, const RoundPlaces& places, const std::int64_t* due) {
+  check_round_places(places);
+  const auto nodes = static_cast<std::size_t>(places.nodes), most = static_cast<std::size_t>(places.most_edges);
+  const std::size_t place = *due % places.places();
+  const std::span<const std::int64_t> begin = places.begin.subspan(place * (nodes + 1), nodes + 1);
+  edges_ = {.begin = begin,
+            .slot = places.slot.subspan(place * most, begin.back()),
+            .weight = places.weight.subspan(place * most, begin.back()),
+            .self_weight = places.self_weight.subspan(place * nodes, nodes)};
+  copies_ = places.copies.subspan(place * nodes, nodes);
 }
 
 }  // namespace sparsepush

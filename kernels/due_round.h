@@ -1,4 +1,4 @@
-// Picks the round that is due out of a block of rounds that were planned ahead, without help of the host.
+// Picks the round that is due out of places with rounds that were planned ahead, without help of the host.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -8,18 +8,17 @@
 
 namespace sparsepush {
 
-/// Rounds one after the other, in backend memory; round t is number (t - *first_round) mod rounds of the block.
-struct RoundBlock {
+/// Rounds in places of equal size, in backend memory; round t is in place t mod places.
+struct RoundPlaces {
   int nodes = 0;
-  const std::int64_t* first_round = nullptr;  ///< [1]
-  std::span<const std::int64_t> first_edge;   ///< [rounds + 1] where a round's edges begin
-  std::span<const std::int64_t> begin;        ///< [rounds, nodes + 1] as in RoundEdges, from the round's first edge on
-  std::span<const std::int64_t> copies;       ///< [rounds, nodes] messages that each node sends
-  std::span<const std::int32_t> slot;         ///< [edges of all rounds]
-  std::span<const float> weight;              ///< [edges of all rounds]
-  std::span<const float> self_weight;         ///< [rounds, nodes]
+  std::int64_t most_edges = 0;           ///< that a place has room for
+  std::span<const std::int64_t> begin;   ///< [places, nodes + 1] as in RoundEdges, from the place's first edge on
+  std::span<const std::int64_t> copies;  ///< [places, nodes] messages that each node sends
+  std::span<const std::int32_t> slot;    ///< [places, most_edges]
+  std::span<const float> weight;         ///< [places, most_edges]
+  std::span<const float> self_weight;    ///< [places, nodes]
 
-  constexpr std::int64_t rounds() const { return std::ssize(first_edge) - 1; }
+  constexpr std::int64_t places() const { return std::ssize(begin) / (nodes + 1); }
 };
 
 /// Where ops find the due round: the same place in every step, so that recorded work can be repeated.
@@ -29,11 +28,11 @@ class DueRound;
 template <>
 class DueRound<Cpu> {
  public:
-  /// No round of the blocks has more than `most_edges` edges.
+  /// Places have room for `most_edges` edges.
   DueRound(const Cpu&, int /*nodes*/, std::int64_t /*most_edges*/) {}
 
-  /// edges() and copies() become those of round *due of the block. `due` is in backend memory.
-  void load(const Cpu& cpu, const RoundBlock& block, const std::int64_t* due);
+  /// edges() and copies() become those of round *due. `due` is in backend memory.
+  void load(const Cpu& cpu, const RoundPlaces& places, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }
   std::span<const std::int64_t> copies() const { return copies_; }
 
@@ -42,8 +41,8 @@ class DueRound<Cpu> {
   std::span<const std::int64_t> copies_;
 };
 
-/// On a GPU the round is copied, 8 bytes an edge and 20 a node, unless the block has one round only. The spans of its
-/// slots and weights then hold room for the most edges of any round.
+/// On a GPU the round is copied, 8 bytes an edge and 20 a node, unless there is one place only. The spans of its slots
+/// and weights hold room for the most edges of any round.
 template <>
 class DueRound<Cuda> {
  public:
@@ -54,7 +53,7 @@ class DueRound<Cuda> {
         weight_(gpu, 1, static_cast<int>(most_edges)),
         self_weight_(gpu, 1, nodes) {}
 
-  void load(const Cuda& gpu, const RoundBlock& block, const std::int64_t* due);
+  void load(const Cuda& gpu, const RoundPlaces& places, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }
   std::span<const std::int64_t> copies() const { return due_copies_; }
 
@@ -66,7 +65,7 @@ class DueRound<Cuda> {
   Buffer<Cuda, float> weight_, self_weight_;
 };
 
-/// The shapes of a block; throws std::invalid_argument. Called by every backend first.
-void check_round_block(const RoundBlock& block);
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_round_places(const RoundPlaces& places);
 
 }  // namespace sparsepush

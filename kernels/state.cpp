@@ -1,4 +1,4 @@
-#include "host/state.h"
+#include "kernels/state.h"
 
 #include <limits>
 
@@ -44,10 +44,29 @@ typename State<Backend>::AnyBuffer State<Backend>::make(const Backend& backend, 
 }
 
 template <class Backend>
-State<Backend>::State(const Backend& backend, const std::vector<PlannedState>& list, const Extent& extent) {
+State<Backend>::State(const Backend& backend, const std::vector<PlannedState>& list, const Extent& extent)
+    : backend_(backend) {
   for (const PlannedState& planned : list) {
     CHECK(!has(*planned.array), "two state arrays are called ", planned.array->name);
     stored_.push_back({planned, make(backend, planned, extent)});
+  }
+}
+
+template <class Backend>
+void State<Backend>::resize(const std::vector<PlannedState>& list) {
+  for (const PlannedState& planned : list) {
+    Stored& old = stored_[index_of(*planned.array)];
+    if (planned.rows == old.planned.rows) continue;
+    std::visit(
+        [&]<class T>(Buffer<Backend, T>& buffer) {
+          const auto before = buffer.view();
+          Buffer<Backend, T> resized(backend_, static_cast<int>(planned.rows), before.cols);
+          const auto after = resized.view();
+          copy(backend_, after.data, before.data, std::min(before.size(), after.size()) * sizeof(T));
+          buffer = std::move(resized);
+        },
+        old.buffer);
+    old.planned = planned;
   }
 }
 

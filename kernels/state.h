@@ -95,6 +95,7 @@ struct PlannedState {
 template <class Backend>
 class State {
  public:
+  /// `backend` must outlive it.
   State(const Backend& backend, const std::vector<PlannedState>& list, const Extent& extent);
 
   bool has(const StateArray& array) const;
@@ -110,6 +111,9 @@ class State {
     CHECK(buffer != nullptr, "state array ", array.name, " has other elements");
     return buffer->view();
   }
+
+  /// Other rows for some arrays; the elements of rows that stay are kept.
+  void resize(const std::vector<PlannedState>& list);
 
   /// Gives an array other memory, and takes what it had.
   template <class T>
@@ -138,6 +142,7 @@ class State {
   std::size_t index_of(const StateArray& array) const;
   const Stored& stored(const StateArray& array) const { return stored_[index_of(array)]; }
 
+  const Backend& backend_;
   std::vector<Stored> stored_;
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/debias.h"
 #include "kernels/dense_mix.h"
 #include "kernels/due_round.h"
+#include "kernels/event.h"
 #include "kernels/gather_batch.h"
 #include "kernels/push_sum_mix.h"
 #include "kernels/quadratic.h"
@@ -39,10 +40,21 @@ void copy(const Cuda&, void*, const void*, std::size_t) { refuse(); }
 void copy_within(const Cuda&, void*, const void*, std::size_t) { refuse(); }
 void clear(const Cuda&, void*, std::size_t) { refuse(); }
 
-void RepeatedWork<Cuda>::run(const Cuda&, const std::function<void()>&) { refuse(); }
-RepeatedWork<Cuda>::~RepeatedWork() = default;
+void* allocate_pinned(const Cuda&, std::size_t) { refuse(); }
+void release_pinned(void*) noexcept {}
+void upload(const Cuda&, void*, const void*, std::size_t) { refuse(); }
+Event<Cuda>::Event(const Cuda&) { refuse(); }
+void Event<Cuda>::record(Queue) { refuse(); }
+void Event<Cuda>::Destroy::operator()(void*) const noexcept {}
+void wait_for(Queue, const Event<Cuda>&) { refuse(); }
+void wait_for(const Event<Cuda>&) { refuse(); }
+
+void RepeatedWork<Cuda>::run(const Cuda&, int, std::int64_t, const std::function<void()>&) { refuse(); }
+void RepeatedWork<Cuda>::run_unrecorded(std::int64_t, const std::function<void()>&) { refuse(); }
+void RepeatedWork<Cuda>::host_call(std::function<void(std::int64_t)>) { refuse(); }
+void RepeatedWork<Cuda>::Destroy::operator()(void*) const noexcept {}
 void end_step(const Cuda&, std::span<const std::uint8_t>, int, StepClock*) { refuse(); }
-void DueRound<Cuda>::load(const Cuda&, const RoundBlock&, const std::int64_t*) { refuse(); }
+void DueRound<Cuda>::load(const Cuda&, const RoundPlaces&, const std::int64_t*) { refuse(); }
 RandomOutScratch<Cuda>::RandomOutScratch(const Cuda& gpu, std::int64_t, std::int64_t)
     : target(gpu, 0, 0), source(gpu, 0, 0), sorted_target(gpu, 0, 0), sort(gpu, 0, 0) {}
 void draw_random_out(const Cuda&, const DrawRandomOut&, RandomOutScratch<Cuda>&) { refuse(); }

@@ -10,6 +10,7 @@
 
 #if SPARSEPUSH_SIMULATED_CUDA
 #include "tests/simt/simt.h"
+#include "tests/simt/streams.h"
 #endif
 
 namespace sparsepush {
@@ -60,6 +61,24 @@ void for_each_way_to_run(const Body& body) {
     body(Backend());
 #endif
   }
+}
+
+/// Calls body() with streams that do their work at once, late, and in shuffled orders, `orders` in all, where a simulator
+/// lets us choose.
+template <class Backend, class Body>
+void for_each_stream_order(const Body& body, unsigned orders = 8) {
+  static_cast<void>(orders);
+#if SPARSEPUSH_SIMULATED_CUDA
+  if constexpr (std::is_same_v<Backend, Cuda>) {
+    for (simt::stream_order = 0; simt::stream_order < orders; ++simt::stream_order) {
+      SCOPED_TRACE("stream order " + std::to_string(simt::stream_order));
+      body();
+    }
+    simt::stream_order = 0;
+    return;
+  }
+#endif
+  body();
 }
 
 #if SPARSEPUSH_SIMULATED_CUDA

@@ -11,28 +11,30 @@
 namespace sparsepush {
 namespace {
 
-/// Random rounds joined to a block, on the host.
+/// Random rounds in places of equal size, on the host.
 struct Rounds {
   Rounds(int nodes, int count, unsigned seed) : nodes(nodes) {
     std::mt19937 generator(seed);
     for (int k = 0; k < count; ++k) {
-      const Round round = random_round(nodes, nodes, generator);
+      rounds.push_back(random_round(nodes, nodes, generator));
+      most_edges = std::max(most_edges, static_cast<std::int64_t>(rounds.back().slot.size()) + 3);
+    }
+    for (const Round& round : rounds) {
       begin.insert(begin.end(), round.begin.begin(), round.begin.end());
       slot.insert(slot.end(), round.slot.begin(), round.slot.end());
       weight.insert(weight.end(), round.weight.begin(), round.weight.end());
+      slot.resize(begin.size() / (nodes + 1) * most_edges, -1);
+      weight.resize(slot.size(), -1);
       self_weight.insert(self_weight.end(), round.self_weight.begin(), round.self_weight.end());
-      first_edge.push_back(std::ssize(slot));
       for (int i = 0; i < nodes; ++i) copies.push_back(static_cast<std::int64_t>(generator() % 9));
-      most_edges = std::max(most_edges, std::ssize(round.slot));
-      rounds.push_back(round);
     }
   }
   int nodes;
   std::vector<Round> rounds;
-  std::vector<std::int64_t> first_round = {20}, first_edge = {0}, begin, copies;
+  std::vector<std::int64_t> begin, copies;
   std::vector<std::int32_t> slot;
   std::vector<float> weight, self_weight;
-  std::ptrdiff_t most_edges = 0;
+  std::int64_t most_edges = 0;
 };
 
 template <class Backend, class T>
@@ -46,27 +48,25 @@ template <class Backend>
 class DueRoundOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(DueRoundOn, Backends);
 
-TYPED_TEST(DueRoundOn, IsTheRoundOfTheBlockThatTheBackendsMemoryNames) {
+TYPED_TEST(DueRoundOn, IsInThePlaceThatTheBackendsMemoryNames) {
   for (const auto& [nodes, count] : {std::pair{1, 1}, {1, 3}, {5, 1}, {40, 4}, {300, 2}}) {
     const Rounds r(nodes, count, 3);
     for_each_way_to_run<TypeParam>([&, nodes = nodes, count = count](const TypeParam& backend) {
-      const Buffer<TypeParam, std::int64_t> first_round(backend, r.first_round), first_edge(backend, r.first_edge);
       const Buffer<TypeParam, std::int64_t> begin(backend, r.begin), copies(backend, r.copies);
       const Buffer<TypeParam, std::int32_t> slot(backend, r.slot);
       const Buffer<TypeParam, float> weight(backend, r.weight), self_weight(backend, r.self_weight);
-      const RoundBlock block{.nodes = nodes,
-                             .first_round = first_round.span().data(),
-                             .first_edge = first_edge.span(),
-                             .begin = begin.span(),
-                             .copies = copies.span(),
-                             .slot = slot.span(),
-                             .weight = weight.span(),
-                             .self_weight = self_weight.span()};
+      const RoundPlaces places{.nodes = nodes,
+                               .most_edges = r.most_edges,
+                               .begin = begin.span(),
+                               .copies = copies.span(),
+                               .slot = slot.span(),
+                               .weight = weight.span(),
+                               .self_weight = self_weight.span()};
       DueRound<TypeParam> due(backend, nodes, r.most_edges);
-      for (std::int64_t t = 20; t < 20 + 2 * count; ++t) {  // periodic: the second pass repeats the first
+      for (std::int64_t t = 0; t < 2 * count; ++t) {  // the second pass repeats the first
         const Buffer<TypeParam, std::int64_t> number(backend, std::vector<std::int64_t>{t});
-        due.load(backend, block, number.span().data());
-        const std::size_t k = (t - 20) % count;
+        due.load(backend, places, number.span().data());
+        const std::size_t k = t % count;
         const Round& wanted = r.rounds[k];
         const RoundEdges& edges = due.edges();
         EXPECT_EQ(on_host(backend, edges.begin, nodes + 1), wanted.begin) << "round " << t;
@@ -82,29 +82,31 @@ TYPED_TEST(DueRoundOn, IsTheRoundOfTheBlockThatTheBackendsMemoryNames) {
   }
 }
 
-TYPED_TEST(DueRoundOn, RefusesBlocksOfOtherShapes) {
+TYPED_TEST(DueRoundOn, RefusesPlacesOfOtherShapes) {
   const Rounds r(3, 2, 1);
+  const std::int64_t round = 20;
   const TypeParam backend = tested_backend<TypeParam>();
-  RoundBlock block{.nodes = 3,
-                   .first_round = r.first_round.data(),
-                   .first_edge = r.first_edge,
-                   .begin = r.begin,
-                   .copies = r.copies,
-                   .slot = r.slot,
-                   .weight = r.weight,
-                   .self_weight = r.self_weight};
-  EXPECT_NO_THROW(check_round_block(block));
+  RoundPlaces places{.nodes = 3,
+                     .most_edges = r.most_edges,
+                     .begin = r.begin,
+                     .copies = r.copies,
+                     .slot = r.slot,
+                     .weight = r.weight,
+                     .self_weight = r.self_weight};
+  EXPECT_NO_THROW(check_round_places(places));
   const auto refuses = [&](auto change) {
-    RoundBlock other = block;
+    RoundPlaces other = places;
     change(other);
-    EXPECT_THROW(DueRound<TypeParam>(backend, 3, 9).load(backend, other, r.first_round.data()), std::invalid_argument);
+    EXPECT_THROW(DueRound<TypeParam>(backend, 3, r.most_edges).load(backend, other, &round), std::invalid_argument);
   };
-  refuses([](RoundBlock& b) { b.nodes = 4; });
-  refuses([](RoundBlock& b) { b.first_edge = b.first_edge.first(1); });
-  refuses([](RoundBlock& b) { b.begin = b.begin.first(7); });
-  refuses([](RoundBlock& b) { b.copies = b.copies.first(5); });
-  refuses([](RoundBlock& b) { b.self_weight = b.self_weight.first(5); });
-  refuses([](RoundBlock& b) { b.weight = b.weight.first(b.weight.size() - 1); });
+  refuses([](RoundPlaces& p) { p.nodes = 4; });
+  refuses([](RoundPlaces& p) { p.begin = {}; });
+  refuses([](RoundPlaces& p) { p.begin = p.begin.first(7); });
+  refuses([](RoundPlaces& p) { p.copies = p.copies.first(5); });
+  refuses([](RoundPlaces& p) { p.self_weight = p.self_weight.first(5); });
+  refuses([](RoundPlaces& p) { p.most_edges -= 1; });
+  refuses([](RoundPlaces& p) { p.slot = p.slot.first(p.slot.size() - 1); });
+  refuses([](RoundPlaces& p) { p.weight = p.weight.first(p.weight.size() - 1); });
 }
 
 }  // namespace

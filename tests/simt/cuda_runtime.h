@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tests/simt/simt.h"
+#include "tests/simt/streams.h"
 
 #define __global__
 #define __device__
@@ -81,14 +82,22 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureUnsupported = 900 };
-enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3, cudaMemcpyDefault = 4 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorStreamCaptureUnsupported = 900
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToDevice = 3, cudaMemcpyDefault = 4 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16, cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
-using cudaStream_t = struct CUstream_st*;
-using cudaGraph_t = simt::Graph*;
-using cudaGraphExec_t = simt::Graph*;
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+using cudaStream_t = simt::Stream*;
+using cudaEvent_t = simt::Event*;
+using cudaGraph_t = std::shared_ptr<const simt::Graph>*;
+using cudaGraphExec_t = std::shared_ptr<const simt::Graph>*;
+using cudaGraphNode_t = struct CUgraphNode_st*;
 struct cudaDeviceProp {
   char name[256] = "simulated GPU";
 };
@@ -104,6 +113,8 @@ inline const char* cudaGetErrorString(cudaError_t error) {
       return "no error";
     case cudaErrorMemoryAllocation:
       return "out of memory (simulated)";
+    case cudaErrorInvalidValue:
+      return "invalid argument (simulated)";
     default:
       return "not allowed while work is recorded (simulated)";
   }
@@ -129,54 +140,121 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 /// Aligned as on a GPU, and filled with 0xff.
 inline cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   if (simt::recording) return cudaErrorStreamCaptureUnsupported;
-  if (posix_memalign(p, 256, bytes) != 0) return cudaErrorMemoryAllocation;
-  std::memset(*p, 0xff, bytes);
-  return cudaSuccess;
+  *p = simt::allocate(bytes, simt::Memory::kDevice);
+  return *p != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
 }
+/// Waits for all streams first.
 inline cudaError_t cudaFree(void* p) {
-  std::free(p);
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  simt::synchronize_all();
+  simt::release(p);
   return cudaSuccess;
 }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  simt::enqueue([=] { std::memcpy(to, from, bytes); });
+inline cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  *p = simt::allocate(bytes, simt::Memory::kPinned);
+  return *p != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+/// Waits for nobody, as nothing promises that it does.
+inline cudaError_t cudaFreeHost(void* p) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  simt::release(p);
   return cudaSuccess;
 }
-inline cudaError_t cudaMemsetAsync(void* p, int byte, std::size_t bytes, cudaStream_t) {
-  simt::enqueue([=] { std::memset(p, byte, bytes); });
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                                   cudaStream_t stream) {
+  const auto is = [](const void* p, simt::Memory memory) { return simt::memory_at(p) == memory; };
+  using enum simt::Memory;
+  if (kind != cudaMemcpyDefault && !is(to, kDevice)) return cudaErrorInvalidValue;
+  if (kind != cudaMemcpyDefault && (kind == cudaMemcpyDeviceToDevice) != is(from, kDevice))
+    return cudaErrorInvalidValue;
+  if (simt::records(stream) && (is(to, kPageable) || is(from, kPageable))) return cudaErrorStreamCaptureUnsupported;
+  simt::copy(stream, to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* p, int byte, std::size_t bytes, cudaStream_t stream) {
+  if (simt::memory_at(p) != simt::Memory::kDevice) return cudaErrorInvalidValue;
+  simt::enqueue(stream, [=] { std::memset(p, byte, bytes); });
   return cudaSuccess;
 }
 /// Recorded memory belongs to the record, and is filled with 0xff each time.
 inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t stream) {
-  if (!simt::recording) return cudaMalloc(p, bytes);
-  if (posix_memalign(p, 256, bytes) != 0) return cudaErrorMemoryAllocation;
-  simt::recording->memory.emplace_back(*p, std::free);
+  *p = simt::allocate(bytes, simt::Memory::kDevice);
+  if (*p == nullptr) return cudaErrorMemoryAllocation;
+  if (!simt::records(stream)) return cudaSuccess;
+  simt::recording->memory.emplace_back(*p, simt::release);
   return cudaMemsetAsync(*p, 0xff, bytes, stream);
 }
-inline cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return simt::recording ? cudaSuccess : cudaFree(p); }
-inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
-  *stream = nullptr;
+inline cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
+  if (!simt::records(stream)) simt::enqueue(stream, [p] { simt::release(p); });
   return cudaSuccess;
 }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return simt::recording ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  if (flags != cudaStreamNonBlocking) throw simt::Error("simt: streams that the default stream waits for");
+  *stream = new simt::Stream;
+  return cudaSuccess;
+}
+/// Returns at once on a GPU too, where the work that is left goes on.
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  stream->synchronize();
+  return cudaSuccess;
 }
 
-inline cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  if (flags != cudaEventDisableTiming) throw simt::Error("simt: events that tell the time");
+  *event = new simt::Event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (simt::records(stream)) throw simt::Error("simt: an event within recorded work");
+  stream->record(*event);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned /*flags*/) {
+  if (simt::records(stream)) throw simt::Error("simt: recorded work waits for an event");
+  stream->wait_for(*event);
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  simt::synchronize(*event);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (simt::recording) return cudaErrorStreamCaptureUnsupported;
   simt::recording = std::make_unique<simt::Graph>();
+  simt::recording->recorded_from = stream;
   return cudaSuccess;
 }
-inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
-  *graph = simt::recording.release();
-  return *graph != nullptr ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = nullptr;
+  if (!simt::records(stream)) return cudaErrorStreamCaptureUnsupported;
+  *graph = new std::shared_ptr<const simt::Graph>(std::move(simt::recording));
+  return cudaSuccess;
+}
+/// Tells how many nodes a graph has.
+inline cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
+  if (nodes != nullptr) throw simt::Error("simt: nodes of graphs are not simulated");
+  *count = (*graph)->work.size();
+  return cudaSuccess;
 }
 inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-  *executable = new simt::Graph(*graph);
+  *executable = new std::shared_ptr<const simt::Graph>(*graph);
   return cudaSuccess;
 }
-inline cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
-  for (const auto& work : executable->work) simt::enqueue(work);
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (simt::records(stream)) throw simt::Error("simt: a graph within recorded work");
+  simt::launch(*executable, stream);
   return cudaSuccess;
 }
 inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
@@ -193,6 +271,6 @@ template <class... Params, class... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args... args) {
   const simt::Launch shape{
       .grid = config->gridDim, .block = config->blockDim, .shared_bytes = config->dynamicSmemBytes};
-  simt::enqueue([=] { simt::run(shape, [&] { kernel(args...); }); });
+  simt::enqueue(config->stream, [=] { simt::run(shape, [&] { kernel(args...); }); });
   return cudaSuccess;
 }

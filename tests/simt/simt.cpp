@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <boost/context/fiber.hpp>
-#include <boost/context/fixedsize_stack.hpp>
+#include <boost/context/pooled_fixedsize_stack.hpp>
 #include <exception>
-#include <mutex>
 #include <new>
 #include <numeric>
 #include <random>
 #include <vector>
+
+#include "tests/simt/streams.h"
 
 // The linker's names for the ends of the section that holds all static shared memory.
 extern "C" {
@@ -20,7 +21,6 @@ namespace simt {
 
 Place place;
 unsigned schedule = 0;
-thread_local std::unique_ptr<Graph> recording;
 
 namespace {
 
@@ -110,7 +110,7 @@ bool run_warp(Block& b, unsigned warp, std::mt19937& random) {
 /// One block to its end. Each warp runs as far as it can before another one does: fair turns would hide a missing
 /// barrier.
 void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, std::mt19937& random) {
-  static boost::context::fixedsize_stack stacks(kStackBytes);
+  static boost::context::pooled_fixedsize_stack stacks(kStackBytes);  // one launch runs at a time
   const unsigned threads = place.block_shape.x;
   Block b;
   b.scheduler.resize(threads);
@@ -153,8 +153,7 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   if (launch.shared_bytes > most_shared_bytes)
     throw Error("simt: " + std::to_string(launch.shared_bytes) + " bytes of shared memory");
   if (running != nullptr) throw Error("simt: a launch from within a kernel is not simulated");
-  static std::mutex turn;
-  const std::lock_guard lock(turn);
+  const std::lock_guard lock(gpu);
   std::mt19937 random(schedule);
   std::vector<unsigned> blocks(std::min(grid.x, last_blocks));
   std::iota(blocks.begin(), blocks.end(), grid.x - static_cast<unsigned>(blocks.size()));

@@ -56,17 +56,6 @@ struct Launch {
 /// host threads take turns.
 void run(const Launch& launch, const std::function<void()>& kernel);
 
-/// What a stream does later, and the memory that it uses.
-struct Graph {
-  std::vector<std::function<void()>> work;
-  std::vector<std::shared_ptr<void>> memory;
-};
-/// Where this thread's work is noted instead of done; null: nowhere.
-extern thread_local std::unique_ptr<Graph> recording;
-
-/// Notes or does `work`.
-inline void enqueue(std::function<void()> work) { recording ? recording->work.push_back(std::move(work)) : work(); }
-
 /// Waits until all threads of the block have called it.
 void wait_for_block();
 /// Waits until all threads of the warp have called it; `mask` must name them all.

@@ -20,7 +20,7 @@ struct DeviceRadixSort {
   template <class Key, class Value, class Count>
   static cudaError_t SortPairs(void* temp, std::size_t& temp_bytes, const Key* keys, Key* sorted_keys,
                                const Value* values, Value* sorted_values, Count count, int begin_bit, int end_bit,
-                               cudaStream_t) {
+                               cudaStream_t stream) {
     static_assert(std::is_same_v<Key, std::int32_t>, "simt: keys of this type are not simulated");
     const auto pairs = static_cast<std::size_t>(count);
     const std::size_t needed = pairs * (sizeof(Key) + sizeof(Value)) + 256;  // about as many as CUB
@@ -38,7 +38,7 @@ struct DeviceRadixSort {
       for (std::size_t j = 0; j < i; ++j)
         if (overlap(arrays[i], arrays[j])) throw simt::Error("simt: pairs, sorted pairs and temporary memory overlap");
     const Key mask = static_cast<Key>((std::uint32_t{1} << (end_bit - begin_bit)) - 1);
-    simt::enqueue([=] {
+    simt::enqueue(stream, [=] {
       std::memset(temp, 0xff, needed);
       std::vector<std::size_t> order(pairs);
       std::iota(order.begin(), order.end(), std::size_t{0});

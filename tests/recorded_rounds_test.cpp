@@ -1,0 +1,165 @@
+// Recorded steps do what the same steps do when every op is launched anew, whatever rounds they play.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "kernels/random.h"
+#include "tests/backends.h"
+#include "tests/emulation.h"
+#include "tests/temporary_folder.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kNodes = 7, kSteps = 2 * kRoundsAhead + 8, kFinalRounds = 3;
+
+using Change = std::function<void(RoundRules&)>;
+
+/// What nodes end with, rows of all shards in the order of nodes, and what they have sent.
+struct Outcome {
+  std::vector<std::vector<float>> x, error;
+  std::vector<double> u;
+  std::vector<std::int64_t> wire, messages;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+struct Run {
+  Config config;
+  Change change = [](RoundRules&) {};
+  int shards = 1;
+  bool recorded = true;
+};
+
+template <class Backend>
+Outcome outcome_of(const Run& run) {
+  Experiment experiment(run.config);
+  experiment.prepare_data();
+  Outcome all{.x = std::vector<std::vector<float>>(kNodes),
+              .error = std::vector<std::vector<float>>(kNodes),
+              .u = std::vector<double>(kNodes),
+              .wire = std::vector<std::int64_t>(kNodes),
+              .messages = {}};
+  std::mutex mutex;
+  run_shards<Backend>(run.shards, 1, kNodes, [&](Transport<Backend>& transport) {
+    const Backend backend = tested_backend<Backend>();
+    RoundRules rules = round_rules(experiment);
+    run.change(rules);
+    Emulator<Backend> emulator(backend, experiment, transport, rules);
+    emulator.set_recorded(run.recorded);
+    advance(emulator, kSteps + experiment.schedule().final_rounds());
+    const Nodes<Backend>& nodes = emulator.nodes();
+    const auto x = nodes.x.to_host(), error = nodes.error ? nodes.error->to_host() : x;
+    const auto u = nodes.u.to_host();
+    const auto wire = nodes.wire.to_host();
+    const std::lock_guard lock(mutex);
+    for (int row = 0; row < nodes.shard.rows(); ++row) {
+      const int node = nodes.shard.id_of(row).node;
+      const auto begin = row * nodes.layout.row, end = begin + nodes.layout.row;
+      all.x[node].assign(x.begin() + begin, x.begin() + end);
+      all.error[node].assign(error.begin() + begin, error.begin() + end);
+      all.u[node] = u[row];
+      all.wire[node] = wire[row];
+    }
+    all.messages = nodes.traffic.messages;
+  });
+  return all;
+}
+
+Config config_of(const QuadraticFile& file, const std::string& algorithm, const std::string& topology) {
+  Config config = gossip_config(file, kNodes, topology);
+  config.run.steps = kSteps;
+  config.topology.degree = 2;
+  config.topology.redraw = topology == "random_out";
+  config.algorithm.name = algorithm;
+  config.algorithm.keep = 0.2;
+  config.algorithm.averaging_rate = algorithm == "sgp" ? 1 : 0.2;
+  config.algorithm.final_rounds = kFinalRounds;
+  config.optimizer.lr = 0.02;
+  config.optimizer.momentum = 0.9;
+  return config;
+}
+
+bool arrives(int replica, std::int64_t t, const Edge& e) {
+  return random_uniform({.seed = static_cast<std::uint64_t>(replica) + 3,
+                         .stream = Stream::kTopology,
+                         .node = static_cast<std::uint64_t>(e.source * kNodes + e.target),
+                         .step = static_cast<std::uint64_t>(t)}) >= 0.1;
+}
+
+template <class Backend>
+class RecordedRoundsOn : public BackendTest<Backend> {
+ protected:
+  /// That recorded runs on 1 to 3 shards equal the unrecorded one on a Cpu, in every order of streams.
+  static void expect_same(Run run, std::vector<int> shards = {1, 2, 3}) {
+    run.recorded = false;
+    const Outcome expected = outcome_of<Cpu>(run);
+    double mass = 0;
+    for (const double u : expected.u) mass += u;
+    EXPECT_NEAR(mass, kNodes, 1e-12 * kNodes);
+    run.recorded = true;
+    for (const int count : shards) {
+      SCOPED_TRACE(std::to_string(count) + " shards");
+      run.shards = count;
+      for_each_stream_order<Backend>([&] { EXPECT_EQ(outcome_of<Backend>(run), expected); }, 4);
+    }
+  }
+  const QuadraticFile file_{kNodes, {1, 33, 20}, 1};
+};
+TYPED_TEST_SUITE(RecordedRoundsOn, Backends);
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereTheHostDraws) {
+  this->expect_same({.config = config_of(this->file_, "scsp", "random_out"),
+                     .change = [](RoundRules& rules) { rules.drawn.reset(); }});
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereTheBackendDraws) {
+  const Config config = config_of(this->file_, "scsp", "random_out");
+  this->expect_same({.config = config}, {1});
+  EXPECT_EQ(outcome_of<TypeParam>({.config = config}),
+            outcome_of<TypeParam>({.config = config, .change = [](RoundRules& rules) { rules.drawn.reset(); }}));
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesOnATopologyOfAPeriodOfSeven) {
+  const TemporaryFolder folder;
+  std::string edges = "round,source,target\n";
+  for (int t = 0; t < 7; ++t)
+    for (int source = 0; source < kNodes; ++source)
+      for (int offset = 1; offset <= 1 + (source + t) % 3; ++offset)
+        edges += std::to_string(t) + "," + std::to_string(source) + "," +
+                 std::to_string((source + (t + offset) % 6 + 1) % kNodes) + "\n";
+  write_file(folder / "seven.csv", edges);
+  Config config = config_of(this->file_, "scsp", "file");
+  config.topology.file = folder / "seven.csv";
+  this->expect_same({.config = config});
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereEdgesAreNotDelivered) {
+  for (const std::string algorithm : {"sparse_push", "sgp"})
+    this->expect_same({.config = config_of(this->file_, algorithm, "complete"),
+                       .change = [](RoundRules& rules) { rules.delivers = arrives; }});
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereRoundsOutgrowTheirPlaces) {
+  const auto grows = [](RoundRules& rules) {
+    rules.drawn.reset();
+    rules.bounds = [](const Shard&) { return RoundBounds{.edges = 1, .halo = 0}; };
+    rules.edges = [edges = rules.edges](int replica, std::int64_t t) {
+      std::vector<Edge> some = edges(replica, t);
+      if (t < 20) std::erase_if(some, [&](const Edge& e) { return (e.source + e.target) % (4 + t / 8) != 0; });
+      return some;
+    };
+  };
+  for (const std::string algorithm : {"scsp", "sgp"})
+    this->expect_same({.config = config_of(this->file_, algorithm, "random_out"), .change = grows});
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereSelectionsAreVerified) {
+  Config config = config_of(this->file_, "sparse_push", "one_peer_exponential");
+  config.run.verify = true;
+  config.algorithm.local_steps = 2;
+  this->expect_same({.config = config}, {1, 2});
+}
+
+}  // namespace
+}  // namespace sparsepush
