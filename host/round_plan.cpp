@@ -21,6 +21,13 @@ bool is_periodic(const RoundRules& rules, const RoundBounds& bounds) {
          (rules.period <= 2 * kRoundsAhead || rules.period * bounds.edges <= kMostPeriodEdges);
 }
 
+/// `needed`, and half as much again of what has grown, because more rounds will.
+RoundBounds with_room(const RoundBounds& before, RoundBounds needed, int most_halo) {
+  if (needed.edges > before.edges) needed.edges += needed.edges / 2;
+  if (needed.halo > before.halo) needed.halo = std::min(needed.halo + needed.halo / 2, most_halo);
+  return needed;
+}
+
 template <class T>
 void copy_to_row(const std::vector<T>& values, MatrixView<T> rows, int row) {
   std::ranges::copy(values, rows.row(row));
@@ -102,7 +109,7 @@ bool RoundPlan<Backend>::make_block(std::int64_t t) {
     most.halo = std::max(most.halo, static_cast<int>(made.back().halo.size()));
   }
   const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo;
-  if (outgrown) allocate(most);
+  if (outgrown) allocate(with_room(bounds_, most, shard_.all_rows() - shard_.rows()));
   block.first = first;
   fill(block, std::move(made));
   return outgrown;

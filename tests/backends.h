@@ -63,8 +63,8 @@ void for_each_way_to_run(const Body& body) {
   }
 }
 
-/// Calls body() with streams that do their work at once, late, and in shuffled orders, `orders` in all, where a simulator
-/// lets us choose.
+/// Calls body() with streams that do their work at once, late, and in shuffled orders, `orders` in all, where a
+/// simulator lets us choose.
 template <class Backend, class Body>
 void for_each_stream_order(const Body& body, unsigned orders = 8) {
   static_cast<void>(orders);

@@ -17,8 +17,9 @@ struct Rounds {
     std::mt19937 generator(seed);
     for (int k = 0; k < count; ++k) {
       rounds.push_back(random_round(nodes, nodes, generator));
-      most_edges = std::max(most_edges, static_cast<std::int64_t>(rounds.back().slot.size()) + 3);
+      most_edges = std::max(most_edges, static_cast<std::int64_t>(rounds.back().slot.size()));
     }
+    if (nodes % 2 == 1) most_edges += 3;
     for (const Round& round : rounds) {
       begin.insert(begin.end(), round.begin.begin(), round.begin.end());
       slot.insert(slot.end(), round.slot.begin(), round.slot.end());

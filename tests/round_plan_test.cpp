@@ -27,7 +27,7 @@ auto rates(std::vector<double> eta) {
   return [eta](int replica, std::int64_t) { return eta[replica]; };
 }
 
-/// Node `a` loses about a tenth of its edges.
+/// Loses about a tenth of all edges.
 bool arrives(int replica, std::int64_t t, const Edge& e) {
   return random_uniform({.seed = static_cast<std::uint64_t>(replica),
                          .stream = Stream::kTopology,
