@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "host/final_rounds.h"
 #include "host/measure.h"
@@ -143,6 +144,14 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
   const std::int64_t sgd_steps = std::min(step, schedule.sgd_steps());
   step_ = step;
   clock_.assign(std::vector<StepClock>{{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps}});
+
+  Message kept;  // from round to round in every slot, by methods whose rounds are all alike: checkpoints hold no halo
+  std::ranges::copy_if(nodes_.arrays, std::back_inserter(kept.arrays),
+                       [](const StateArray* array) { return array->saved && array->per == Per::kSlot; });
+  if (kept.arrays.empty()) return;
+  prepare_rounds(0, 1);
+  plan_.play(0);
+  fill_halo(nodes_, plan_.at(&clock()->round), kept);
 }
 
 template <class Backend>

@@ -6,6 +6,7 @@
 
 #include "data/input_error.h"
 #include "data/memory_plan.h"
+#include "host/topology_needs.h"
 #include "models/task_kinds.h"
 
 namespace sparsepush {
@@ -61,8 +62,10 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
       layout_(row_layout_of(task_->parameters())),
       schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
   if (!rows_.method.message) return;
-  for (const Topology& topology : topologies_)
+  for (const Topology& topology : topologies_) {
+    check_needs(rows_.method, topology);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
+  }
 }
 
 std::string Experiment::hash() const { return config_hash(config_, *task_); }

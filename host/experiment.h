@@ -47,5 +47,4 @@ class Experiment {
 /// One topology, or one per replica where they differ, checked over the rounds of the run.
 std::vector<Topology> make_topologies(const Config& config);
 
-
 }  // namespace sparsepush

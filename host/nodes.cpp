@@ -80,6 +80,8 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       state(backend, planned_state(arrays, rows, extent), extent),
       selection(selection_of(backend, shard, layout, plan)),
       message_entries(backend, entries_of_slots(extent, layout, plan)),
+      own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
+      own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
       message(outgoing(backend, rows.method.message, extent, layout, plan)),
       final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
       settings(backend, 1, shard.replicas),
@@ -97,6 +99,8 @@ void Nodes<Backend>::allocate_halo(int halo_slots) {
   std::vector<std::int64_t> entries = message_entries.to_host();
   entries.resize(extent.rows + extent.halo, extent.entries);
   message_entries = {backend, entries};
+  own_begin = {backend, 1, static_cast<int>(entries.size()) + 1};
+  own_weight = {backend, std::vector<float>(entries.size(), 1.0f)};
 }
 
 template <class Backend>
@@ -141,9 +145,9 @@ void keep_push_weights(Nodes<Backend>& n) {
   copy_within(n.backend, n.list(state::sent_u).data(), u.data(), u.size_bytes());
 }
 
-/// Fills the halo's rows of what the message holds.
 template <class Backend>
-void exchange(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
+void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
+  if (n.shard.shards == 1) return;
   StateList arrays = message.arrays;
   if (message.compressed) std::ranges::copy(n.rows.compressor->messages, std::back_inserter(arrays));
   std::vector<ExchangedArray> exchanged;
@@ -160,7 +164,7 @@ void exchange(Nodes<Backend>& n, const PlannedRound& round, const Message& messa
 
 template <class Backend>
 void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing) {
-  if (n.shard.shards > 1) exchange(n, round, outgoing.message);
+  fill_halo(n, round, outgoing.message);
   n.count(outgoing, round.copies);
 }
 
@@ -168,6 +172,13 @@ template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
   push_sum_mix(n.backend,
                {.x = n[to], .messages = n.messages(), .entries = n.message_entries.span(), .edges = round.edges});
+}
+
+template <class Backend>
+void add_messages(Nodes<Backend>& n, const Array<float>& to) {
+  const RoundEdges own{.begin = n.own_begin.span(), .slot = {}, .weight = {}, .self_weight = n.own_weight.span()};
+  push_sum_mix(n.backend,
+               {.x = n.state.slots(to), .messages = n.messages(), .entries = n.message_entries.span(), .edges = own});
 }
 
 template <class Backend>
@@ -197,14 +208,18 @@ template class Nodes<Cpu>;
 template class Nodes<Cuda>;
 
 template void keep_push_weights(Nodes<Cpu>&);
+template void fill_halo(Nodes<Cpu>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cpu>&, const PlannedRound&, const Outgoing<Cpu>&);
 template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void add_messages(Nodes<Cpu>&, const Array<float>&);
 template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
 template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
 template void keep_push_weights(Nodes<Cuda>&);
+template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cuda>&, const PlannedRound&, const Outgoing<Cuda>&);
 template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void add_messages(Nodes<Cuda>&, const Array<float>&);
 template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
 template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);

@@ -6,12 +6,13 @@
 
 #include "host/methods.h"
 #include "host/round_plan.h"
-#include "kernels/state.h"
 #include "host/transport.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_layout.h"
 #include "kernels/repeated_work.h"
 #include "kernels/sgd_update.h"
+#include "kernels/state.h"
+#include "kernels/subtract.h"
 #include "kernels/topk_select.h"
 #include "kernels/traffic.h"
 
@@ -93,6 +94,8 @@ class Nodes {
   State<Backend> state;
   std::optional<SelectionMemory<Backend>> selection;  ///< of methods that compress
   Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
+  Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1], and
+  Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
   std::optional<Outgoing<Backend>> message, final_message;
   Buffer<Backend, SgdSettings> settings;   ///< [replicas]
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
@@ -121,11 +124,21 @@ void update_and_compress(Nodes<Backend>& n) {
   n.rows.compressor->update_and_compress(n);
 }
 
+/// difference = a - b.
+template <class Backend>
+void subtract(Nodes<Backend>& n, const Array<float>& a, const Array<float>& b, const Array<float>& difference) {
+  subtract(n.backend, n[a], n[b], n[difference]);
+}
+
 /// u as it is sent and mixed in this round.
 template <class Backend>
 void keep_push_weights(Nodes<Backend>& n);
 
-/// Sends a message along every edge of the round: fills the halo's rows of what it holds, and counts it.
+/// Fills the halo's rows of what the message holds with what other shards have there.
+template <class Backend>
+void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message);
+
+/// Sends a message along every edge of the round: fills the halo's rows, and counts it.
 template <class Backend>
 void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing);
 template <class Backend>
@@ -136,6 +149,10 @@ void send(Nodes<Backend>& n, const PlannedRound& round) {
 /// to += eta (P - I) Q.
 template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
+
+/// to += Q for every slot, `to` being an array of slots.
+template <class Backend>
+void add_messages(Nodes<Backend>& n, const Array<float>& to);
 
 /// to += eta (P - I) q with rows that were sent; q may be `to` itself.
 template <class Backend>

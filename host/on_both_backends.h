@@ -15,8 +15,8 @@ template <class... Arguments>
 struct OnBothBackends {
   OnBothBackends() = default;
   template <class Function>
-  requires std::invocable<Function&, Nodes<Cpu>&, Arguments...>
-  OnBothBackends(Function function) : cpu(function), cuda(function) {}
+  requires std::invocable < Function&, Nodes<Cpu>
+  &, Arguments... > OnBothBackends(Function function) : cpu(function), cuda(function) {}
 
   void operator()(Nodes<Cpu>& nodes, Arguments... arguments) const { cpu(nodes, arguments...); }
   void operator()(Nodes<Cuda>& nodes, Arguments... arguments) const { cuda(nodes, arguments...); }

@@ -81,7 +81,7 @@ std::int64_t train(const std::string& path, bool resume, Caller caller) {
     while (emulator.step() < experiment.schedule().end() && !recorder.stopped(emulator)) {
       emulator.run_step([&] {
         emulator.take_gradients();
-        emulator.run_algorithm();
+        emulator.run_method();
       });
       recorder.record(emulator);
     }

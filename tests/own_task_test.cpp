@@ -178,7 +178,7 @@ struct End {
 template <class Backend, class Advance>
 End end_of(int shards, Fault& fault, const Advance& advance_to_end) {
   const TemporaryFolder folder;
-  const Experiment experiment(own_config(shards), std::make_unique<OwnTask>(fault));
+  const Experiment experiment(own_config(shards), rows_of(own_config(shards)), std::make_unique<OwnTask>(fault));
   std::unique_ptr<SafetensorsWriter> file;
   End end;
   run_shards<Backend>(shards, kReplicas, kNodes, [&](Transport<Backend>& transport) {
@@ -243,7 +243,7 @@ TYPED_TEST(OwnTaskOn, ResumesFromACheckpoint) {
   const TemporaryFolder folder;
   const TypeParam backend = tested_backend<TypeParam>();
   Fault none;
-  const Experiment experiment(own_config(), std::make_unique<OwnTask>(none));
+  const Experiment experiment(own_config(), rows_of(own_config()), std::make_unique<OwnTask>(none));
   std::unique_ptr<SafetensorsWriter> file;
   emulate_on(backend, experiment, [&](Emulator<TypeParam>& e) {
     advance(e, 5);
@@ -256,7 +256,7 @@ TYPED_TEST(OwnTaskOn, ResumesFromACheckpoint) {
   });
   EXPECT_TRUE(end.checkpoint == plain_end().checkpoint);
   EXPECT_EQ(end.lines, plain_end().lines);
-  const Experiment other(own_config(), std::make_unique<OwnTask>(none, "another"));
+  const Experiment other(own_config(), rows_of(own_config()), std::make_unique<OwnTask>(none, "another"));
   EXPECT_THROW(read_checkpoint_head(folder / "five", other), InputError);
 }
 
@@ -283,7 +283,7 @@ TEST(OwnTask, DescendsToItsTargets) {
   Fault none;
   Config config = own_config();
   config.run.steps = 1;
-  const Experiment experiment(config, std::make_unique<OwnTask>(none));
+  const Experiment experiment(config, rows_of(config), std::make_unique<OwnTask>(none));
   emulate_on(tested_cpu(1), experiment, [](Emulator<Cpu>& e) {
     const double before = *e.measure(false).front().test_loss;
     advance(e, 1);

@@ -7,7 +7,7 @@ import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
 from twin.arithmetic import fma32, fmaf
-from twin.emulator import Settings, Twin
+from twin.emulator import COMPRESSED, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
 from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
 
@@ -18,6 +18,8 @@ VARYING = [
     [(2, 3, None), (3, 0, None), (3, 1, None), (1, 2, None)],
     [(1, 3, None), (2, 0, None), (0, 0, None), (0, 1, None)],  # a self row is not an edge
 ]
+REGULAR = [[(node, (node + offset) % 6, None) for node in range(6) for offset in (1, 2)],
+           [(node, (node - 1) % 6, None) for node in range(6)]]  # as many edges in as out: doubly stochastic
 WEIGHTED = [
     [(0, 1, 0.1), (0, 2, 0.65), (0, 0, 0.25), (1, 2, 1 / 3), (2, 0, 0.7), (1, 1, 2 / 3)],
     [(0, 2, 0.5), (1, 0, 0.125), (1, 2, 0.375), (2, 1, 0.9)],
@@ -72,9 +74,11 @@ class TwinTest(ProgramTest):
         out = self.run_ok(config, f"out{len(list(self.folder.glob('out*')))}")
         tensors, _ = read_safetensors(out / "checkpoint.safetensors")
         self.assertEqual(tensors["step"].tolist(), [twin.step])
-        for name, expected in {"x": twin.x, "momentum": twin.momentum, "u": twin.u, "error": twin.error}.items():
-            if name == "error" and settings.algorithm in ("none", "sgp") and name not in tensors:
-                continue
+        state = {"x": twin.x, "momentum": twin.momentum, "u": twin.u}
+        state |= {"error": twin.error} if settings.algorithm in WITH_ERROR else {}
+        state |= {"public_copy": twin.public_copy} if settings.algorithm == "choco" else {}
+        self.assertEqual(set(tensors) & {"x", "momentum", "u", "error", "public_copy"}, set(state))
+        for name, expected in state.items():
             expected = np.concatenate([expected] * replicas)
             self.assertEqual(tensors[name].shape, expected.shape, name)
             different = np.argwhere(tensors[name].view("u1") != expected.view("u1"))
@@ -86,7 +90,7 @@ class TwinTest(ProgramTest):
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
         algorithm["local_steps"] = settings.local_steps
-        if settings.algorithm not in ("none", "sgp"):
+        if settings.algorithm in COMPRESSED:
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
             algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}

@@ -1,4 +1,4 @@
-"""Sparse-Push, stochastic gradient push and SCSP on quadratic problems, written from their definition.
+"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze and CHOCO on quadratic problems, from their definition.
 
 Rows are nodes; states are float32 except the push-sum weights u, which are float64.
 """
@@ -10,6 +10,11 @@ import numpy as np
 from twin.arithmetic import fma, fma32
 from twin.messages import encode, top_k
 from twin.topology import mixing_weights
+
+DENSE = ("sgp", "d_psgd")
+WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze")
+WITH_ERROR = ("sparse_push", "scsp", "deep_squeeze")
+COMPRESSED = WITH_ERROR + ("choco",)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Twin:
         self.settings, self.rounds = settings, rounds
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
+        self.public_copy = np.zeros_like(self.x)
         self.u = np.ones(self.nodes)
         self.step = self.round = self.messages = 0
         self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
@@ -71,42 +77,56 @@ class Twin:
         self.x = fma32(-lr, direction, self.x)
 
     def exchange(self):
-        """One round of messages, sparse or dense."""
-        if self.settings.algorithm == "sgp":
-            everything = np.arange(self.params)
-            sent = [(everything, row) for row in self.x.copy()]
+        """One round of messages: whole rows, or what top-k keeps of parameters and error, or of a difference."""
+        settings, everything = self.settings, np.arange(self.params)
+        if settings.algorithm in DENSE:
+            rows = [(everything, row) for row in self.x.copy()]
+            self.mix(rows, settings.averaging_rate, [None] * self.nodes)
+        elif settings.algorithm == "choco":
+            difference = self.x - self.public_copy
+            sent = [self.compressed(row) for row in difference]
+            for node, (chosen, values) in enumerate(sent):
+                self.public_copy[node, chosen] += values
+            rows = [(everything, row) for row in self.public_copy.copy()]
+            self.mix(rows, settings.averaging_rate, sent)
         else:
             v = self.x + self.error
-            sent, self.error = [], v.copy()
-            for node in range(self.nodes):
-                chosen = top_k(v[node], self.sizes, self.settings.scope, self.settings.keep)
-                sent.append((chosen, v[node, chosen]))
+            sent, self.error = [self.compressed(row) for row in v], v.copy()
+            for node, (chosen, _) in enumerate(sent):
                 self.error[node, chosen] = 0.0
-        self.mix(sent, self.settings.averaging_rate, dense=self.settings.algorithm == "sgp")
+            self.mix(sent, settings.averaging_rate, sent)
 
-    def mix(self, sent, eta, dense):
-        """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source."""
+    def compressed(self, row):
+        chosen = top_k(row, self.sizes, self.settings.scope, self.settings.keep)
+        return chosen, row[chosen]
+
+    def mix(self, rows, eta, sent):
+        """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source.
+
+        rows: q of every node as (indices, values); sent: the same of the message, or None where it is dense.
+        """
         weights = mixing_weights(self.rounds[self.round % len(self.rounds)], eta)
         self.round += 1
         before = self.u.copy()
         for target in range(self.nodes):
             sources = [source for i, source in weights if i == target]
             for source in sorted(sources, key=lambda source: (source != target, source)):
-                weight, (indices, values) = weights[target, source], sent[source]
+                weight, (indices, values) = weights[target, source], rows[source]
                 self.x[target, indices] = fma32(np.float32(weight), values, self.x[target, indices])
-                self.u[target] = fma(weight, before[source], self.u[target])
+                if self.settings.algorithm not in WITHOUT_PUSH_SUM:
+                    self.u[target] = fma(weight, before[source], self.u[target])
         for target, source in weights:
             if target != source:
-                self.count_message(*([] if dense else [before[source], *sent[source]]))
+                self.count_message(*([] if sent[source] is None else [before[source], *sent[source]]))
 
     def count_message(self, u=None, indices=None, values=None):
-        """Books one message: sparse if it has entries, else dense."""
-        full = 4 * self.params + 4
+        """Books one message: sparse if it has entries, else dense, with u where it is sent."""
+        dense = 4 * self.params + (0 if self.settings.algorithm == "d_psgd" else 4)
         self.messages += 1
-        self.bytes["dense"] += full
-        self.bytes["authors"] += full if indices is None else 6 * len(indices) + 3
-        self.bytes["coo32"] += full if indices is None else 8 * len(indices) + 4
-        self.bytes["wire"] += full if indices is None else len(encode(u, indices, values, self.params))
+        self.bytes["dense"] += 4 * self.params + 4
+        self.bytes["authors"] += dense if indices is None else 6 * len(indices) + 3
+        self.bytes["coo32"] += dense if indices is None else 8 * len(indices) + 4
+        self.bytes["wire"] += dense if indices is None else len(encode(u, indices, values, self.params))
 
     def finish_with_dense_rounds(self):
         self.error[:] = 0.0
@@ -119,7 +139,7 @@ class Twin:
             return
         everything = np.arange(self.params)
         for _ in range(self.settings.final_rounds):
-            self.mix([(everything, row) for row in self.x.copy()], 1.0, dense=True)
+            self.mix([(everything, row) for row in self.x.copy()], 1.0, [None] * self.nodes)
             self.finish_step()
 
     @staticmethod
@@ -144,7 +164,7 @@ class Twin:
             "u_sum": np.sum(self.u), "u_min": np.min(self.u), "u_max": np.max(self.u),
             "messages": self.messages,
         }
-        if self.settings.algorithm not in ("none", "sgp"):
+        if self.settings.algorithm in WITH_ERROR:
             error, x = (np.linalg.norm(state.astype(np.float64)) for state in (self.error, self.x))
             row["error_ratio"] = error / x
         return row | {f"bytes_{name}": count for name, count in self.bytes.items()}
