@@ -186,6 +186,20 @@ class TwinTest(ProgramTest):
                 self.compare(VARYING, Settings(name, local_steps=3), nodes=4)
         self.compare(VARYING, Settings("scsp", local_steps=3, final_rounds=5), nodes=4)
 
+    def test_deep_squeeze_on_doubly_stochastic_rounds(self):
+        for scope, keep in itertools.product(("layer", "global"), (0.3, 0.02)):
+            with self.subTest(scope=scope, keep=keep):
+                settings = Settings("deep_squeeze", scope=scope, keep=keep, averaging_rate=keep)
+                self.compare(REGULAR, settings, nodes=6)
+
+    def test_deep_squeeze_is_sparse_push_where_u_stays_1(self):
+        tensors = []
+        for name in ("deep_squeeze", "sparse_push"):
+            config = self.configure(quadratic(6, ODD, seed=6), Settings(name), REGULAR, 2, 7, None)
+            tensors.append(read_safetensors(self.run_ok(config, name) / "checkpoint.safetensors")[0])
+        for name in tensors[0]:
+            np.testing.assert_array_equal(tensors[0][name], tensors[1][name], name)
+
     def test_replicas_share_problem_and_topology(self):
         self.compare(IRREGULAR, Settings(), replicas=3)
 

@@ -1,3 +1,4 @@
+#include "host/algorithms/deep_squeeze.h"
 #include "host/algorithms/none.h"
 #include "host/algorithms/scsp.h"
 #include "host/algorithms/sgp.h"
@@ -6,7 +7,7 @@
 namespace sparsepush {
 
 const std::vector<Method>& methods() {
-  static const std::vector<Method> table = {none_row(), sgp_row(), sparse_push_row(), scsp_row()};
+  static const std::vector<Method> table = {none_row(), sgp_row(), sparse_push_row(), scsp_row(), deep_squeeze_row()};
   return table;
 }
 
