@@ -186,6 +186,12 @@ class TwinTest(ProgramTest):
                 self.compare(VARYING, Settings(name, local_steps=3), nodes=4)
         self.compare(VARYING, Settings("scsp", local_steps=3, final_rounds=5), nodes=4)
 
+    def test_d_psgd_on_doubly_stochastic_rounds(self):
+        for rate in (1.0, 0.3):
+            with self.subTest(rate=rate):
+                self.compare(REGULAR, Settings("d_psgd", averaging_rate=rate, nesterov=rate == 1.0), nodes=6)
+        self.compare(REGULAR, Settings("d_psgd", averaging_rate=1.0, local_steps=2), nodes=6, replicas=2)
+
     def test_deep_squeeze_on_doubly_stochastic_rounds(self):
         for scope, keep in itertools.product(("layer", "global"), (0.3, 0.02)):
             with self.subTest(scope=scope, keep=keep):
