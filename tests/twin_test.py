@@ -206,6 +206,14 @@ class TwinTest(ProgramTest):
         for name in tensors[0]:
             np.testing.assert_array_equal(tensors[0][name], tensors[1][name], name)
 
+    def test_choco_on_an_irregular_digraph(self):
+        for scope, keep in itertools.product(("layer", "global"), (0.3, 0.02)):
+            with self.subTest(scope=scope, keep=keep):
+                settings = Settings("choco", scope=scope, keep=keep, averaging_rate=keep)
+                self.compare(IRREGULAR, settings)
+        self.compare(IRREGULAR, Settings("choco", local_steps=3, nesterov=True), replicas=2)
+        self.compare(directed_ring(8), Settings("choco", keep=0.2), nodes=8)
+
     def test_replicas_share_problem_and_topology(self):
         self.compare(IRREGULAR, Settings(), replicas=3)
 

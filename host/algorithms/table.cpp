@@ -1,3 +1,4 @@
+#include "host/algorithms/choco.h"
 #include "host/algorithms/d_psgd.h"
 #include "host/algorithms/deep_squeeze.h"
 #include "host/algorithms/none.h"
@@ -8,8 +9,8 @@
 namespace sparsepush {
 
 const std::vector<Method>& methods() {
-  static const std::vector<Method> table = {none_row(), sgp_row(),          sparse_push_row(),
-                                            scsp_row(), deep_squeeze_row(), d_psgd_row()};
+  static const std::vector<Method> table = {none_row(),         sgp_row(),    sparse_push_row(), scsp_row(),
+                                            deep_squeeze_row(), d_psgd_row(), choco_row()};
   return table;
 }
 
