@@ -77,9 +77,9 @@ class Training {
   }
 
   void take_gradients() {
-    gradients_.compute(
-        cpu_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock_.span().data()->step},
-        {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
+    gradients_.compute(cpu_,
+                       {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock_.span().data()->step},
+                       {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
   }
   void finish_round() { nodes_.rows.method.play(nodes_, plan_.at(&clock_.span().data()->round)); }
   void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }

@@ -15,12 +15,12 @@ namespace sparsepush {
 
 /// What the sizes of a shard's arrays depend on.
 struct Extent {
-  std::int64_t rows = 0;      ///< local nodes of all replicas
-  std::int64_t halo = 0;      ///< most remote in-neighbours of any round
+  std::int64_t rows = 0;  ///< local nodes of all replicas
+  std::int64_t halo = 0;  ///< most remote in-neighbours of any round
   std::int64_t replicas = 1;
-  std::int64_t params = 0;    ///< elements of a node's row
-  std::int64_t row = 0;       ///< the same with padding
-  std::int64_t entries = 0;   ///< of the longest sparse message
+  std::int64_t params = 0;   ///< elements of a node's row
+  std::int64_t row = 0;      ///< the same with padding
+  std::int64_t entries = 0;  ///< of the longest sparse message
 };
 
 /// What an array has a row for. Slots are the local nodes, then the halo.
@@ -73,12 +73,13 @@ namespace state {
 inline constexpr Array<float> x({.name = "x"});                ///< [nodes, row] push-sum numerators
 inline constexpr Array<float> momentum({.name = "momentum"});  ///< [nodes, row]
 inline constexpr Array<float> error({.name = "error"});        ///< [nodes, row] what compression has left out so far
-inline constexpr Array<float> gradient({.name = "gradient", .saved = false});     ///< [nodes, row] at z
-inline constexpr Array<float> z({.name = "z", .saved = false});                   ///< [nodes, row] x / u, where wanted
-inline constexpr Array<double> u({.name = "u", .width = one, .start = 1});        ///< [nodes, 1] push-sum weights
+inline constexpr Array<float> gradient({.name = "gradient", .saved = false});  ///< [nodes, row] at z
+inline constexpr Array<float> z({.name = "z", .saved = false});                ///< [nodes, row] x / u, where wanted
+inline constexpr Array<double> u({.name = "u", .width = one, .start = 1});     ///< [nodes, 1] push-sum weights
 inline constexpr Array<double> sent_u({.name = "u as sent", .per = Per::kSlot, .width = one, .saved = false});
 /// [slots, entries] sparse messages.
-inline constexpr Array<std::int32_t> position({.name = "position", .per = Per::kSlot, .width = entries, .saved = false});
+inline constexpr Array<std::int32_t> position(
+    {.name = "position", .per = Per::kSlot, .width = entries, .saved = false});
 inline constexpr Array<float> value({.name = "value", .per = Per::kSlot, .width = entries, .saved = false});
 }  // namespace state
 

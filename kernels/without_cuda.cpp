@@ -2,8 +2,8 @@
 // ever called.
 #include <stdexcept>
 
-#include "kernels/dense.h"
 #include "kernels/debias.h"
+#include "kernels/dense.h"
 #include "kernels/dense_mix.h"
 #include "kernels/due_round.h"
 #include "kernels/event.h"
