@@ -38,7 +38,7 @@ Extent extent_of_all(const Experiment& experiment) {
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   const Extent all = extent_of_all(experiment);
   std::vector<TensorInfo> tensors;
-  for (const StateArray* array : state_of(experiment.rows(), experiment.task().state())) {
+  for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
     if (array == &state::u && statistics > 0) tensors.push_back({"statistics", "F32", {all.rows, statistics}});
     if (array->saved) tensors.push_back(saved_tensor(*array, all));

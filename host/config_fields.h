@@ -44,6 +44,7 @@ struct Field {
   std::vector<OnlyFor> only_for = {};
   std::string_view also_called = "";  ///< what others call it, separated by spaces: suggested for these
   bool changes_bits = true;           ///< counts for the hash
+  bool came_later = false;            ///< not at its default: runs of before keep their hash
   bool is_file = false;               ///< a path; its contents count for the hash, not its name
   bool is_folder = false;             ///< a path; the data set's name tells the contents
 

@@ -49,7 +49,7 @@ std::string hash_of(const Config& config, const Counts& counts, const std::strin
   Config copy = config;
   Fnv1a hash;
   for (const Field& field : config_fields()) {
-    if (!field.changes_bits || why_unused(field, config) || !counts(field)) continue;
+    if (!counts_for_hash(field, config) || !counts(field)) continue;
     const Member member = field.member(copy);
     const std::string value = field.is_file ? content_hash(*std::get<std::string*>(member)) : value_text(member);
     hash.add(fmt::format("{}={}\n", field.name(), value));
@@ -69,6 +69,13 @@ std::string number_text(double value) {
   std::string text = fmt::format("{}", value);
   if (text.find_first_of(".en") == std::string::npos) text += ".0";  // the n is that of inf and nan
   return text;
+}
+
+bool counts_for_hash(const Field& field, const Config& config) {
+  if (!field.changes_bits || why_unused(field, config)) return false;
+  if (!field.came_later) return true;
+  Config copy = config, defaults;
+  return value_text(field.member(copy)) != value_text(field.member(defaults));
 }
 
 std::string value_text(const Member& member) {

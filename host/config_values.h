@@ -9,6 +9,9 @@ namespace sparsepush {
 /// The shortest text that reads back as the same double, always with a point or an exponent.
 std::string number_text(double value);
 
+/// Whether the key's value in `config` counts for the hash.
+bool counts_for_hash(const Field& field, const Config& config);
+
 /// The value as TOML.
 std::string value_text(const Member& member);
 

@@ -15,12 +15,13 @@ namespace sparsepush {
 namespace {
 
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
-  const RunConfig& run = experiment.config().run;
-  return {.rows = experiment.rows(),
-          .algorithm = std::vector(run.replicas, experiment.config().algorithm),
-          .own = experiment.task().state(),
-          .halo_slots = halo_slots,
-          .verify = run.verify};
+  NodesPlan plan{.rows = experiment.rows(),
+                 .algorithm = {},
+                 .own = own_state(experiment),
+                 .halo_slots = halo_slots,
+                 .verify = experiment.config().run.verify};
+  for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
+  return plan;
 }
 
 /// Numbers of records.
@@ -30,9 +31,10 @@ enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 
 RoundRules round_rules(const Experiment& experiment) {
   const Schedule& schedule = experiment.schedule();
-  const auto rate = [eta = experiment.config().algorithm.averaging_rate,
-                     rounds = schedule.rounds_in(schedule.sgd_steps())](int, std::int64_t t) {
-    return t < rounds ? eta : 1.0;
+  std::vector<double> eta;
+  for (const ReplicaSettings& replica : experiment.replicas()) eta.push_back(replica.algorithm.averaging_rate);
+  const auto rate = [eta, rounds = schedule.rounds_in(schedule.sgd_steps())](int replica, std::int64_t t) {
+    return t < rounds ? eta[replica] : 1.0;
   };
   return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
 }
@@ -91,7 +93,7 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
   const auto compute = [this](std::int64_t step) {
-    gradients_->compute(backend_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock()->step},
+    gradients_->compute(backend_, {.at = parameters_of(nodes_, experiment_.task()), .step = &clock()->step},
                         {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step);
   };
   if (gradients_->can_be_recorded())
@@ -132,7 +134,7 @@ void Emulator<Backend>::run_final_round() {
 template <class Backend>
 void Emulator<Backend>::merge_statistics() {
   if (experiment_.config().algorithm.final_statistics == "local") {
-    gradients_->reestimate_statistics(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)});
+    gradients_->reestimate_statistics(backend_, parameters_of(nodes_, experiment_.task()));
   } else {
     average_statistics(gradients_->statistics(), nodes_);
   }
@@ -167,13 +169,14 @@ std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window) {
 
 template <class Backend>
 void Emulator<Backend>::set_learning_rates() {
-  const OptimizerConfig& optimizer = experiment_.config().optimizer;
-  const SgdSettings settings{.lr = static_cast<float>(experiment_.schedule().learning_rate(step_)),
-                             .momentum = static_cast<float>(optimizer.momentum),
-                             .weight_decay = static_cast<float>(optimizer.weight_decay)};
+  std::vector<SgdSettings> settings;
+  for (const ReplicaSettings& replica : experiment_.replicas())
+    settings.push_back({.lr = static_cast<float>(experiment_.schedule().learning_rate(step_, replica.optimizer)),
+                        .momentum = static_cast<float>(replica.optimizer.momentum),
+                        .weight_decay = static_cast<float>(replica.optimizer.weight_decay)});
   if (settings == settings_) return;
-  settings_ = settings;
-  nodes_.settings.assign(std::vector(nodes_.shard.replicas, settings));
+  nodes_.settings.assign(settings);
+  settings_ = std::move(settings);
 }
 
 template <class Backend>

@@ -83,7 +83,7 @@ class Emulator {
   std::unique_ptr<Gradients<Backend>> gradients_;
   RoundPlan<Backend> plan_;
   Nodes<Backend> nodes_;
-  SgdSettings settings_;  ///< that the nodes have
+  std::vector<SgdSettings> settings_;  ///< that the nodes have
   LossWindow loss_;
   Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;

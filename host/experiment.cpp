@@ -7,6 +7,7 @@
 #include "data/input_error.h"
 #include "data/memory_plan.h"
 #include "host/topology_needs.h"
+#include "kernels/check.h"
 #include "models/task_kinds.h"
 
 namespace sparsepush {
@@ -57,6 +58,7 @@ std::vector<Topology> make_topologies(const Config& config) {
 Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task)
     : config_(config),
       rows_(std::move(rows)),
+      replicas_(config.run.replicas, {config.algorithm, config.optimizer}),
       topologies_(make_topologies(config)),
       task_(task ? std::move(task) : make_task(config)),
       layout_(row_layout_of(task_->parameters())),
@@ -68,6 +70,29 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
   }
 }
 
-std::string Experiment::hash() const { return config_hash(config_, *task_); }
+StateList own_state(const Experiment& experiment) {
+  StateList own = experiment.task().state();
+  if (experiment.task().wants_z() && mixes_push_weights(experiment.rows().method)) own.push_back(&state::z);
+  return own;
+}
+
+void Experiment::set_replicas(std::vector<ReplicaSettings> replicas) {
+  CHECK(static_cast<int>(replicas.size()) == config_.run.replicas, "settings of ", replicas.size(), " replicas of ",
+        config_.run.replicas);
+  replicas_ = std::move(replicas);
+}
+
+std::string Experiment::hash() const {
+  std::string all, previous;
+  for (const ReplicaSettings& replica : replicas_) {
+    Config config = config_;
+    config.algorithm = replica.algorithm;
+    config.optimizer = replica.optimizer;
+    const std::string own = config_hash(config, *task_);
+    if (own != previous) all += (all.empty() ? "" : "-") + own;
+    previous = own;
+  }
+  return all;
+}
 
 }  // namespace sparsepush

@@ -35,7 +35,12 @@ template <class Backend>
 class Measures {
  public:
   Measures(const Backend& backend, const Task& task, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
-      : backend_(backend), gradients_(gradients), nodes_(nodes), shard_(nodes.shard), names_(task.scores()) {}
+      : backend_(backend),
+        task_(task),
+        gradients_(gradients),
+        nodes_(nodes),
+        shard_(nodes.shard),
+        names_(task.scores()) {}
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
     u_ = gather(nodes_.to_host(state::u));
@@ -97,7 +102,7 @@ class Measures {
     for (int row = 0; row < shard_.rows(); ++row)
       if (shard_.id_of(row).node < evaluated) local.push_back(row);
     ScoreTable scores(static_cast<int>(local.size()), columns());
-    gradients_.score_nodes(backend_, {.x = nodes_[state::x], .u = nodes_.list(state::u)}, local, scores.view());
+    gradients_.score_nodes(backend_, parameters_of(nodes_, task_), local, scores.view());
     for (int s = 0; s < columns(); ++s) {
       std::vector<double> of_rows(shard_.rows());
       for (std::size_t k = 0; k < local.size(); ++k) of_rows[local[k]] = scores.view().row(static_cast<int>(k))[s];
@@ -163,6 +168,7 @@ class Measures {
   }
 
   const Backend& backend_;
+  const Task& task_;
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
   const Shard& shard_;
@@ -182,7 +188,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
     rows[r].replica = r;
     rows[r].step = step;
     rows[r].epoch = schedule.epoch(step);
-    if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step);
+    if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step, experiment.replicas()[r].optimizer);
   }
   Measures<Backend> measures(backend, experiment.task(), gradients, nodes);
   measures.add_error_ratio(rows, step);

@@ -16,6 +16,11 @@ bool is_sent(const StateArray& array, const Rows& rows) {
 
 }  // namespace
 
+bool mixes_push_weights(const Method& method) {
+  const auto sends = [](const std::optional<Message>& m) { return m && contains(m->arrays, state::sent_u); };
+  return sends(method.message) || sends(method.final_message);
+}
+
 std::vector<std::string_view> methods_that_compress() {
   std::vector<std::string_view> names;
   for (const Method& method : methods())

@@ -44,6 +44,9 @@ struct Method {
 
 const std::vector<Method>& methods();
 
+/// Whether u may leave 1: other methods neither mix nor send it.
+bool mixes_push_weights(const Method& method);
+
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
 

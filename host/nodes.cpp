@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "host/row_blocks.h"
 #include "kernels/dense_mix.h"
+#include "kernels/mean_rows.h"
 #include "kernels/push_sum_mix.h"
+#include "kernels/statistics.h"
 #include "kernels/update_mix.h"
 #include "kernels/update_select.h"
 #include "kernels/verify_selection.h"
@@ -41,6 +44,15 @@ std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout
   for (std::int64_t row = 0; row < extent.rows; ++row)
     entries[row] = entries_of(plan.rows, plan.algorithm[row / (extent.rows / extent.replicas)], layout);
   return entries;
+}
+
+std::vector<std::int64_t> copies_in_chain(const Shard& shard) {
+  std::vector<std::int64_t> copies;
+  for (int row = 0; row < shard.rows(); ++row) {
+    const int node = shard.id_of(row).node;
+    copies.push_back((node < shard.all_nodes - 1) + (node > 0));
+  }
+  return copies;
 }
 
 template <class Backend>
@@ -82,6 +94,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       message_entries(backend, entries_of_slots(extent, layout, plan)),
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
+      chain_copies(backend, copies_in_chain(shard)),
       message(outgoing(backend, rows.method.message, extent, layout, plan)),
       final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
       settings(backend, 1, shard.replicas),
@@ -204,6 +217,33 @@ void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
   }
 }
 
+/// The mean over the nodes of all shards.
+template <class Backend>
+void average_over_shards(Nodes<Backend>& n, const Array<float>& x) {
+  const int nodes = n.shard.nodes();
+  std::vector<double> u(n.shard.all_rows());
+  n.transport.gather(n.to_host(state::u), u);
+  for (int r = 0; r < n.shard.replicas; ++r) {
+    const auto rows = n[x].rows_from(r * nodes, nodes);
+    std::vector<double> sums(rows.cols);
+    n.transport.sum_in_order(sums, [&](std::span<double> s) { add_rows(n.backend, rows, s); });
+    const double weight = sum_of_weights(u, std::int64_t{r} * n.shard.all_nodes, n.shard.all_nodes);
+    fill_rows(n.backend, rows, [&](int, float* row) {
+      std::ranges::transform(sums, row, [weight](double s) { return static_cast<float>(s / weight); });
+    });
+  }
+}
+
+template <class Backend>
+void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing) {
+  if (n.shard.shards == 1) {
+    mean_rows(n.backend, {.x = n[x], .u = n.list(state::u), .replicas = n.shard.replicas});
+  } else {
+    n.work.host_call([&n, x](std::int64_t) { average_over_shards(n, x); });
+  }
+  n.count(outgoing, n.chain_copies.span());
+}
+
 template class Nodes<Cpu>;
 template class Nodes<Cuda>;
 
@@ -214,6 +254,7 @@ template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&
 template void add_messages(Nodes<Cpu>&, const Array<float>&);
 template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
+template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&);
 template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
 template void keep_push_weights(Nodes<Cuda>&);
 template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
@@ -222,6 +263,7 @@ template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>
 template void add_messages(Nodes<Cuda>&, const Array<float>&);
 template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
+template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&);
 template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);
 
 }  // namespace sparsepush

@@ -9,12 +9,14 @@
 #include "host/transport.h"
 #include "kernels/buffer.h"
 #include "kernels/cuda_layout.h"
+#include "kernels/debias.h"
 #include "kernels/repeated_work.h"
 #include "kernels/sgd_update.h"
 #include "kernels/state.h"
 #include "kernels/subtract.h"
 #include "kernels/topk_select.h"
 #include "kernels/traffic.h"
+#include "models/task.h"
 
 namespace sparsepush {
 
@@ -96,6 +98,7 @@ class Nodes {
   Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
   Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1], and
   Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
+  Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
   std::optional<Outgoing<Backend>> message, final_message;
   Buffer<Backend, SgdSettings> settings;   ///< [replicas]
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
@@ -161,6 +164,20 @@ void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, c
 /// u+ = u + eta (P - I) u with u as it was kept, and Z+ = X+ / u+ with it, which is nowhere stored.
 template <class Backend>
 void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
+
+/// An exact mean over the nodes of each replica, x_i = (float)(sum x / sum u), counted as 2 (N - 1) messages that go
+/// along a chain of the nodes and back.
+template <class Backend>
+void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing);
+
+/// Where a task takes gradients and scores: x and u, or z alone, which is computed here unless it is x.
+template <class Backend>
+NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
+  if (!task.wants_z()) return {.x = n[state::x], .u = n.list(state::u)};
+  if (!n.state.has(state::z)) return {.x = n[state::x], .u = {}};
+  debias(n.backend, n[state::x], n.list(state::u), n[state::z]);
+  return {.x = n[state::z], .u = {}};
+}
 
 /// X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all nodes are local, X' need not
 /// be sent anywhere, and one pass takes X to X+.

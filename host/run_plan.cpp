@@ -62,7 +62,7 @@ void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& ext
 }
 
 void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experiment) {
-  const StateList list = state_of(experiment.rows(), experiment.task().state());
+  const StateList list = state_of(experiment.rows(), own_state(experiment));
   for (const PlannedState& planned : planned_state(list, experiment.rows(), extent)) {
     if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
     if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");

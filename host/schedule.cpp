@@ -25,11 +25,11 @@ std::optional<std::int64_t> Schedule::epoch(std::int64_t step) const {
   return std::min(step, sgd_steps_) / steps_per_epoch_;
 }
 
-double Schedule::learning_rate(std::int64_t step) const {
+double Schedule::learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const {
   const std::int64_t now = epoch(step).value_or(0);
-  const auto passed = std::ranges::count_if(optimizer_.milestones, [&](std::int64_t m) { return m <= now; });
-  const double rate = optimizer_.lr * std::pow(optimizer_.decay, static_cast<double>(passed));
-  return now < optimizer_.warmup_epochs ? rate * optimizer_.warmup_factor : rate;
+  const auto passed = std::ranges::count_if(optimizer.milestones, [&](std::int64_t m) { return m <= now; });
+  const double rate = optimizer.lr * std::pow(optimizer.decay, static_cast<double>(passed));
+  return now < optimizer.warmup_epochs ? rate * optimizer.warmup_factor : rate;
 }
 
 bool Schedule::evaluates_by_cadence(std::int64_t step) const {

@@ -25,7 +25,9 @@ class Schedule {
   std::int64_t final_round(std::int64_t k) const { return rounds_in(sgd_steps_) + k; }
 
   /// lr * decay^(milestones passed) * (warmup_factor while warming up), in double.
-  double learning_rate(std::int64_t step) const;
+  double learning_rate(std::int64_t step) const { return learning_rate(step, optimizer_); }
+  /// The same by the settings of a replica that has its own.
+  double learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const;
   std::optional<std::int64_t> epoch(std::int64_t step) const;
 
   /// Whether a row is due after `step` whatever the run's length.

@@ -27,7 +27,8 @@ void check_rows(const Method& method, const Topology& topology, std::int64_t t) 
   for (std::size_t node = 0; node < row.size(); ++node)
     if (!(std::abs(row[node] - 1) <= kRowTolerance))
       throw InputError(
-          "algorithm.name: {} needs doubly stochastic weights; in round {} of {} those that node {} receives with sum to "
+          "algorithm.name: {} needs doubly stochastic weights; in round {} of {} those that node {} receives with sum "
+          "to "
           "{:.6g}",
           method.name, t, topology.name(), node, row[node]);
 }

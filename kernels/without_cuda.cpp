@@ -8,6 +8,7 @@
 #include "kernels/due_round.h"
 #include "kernels/event.h"
 #include "kernels/gather_batch.h"
+#include "kernels/mean_rows.h"
 #include "kernels/push_sum_mix.h"
 #include "kernels/quadratic.h"
 #include "kernels/random_out.h"
@@ -80,6 +81,7 @@ void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<cons
 }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
+void mean_rows(const Cuda&, const MeanRows&) { refuse(); }
 void subtract(const Cuda&, MatrixView<const float>, MatrixView<const float>, MatrixView<float>) { refuse(); }
 void debias(const Cuda&, MatrixView<const float>, std::span<const double>, MatrixView<float>) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }

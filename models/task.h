@@ -32,6 +32,9 @@ class Task {
   virtual std::vector<Parameter> statistics() const { return {}; }
   /// Arrays of its own, which are allocated, planned and saved with the nodes' state; see Gradients::use.
   virtual StateList state() const { return {}; }
+  /// Whether its gradients and scores are taken at z in memory: NodeParameters::u is empty. Part of what it is, not a
+  /// choice of backend: sums that are multiplied by 1 / u differ from it in their last bits.
+  virtual bool wants_z() const { return false; }
   /// Names of the scores beside loss. "accuracy" has columns of metrics.csv; another NAME adds NAME_mean, NAME_min,
   /// NAME_max and NAME_mean_model behind the last one.
   virtual std::vector<std::string> scores() const { return {}; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/input_error.h"
+#include "host/config_values.h"
 #include "tests/config_file.h"
 
 namespace sparsepush {
@@ -68,6 +69,18 @@ TEST_F(ConfigFile, AveragingRateDefaultsToWhatTheMethodNeeds) {
   EXPECT_EQ(load("[algorithm]\ncompressor = \"identity\"\n").algorithm.averaging_rate, 1.0);
   EXPECT_EQ(load("[algorithm]\ncompressor = \"identity\"\naveraging_rate = 0.3\n").algorithm.averaging_rate, 0.3);
   EXPECT_EQ(load("", {"algorithm.keep=0.5", "algorithm.averaging_rate=1"}).algorithm.averaging_rate, 1.0);
+}
+
+TEST(ConfigHash, CountsAKeyThatCameLaterWhereItIsNotAtItsDefault) {
+  Field key = *find_field("algorithm", "local_steps");
+  Config config;
+  EXPECT_TRUE(counts_for_hash(key, config));
+  key.came_later = true;
+  EXPECT_FALSE(counts_for_hash(key, config));
+  config.algorithm.local_steps = 3;
+  EXPECT_TRUE(counts_for_hash(key, config));
+  key.changes_bits = false;
+  EXPECT_FALSE(counts_for_hash(key, config));
 }
 
 class QuadraticConfig : public ConfigFile {
