@@ -8,7 +8,8 @@ constexpr int kThreads = 256;
 
 /// One thread per column of a replica, in strides of the grid: neighbours read neighbouring elements of every row.
 __global__ void mean_rows_kernel(MeanRows mean) {
-  const std::int64_t nodes = mean.x.rows / mean.replicas, columns = static_cast<std::int64_t>(mean.x.cols) * mean.replicas;
+  const std::int64_t nodes = mean.x.rows / mean.replicas,
+                     columns = static_cast<std::int64_t>(mean.x.cols) * mean.replicas;
   for (std::int64_t k = grid_thread(); k < columns; k += grid_threads()) {
     const std::int64_t first = k / mean.x.cols * nodes, column = k % mean.x.cols;
     double sum = 0;

@@ -20,7 +20,7 @@ using Change = std::function<void(RoundRules&)>;
 struct Outcome {
   std::vector<std::vector<float>> x, error;
   std::vector<double> u;
-  std::vector<std::int64_t> wire, messages;
+  std::vector<std::vector<std::int64_t>> sent;  ///< [nodes][kSentCounts]
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -38,8 +38,7 @@ Outcome outcome_of(const Run& run) {
   Outcome all{.x = std::vector<std::vector<float>>(kNodes),
               .error = std::vector<std::vector<float>>(kNodes),
               .u = std::vector<double>(kNodes),
-              .wire = std::vector<std::int64_t>(kNodes),
-              .messages = {}};
+              .sent = std::vector(kNodes, std::vector<std::int64_t>(kSentCounts))};
   std::mutex mutex;
   run_shards<Backend>(run.shards, 1, kNodes, [&](Transport<Backend>& transport) {
     const Backend backend = tested_backend<Backend>();
@@ -49,9 +48,10 @@ Outcome outcome_of(const Run& run) {
     emulator.set_recorded(run.recorded);
     advance(emulator, kSteps + experiment.schedule().final_rounds());
     const Nodes<Backend>& nodes = emulator.nodes();
-    const auto x = nodes.x.to_host(), error = nodes.error ? nodes.error->to_host() : x;
-    const auto u = nodes.u.to_host();
-    const auto wire = nodes.wire.to_host();
+    const auto x = nodes.to_host(state::x);
+    const auto error = nodes.state.has(state::error) ? nodes.to_host(state::error) : x;
+    const auto u = nodes.to_host(state::u);
+    const auto sent = nodes.sent.to_host();
     const std::lock_guard lock(mutex);
     for (int row = 0; row < nodes.shard.rows(); ++row) {
       const int node = nodes.shard.id_of(row).node;
@@ -59,9 +59,8 @@ Outcome outcome_of(const Run& run) {
       all.x[node].assign(x.begin() + begin, x.begin() + end);
       all.error[node].assign(error.begin() + begin, error.begin() + end);
       all.u[node] = u[row];
-      all.wire[node] = wire[row];
+      for (int c = 0; c < kSentCounts; ++c) all.sent[node][c] = sent[c * nodes.shard.rows() + row];
     }
-    all.messages = nodes.traffic.messages;
   });
   return all;
 }
