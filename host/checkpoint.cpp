@@ -94,57 +94,32 @@ std::int64_t file_row(const Shard& shard, int row) {
   return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;
 }
 
-/// Calls visit(first row in the file, local rows) for runs of rows of [first, first + count) that also stand together
-/// in the file.
+/// Calls visit(first row in the file, local row, rows) for runs of the local rows [first, first + count) that stand
+/// together in the file too; padded ones come one by one, because the file has no padding.
 template <class Visit>
 void for_each_run(const Shard& shard, const StateArray& array, int first, int count, const Visit& visit) {
-  if (array.per == Per::kReplica || array.per == Per::kRun) return visit(first, count);
-  for (int row = first, end = first + count; row < end;) {
-    const int run = std::min(end - row, shard.nodes() - row % shard.nodes());
-    visit(file_row(shard, row), run);
-    row += run;
+  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
+  for (int row = first, end = first + count, run = 0; row < end; row += run) {
+    run = array.is_padded() ? 1 : of_nodes ? std::min(end - row, shard.nodes() - row % shard.nodes()) : end - row;
+    visit(of_nodes ? file_row(shard, row) : row, row, run);
   }
-}
-
-/// The elements of some rows without padding.
-template <class T>
-std::vector<T> packed(const RowLayout& layout, const StateArray& array, const T* rows, int count, int columns) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (array.is_padded()) {
-      std::vector<float> all(static_cast<std::size_t>(count) * layout.params);
-      for (int i = 0; i < count; ++i)
-        pack_row(layout, rows + static_cast<std::int64_t>(i) * columns,
-                 &all[static_cast<std::size_t>(i) * layout.params]);
-      return all;
-    }
-  }
-  return {rows, rows + static_cast<std::int64_t>(count) * columns};
-}
-
-template <class T>
-void unpack(const RowLayout& layout, const StateArray& array, const std::vector<T>& packed, T* rows, int count,
-            int columns) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (array.is_padded()) {
-      for (int i = 0; i < count; ++i)
-        unpack_row(layout, &packed[static_cast<std::size_t>(i) * layout.params],
-                   rows + static_cast<std::int64_t>(i) * columns);
-      return;
-    }
-  }
-  std::ranges::copy(packed, rows);
 }
 
 template <class Backend, class T>
 void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Array<T>& array) {
   if (nodes.shard.index != 0 && (array.per == Per::kReplica || array.per == Per::kRun)) return;
   const std::int64_t elements = array.elements_in(nodes.extent);
+  std::vector<T> packed(elements);
   read_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<const T> block) {
-    int done = 0;
-    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int count) {
-      file.write<T>(std::string(array.name), in_file * elements,
-                    packed(nodes.layout, array, block.row(done), count, block.cols));
-      done += count;
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<const T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+      if constexpr (std::is_same_v<T, float>) {
+        if (array.is_padded()) {
+          pack_row(nodes.layout, values.data(), packed.data());
+          values = packed;
+        }
+      }
+      file.write<T>(std::string(array.name), in_file * elements, values);
     });
   });
 }
@@ -152,13 +127,14 @@ void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Arr
 template <class Backend, class T>
 void read_array(const SafetensorsReader& file, const Nodes<Backend>& nodes, const Array<T>& array) {
   const std::int64_t elements = array.elements_in(nodes.extent);
+  std::vector<T> packed(elements);
   fill_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<T> block) {
-    int done = 0;
-    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int count) {
-      std::vector<T> values(static_cast<std::size_t>(count) * elements);
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+      if (array.is_padded()) values = packed;
       file.read_part<T>(std::string(array.name), in_file * elements, values);
-      unpack(nodes.layout, array, values, block.row(done), count, block.cols);
-      done += count;
+      if constexpr (std::is_same_v<T, float>)
+        if (array.is_padded()) unpack_row(nodes.layout, packed.data(), block.row(row - first));
     });
   });
 }
