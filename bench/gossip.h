@@ -42,7 +42,7 @@ class Gossip {
   }
 
   const Nodes<Backend>& nodes() const { return nodes_; }
-  std::int64_t edges() const { return plan_.messages(0).front(); }
+  std::int64_t edges() const { return std::ssize(topologies_.front().round(0).edges); }
 
   void round() {
     nodes_.work.run(backend_, static_cast<int>(gradient_), 0, [&] {

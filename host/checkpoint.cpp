@@ -40,7 +40,8 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   std::vector<TensorInfo> tensors;
   for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
-    if (array == &state::u && statistics > 0) tensors.push_back({"statistics", "F32", {all.rows, statistics}});
+    if (array->name == state::u.name && statistics > 0)
+      tensors.push_back({"statistics", "F32", {all.rows, statistics}});
     if (array->saved) tensors.push_back(saved_tensor(*array, all));
   }
   tensors.insert(tensors.end(), {{"step", "I64", {1}},

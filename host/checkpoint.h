@@ -1,7 +1,6 @@
 // checkpoint.safetensors: everything a run needs to go on with the same bits.
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "data/safetensors.h"

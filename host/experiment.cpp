@@ -6,6 +6,7 @@
 
 #include "data/input_error.h"
 #include "data/memory_plan.h"
+#include "host/topologies.h"
 #include "host/topology_needs.h"
 #include "kernels/check.h"
 #include "models/task_kinds.h"
@@ -44,8 +45,9 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
 std::vector<Topology> make_topologies(const Config& config) {
   std::vector<Topology> topologies;
   const int different = depends_on_seed(config.topology) ? config.run.replicas : 1;
-  if (different > 1 && !config.topology.redraw) {
-    const std::int64_t edges = std::int64_t{config.run.nodes} * config.topology.degree;
+  const TopologyKind& kind = topology_kind(config.topology);
+  if (different > 1 && !config.topology.redraw && kind.count_edges) {
+    const std::int64_t edges = kind.count_edges(config.topology, config.run.nodes);
     const PlannedArray all{"topologies", fmt::format("[{}, {}] edges", different, edges),
                            static_cast<std::int64_t>(different * edges * sizeof(Edge))};
     check_memory_fits({{all}}, available_memory());  // before the plan of the whole run, which counts what is made
@@ -83,16 +85,15 @@ void Experiment::set_replicas(std::vector<ReplicaSettings> replicas) {
 }
 
 std::string Experiment::hash() const {
-  std::string all, previous;
+  std::vector<std::string> hashes;
   for (const ReplicaSettings& replica : replicas_) {
     Config config = config_;
     config.algorithm = replica.algorithm;
     config.optimizer = replica.optimizer;
-    const std::string own = config_hash(config, *task_);
-    if (own != previous) all += (all.empty() ? "" : "-") + own;
-    previous = own;
+    hashes.push_back(config_hash(config, *task_));
   }
-  return all;
+  if (std::ranges::count(hashes, hashes.front()) == std::ssize(hashes)) return hashes.front();
+  return fmt::format("{}", fmt::join(hashes, "-"));
 }
 
 }  // namespace sparsepush

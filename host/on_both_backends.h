@@ -1,7 +1,7 @@
 // A function template as a value: what rows of tables hold.
 #pragma once
+#include <concepts>
 #include <functional>
-#include <utility>
 
 #include "kernels/backend.h"
 
@@ -14,9 +14,8 @@ class Nodes;
 template <class... Arguments>
 struct OnBothBackends {
   OnBothBackends() = default;
-  template <class Function>
-  requires std::invocable < Function&, Nodes<Cpu>
-  &, Arguments... > OnBothBackends(Function function) : cpu(function), cuda(function) {}
+  template <std::invocable<Nodes<Cpu>&, Arguments...> Function>
+  OnBothBackends(Function function) : cpu(function), cuda(function) {}
 
   void operator()(Nodes<Cpu>& nodes, Arguments... arguments) const { cpu(nodes, arguments...); }
   void operator()(Nodes<Cuda>& nodes, Arguments... arguments) const { cuda(nodes, arguments...); }

@@ -123,7 +123,7 @@ void RoundPlan<Backend>::fill(Block& block, std::vector<MadeRound> made) {
   for (int i = 0; i < rounds; ++i) {
     const auto place = static_cast<int>((block.first + i) % places_count_);
     write(made[i], place);
-    block.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].messages), std::move(made[i].rate)};
+    block.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].rate)};
   }
   read_.record(Queue::kOps);
   wait_for(Queue::kUploads, read_);

@@ -41,8 +41,6 @@ class RoundPlan {
   /// The round that *due, in backend memory, names; for recorded work, in which it alone says which round that is.
   PlannedRound at(const std::int64_t* due);
 
-  /// [replicas] messages that all shards together send in a round that is prepared.
-  std::span<const std::int64_t> messages(std::int64_t t) const { return round(t).messages; }
   /// An upper bound of the halo of every round so far, and of the rules' bounds.
   int halo_slots() const { return bounds_.halo; }
 
@@ -53,8 +51,7 @@ class RoundPlan {
   /// What the host keeps of a round.
   struct HostRound {
     std::vector<NodeId> halo;
-    std::vector<std::int64_t> messages;  ///< [replicas]
-    std::vector<double> rate;            ///< [replicas]
+    std::vector<double> rate;  ///< [replicas]
   };
   /// Places that are filled together.
   struct Block {

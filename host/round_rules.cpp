@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "host/mixing.h"
+#include "host/topologies.h"
 #include "kernels/check.h"
 
 namespace sparsepush {
@@ -64,7 +65,6 @@ MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t
     TopologyRound topology{.edges = rules.edges(r, t), .self_weight = std::vector<double>(shard.all_nodes)};
     if (rules.weights) rules.weights(topology.edges);
     round.rate.push_back(rules.averaging_rate(r, t));
-    round.messages.push_back(std::ssize(topology.edges));
     MixingWeights weights = mixing_weights(topology, round.rate.back(), t);
     return_to_senders(rules, r, t, topology.edges, weights);
     append(shard, r, topology.edges, weights, round);
@@ -75,9 +75,10 @@ MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t
 RoundBounds topology_bounds(const std::vector<Topology>& topologies, const Shard& shard) {
   const Topology& any = topologies.front();
   if (any.period() == 0) {  // all edges might lead to one shard
-    const std::int64_t others = shard.all_nodes - 1, degree = any.config().degree;
-    return {.edges = shard.replicas * std::min(shard.all_nodes * degree, shard.nodes() * others),
-            .halo = shard.all_rows() - shard.rows()};
+    const TopologyKind& kind = topology_kind(any.config());
+    const std::int64_t most = std::int64_t{shard.nodes()} * (shard.all_nodes - 1);
+    const std::int64_t edges = kind.count_edges ? kind.count_edges(any.config(), shard.all_nodes) : most;
+    return {.edges = shard.replicas * std::min(edges, most), .halo = shard.all_rows() - shard.rows()};
   }
   RoundBounds bounds;
   for (std::int64_t t = 0; t < any.period(); ++t) {
@@ -109,8 +110,9 @@ RoundRules topology_rules(const std::vector<Topology>& topologies, int replicas,
                    .averaging_rate = std::move(averaging_rate),
                    .bounds = [&topologies](const Shard& shard) { return topology_bounds(topologies, shard); },
                    .drawn = {}};
-  if (any.period() == 0) {
-    rules.drawn = DrawnRounds{.topology = {.nodes = any.nodes(), .degree = any.config().degree}, .seed = {}};
+  const TopologyKind& kind = topology_kind(any.config());
+  if (any.period() == 0 && kind.drawn_by_backends) {
+    rules.drawn = DrawnRounds{.topology = kind.drawn_by_backends(any.config(), any.nodes()), .seed = {}};
     for (int r = 0; r < replicas; ++r) rules.drawn->seed.push_back(of(r).seed());
   }
   return rules;

@@ -50,7 +50,6 @@ struct MadeRound {
   std::vector<float> weight, self_weight;  ///< [edges], [rows]
   std::vector<std::int64_t> copies;        ///< [rows] messages that each node sends, delivered or not
   std::vector<NodeId> halo;                ///< remote in-neighbours, ascending
-  std::vector<std::int64_t> messages;      ///< [replicas] that all shards send
   std::vector<double> rate;                ///< [replicas]
 };
 /// Throws InputError as `mixing_weights` does.

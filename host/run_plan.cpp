@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <type_traits>
 
 #include "host/emulator.h"
 #include "host/nodes.h"
 #include "host/row_blocks.h"
 #include "host/run_shards.h"
-#include "host/wire_format.h"
-#include "kernels/wire_size.h"
 
 namespace sparsepush {
 namespace {
@@ -25,6 +22,12 @@ std::int64_t halo_slots(const Experiment& experiment) {
   return slots;
 }
 
+std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
+  std::vector<AlgorithmConfig> algorithms;
+  for (const ReplicaSettings& replica : experiment.replicas()) algorithms.push_back(replica.algorithm);
+  return algorithms;
+}
+
 /// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
   const Config& config = experiment.config();
@@ -33,7 +36,8 @@ Extent extent_of(const Experiment& experiment) {
           .replicas = config.run.replicas,
           .params = experiment.layout().params,
           .row = experiment.layout().row,
-          .entries = most_entries({.rows = experiment.rows(), .algorithm = {config.algorithm}}, experiment.layout())};
+          .entries =
+              most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)}, experiment.layout())};
 }
 
 /// Adds arrays of one element type; leaves out empty ones.

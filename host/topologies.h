@@ -6,6 +6,7 @@
 
 #include "data/table.h"
 #include "host/topology.h"
+#include "kernels/random_out.h"
 
 namespace sparsepush {
 
@@ -21,6 +22,8 @@ struct TopologyKind {
   std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period;
   /// Round t of what is drawn anew each round, where topology.redraw asks for that.
   std::function<TopologyRound(const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t)> redrawn = {};
+  /// The same rounds as backends draw them; empty: the host draws all.
+  std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
   /// Whether the rows of every redrawn round sum to 1.
   std::function<bool(const TopologyConfig&)> redrawn_doubly_stochastic = {};
 };

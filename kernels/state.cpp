@@ -60,7 +60,7 @@ void State<Backend>::resize(const std::vector<PlannedState>& list) {
     std::visit(
         [&]<class T>(Buffer<Backend, T>& buffer) {
           const auto before = buffer.view();
-          Buffer<Backend, T> resized(backend_, static_cast<int>(planned.rows), before.cols);
+          auto resized = filled<Backend, T>(backend_, planned.rows, before.cols, planned.array->start);
           const auto after = resized.view();
           copy(backend_, after.data, before.data, std::min(before.size(), after.size()) * sizeof(T));
           buffer = std::move(resized);

@@ -145,7 +145,7 @@ TYPED_TEST(RoundPlanOn, ShardsTogetherHoldTheTopologysWeights) {
   }
 }
 
-TYPED_TEST(RoundPlanOn, CountsMessagesAndCopiesAlsoWhereTheyAreNotDelivered) {
+TYPED_TEST(RoundPlanOn, CountsCopiesAlsoWhereTheyAreNotDelivered) {
   const TypeParam backend = tested_backend<TypeParam>();
   const std::vector<Topology> topologies = {topology("complete", 5, false, 1)};
   RoundRules rules = topology_rules(topologies, 2, rates({1.0, 1.0}));
@@ -153,8 +153,6 @@ TYPED_TEST(RoundPlanOn, CountsMessagesAndCopiesAlsoWhereTheyAreNotDelivered) {
     if (loses) rules.delivers = [](int, std::int64_t, const Edge& e) { return e.source != 1; };
     Player<TypeParam> player(backend, rules, {0, 2, 2, 5});
     const PlannedRound round = player.play(3);
-    const auto messages = player.plan.messages(3);
-    EXPECT_EQ(std::vector<std::int64_t>(messages.begin(), messages.end()), (std::vector<std::int64_t>{20, 20}));
     EXPECT_EQ(on_host(backend, round.copies), std::vector<std::int64_t>(4, 4));
     EXPECT_EQ(player.weights(3, 1).contains({0, 1}), !loses);
   }

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <optional>
 #include <string_view>
 
 #include "data/input_error.h"
