@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <memory>
+#include <string>
+#include <vector>
 
 #include "tests/outcome.h"
 
@@ -21,18 +22,18 @@ class OwnMethod {
         .message = Message{{&state::x, &luggage_, &state::sent_u}},
         .averaging_rate = 1.0,
         .play = [this, sgp = row_named(methods(), "algorithm.name", "sgp").play](auto& n, const PlannedRound& round) {
-          n.work.host_call([this](std::int64_t step) { latest_ = std::max<std::int64_t>(latest_, step), ++rounds_; });
+          n.work.host_call([this](std::int64_t step) { ++rounds_, sum_of_steps_ += step; });
           sgp(n, round);
         }};
   }
   int rounds() const { return rounds_; }
-  std::int64_t latest() const { return latest_; }
+  std::int64_t sum_of_steps() const { return sum_of_steps_; }
 
  private:
   const std::string name_ = "lug" + std::string("gage");  // as at run time
   const Array<float> luggage_{{.name = name_, .columns = kColumns, .start = 2}};
   mutable std::atomic<int> rounds_ = 0;
-  mutable std::atomic<std::int64_t> latest_ = -1;
+  mutable std::atomic<std::int64_t> sum_of_steps_ = 0;
 };
 
 Config sgp_config(const QuadraticFile& file) {
@@ -65,7 +66,7 @@ TYPED_TEST(OwnMethodOn, RunsAndPaysFourBytesForEachElement) {
     const OwnMethod method;
     const Outcome own = outcome_with<TypeParam>(config, method.row());
     EXPECT_EQ(method.rounds(), kSteps * shards);
-    EXPECT_EQ(method.latest(), kSteps - 1);
+    EXPECT_EQ(method.sum_of_steps(), shards * kSteps * (kSteps - 1) / 2);
     EXPECT_EQ(own.arrays.at("x"), sgp.arrays.at("x"));
     EXPECT_EQ(own.u, sgp.u);
     EXPECT_EQ(own.arrays.at("luggage"), std::vector(kNodes, std::vector<float>(kColumns, 2)));
