@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <mutex>
+#include <memory>
 
 #include "kernels/random.h"
 #include "tests/backends.h"
-#include "tests/emulation.h"
+#include "tests/outcome.h"
 #include "tests/temporary_folder.h"
 
 namespace sparsepush {
@@ -15,14 +15,6 @@ namespace {
 constexpr int kNodes = 7, kSteps = 2 * kRoundsAhead + 8, kFinalRounds = 3;
 
 using Change = std::function<void(RoundRules&)>;
-
-/// What nodes end with, rows of all shards in the order of nodes, and what they have sent.
-struct Outcome {
-  std::vector<std::vector<float>> x, error;
-  std::vector<double> u;
-  std::vector<std::vector<std::int64_t>> sent;  ///< [nodes][kSentCounts]
-  friend bool operator==(const Outcome&, const Outcome&) = default;
-};
 
 struct Run {
   Config config;
@@ -33,36 +25,20 @@ struct Run {
 
 template <class Backend>
 Outcome outcome_of(const Run& run) {
-  Experiment experiment(run.config);
+  Config config = run.config;
+  config.run.shards = run.shards;
+  Experiment experiment(config);
   experiment.prepare_data();
-  Outcome all{.x = std::vector<std::vector<float>>(kNodes),
-              .error = std::vector<std::vector<float>>(kNodes),
-              .u = std::vector<double>(kNodes),
-              .sent = std::vector(kNodes, std::vector<std::int64_t>(kSentCounts))};
-  std::mutex mutex;
-  run_shards<Backend>(run.shards, 1, kNodes, [&](Transport<Backend>& transport) {
-    const Backend backend = tested_backend<Backend>();
+  const auto make = [&](const Backend& backend, Transport<Backend>& transport) {
     RoundRules rules = round_rules(experiment);
     run.change(rules);
-    Emulator<Backend> emulator(backend, experiment, transport, rules);
+    return std::make_unique<Emulator<Backend>>(backend, experiment, transport, rules);
+  };
+  const auto train = [&](Emulator<Backend>& emulator) {
     emulator.set_recorded(run.recorded);
     advance(emulator, kSteps + experiment.schedule().final_rounds());
-    const Nodes<Backend>& nodes = emulator.nodes();
-    const auto x = nodes.to_host(state::x);
-    const auto error = nodes.state.has(state::error) ? nodes.to_host(state::error) : x;
-    const auto u = nodes.to_host(state::u);
-    const auto sent = nodes.sent.to_host();
-    const std::lock_guard lock(mutex);
-    for (int row = 0; row < nodes.shard.rows(); ++row) {
-      const int node = nodes.shard.id_of(row).node;
-      const auto begin = row * nodes.layout.row, end = begin + nodes.layout.row;
-      all.x[node].assign(x.begin() + begin, x.begin() + end);
-      all.error[node].assign(error.begin() + begin, error.begin() + end);
-      all.u[node] = u[row];
-      for (int c = 0; c < kSentCounts; ++c) all.sent[node][c] = sent[c * nodes.shard.rows() + row];
-    }
-  });
-  return all;
+  };
+  return outcomes_of<Backend>(experiment, make, train).front();
 }
 
 Config config_of(const QuadraticFile& file, const std::string& algorithm, const std::string& topology) {
@@ -137,6 +113,18 @@ TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereEdgesAreNotDelivered) {
   for (const std::string algorithm : {"sparse_push", "sgp"})
     this->expect_same({.config = config_of(this->file_, algorithm, "complete"),
                        .change = [](RoundRules& rules) { rules.delivers = arrives; }});
+}
+
+TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesOfMethodsThatNeedCertainTopologies) {
+  Config drawn_once = config_of(this->file_, "choco", "random_out");
+  drawn_once.topology.redraw = false;
+  Config permutations = config_of(this->file_, "d_psgd", "random_out");
+  permutations.topology.degree = 1;
+  for (const Config& config :
+       {drawn_once, permutations, config_of(this->file_, "deep_squeeze", "one_peer_exponential")}) {
+    SCOPED_TRACE(config.algorithm.name + " on " + config.topology.name);
+    this->expect_same({.config = config});
+  }
 }
 
 TYPED_TEST(RecordedRoundsOn, EqualUnrecordedOnesWhereRoundsOutgrowTheirPlaces) {
