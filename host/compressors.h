@@ -26,7 +26,7 @@ struct Compressor {
   std::function<MessageBytes(const Extent&)> bytes;
   bool differs_on_wire = false;  ///< each message's bytes on the wire are counted, of which `bytes` has a bound
   OnBothBackends<const Array<float>&> compress;
-  /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass.
+  /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses.
   OnBothBackends<> update_and_compress;
 };
 

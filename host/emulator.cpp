@@ -10,6 +10,7 @@
 #include "host/measure.h"
 #include "host/row_blocks.h"
 #include "host/running_statistics.h"
+#include "kernels/check.h"
 
 namespace sparsepush {
 namespace {
@@ -22,6 +23,14 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
                  .verify = experiment.config().run.verify};
   for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
   return plan;
+}
+
+/// Topologies are checked when an experiment is made; what rules do to them, here.
+RoundRules checked(RoundRules rules, const Method& method) {
+  CHECK(!rules.delivers || !(method.needs.is_static || method.needs.doubly_stochastic), method.name,
+        " needs every message delivered");
+  CHECK(!method.needs.is_static || rules.period == 1, method.name, " needs the same edges in every round");
+  return rules;
 }
 
 /// Numbers of records.
@@ -49,7 +58,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
     : backend_(backend),
       experiment_(experiment),
       gradients_(experiment.task().make_gradients(backend, transport.shard())),
-      plan_(backend, std::move(rules), transport.shard()),
+      plan_(backend, checked(std::move(rules), experiment.rows().method), transport.shard()),
       nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, plan_.halo_slots())),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
@@ -63,7 +72,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
 template <class Backend>
 void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
   const Schedule& schedule = experiment_.schedule();
-  const bool merges_by_gossip = experiment_.config().algorithm.final != "all_reduce";
+  const bool merges_by_gossip = !merges_by_all_reduce(experiment_.config().algorithm);
   last = std::min(last, schedule.rounds_in(schedule.sgd_steps()) + (merges_by_gossip ? schedule.final_rounds() : 0));
   if (first >= last || !plan_.prepare(first, last)) return;
   nodes_.allocate_halo(plan_.halo_slots());
@@ -76,11 +85,18 @@ void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, cons
     prepare_rounds(*round, *round + 1);
     plan_.play(*round);
   }
-  recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+  gradients_failed_ = false;
+  try {
+    recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+  } catch (...) {
+    broken_ = !gradients_failed_;
+    throw;
+  }
 }
 
 template <class Backend>
 void Emulator<Backend>::run_step(const std::function<void()>& stages) {
+  check_whole();
   set_learning_rates();
   const auto round = experiment_.schedule().round_after(step_);
   play(round ? kStepWithRound : kStepWithoutRound, round, stages);
@@ -93,8 +109,10 @@ void Emulator<Backend>::run_step(const std::function<void()>& stages) {
 template <class Backend>
 void Emulator<Backend>::take_gradients() {
   const auto compute = [this](std::int64_t step) {
+    gradients_failed_ = true;
     gradients_->compute(backend_, {.at = parameters_of(nodes_, experiment_.task()), .step = &clock()->step},
                         {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step);
+    gradients_failed_ = false;
   };
   if (gradients_->can_be_recorded())
     compute(step_);
@@ -114,11 +132,12 @@ void Emulator<Backend>::run_method() {
 
 template <class Backend>
 void Emulator<Backend>::run_final_round() {
+  check_whole();
   const Schedule& schedule = experiment_.schedule();
   const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
   if (k == 0) drop_error_memory(nodes_);
   const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock()); };
-  if (experiment_.config().algorithm.final == "all_reduce") {
+  if (merges_by_all_reduce(experiment_.config().algorithm)) {
     final_all_reduce(nodes_);
     end();
   } else {
@@ -180,7 +199,13 @@ void Emulator<Backend>::set_learning_rates() {
 }
 
 template <class Backend>
+void Emulator<Backend>::check_whole() const {
+  if (broken_) throw std::logic_error("a step has failed halfway: this run cannot go on, nor be saved");
+}
+
+template <class Backend>
 void Emulator<Backend>::check_finite() {
+  check_whole();
   const StepClock clock = clock_.to_host().front();
   if (clock.diverged_step != 0) report_divergence(clock);
 }

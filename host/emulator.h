@@ -75,6 +75,7 @@ class Emulator {
   void merge_statistics();
   /// The first tensor of any saved array that is not finite in a local row.
   std::string first_not_finite(int row) const;
+  void check_whole() const;
   [[noreturn]] void report_divergence(const StepClock& clock) const;
   StepClock* clock() const { return clock_.span().data(); }
 
@@ -88,6 +89,8 @@ class Emulator {
   Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;
   bool recorded_ = true;
+  bool gradients_failed_ = false;  ///< in the step that is being taken: nothing else of it has happened
+  bool broken_ = false;            ///< a step has failed later
 };
 
 /// The rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.

@@ -27,7 +27,7 @@ std::unique_ptr<Task> make_task(const Config& config) {
 std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method,
                           const std::vector<Topology>& topologies) {
   if (!method.final_message) return 0;
-  if (algorithm.final == "all_reduce") return 1;
+  if (merges_by_all_reduce(algorithm)) return 1;
   if (algorithm.final_rounds) return *algorithm.final_rounds;
   constexpr double kRemaining = 1e-3;  // of the disagreement
   std::vector<std::int64_t> rounds;
@@ -65,6 +65,9 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
       task_(task ? std::move(task) : make_task(config)),
       layout_(row_layout_of(task_->parameters())),
       schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
+  for (const StateArray* array : rows_.method.state)
+    CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
+          array->name, " of neighbours, and so needs a static topology");
   if (!rows_.method.message) return;
   for (const Topology& topology : topologies_) {
     check_needs(rows_.method, topology);

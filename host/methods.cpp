@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "host/wire_format.h"
+#include "kernels/check.h"
 
 namespace sparsepush {
 namespace {
@@ -12,6 +13,14 @@ namespace {
 bool is_sent(const StateArray& array, const Rows& rows) {
   const auto sends = [&](const std::optional<Message>& message) { return message && contains(message->arrays, array); };
   return sends(rows.method.message) || sends(rows.method.final_message);
+}
+
+/// What else checkpoints hold.
+constexpr std::string_view kTaken[] = {"statistics",       "step",       "train_loss_sum",
+                                       "train_loss_steps", "bytes_wire", "traffic"};
+
+bool is_alike(const StateArray& a, const StateArray& b) {
+  return a.per == b.per && a.width == b.width && a.columns == b.columns && a.saved == b.saved && a.dtype == b.dtype;
 }
 
 }  // namespace
@@ -37,6 +46,8 @@ Rows rows_of(const Config& config) {
   return rows;
 }
 
+bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
+
 double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
   if (rows.method.averaging_rate || !rows.compressor) return rows.method.averaging_rate.value_or(1.0);
   return rows.compressor->averaging_rate(algorithm);
@@ -45,7 +56,12 @@ double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm
 StateList state_of(const Rows& rows, const StateList& own) {
   StateList list = {&state::x};
   const auto add = [&](const StateList& more) {
-    std::ranges::copy_if(more, std::back_inserter(list), [&](const StateArray* a) { return !contains(list, *a); });
+    for (const StateArray* array : more) {
+      const auto same = std::ranges::find(list, array->name, &StateArray::name);
+      CHECK(std::ranges::find(kTaken, array->name) == std::end(kTaken), "a state array cannot be called ", array->name);
+      CHECK(same == list.end() || is_alike(**same, *array), "two state arrays are called ", array->name);
+      if (same == list.end()) list.push_back(array);
+    }
   };
   add(rows.optimizer.state);
   add(rows.method.state);
@@ -68,11 +84,20 @@ std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows,
   return planned;
 }
 
-MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent) {
-  if (message.compressed) return rows.compressor->bytes(extent);
+std::int64_t extra_bytes(const Message& message, const Extent& extent) {
   std::int64_t elements = 0;
-  for (const StateArray* array : message.arrays) elements += array->elements_in(extent);
-  return plain_message_bytes(extent.params, 4 * elements);
+  for (const StateArray* array : message.arrays)
+    if (array->name != state::sent_u.name) elements += array->elements_in(extent);
+  return 4 * elements;
+}
+
+MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent) {
+  const std::int64_t extra = extra_bytes(message, extent);
+  if (!message.compressed)
+    return plain_message_bytes(extent.params, extra + (contains(message.arrays, state::sent_u) ? 4 : 0));
+  MessageBytes bytes = rows.compressor->bytes(extent);
+  for (std::int64_t* part : {&bytes.authors, &bytes.coo32, &bytes.wire}) *part += extra;
+  return bytes;
 }
 
 }  // namespace sparsepush

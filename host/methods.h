@@ -15,8 +15,8 @@ namespace sparsepush {
 
 struct PlannedRound;
 
-/// What a node sends along each of its out-edges in a round. Arrays cost 4 bytes an element, u among them; a compressed
-/// message costs what its compressor says, u included.
+/// What a node sends along each of its out-edges in a round. Arrays cost 4 bytes an element, u among them; in a
+/// compressed message Q and u cost what the compressor says.
 struct Message {
   StateList arrays;
   bool compressed = false;  ///< Q goes with them
@@ -60,6 +60,9 @@ struct Rows {
 /// By the names of a configuration. Throws InputError about one that no table has.
 Rows rows_of(const Config& config);
 
+/// Whether the final rounds are one exact mean instead of gossip.
+bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
+
 /// averaging_rate where the configuration does not set it; 1 for methods that have none.
 double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
 
@@ -68,6 +71,9 @@ StateList state_of(const Rows& rows, const StateList& own = {});
 
 /// The same with their rows on a shard, or on all shards together.
 std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
+
+/// What a compressed message's arrays cost beside the compressor's own, which u is part of.
+std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
 /// What one message costs.
 MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent);

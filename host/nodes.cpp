@@ -64,6 +64,8 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
     Extent of_replica = extent;
     of_replica.entries = entries_of(plan.rows, algorithm, layout);
     bytes.push_back(bytes_of(*message, plan.rows, of_replica));
+    if (message->compressed && plan.rows.compressor->differs_on_wire)
+      bytes.back().wire = extra_bytes(*message, of_replica);  // to the size of each, which the backend measures
   }
   return Outgoing<Backend>{*message, {backend, bytes}};
 }
@@ -187,16 +189,33 @@ void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<floa
                {.x = n[to], .messages = n.messages(), .entries = n.message_entries.span(), .edges = round.edges});
 }
 
+/// Of a round in which the first `rows` slots hear themselves alone, with weight 1.
+template <class Backend>
+RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
+  return {.begin = n.own_begin.span().first(rows + 1),
+          .slot = {},
+          .weight = {},
+          .self_weight = n.own_weight.span().first(rows)};
+}
+
 template <class Backend>
 void add_messages(Nodes<Backend>& n, const Array<float>& to) {
-  const RoundEdges own{.begin = n.own_begin.span(), .slot = {}, .weight = {}, .self_weight = n.own_weight.span()};
-  push_sum_mix(n.backend,
-               {.x = n.state.slots(to), .messages = n.messages(), .entries = n.message_entries.span(), .edges = own});
+  const MatrixView<float> slots = n.state.slots(to);
+  push_sum_mix(
+      n.backend,
+      {.x = slots, .messages = n.messages(), .entries = n.message_entries.span(), .edges = own_edges(n, slots.rows)});
+}
+
+template <class Backend>
+void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows) {
+  dense_mix(n.backend, {.x = n[to], .q = n[rows], .edges = own_edges(n, n.shard.rows())});
 }
 
 template <class Backend>
 void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
-  dense_mix(n.backend, {.x = n[to], .q = n.state.slots(q), .edges = round.edges});
+  const MatrixView<float> slots = n.state.slots(q);
+  CHECK(slots.rows == n.extent.rows + n.extent.halo, q.name, " is mixed, but in no message");
+  dense_mix(n.backend, {.x = n[to], .q = slots, .edges = round.edges});
 }
 
 template <class Backend>
@@ -207,13 +226,13 @@ void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round) {
 
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
-  if (n.shard.shards > 1) {
+  if (n.shard.shards == 1 && n.rows.optimizer.fuses) {
+    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
+    send(n, round);  // counts: no row is remote
+  } else {
     local_step(n);
     send(n, round);
     mix(n, round, state::x, state::x);
-  } else {
-    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
-    send(n, round);  // counts: no row is remote
   }
 }
 
@@ -252,6 +271,7 @@ template void fill_halo(Nodes<Cpu>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cpu>&, const PlannedRound&, const Outgoing<Cpu>&);
 template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
 template void add_messages(Nodes<Cpu>&, const Array<float>&);
+template void add(Nodes<Cpu>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
 template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&);
@@ -261,6 +281,7 @@ template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cuda>&, const PlannedRound&, const Outgoing<Cuda>&);
 template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
 template void add_messages(Nodes<Cuda>&, const Array<float>&);
+template void add(Nodes<Cuda>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
 template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&);

@@ -121,10 +121,17 @@ void compress(Nodes<Backend>& n, const Array<float>& v) {
   n.rows.compressor->compress(n, v);
 }
 
+/// to += rows.
+template <class Backend>
+void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
+
 /// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
 template <class Backend>
 void update_and_compress(Nodes<Backend>& n) {
-  n.rows.compressor->update_and_compress(n);
+  if (n.rows.optimizer.fuses) return n.rows.compressor->update_and_compress(n);
+  local_step(n);
+  add(n, state::error, state::x);
+  compress(n, state::error);
 }
 
 /// difference = a - b.

@@ -13,7 +13,8 @@ namespace sparsepush {
 struct Optimizer {
   std::string name;
   StateList state;
-  bool nesterov = false;  ///< of SGD with momentum, which ops that do more in the same pass know
+  bool fuses = false;     ///< is SGD with momentum, whose step update_select and update_mix do in their own pass
+  bool nesterov = false;  ///< of that
   OnBothBackends<> step;
 };
 

@@ -143,7 +143,7 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
     traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
   const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
-  const bool all_reduce = config.algorithm.final == "all_reduce";
+  const bool all_reduce = merges_by_all_reduce(config.algorithm);
   traffic.add(
       all_reduce ? 2.0 * (config.run.nodes - 1) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
       each);

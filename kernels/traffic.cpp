@@ -24,7 +24,7 @@ void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<C
   check_traffic_shapes(traffic);
   std::vector<std::int64_t> size(traffic.copies.size());
   wire_sizes(cpu, messages.layout, messages.messages, messages.entries, size);
-  for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, size[i]);
+  for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, size[i] + bytes_of(traffic, i).wire);
 }
 
 }  // namespace sparsepush

@@ -17,7 +17,7 @@ template <int kSizeThreads>
 __global__ void add_sized_traffic_kernel(Traffic traffic, SizedMessages messages) {
   for (std::int64_t i = blockIdx.x; i < traffic.sent.cols; i += gridDim.x) {
     const std::int64_t size = wire_size<kSizeThreads>(messages, i);
-    if (threadIdx.x == 0) add_sent(traffic, i, size);
+    if (threadIdx.x == 0) add_sent(traffic, i, size + bytes_of(traffic, i).wire);
   }
 }
 

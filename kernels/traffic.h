@@ -40,7 +40,7 @@ struct SizedMessagesOf {
   std::span<const std::int64_t> entries;  ///< [nodes] how many entries of each message count
 };
 
-/// The same, but with the size of node i's message by `wire_sizes` instead of `each`'s `wire`. Backends agree exactly.
+/// The same, but with the size of node i's message by `wire_sizes` added to `each`'s `wire`. Backends agree exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages);
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages);
 

@@ -42,7 +42,8 @@ TYPED_TEST(TrafficOn, TakesTheSizeOfEveryNodesOwnMessage) {
                 {.layout = layout_on(backend, layout),
                  .messages = Messages{position.view(), value.view()},
                  .entries = entries.span()});
-    EXPECT_EQ(sent.to_host(), (Counts{3, 2, 30, 20, 60, 40, 100 + 3 * (13 + 4 + 1), 2 * (13 + 8 + 1 + 2), 120, 80}));
+    EXPECT_EQ(sent.to_host(),
+              (Counts{3, 2, 30, 20, 60, 40, 100 + 3 * (30 + 13 + 4 + 1), 2 * (30 + 13 + 8 + 1 + 2), 120, 80}));
   });
 }
 
@@ -59,7 +60,7 @@ TYPED_TEST(TrafficOn, IsAddedForManyNodes) {
     for (const SentCount count : {kMessagesSent, kAuthorsBytes, kCoo32Bytes, kWireBytes, kDenseBytes}) {
       const std::int64_t each = count == kMessagesSent ? 1 : count * kMany;
       fixed[count * kNodes + i] += copies[i] * each;
-      sized[count * kNodes + i] += copies[i] * (count == kWireBytes ? 13 + 4 + 1 : each);
+      sized[count * kNodes + i] += copies[i] * (count == kWireBytes ? each + 13 + 4 + 1 : each);
     }
   }
   for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {

@@ -6,7 +6,7 @@
 namespace sparsepush {
 
 inline Optimizer heavy_ball_row() {
-  return {.name = "heavy_ball", .state = {&state::momentum}, .step = [](auto& nodes) {
+  return {.name = "heavy_ball", .state = {&state::momentum}, .fuses = true, .step = [](auto& nodes) {
             sgd_update(nodes.backend, nodes.backend_layout, nodes.sgd());
           }};
 }
