@@ -95,7 +95,7 @@ void mlp_round(benchmark::State& state, const Backend& backend) {
     for (auto _ : state) {
       emulator.run_step([&] {
         emulator.take_gradients();
-        emulator.run_algorithm();
+        emulator.run_method();
       });
       backend.synchronize();
     }

@@ -29,16 +29,12 @@ struct Piece {
   std::int64_t begin, end;
 };
 
-template <class Source>
-CollectCount collect_portable(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& source,
-                              VectorLevel level) {
-  std::array<float, kLongestPiece> element;
-  run_vectorized(
-      level, [&]() __attribute__((always_inline)) { source(piece.begin, piece.end - piece.begin, element.data()); });
-  CollectCount count;
-  for (std::int64_t position = piece.begin; position < piece.end; ++position) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(element[position - piece.begin]) & 0x7fff'ffffu;
-    to[count.collected] = static_cast<std::int32_t>(position);
+/// Goes on with `count` over element[0, size), which stand at the positions from `first` on.
+inline CollectCount scan_portable(CollectCount count, const float* element, std::int64_t size, std::int64_t first,
+                                  std::uint32_t threshold, std::int32_t* to) {
+  for (std::int64_t i = 0; i < size; ++i) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(element[i]) & 0x7fff'ffffu;
+    to[count.collected] = static_cast<std::int32_t>(first + i);
     count.collected += bits >= threshold;  // no branch: what is not wanted is overwritten
     count.largest = std::max(count.largest, bits);
   }
@@ -56,6 +52,30 @@ inline std::int64_t compact_portable(std::int32_t* position, const std::uint32_t
 }
 
 #if defined(__x86_64__)
+
+/// One bit an element, 32 at a time: mostly few or none are set.
+[[gnu::target("avx2")]] inline CollectCount scan_avx2(const float* element, std::int64_t size, std::int64_t first,
+                                                      std::uint32_t threshold, std::int32_t* to) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fff'ffff), limit = _mm256_set1_epi32(static_cast<int>(threshold));
+  __m256i largest = _mm256_setzero_si256();
+  CollectCount count;
+  std::int64_t i = 0;
+  for (; i + 32 <= size; i += 32) {
+    std::uint32_t below = 0;
+    for (int offset = 0; offset < 32; offset += 8) {
+      const __m256i bits = _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(element + i + offset)), magnitude);
+      largest = _mm256_max_epu32(largest, bits);
+      const __m256 is_below = _mm256_castsi256_ps(_mm256_cmpgt_epi32(limit, bits));
+      below |= static_cast<std::uint32_t>(_mm256_movemask_ps(is_below)) << offset;
+    }
+    for (std::uint32_t wanted = ~below; wanted != 0; wanted &= wanted - 1)
+      to[count.collected++] = static_cast<std::int32_t>(first + i + std::countr_zero(wanted));
+  }
+  alignas(32) std::array<std::uint32_t, 8> lanes;
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes.data()), largest);
+  count.largest = *std::max_element(lanes.begin(), lanes.end());
+  return scan_portable(count, element + i, size - i, first + i, threshold, to);
+}
 
 constexpr auto kByteIndex = [] {
   std::array<std::uint8_t, 64> index{};
@@ -154,7 +174,14 @@ CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* 
 #if defined(__x86_64__)
   if (level == VectorLevel::kAvx512) return collect_avx512(piece, threshold, to, source);
 #endif
-  return collect_portable(piece, threshold, to, source, level);
+  const std::int64_t size = piece.end - piece.begin;
+  std::array<float, kLongestPiece> element;
+  run_vectorized(
+      level, [&]() __attribute__((always_inline)) { source(piece.begin, size, element.data()); });
+#if defined(__x86_64__)
+  if (level == VectorLevel::kAvx2) return scan_avx2(element.data(), size, piece.begin, threshold, to);
+#endif
+  return scan_portable({}, element.data(), size, piece.begin, threshold, to);
 }
 
 /// Keeps those of the first `size` positions whose key is >= threshold, in order and in place. Returns how many.

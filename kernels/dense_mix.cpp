@@ -34,10 +34,10 @@ void dense_mix(const Cpu& cpu, const DenseMix& mix) {
   check_dense_mix_shapes(mix);
   const std::int64_t slots = mix.q.rows, row = mix.x.cols;
   check_round_edge_values(mix.edges, mix.q.rows);
-  const std::int64_t columns = panel_columns(slots);
-  DensePanelMemory before(cpu, slots, std::min(columns, row));
+  const std::int64_t columns = std::min(panel_columns(slots), std::max<std::int64_t>(1, row));
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
-    const DensePanel panel{before.of(worker), item * columns, std::min(columns, row - item * columns)};
+    float* const before = cpu.pool().scratch(worker, slots * columns).data();
+    const DensePanel panel{before, item * columns, std::min(columns, row - item * columns)};
     load_panel(mix, panel);
     run_vectorized(
         cpu.vector_level(), [&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x, mix.apart()); });

@@ -3,11 +3,9 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <optional>
-#include <vector>
 
-#include "kernels/buffer.h"
 #include "kernels/round_edges.h"
+#include "kernels/view.h"
 
 namespace sparsepush {
 
@@ -18,23 +16,6 @@ inline constexpr int kSourcesAtOnce = 4;         // sums stay in registers, and 
 struct DensePanel {
   float* before;  ///< [slots, width]
   std::int64_t begin, width;
-};
-
-/// One panel per worker, aligned to cache lines.
-class DensePanelMemory {
- public:
-  DensePanelMemory(const Cpu& cpu, std::int64_t slots, std::int64_t columns)
-      : cpu_(cpu), slots_(slots), columns_(columns), panel_(cpu.threads()) {}
-
-  float* of(int worker) {
-    if (!panel_[worker]) panel_[worker].emplace(cpu_, static_cast<int>(slots_), static_cast<int>(columns_));
-    return panel_[worker]->view().data;
-  }
-
- private:
-  const Cpu& cpu_;
-  std::int64_t slots_, columns_;
-  std::vector<std::optional<Buffer<Cpu, float>>> panel_;  ///< [threads] once a worker has asked for it
 };
 
 /// Weighted rows of a panel.

@@ -12,6 +12,7 @@ constexpr int kSpins = 2000;  // a few microseconds: the gap between two ops of 
 
 ThreadPool::ThreadPool(int threads) {
   CHECK(threads >= 1, "threads = ", threads);
+  scratch_.resize(threads);
   try {
     for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
   } catch (const std::exception& error) {
@@ -52,6 +53,14 @@ void ThreadPool::run(std::int64_t items, const Body& body) {
   std::unique_lock lock(mutex_);
   finished_.wait(lock, [this] { return busy_ == 0; });
   if (error_) std::rethrow_exception(error_);
+}
+
+std::span<float> ThreadPool::scratch(int worker, std::int64_t floats) {
+  constexpr std::int64_t kInLine = sizeof(CacheLine) / sizeof(float);
+  std::vector<CacheLine>& lines = scratch_[worker];
+  const std::size_t wanted = (floats + kInLine - 1) / kInLine;
+  if (lines.size() < wanted) lines = std::vector<CacheLine>(wanted);
+  return {reinterpret_cast<float*>(lines.data()), static_cast<std::size_t>(floats)};
 }
 
 void ThreadPool::take_items(int worker) {

@@ -1,11 +1,13 @@
 // The threads of the Cpu backend: one parallel loop at a time over independent items.
 #pragma once
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -28,12 +30,21 @@ class ThreadPool {
   /// Calls body(item, worker) once for every item in [0, items), 0 <= worker < threads(). Not reentrant.
   void run(std::int64_t items, const Body& body);
 
+  /// Memory for the item that `worker` runs, aligned to a cache line. Anything may stand in it; it is the worker's
+  /// until it asks again, and stays allocated for the items and loops that come.
+  std::span<float> scratch(int worker, std::int64_t floats);
+
  private:
+  struct alignas(64) CacheLine {
+    std::array<float, 16> value;
+  };
+
   void work(int worker);
   void stop_workers();
   void take_items(int worker);
 
   std::vector<std::thread> workers_;
+  std::vector<std::vector<CacheLine>> scratch_;  ///< [threads]
   std::mutex mutex_;
   std::condition_variable start_, finished_;
   const Body* body_ = nullptr;

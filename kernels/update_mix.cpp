@@ -91,11 +91,10 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
   check_round_edge_values(round.edges, sgd.x.rows);
   const std::int64_t row = layout.row, columns = std::min(panel_columns(sgd.x.rows), std::max<std::int64_t>(1, row));
   const std::vector<PackedRun> runs = packed_runs(layout);
-  DensePanelMemory updated(cpu, sgd.x.rows, columns);
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
     const std::vector<Stretch> stretches = stretches_of(runs, begin, end);
-    const DensePanel panel{updated.of(worker), begin, end - begin};
+    const DensePanel panel{cpu.pool().scratch(worker, sgd.x.rows * columns).data(), begin, end - begin};
     const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {
         if (sgd.nesterov)
