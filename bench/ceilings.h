@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/buffer.h"
-#include "kernels/multiversion.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
 

@@ -5,14 +5,14 @@
 
 #include "bench/gossip_case.h"
 #include "bench/random_task.h"
-#include "host/local_transport.h"
-#include "host/nodes.h"
-#include "kernels/repeated_work.h"
-#include "kernels/update_mix.h"
+#include "host/state/nodes.h"
+#include "host/transports/local_transport.h"
+#include "kernels/backend/repeated_work.h"
+#include "kernels/mixing/update_mix.h"
 
 namespace sparsepush {
 
-/// What host/emulator.h does between two gradients, over and over: update, select, deliver, mix and de-bias.
+/// What host/state/emulator.h does between two gradients, over and over: update, select, deliver, mix and de-bias.
 template <class Backend>
 class Gossip {
  public:

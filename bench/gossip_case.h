@@ -10,8 +10,8 @@
 
 #include "bench/model_layouts.h"
 #include "data/memory_plan.h"
-#include "host/config.h"
-#include "kernels/topk_select.h"
+#include "host/config/config.h"
+#include "kernels/messages/topk/topk_select.h"
 
 namespace sparsepush {
 

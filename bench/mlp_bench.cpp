@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include "data/synthetic.h"
-#include "host/emulator.h"
-#include "host/run_shards.h"
-#include "kernels/buffer.h"
-#include "kernels/repeated_work.h"
-#include "kernels/step_clock.h"
+#include "data/sets/synthetic.h"
+#include "host/state/emulator.h"
+#include "host/transports/run_shards.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/repeated_work.h"
+#include "kernels/nodes/step_clock.h"
 #include "models/mlp.h"
 #include "models/network_gradients.h"
 #include "tests/vector_levels.h"

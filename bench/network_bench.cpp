@@ -6,11 +6,11 @@
 #include <random>
 #include <vector>
 
-#include "data/cifar.h"
-#include "host/local_transport.h"
-#include "host/nodes.h"
-#include "kernels/buffer.h"
-#include "kernels/step_clock.h"
+#include "data/sets/cifar.h"
+#include "host/state/nodes.h"
+#include "host/transports/local_transport.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/nodes/step_clock.h"
 #include "models/lenet5.h"
 #include "models/network_gradients.h"
 #include "models/resnet20.h"

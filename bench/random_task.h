@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/buffer.h"
+#include "kernels/backend/buffer.h"
 #include "models/task.h"
 
 namespace sparsepush {

@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 
 namespace sparsepush {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 
 namespace sparsepush {
 

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "data/input_error.h"
-#include "host/run_shards.h"
-#include "kernels/buffer.h"
-#include "kernels/step_clock.h"
+#include "data/files/input_error.h"
+#include "host/transports/run_shards.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/nodes/step_clock.h"
 
 namespace sparsepush {
 namespace {

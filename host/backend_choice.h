@@ -4,8 +4,8 @@
 #include <string>
 
 #include "data/memory_plan.h"
-#include "host/config.h"
-#include "kernels/backend.h"
+#include "host/config/config.h"
+#include "kernels/backend/backend.h"
 
 namespace sparsepush {
 

@@ -5,19 +5,19 @@
 #include <filesystem>
 #include <new>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 #include "data/memory_plan.h"
 #include "host/backend_choice.h"
-#include "host/config.h"
-#include "host/emulator.h"
-#include "host/experiment.h"
+#include "host/config/config.h"
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"
-#include "host/recorder.h"
-#include "host/run_plan.h"
-#include "host/run_shards.h"
-#include "host/version.h"
+#include "host/records/recorder.h"
+#include "host/records/run_plan.h"
+#include "host/records/version.h"
+#include "host/state/emulator.h"
+#include "host/state/experiment.h"
+#include "host/transports/run_shards.h"
 
 namespace sparsepush {
 namespace {

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/backend.h"
-#include "kernels/state.h"
-#include "kernels/view.h"
+#include "kernels/backend/backend.h"
+#include "kernels/backend/view.h"
+#include "kernels/nodes/state.h"
 
 namespace sparsepush {
 

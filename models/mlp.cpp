@@ -2,9 +2,9 @@
 
 #include <limits>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 #include "data/memory_plan.h"
-#include "kernels/check.h"
+#include "kernels/backend/check.h"
 
 namespace sparsepush {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 #include "data/table.h"
 #include "models/lenet5.h"
 #include "models/mlp.h"

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/sets/dataset.h"
 #include "models/model_config.h"
 #include "models/network.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/check.h"
-#include "kernels/random.h"
+#include "kernels/backend/check.h"
+#include "kernels/backend/random.h"
 
 namespace sparsepush {
 namespace {

@@ -4,11 +4,11 @@
 #include <variant>
 #include <vector>
 
-#include "kernels/conv2d.h"
-#include "kernels/dense.h"
-#include "kernels/normalize.h"
-#include "kernels/pool.h"
-#include "kernels/row_layout.h"
+#include "kernels/layers/conv2d/conv2d.h"
+#include "kernels/layers/dense.h"
+#include "kernels/layers/normalize/normalize.h"
+#include "kernels/layers/pool.h"
+#include "kernels/nodes/row_layout.h"
 #include "models/parameter.h"
 
 namespace sparsepush {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/check.h"
-#include "kernels/prefetch.h"
-#include "kernels/softmax_xent.h"
-#include "kernels/statistics.h"
+#include "kernels/backend/check.h"
+#include "kernels/backend/prefetch.h"
+#include "kernels/layers/softmax_xent.h"
+#include "kernels/nodes/statistics.h"
 
 namespace sparsepush {
 namespace {

@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/partition.h"
-#include "kernels/buffer.h"
-#include "kernels/gather_batch.h"
+#include "data/partitions/partition.h"
+#include "data/sets/dataset.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/layers/gather_batch.h"
 #include "models/gradients.h"
 #include "models/network.h"
 #include "models/network_pass.h"

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/buffer.h"
+#include "kernels/backend/buffer.h"
 #include "models/gradient_slots.h"
 #include "models/gradients.h"
 #include "models/network.h"

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "data/data_sources.h"
+#include "data/sets/data_sources.h"
 #include "data/table.h"
-#include "kernels/onednn_convolution.h"
+#include "kernels/layers/conv2d/onednn_convolution.h"
 #include "models/models.h"
 #include "models/network_gradients.h"
 

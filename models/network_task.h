@@ -1,7 +1,7 @@
 // A network that learns a labelled data set, which is divided among the nodes.
 #pragma once
-#include "data/dataset.h"
-#include "data/partition.h"
+#include "data/partitions/partition.h"
+#include "data/sets/dataset.h"
 #include "models/network.h"
 #include "models/task.h"
 #include "models/task_kinds.h"

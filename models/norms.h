@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/normalize.h"
+#include "kernels/layers/normalize/normalize.h"
 
 namespace sparsepush {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/row_layout.h"
+#include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "kernels/check.h"
-#include "kernels/row_layout.h"
+#include "kernels/backend/check.h"
+#include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {
 namespace {

@@ -4,14 +4,14 @@
 #include <span>
 #include <vector>
 
-#include "data/quadratic.h"
-#include "kernels/buffer.h"
-#include "kernels/quadratic.h"
+#include "data/sets/quadratic.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/layers/quadratic.h"
 #include "models/gradients.h"
 
 namespace sparsepush {
 
-/// Gradients of a `QuadraticProblem`, computed as kernels/quadratic.h says. Every replica has the same problem.
+/// Gradients of a `QuadraticProblem`, computed as kernels/layers/quadratic.h says. Every replica has the same problem.
 template <class Backend>
 class QuadraticGradients final : public Gradients<Backend> {
  public:

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "kernels/check.h"
+#include "kernels/backend/check.h"
 #include "models/quadratic_gradients.h"
 
 namespace sparsepush {

@@ -2,7 +2,7 @@
 #pragma once
 #include <optional>
 
-#include "data/quadratic.h"
+#include "data/sets/quadratic.h"
 #include "models/task.h"
 #include "models/task_kinds.h"
 

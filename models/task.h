@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/memory_plan.h"
-#include "kernels/state.h"
+#include "kernels/nodes/state.h"
 #include "models/gradients.h"
 #include "models/parameter.h"
 #include "models/shard.h"

@@ -1,6 +1,6 @@
 #include "models/task_kinds.h"
 
-#include "data/data_sources.h"
+#include "data/sets/data_sources.h"
 #include "data/table.h"
 #include "models/network_task.h"
 #include "models/quadratic_task.h"

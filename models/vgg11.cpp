@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "kernels/check.h"
+#include "kernels/backend/check.h"
 
 namespace sparsepush {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/check.h"
+#include "kernels/backend/backend.h"
+#include "kernels/backend/check.h"
 
 namespace sparsepush {
 

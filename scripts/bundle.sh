@@ -30,7 +30,7 @@ if libraries_of "$folder/bin" | grep -v "/$name/"; then
 fi
 cp -r bench/baselines "$folder/bench/"
 cp scripts/gpu_check.sh scripts/gpu_check_table.py "$folder/scripts/"
-git ls-files -z 'tests/*.py' 'tests/reference/*.json' | xargs -0 cp --parents -t "$folder"
+git ls-files -z 'tests/program/*.py' 'tests/reference/*.json' | xargs -0 cp --parents -t "$folder"
 find "$folder" -name __pycache__ -prune -exec rm -r {} +
 
 tar -C build/bundle --sort=name --owner=0 --group=0 -cf - "$name" | xz -T0 -9 >"$archive"

@@ -7,7 +7,7 @@ reference to a constant of a namespace becomes address 0; both are then optimize
 GCC's library does so inside of std::lower_bound, std::copy_n and others, and g++, with which the simulator compiles, sees
 none of it.
 
-Without options: every kernels/*.cu and every header of ours that one includes, as text; needs no nvcc.
+Without options: every .cu of kernels/ and every header of ours that one includes, as text; needs no nvcc.
 --compiled: compiles them with nvcc for debugging, where nothing is inlined, and reads each call in the PTX instead: what
 our functions call must stand in the list, and no function may call an address. Needs nvcc, no GPU.
 With FILE...: these instead.
@@ -178,7 +178,7 @@ def main():
     parser.add_argument("--compiled", action="store_true", help="read what nvcc makes of the sources")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     options = parser.parse_args()
-    sources = sorted(file.resolve() for file in options.files or (ROOT / "kernels").glob("*.cu"))
+    sources = sorted(file.resolve() for file in options.files or (ROOT / "kernels").rglob("*.cu"))
     faults = list((read_compiled if options.compiled else read_text)(sources))
     print(*faults, f"{len(sources)} CUDA sources, {len(faults)} faults", sep="\n")
     sys.exit(1 if faults else 0)

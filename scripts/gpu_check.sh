@@ -99,13 +99,13 @@ run_suites() {
 run_tests() {
   local suites size=()
   if [[ "$device" == cpu ]]; then
-    piece algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" --other cpu
+    piece algorithms "$python" "$root/tests/program/cuda_agreement_test.py" "$program" --other cpu
     return
   fi
   suites=$(cuda_suites)
   if [[ "$device" == cuda ]]; then size=(--large); fi
-  beside algorithms "$python" "$root/tests/cuda_agreement_test.py" "$program" "${size[@]}"
-  beside program "$python" "$root/tests/cuda_test.py" "$program"
+  beside algorithms "$python" "$root/tests/program/cuda_agreement_test.py" "$program" "${size[@]}"
+  beside program "$python" "$root/tests/program/cuda_test.py" "$program"
   run_suites beside < <(grep -vi large <<<"$suites")
   wait
   run_suites piece < <(grep -i large <<<"$suites")

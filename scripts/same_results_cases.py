@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "program"))
 from program import quadratic, safetensors_bytes, toml  # noqa: E402
 
 INPUTS = "../../../inputs/"  # from the folder of a case

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "data/input_error.h"
+#include "data/files/input_error.h"
 
 namespace sparsepush {
 

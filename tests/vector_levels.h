@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/onednn_convolution.h"
+#include "kernels/backend/backend.h"
+#include "kernels/layers/conv2d/onednn_convolution.h"
 
 namespace sparsepush {
 

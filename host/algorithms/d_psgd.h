@@ -1,8 +1,8 @@
 // D-PSGD (Lian et al. 2017, [DPSGD]): dense gossip with doubly stochastic weights, so that u stays 1. The paper writes
 // X W - a G; as everywhere here, nodes mix after the step.
 #pragma once
-#include "host/methods.h"
-#include "host/nodes.h"
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

@@ -1,8 +1,8 @@
 // DeepSqueeze (Tang et al. 2019, [DeepSqueeze]): error-compensated compressed gossip of parameters with doubly
 // stochastic weights. Sparse-Push without push-sum; where u stays 1 both have the same bits.
 #pragma once
-#include "host/methods.h"
-#include "host/nodes.h"
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

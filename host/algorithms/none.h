@@ -1,7 +1,7 @@
 // No communication: every node trains alone on its own data. The lower bound of every comparison.
 #pragma once
-#include "host/methods.h"
-#include "host/nodes.h"
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

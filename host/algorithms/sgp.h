@@ -1,7 +1,7 @@
 // Stochastic Gradient Push (Assran et al. 2019, [SGP] Alg. 1): dense gossip of push-sum numerators.
 #pragma once
-#include "host/methods.h"
-#include "host/nodes.h"
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

@@ -2,8 +2,8 @@
 // error memory are compressed, not gradients; push-sum weights travel uncompressed with the same averaging rate. No
 // copies of neighbours exist, so it is valid on directed topologies that vary with time.
 #pragma once
-#include "host/methods.h"
-#include "host/nodes.h"
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

@@ -1,4 +1,4 @@
-#include "host/compressors.h"
+#include "host/compressors/compressors.h"
 #include "host/compressors/top_k.h"
 
 namespace sparsepush {

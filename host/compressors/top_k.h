@@ -1,8 +1,8 @@
 // Exact top-k with error memory, layer by layer or over the whole row.
 #pragma once
-#include "host/compressors.h"
-#include "host/nodes.h"
-#include "host/wire_format.h"
+#include "host/compressors/compressors.h"
+#include "host/compressors/wire_format.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

@@ -1,7 +1,7 @@
 // Stochastic gradient descent with momentum: heavy ball, and Nesterov's form of it as PyTorch has it.
 #pragma once
-#include "host/nodes.h"
-#include "host/optimizers.h"
+#include "host/optimizers/optimizers.h"
+#include "host/state/nodes.h"
 
 namespace sparsepush {
 

@@ -1,4 +1,4 @@
-#include "host/optimizers.h"
+#include "host/optimizers/optimizers.h"
 #include "host/optimizers/sgd.h"
 
 namespace sparsepush {

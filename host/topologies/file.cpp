@@ -12,8 +12,8 @@
 #include <limits>
 #include <string_view>
 
-#include "data/input_error.h"
-#include "host/spelling.h"
+#include "data/files/input_error.h"
+#include "host/config/spelling.h"
 
 namespace sparsepush {
 namespace {

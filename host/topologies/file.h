@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "host/topologies.h"
+#include "host/topologies/topologies.h"
 
 namespace sparsepush {
 

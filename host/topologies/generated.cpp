@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "data/input_error.h"
-#include "kernels/check.h"
-#include "kernels/random_out.h"
-#include "kernels/vector_level.h"
+#include "data/files/input_error.h"
+#include "kernels/backend/check.h"
+#include "kernels/backend/vector_level.h"
+#include "kernels/mixing/random_out.h"
 
 namespace sparsepush {
 namespace {

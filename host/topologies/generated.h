@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "host/topologies.h"
+#include "host/topologies/topologies.h"
 
 namespace sparsepush {
 
@@ -14,7 +14,7 @@ TopologyRound circulant_round(int nodes, const std::vector<int>& offsets);
 std::vector<int> exponential_offsets(int nodes);
 
 /// Every node sends to the next one on a random cycle through all nodes and to degree - 1 other random nodes. A
-/// function of seed and t, which backends draw too (kernels/random_out.h); 1 <= degree < nodes.
+/// function of seed and t, which backends draw too (kernels/mixing/random_out.h); 1 <= degree < nodes.
 TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t);
 
 TopologyKind directed_ring_row();         ///< every node sends to the next

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "host/topologies.h"
 #include "host/topologies/file.h"
 #include "host/topologies/generated.h"
+#include "host/topologies/topologies.h"
 
 namespace sparsepush {
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes with PyTorch, in float64, what tests/network_reference_test.cpp compares our networks with.
+"""Computes with PyTorch, in float64, what tests/models/network_reference_test.cpp compares our networks with.
 
 Writes networks.json beside this script. Each case trains one network on one batch for five steps of SGD with momentum.
 Initial parameters and batches are drawn as the C++ code draws them, from Philox, so that the file holds results only:

@@ -1,4 +1,4 @@
-"""The networks of tests/network_reference_test.cpp written down from the papers' descriptions, and their initial
+"""The networks of tests/models/network_reference_test.cpp written down from the papers' descriptions, and their initial
 parameters, drawn as the C++ code draws them, from Philox."""
 import math
 
@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 SEED = 5
-INITIALIZE = 1  # kernels/random.h: Stream
+INITIALIZE = 1  # kernels/backend/random.h: Stream
 torch.set_default_dtype(torch.float64)
 
 

@@ -7,11 +7,11 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/buffer.h"
-#include "kernels/cuda_launch.h"
-#include "kernels/cuda_scratch.h"
-#include "kernels/repeated_work.h"
+#include "kernels/backend/backend.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/cuda_scratch.h"
+#include "kernels/backend/repeated_work.h"
 #include "tests/simt/simt.h"
 
 namespace sparsepush {

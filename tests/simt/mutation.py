@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one operator changed, in the device code of a kernels/*.cu or of a header that such
+A mutant lacks one barrier or has one operator changed, in the device code of a .cu of kernels/ or of a header that such
 files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to `<=`), a logical
 or an additive operator to the other one. In the host's code that plans rounds a mutant lacks one wait for an event, of
 the GPU or of the host. It is compiled for the simulator, with AddressSanitizer, and linked with the
@@ -34,7 +34,7 @@ CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "
            "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
 BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
-WAITING = [ROOT / "host/round_plan.cpp"]
+WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
@@ -72,15 +72,19 @@ def mutants_of(text):
                     yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
+def has_test(source):
+    return any((ROOT / "tests").rglob(f"{source.stem}_test.cpp"))
+
+
 def users_of(source):
     """The files whose tests try `source`: itself, or those with a test that include the header, those that include it
     through another one last."""
     if source.suffix in (".cu", ".cpp"):
         return [source]
     def including(pattern):
-        return [file for file in sorted(source.parent.glob(pattern))
-                if f'#include "kernels/{source.name}"' in file.read_text()]
-    users = [file for file in including("*.cu") if (ROOT / f"tests/{file.stem}_test.cpp").exists()]
+        return [file for file in sorted((ROOT / "kernels").rglob(pattern))
+                if f'#include "{source.relative_to(ROOT)}"' in file.read_text()]
+    users = [file for file in including("*.cu") if has_test(file)]
     through = sorted({user for header in including("*.h") for user in users_of(header)})
     return users + [user for user in through if user not in users]
 
@@ -95,8 +99,8 @@ def fails(user, source, text, build):
     with tempfile.TemporaryDirectory() as folder:
         mutant = Path(folder) / "mutant.cu"
         mutant.write_text(user.read_text())
-        changed = mutant if source == user else Path(folder) / "kernels" / source.name  # found first by #include
-        changed.parent.mkdir(exist_ok=True)
+        changed = mutant if source == user else Path(folder) / source.relative_to(ROOT)  # found first by #include
+        changed.parent.mkdir(parents=True, exist_ok=True)
         changed.write_text(text)
         compiled = subprocess.run([*COMPILE, f"-I{folder}", f"-I{ROOT}", mutant, "-o", f"{folder}/mutant.o"],
                                   capture_output=True)
@@ -109,7 +113,8 @@ def fails(user, source, text, build):
 def program_fails(name, folder, build):
     """Whether the test program `name` does, linked with the mutant."""
     program = f"{folder}/{name}"
-    subprocess.run(["g++", SANITIZE, f"{build}/CMakeFiles/{name}.dir/tests/{name}.cpp.o", f"{folder}/mutant.o",
+    test, = Path(build).rglob(f"{name}.cpp.o")
+    subprocess.run(["g++", SANITIZE, test, f"{folder}/mutant.o",
                     "-Wl,--start-group", f"{build}/libsparsepush_simulated_cuda.a", f"{build}/libsparsepush.a",
                     "-Wl,--end-group", *LIBRARIES, "-o", program],
                    check=True)
@@ -121,7 +126,7 @@ def program_fails(name, folder, build):
 def rows_of(source, known, arguments):
     """The table's rows of one kernel file, from `known` ones of mutants that were run."""
     text, file = source.read_text(), str(source.relative_to(ROOT))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(re.sub(r"#include .*\n", "", text).encode()).hexdigest()[:16]
     old = [row for row in known if row["file"] == file]
     if arguments.stems and source.stem not in arguments.stems:
         return old
@@ -158,7 +163,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
-    sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").glob(pattern)) if users_of(file)]
+    sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").rglob(pattern)) if users_of(file)]
     sources += WAITING
     rows = []
     for number, source in enumerate(sources):

@@ -5,9 +5,9 @@
 
 #include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/buffer.h"
-#include "kernels/cuda_launch.h"
+#include "kernels/backend/backend.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/cuda_launch.h"
 
 namespace sparsepush {
 namespace {

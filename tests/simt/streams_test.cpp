@@ -5,13 +5,13 @@
 
 #include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/buffer.h"
-#include "kernels/cuda_launch.h"
-#include "kernels/cuda_scratch.h"
-#include "kernels/event.h"
-#include "kernels/repeated_work.h"
-#include "kernels/staged_array.h"
+#include "kernels/backend/backend.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/cuda_scratch.h"
+#include "kernels/backend/event.h"
+#include "kernels/backend/repeated_work.h"
+#include "kernels/backend/staged_array.h"
 #include "tests/simt/simt.h"
 
 namespace sparsepush {

@@ -1,0 +1,168 @@
+#include "data/partitions/partition.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "data/files/input_error.h"
+#include "kernels/backend/check.h"
+#include "kernels/backend/random.h"
+
+namespace sparsepush {
+namespace {
+
+using Samples = std::vector<std::int32_t>;
+
+Draw partition_draw(std::uint64_t seed) { return {.seed = seed, .stream = Stream::kPartition}; }
+
+/// The same samples in a random order, which `step` tells from the other orders of a partition.
+Samples shuffled(const Samples& samples, std::uint64_t seed, std::uint64_t step) {
+  Draw draw = partition_draw(seed);
+  draw.step = step;
+  Samples order(samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    order[i] =
+        samples[random_permutation(draw, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(samples.size()))];
+  return order;
+}
+
+/// Appends share `share` of `shares` equal contiguous ones.
+void append_share(Samples& to, const Samples& pool, int share, int shares) {
+  const auto bound = [&](std::int64_t s) { return pool.begin() + s * static_cast<std::int64_t>(pool.size()) / shares; };
+  to.insert(to.end(), bound(share), bound(share + 1));
+}
+
+/// samples_of[c] = the samples of class c in order.
+std::vector<Samples> by_class(std::span<const std::uint8_t> labels, int classes) {
+  std::vector<Samples> samples_of(classes);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    CHECK(labels[i] < classes, "sample ", i, " of class ", static_cast<int>(labels[i]), ", classes ", classes);
+    samples_of[labels[i]].push_back(static_cast<std::int32_t>(i));
+  }
+  return samples_of;
+}
+
+/// Logarithm of a Gamma(alpha, 1) variable, which for small alpha is below the smallest double. Marsaglia and Tsang
+/// 2000 (doi 10.1145/358407.358414), with their reduction of alpha < 1 to alpha + 1.
+double log_gamma_variable(double alpha, Draw draw) {
+  const auto uniform = [&draw] { return 1 - (++draw.index, random_uniform(draw)); };  // in (0, 1]
+  const double boost = alpha < 1 ? std::log(uniform()) / alpha : 0.0;
+  const double d = (alpha < 1 ? alpha + 1 : alpha) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  for (;;) {
+    const double radius = std::sqrt(-2 * std::log(uniform())), angle = 2 * std::numbers::pi * uniform();
+    const double normal = radius * std::cos(angle), root = 1 + c * normal;
+    if (root <= 0) continue;
+    const double v = root * root * root;
+    if (std::log(uniform()) < 0.5 * normal * normal + d - d * v + d * std::log(v)) return std::log(d * v) + boost;
+  }
+}
+
+/// Shares of the nodes in one class, which sum to 1.
+std::vector<double> dirichlet_shares(int nodes, double alpha, std::uint64_t seed, std::uint64_t step) {
+  std::vector<double> share(nodes);
+  Draw draw = partition_draw(seed);
+  draw.step = step;
+  for (int node = 0; node < nodes; ++node) {
+    draw.node = static_cast<std::uint64_t>(node);
+    share[node] = log_gamma_variable(alpha, draw);
+  }
+  const double greatest = *std::ranges::max_element(share);
+  double sum = 0;
+  for (double& s : share) sum += s = std::exp(s - greatest);
+  for (double& s : share) s /= sum;
+  return share;
+}
+
+}  // namespace
+
+Partition partition_iid(int samples, int nodes, std::uint64_t seed) {
+  CHECK(samples >= 0 && nodes >= 1, "samples ", samples, ", nodes ", nodes);
+  Samples pool(samples);
+  for (int i = 0; i < samples; ++i) pool[i] = i;
+  pool = shuffled(pool, seed, 0);
+  Partition partition(nodes);
+  for (int node = 0; node < nodes; ++node) append_share(partition[node], pool, node, nodes);
+  return partition;
+}
+
+Partition partition_skew(std::span<const std::uint8_t> labels, int classes, int nodes, double skew,
+                         std::uint64_t seed) {
+  CHECK(nodes >= 1 && skew >= 0 && skew <= 1, "nodes ", nodes, ", skew ", skew);
+  Samples ordered, rest;
+  for (const Samples& samples : by_class(labels, classes)) {
+    const auto cut =
+        samples.begin() + static_cast<std::int64_t>(std::floor(skew * static_cast<double>(samples.size())));
+    ordered.insert(ordered.end(), samples.begin(), cut);
+    rest.insert(rest.end(), cut, samples.end());
+  }
+  std::ranges::sort(rest);  // so that skew = 0 is partition_iid
+  rest = shuffled(rest, seed, 0);
+  Partition partition(nodes);
+  for (int node = 0; node < nodes; ++node) {
+    append_share(partition[node], ordered, node, nodes);
+    append_share(partition[node], rest, node, nodes);
+  }
+  return partition;
+}
+
+Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes, int nodes, double alpha,
+                              std::uint64_t seed) {
+  CHECK(nodes >= 1 && alpha > 0, "nodes ", nodes, ", alpha ", alpha);
+  const std::vector<Samples> samples_of = by_class(labels, classes);
+  Partition partition(nodes);
+  for (int c = 0; c < classes; ++c) {
+    const Samples pool = shuffled(samples_of[c], seed, 1 + c);
+    const std::vector<double> share = dirichlet_shares(nodes, alpha, seed, 1 + c);
+    const auto size = static_cast<std::int64_t>(pool.size());
+    double sum = 0;
+    std::int64_t begin = 0;
+    for (int node = 0; node < nodes; ++node) {
+      sum += share[node];
+      const std::int64_t end =
+          node + 1 == nodes ? size
+                            : std::min(size, static_cast<std::int64_t>(std::floor(sum * static_cast<double>(size))));
+      partition[node].insert(partition[node].end(), pool.begin() + begin, pool.begin() + end);
+      begin = end;
+    }
+  }
+  return partition;
+}
+
+const std::vector<PartitionRule>& partition_rules() {
+  static const std::vector<PartitionRule> table = {
+      {.name = "iid",
+       .divide = [](const DataConfig&, const Dataset& set, int nodes,
+                    std::uint64_t seed) { return partition_iid(set.train.count, nodes, seed); }},
+      {.name = "skew",
+       .keys = {"data.skew"},
+       .divide =
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
+             return partition_skew(set.train.label, set.classes, nodes, data.skew, seed);
+           }},
+      {.name = "dirichlet",
+       .keys = {"data.alpha"},
+       .divide =
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
+             return partition_dirichlet(set.train.label, set.classes, nodes, data.alpha, seed);
+           }},
+  };
+  return table;
+}
+
+void check_every_node_has_samples(const Partition& partition) {
+  for (std::size_t node = 0; node < partition.size(); ++node)
+    if (partition[node].empty())
+      throw InputError(
+          "data.partition: node {} of {} has no training samples; use fewer nodes or a less skewed partition", node,
+          partition.size());
+}
+
+std::vector<std::int64_t> class_histogram(const Partition& partition, std::span<const std::uint8_t> labels,
+                                          int classes) {
+  std::vector<std::int64_t> counts(partition.size() * classes);
+  for (std::size_t node = 0; node < partition.size(); ++node)
+    for (const std::int32_t sample : partition[node]) ++counts[node * classes + labels[sample]];
+  return counts;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,105 @@
+#include "data/sets/cifar.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "data/files/input_error.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kRecordsAtOnce = 64;  // some 200 kB: few system calls, and no second copy of a file
+
+std::size_t record_bytes(const CifarFormat& format) { return format.label_classes.size() + kCifarImage.size(); }
+
+SetFile open_file(const CifarFormat& format, const SetFolder& folder, const std::string& name, int images) {
+  const std::size_t bytes = record_bytes(format);
+  return {folder, name, static_cast<std::int64_t>(images * bytes), fmt::format("{} images of {} each", images, bytes)};
+}
+
+std::array<std::uint8_t, kCifarImage.size()> channels_last(std::span<const std::uint8_t, kCifarImage.size()> planes) {
+  std::array<std::uint8_t, kCifarImage.size()> image;
+  for (int p = 0; p < kCifarImage.pixels(); ++p)
+    for (int c = 0; c < kCifarImage.channels; ++c)
+      image[p * kCifarImage.channels + c] = planes[c * kCifarImage.pixels() + p];
+  return image;
+}
+
+void append_images(const CifarFormat& format, SetFile& file, int images, SampleSet* set) {
+  const std::size_t labels = format.label_classes.size(), size = record_bytes(format);
+  std::vector<std::uint8_t> block(kRecordsAtOnce * size);
+  for (int image = 0; image < images; ++image) {
+    const int in_block = image % kRecordsAtOnce;
+    if (in_block == 0) file.read(std::span(block).first(std::min(kRecordsAtOnce, images - image) * size));
+    const auto record = std::span<const std::uint8_t>(block).subspan(in_block * size, size);
+    for (std::size_t i = 0; i < labels; ++i)
+      if (record[i] >= format.label_classes[i])
+        throw InputError("{}: image {}, counted from 0: expected a label below {}, got {}", file.path(), image,
+                         format.label_classes[i], record[i]);
+    set->label.push_back(record[labels - 1]);
+    const std::array pixels = channels_last(record.subspan(labels).first<kCifarImage.size()>());
+    set->bytes.insert(set->bytes.end(), pixels.begin(), pixels.end());
+  }
+  set->count += images;
+}
+
+void reserve(int images, SampleSet* set) {  // growing would take several times the memory
+  set->label.reserve(images);
+  set->bytes.reserve(static_cast<std::size_t>(images) * kCifarImage.size());
+}
+
+}  // namespace
+
+CifarFormat cifar10_format() {
+  return {.name = "cifar10",
+          .subfolder = "cifar-10-batches-bin",
+          .train_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+                          "data_batch_5.bin"},
+          .test_file = "test_batch.bin",
+          .train_images = 10'000,
+          .test_images = 10'000,
+          .label_classes = {10},
+          .channels = {{{0.4914, 0.2470}, {0.4822, 0.2435}, {0.4465, 0.2616}}}};
+}
+
+CifarFormat cifar100_format() {
+  return {.name = "cifar100",
+          .subfolder = "cifar-100-binary",
+          .train_files = {"train.bin"},
+          .test_file = "test.bin",
+          .train_images = 50'000,
+          .test_images = 10'000,
+          .label_classes = {20, 100},  // coarse, fine
+          .channels = {{{0.5071, 0.2673}, {0.4865, 0.2564}, {0.4409, 0.2762}}}};
+}
+
+Dataset load_cifar(const CifarFormat& format, const std::string& path) {
+  SetFolder folder(format.name, path);
+  folder.enter(format.subfolder, format.train_files.front());
+  std::vector<SetFile> train;
+  for (const std::string& name : format.train_files)
+    train.push_back(open_file(format, folder, name, format.train_images));
+  SetFile test = open_file(format, folder, format.test_file, format.test_images);
+  Dataset set{.name = format.name, .classes = format.label_classes.back()};
+  set_image(&set, kCifarImage, format.channels);
+  reserve(static_cast<int>(train.size()) * format.train_images, &set.train);
+  reserve(format.test_images, &set.test);
+  for (SetFile& file : train) append_images(format, file, format.train_images, &set.train);
+  append_images(format, test, format.test_images, &set.test);
+  return set;
+}
+
+DataSource cifar_source(const CifarFormat& format) {
+  return {.name = format.name,
+          .keys = {"data.path", "data.augment"},
+          .size = [format](const DataConfig&) -> DataSource::Size {
+            return {format.samples(), kCifarImage.size()};
+          },
+          .load = [format](const DataConfig& data) { return load_cifar(format, data.path); }};
+}
+
+}  // namespace sparsepush

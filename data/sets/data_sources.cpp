@@ -1,0 +1,24 @@
+#include "data/sets/data_sources.h"
+
+#include "data/sets/cifar.h"
+#include "data/sets/digits.h"
+#include "data/sets/idx.h"
+#include "data/sets/quadratic.h"
+#include "data/sets/synthetic.h"
+
+namespace sparsepush {
+
+const std::vector<DataSource>& data_sources() {
+  static const std::vector<DataSource> table = {
+      digits_source(),
+      cifar_source(cifar10_format()),
+      cifar_source(cifar100_format()),
+      idx_source(mnist_format()),
+      idx_source(fashion_mnist_format()),
+      synthetic_source(),
+      quadratic_source(),
+  };
+  return table;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,32 @@
+// Labelled data sets in host memory.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/layers/byte_scale.h"
+#include "kernels/layers/image_shape.h"
+
+namespace sparsepush {
+
+/// Samples as bytes; row-major, the channels of a pixel together.
+struct SampleSet {
+  int count = 0;
+  std::vector<std::uint8_t> bytes;  ///< [count, features]
+  std::vector<std::uint8_t> label;  ///< [count], below `classes`
+};
+
+/// A data set split for training and test.
+struct Dataset {
+  std::string name;
+  int features = 0;
+  ImageShape image = {};  ///< of the features
+  int classes = 0;
+  std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
+  SampleSet train = {}, test = {};
+};
+
+/// The split of sets that come without one: every sixth sample is for the test.
+constexpr bool is_test_sample(std::int64_t i) { return i % 6 == 5; }
+
+}  // namespace sparsepush

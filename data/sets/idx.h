@@ -1,0 +1,32 @@
+// MNIST and sets like it from IDX files: a big-endian header, then the bytes.
+#pragma once
+#include <string>
+
+#include "data/sets/data_sources.h"
+#include "data/sets/dataset.h"
+#include "data/sets/image_files.h"
+
+namespace sparsepush {
+
+/// What the four files of a set hold: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k, as
+/// [MNIST] describes them.
+struct IdxFormat {
+  std::string name;
+  int train_images = 60'000, test_images = 10'000;
+  ImageShape image = {.height = 28, .width = 28};
+  int classes = 10;
+  ChannelStatistics channel;
+
+  int samples() const { return train_images + test_images; }
+};
+
+IdxFormat mnist_format();
+IdxFormat fashion_mnist_format();
+
+/// Reads the set in the folder `path`. Throws InputError for a missing file, a wrong size, header or label. Sizes are
+/// compared before anything is read.
+Dataset load_idx(const IdxFormat& format, const std::string& path);
+
+DataSource idx_source(const IdxFormat& format);
+
+}  // namespace sparsepush

@@ -1,0 +1,53 @@
+// What the image sets that are read from files have in common.
+#pragma once
+#include <cstdint>
+#include <fstream>
+#include <span>
+#include <string>
+
+#include "data/sets/dataset.h"
+
+namespace sparsepush {
+
+/// Mean and standard deviation of a channel over the training set, of pixels from 0 to 1.
+struct ChannelStatistics {
+  double mean = 0, deviation = 1;
+};
+
+/// Fills in image, features and channel, such that the training set's features have mean 0 and deviation 1 in every
+/// channel.
+void set_image(Dataset* set, const ImageShape& image, std::span<const ChannelStatistics> channels);
+
+/// The folder of a set, where its files are.
+class SetFolder {
+ public:
+  /// `name` is what data/fetch.sh calls the set. Throws InputError if there is no such folder.
+  SetFolder(const std::string& name, const std::string& path);
+
+  /// Goes to the folder `subfolder` in it if only that has the set's file `file`.
+  void enter(const std::string& subfolder, const std::string& file);
+
+  std::string path_of(const std::string& file) const { return path_ + "/" + file; }
+  /// The command that gets the set.
+  const std::string& command() const { return command_; }
+
+ private:
+  std::string path_, command_;
+};
+
+/// A regular file of a set, read front to back.
+class SetFile {
+ public:
+  /// Throws InputError unless the file has `bytes` bytes, which are those of `content`; reads none of them yet.
+  SetFile(const SetFolder& folder, const std::string& file, std::int64_t bytes, const std::string& content);
+
+  /// The next bytes. Throws InputError if there are none.
+  void read(std::span<std::uint8_t> bytes);
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  std::ifstream stream_;
+};
+
+}  // namespace sparsepush

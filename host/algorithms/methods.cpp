@@ -1,0 +1,103 @@
+#include "host/algorithms/methods.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "host/compressors/wire_format.h"
+#include "kernels/backend/check.h"
+
+namespace sparsepush {
+namespace {
+
+/// Whether other shards receive its rows.
+bool is_sent(const StateArray& array, const Rows& rows) {
+  const auto sends = [&](const std::optional<Message>& message) { return message && contains(message->arrays, array); };
+  return sends(rows.method.message) || sends(rows.method.final_message);
+}
+
+/// What else checkpoints hold.
+constexpr std::string_view kTaken[] = {"statistics",       "step",       "train_loss_sum",
+                                       "train_loss_steps", "bytes_wire", "traffic"};
+
+bool is_alike(const StateArray& a, const StateArray& b) {
+  return a.per == b.per && a.width == b.width && a.columns == b.columns && a.saved == b.saved && a.dtype == b.dtype;
+}
+
+}  // namespace
+
+bool mixes_push_weights(const Method& method) {
+  const auto sends = [](const std::optional<Message>& m) { return m && contains(m->arrays, state::sent_u); };
+  return sends(method.message) || sends(method.final_message);
+}
+
+std::vector<std::string_view> methods_that_compress() {
+  std::vector<std::string_view> names;
+  for (const Method& method : methods())
+    if (method.compresses()) names.push_back(method.name);
+  return names;
+}
+
+Rows rows_of(const Config& config) {
+  Rows rows{.method = row_named(methods(), "algorithm.name", config.algorithm.name),
+            .optimizer = row_named(optimizers(), "optimizer.kind", config.optimizer.kind),
+            .compressor = {}};
+  if (rows.method.compresses())
+    rows.compressor = row_named(compressors(), "algorithm.compressor", config.algorithm.compressor);
+  return rows;
+}
+
+bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
+
+double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
+  if (rows.method.averaging_rate || !rows.compressor) return rows.method.averaging_rate.value_or(1.0);
+  return rows.compressor->averaging_rate(algorithm);
+}
+
+StateList state_of(const Rows& rows, const StateList& own) {
+  StateList list = {&state::x};
+  const auto add = [&](const StateList& more) {
+    for (const StateArray* array : more) {
+      const auto same = std::ranges::find(list, array->name, &StateArray::name);
+      CHECK(std::ranges::find(kTaken, array->name) == std::end(kTaken), "a state array cannot be called ", array->name);
+      CHECK(same == list.end() || is_alike(**same, *array), "two state arrays are called ", array->name);
+      if (same == list.end()) list.push_back(array);
+    }
+  };
+  add(rows.optimizer.state);
+  add(rows.method.state);
+  add(own);
+  add({&state::gradient, &state::u});
+  if (rows.compressor) add(rows.compressor->messages);
+  for (const auto& message : {rows.method.message, rows.method.final_message})
+    if (message) add(message->arrays);
+  return list;
+}
+
+std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent) {
+  std::vector<PlannedState> planned;
+  for (const StateArray* array : list) {
+    const bool of_nodes = array->per == Per::kNode || array->per == Per::kSlot;
+    const std::int64_t local = of_nodes ? extent.rows : array->per == Per::kReplica ? extent.replicas : 1;
+    const bool has_halo = array->per == Per::kSlot || (of_nodes && is_sent(*array, rows));
+    planned.push_back({array, local + (has_halo ? extent.halo : 0), local});
+  }
+  return planned;
+}
+
+std::int64_t extra_bytes(const Message& message, const Extent& extent) {
+  std::int64_t elements = 0;
+  for (const StateArray* array : message.arrays)
+    if (array->name != state::sent_u.name) elements += array->elements_in(extent);
+  return 4 * elements;
+}
+
+MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent) {
+  const std::int64_t extra = extra_bytes(message, extent);
+  if (!message.compressed)
+    return plain_message_bytes(extent.params, extra + (contains(message.arrays, state::sent_u) ? 4 : 0));
+  MessageBytes bytes = rows.compressor->bytes(extent);
+  for (std::int64_t* part : {&bytes.authors, &bytes.coo32, &bytes.wire}) *part += extra;
+  return bytes;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,81 @@
+// The table of methods: the valid names, and all that the rest of the program knows about each. A row stands in the
+// method's own file in host/algorithms/.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/table.h"
+#include "host/algorithms/on_both_backends.h"
+#include "host/compressors/compressors.h"
+#include "host/optimizers/optimizers.h"
+#include "kernels/nodes/state.h"
+
+namespace sparsepush {
+
+struct PlannedRound;
+
+/// What a node sends along each of its out-edges in a round. Arrays cost 4 bytes an element, u among them; in a
+/// compressed message Q and u cost what the compressor says.
+struct Message {
+  StateList arrays;
+  bool compressed = false;  ///< Q goes with them
+};
+
+/// What a method demands of its topology.
+struct Needs {
+  bool is_static = false;          ///< the same edges in every round
+  bool doubly_stochastic = false;  ///< rows of P sum to 1 as well
+};
+
+/// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
+struct Method {
+  std::string name;
+  StateList state = {};                       ///< beside x, u, the gradient and the optimizer's
+  std::optional<Message> message = {};        ///< without one nothing is sent
+  std::optional<Message> final_message = {};  ///< with one, rounds of merging without SGD may follow the last step
+  Needs needs = {};
+  std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
+  std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
+  OnBothBackends<const PlannedRound&> play;
+
+  bool compresses() const { return message && message->compressed; }
+};
+
+const std::vector<Method>& methods();
+
+/// Whether u may leave 1: other methods neither mix nor send it.
+bool mixes_push_weights(const Method& method);
+
+/// Names of those that send compressed messages.
+std::vector<std::string_view> methods_that_compress();
+
+/// The rows that a run is made of: those of the tables, or a user's own.
+struct Rows {
+  Method method;
+  Optimizer optimizer;
+  std::optional<Compressor> compressor;  ///< of methods that compress
+};
+
+/// By the names of a configuration. Throws InputError about one that no table has.
+Rows rows_of(const Config& config);
+
+/// Whether the final rounds are one exact mean instead of gossip.
+bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
+
+/// averaging_rate where the configuration does not set it; 1 for methods that have none.
+double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
+
+/// Every array of a run, in the order of checkpoints. `own`: those of what is learned.
+StateList state_of(const Rows& rows, const StateList& own = {});
+
+/// The same with their rows on a shard, or on all shards together.
+std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
+
+/// What a compressed message's arrays cost beside the compressor's own, which u is part of.
+std::int64_t extra_bytes(const Message& message, const Extent& extent);
+
+/// What one message costs.
+MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent);
+
+}  // namespace sparsepush

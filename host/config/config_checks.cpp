@@ -1,0 +1,103 @@
+#include "host/config/config_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "data/files/input_error.h"
+#include "data/sets/data_sources.h"
+#include "data/table.h"
+#include "host/config/config_fields.h"
+#include "host/config/spelling.h"
+#include "host/topologies/topologies.h"
+#include "models/models.h"
+#include "models/task_kinds.h"
+
+namespace sparsepush {
+namespace {
+
+// Throws about `key` unless `holds`.
+void require(bool holds, const Origins& origins, const std::string& key, const std::string& expected) {
+  if (!holds) throw InputError("{}: {}: {}", origins.of(key), key, expected);
+}
+
+void check_every_set_key_counts(const Config& config, const Origins& origins) {
+  for (const Field& field : config_fields()) {
+    const OnlyFor* rule = origins.is_set(field.name()) ? why_unused(field, config) : nullptr;
+    if (!rule || !rule->refused) continue;
+    std::vector<std::string> values;
+    for (const std::string_view value : rule->values) values.push_back(in_quotes(value));
+    throw InputError("{}: {}: only used with {} = {}, which is {} here", origins.of(field.name()), field.name(),
+                     rule->decider, fmt::join(values, " or "), in_quotes(decider_value(*rule, config)));
+  }
+}
+
+void check_run(const RunConfig& run, const Origins& origins) {
+  const auto last_seed = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  require(run.seed <= last_seed - static_cast<std::uint64_t>(run.replicas - 1), origins, "run.seed",
+          fmt::format("expected seed + replicas - 1 <= {}, got {} + {} - 1", last_seed, run.seed, run.replicas));
+  require(std::int64_t{run.nodes} * run.replicas <= std::numeric_limits<std::int32_t>::max(), origins, "run.nodes",
+          fmt::format("expected nodes * replicas <= 2147483647, got {} * {}", run.nodes, run.replicas));
+  require(run.shards <= run.nodes, origins, "run.shards",
+          fmt::format("expected shards <= nodes, got {} shards for {} nodes", run.shards, run.nodes));
+}
+
+void check_data_keys(const Config& config, const Origins& origins) {
+  const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
+  require(source.file.empty() || !config.data.file.empty(), origins, "data.name",
+          fmt::format("{} needs data.file, {}", in_quotes(source.name), source.file));
+  if (kind_of_task(source.name).has_epochs) return;
+  const std::string with = " with data.name = " + in_quotes(source.name);
+  require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",
+          "expected run.steps > 0" + with + ", which has no epochs");
+  require(config.optimizer.milestones.empty(), origins, "optimizer.milestones",
+          "expected []" + with + ", which has no epochs");
+  require(config.optimizer.warmup_epochs == 0, origins, "optimizer.warmup_epochs",
+          "expected 0" + with + ", which has no epochs");
+}
+
+void check_topology_keys(const Config& config, const Origins& origins) {
+  const TopologyConfig& topology = config.topology;
+  const TopologyKind& kind = topology_kind(topology);
+  if (has_key(kind, "degree")) {
+    const bool degree_set = origins.is_set("topology.degree") || !origins.is_set("run.nodes");
+    require(topology.degree < config.run.nodes, origins, degree_set ? "topology.degree" : "run.nodes",
+            fmt::format("expected topology.degree < run.nodes, got degree {} for {} nodes", topology.degree,
+                        config.run.nodes));
+  }
+  if (has_key(kind, "file"))
+    require(!topology.file.empty(), origins, "topology.name", "\"file\" needs topology.file, a CSV file");
+}
+
+void check_model_keys(const Config& config, const Origins& origins) {
+  const ModelConfig& model = config.model;
+  const Model& row = row_named(models(), "model.name", model.name);
+  require(
+      runs_on_cuda(config) || config.run.backend != "cuda", origins, "run.backend",
+      fmt::format("expected \"cpu\" or \"auto\" for model.name = {}, which runs on the cpu only so far, got \"cuda\"",
+                  in_quotes(model.name)));
+  require(std::ranges::find(row.keys, "model.hidden") == row.keys.end() || !model.hidden.empty(), origins,
+          "model.hidden", "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
+  require(row.has_image_layers || model.norm == "none", origins, "model.norm",
+          fmt::format("expected \"none\" for model.name = {}, got {}", in_quotes(model.name), in_quotes(model.norm)));
+}
+
+}  // namespace
+
+void check_config(const Config& config, const Origins& origins) {
+  check_every_set_key_counts(config, origins);
+  check_run(config.run, origins);
+  check_data_keys(config, origins);
+  check_topology_keys(config, origins);
+  check_model_keys(config, origins);
+  const auto& milestones = config.optimizer.milestones;
+  require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
+          "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));
+  require(
+      config.evaluate.nodes <= config.run.nodes, origins, "evaluate.nodes",
+      fmt::format("expected evaluate.nodes <= run.nodes, got {} of {} nodes", config.evaluate.nodes, config.run.nodes));
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,69 @@
+// The one list of configuration keys. Parsing, messages, output and hash are all driven by it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "host/config/config.h"
+
+namespace sparsepush {
+
+/// Where the value of a key is stored. The optional is an integer or the word "auto" (nullopt).
+using Member = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
+                            std::vector<std::int64_t>*, std::optional<std::int64_t>*>;
+
+/// min <= value <= max; of every entry if the key is a list.
+struct IntegerRange {
+  std::int64_t min = 0, max = 0;
+};
+
+/// min <= value <= max, without the ends that are open.
+struct NumberRange {
+  double min = 0, max = 0;
+  bool open_min = false, open_max = false;
+};
+
+using Choices = std::vector<std::string_view>;
+using Constraint = std::variant<std::monostate, IntegerRange, NumberRange, Choices>;
+
+/// A key counts only where the string key `decider` has one of `values`.
+struct OnlyFor {
+  std::string_view decider;  ///< such as "algorithm.name"
+  Choices values;
+  bool refused = true;  ///< setting it elsewhere is an error; else it is ignored there
+};
+
+/// One key of the configuration.
+struct Field {
+  std::string_view section, key;
+  Member (*member)(Config&);
+  Constraint constraint = {};
+  std::vector<OnlyFor> only_for = {};
+  std::string_view also_called = "";  ///< what others call it, separated by spaces: suggested for these
+  bool changes_bits = true;           ///< counts for the hash
+  bool came_later = false;            ///< not at its default: runs of before keep their hash
+  bool is_file = false;               ///< a path; its contents count for the hash, not its name
+  bool is_folder = false;             ///< a path; the data set's name tells the contents
+
+  std::string name() const { return std::string(section) + '.' + std::string(key); }
+};
+
+/// All keys, section by section.
+const std::vector<Field>& config_fields();
+
+/// All sections, in order.
+std::vector<std::string_view> config_sections();
+
+/// Null if there is no such key.
+const Field* find_field(std::string_view section, std::string_view key);
+
+/// The rule by which the key does not count in `config`, or null if it does; the first of several.
+const OnlyFor* why_unused(const Field& field, const Config& config);
+
+/// Value of the string key `decider` of a rule.
+std::string decider_value(const OnlyFor& rule, const Config& config);
+
+}  // namespace sparsepush

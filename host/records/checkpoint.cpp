@@ -1,0 +1,277 @@
+#include "host/records/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "data/files/input_error.h"
+#include "data/files/safetensors_header.h"
+#include "host/records/sent_totals.h"
+#include "host/state/row_blocks.h"
+
+namespace sparsepush {
+namespace {
+
+/// The order of the counts in a file's "traffic"; bytes on the wire stand by themselves, node by node.
+constexpr SentCount kTrafficCounts[] = {kMessagesSent, kAuthorsBytes, kCoo32Bytes, kDenseBytes};
+
+/// Without padding; arrays with one element a row are lists.
+TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
+  const std::int64_t elements = array.elements_in(all);
+  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
+  std::vector<std::int64_t> shape = {of_nodes ? all.rows : array.per == Per::kReplica ? all.replicas : 1};
+  if (elements != 1) shape.push_back(elements);
+  return {std::string(array.name), std::string(name_of(array.dtype)), shape};
+}
+
+/// What the arrays of all shards would be in one.
+Extent extent_of_all(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  return {.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
+          .replicas = run.replicas,
+          .params = experiment.layout().params,
+          .row = experiment.layout().row};
+}
+
+std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
+  const Extent all = extent_of_all(experiment);
+  std::vector<TensorInfo> tensors;
+  for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
+    const std::int64_t statistics = elements_of(experiment.task().statistics());
+    if (array->name == state::u.name && statistics > 0)
+      tensors.push_back({"statistics", "F32", {all.rows, statistics}});
+    if (array->saved) tensors.push_back(saved_tensor(*array, all));
+  }
+  tensors.insert(tensors.end(), {{"step", "I64", {1}},
+                                 {"train_loss_sum", "F64", {all.rows}},
+                                 {"train_loss_steps", "I64", {1}},
+                                 {"bytes_wire", "I64", {all.rows}},
+                                 {"traffic", "I64", {std::ssize(kTrafficCounts), all.replicas}}});
+  return tensors;
+}
+
+std::string parameter_table(const std::vector<Parameter>& parameters, const RowLayout& layout) {
+  auto table = nlohmann::json::array();
+  for (std::size_t s = 0; s < parameters.size(); ++s)
+    table.push_back(
+        {{"name", parameters[s].name}, {"shape", parameters[s].shape}, {"offset", layout.segments[s].packed_begin}});
+  return table.dump();
+}
+
+/// The same for the running statistics, which have no padding.
+std::string statistics_table(const std::vector<Parameter>& tensors) {
+  auto table = nlohmann::json::array();
+  std::int64_t offset = 0;
+  for (const Parameter& tensor : tensors) {
+    table.push_back({{"name", tensor.name}, {"shape", tensor.shape}, {"offset", offset}});
+    offset += tensor.elements();
+  }
+  return table.dump();
+}
+
+std::int64_t metadata_number(const SafetensorsReader& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  std::int64_t value = -1;
+  if (found != file.metadata().end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  if (value < 0) throw InputError("{}: not a checkpoint: no number \"{}\" in its metadata", file.path(), key);
+  return value;
+}
+
+/// Counts go on from the file's: neither they nor their sum may be near an overflow.
+void check_counts(const SafetensorsReader& file, const std::string& name) {
+  const std::vector<std::int64_t> counts = file.read<std::int64_t>(name);
+  const std::int64_t most = (std::int64_t{1} << 62) / static_cast<std::int64_t>(counts.size());
+  for (const std::int64_t count : counts)
+    if (count < 0 || count > most)
+      throw InputError("{}: tensor \"{}\": expected counts from 0 to {}, got {}", file.path(), name, most, count);
+}
+
+/// Where a local row's values stand in the file: among those of all nodes, replica by replica.
+std::int64_t file_row(const Shard& shard, int row) {
+  const NodeId id = shard.id_of(row);
+  return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;
+}
+
+/// Calls visit(first row in the file, local row, rows) for runs of the local rows [first, first + count) that stand
+/// together in the file too; padded ones come one by one, because the file has no padding.
+template <class Visit>
+void for_each_run(const Shard& shard, const StateArray& array, int first, int count, const Visit& visit) {
+  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
+  for (int row = first, end = first + count, run = 0; row < end; row += run) {
+    run = array.is_padded() ? 1 : of_nodes ? std::min(end - row, shard.nodes() - row % shard.nodes()) : end - row;
+    visit(of_nodes ? file_row(shard, row) : row, row, run);
+  }
+}
+
+template <class Backend, class T>
+void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+  if (nodes.shard.index != 0 && (array.per == Per::kReplica || array.per == Per::kRun)) return;
+  const std::int64_t elements = array.elements_in(nodes.extent);
+  std::vector<T> packed(elements);
+  read_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<const T> block) {
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<const T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+      if constexpr (std::is_same_v<T, float>) {
+        if (array.is_padded()) {
+          pack_row(nodes.layout, values.data(), packed.data());
+          values = packed;
+        }
+      }
+      file.write<T>(std::string(array.name), in_file * elements, values);
+    });
+  });
+}
+
+template <class Backend, class T>
+void read_array(const SafetensorsReader& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+  const std::int64_t elements = array.elements_in(nodes.extent);
+  std::vector<T> packed(elements);
+  fill_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<T> block) {
+    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+      if (array.is_padded()) values = packed;
+      file.read_part<T>(std::string(array.name), in_file * elements, values);
+      if constexpr (std::is_same_v<T, float>)
+        if (array.is_padded()) unpack_row(nodes.layout, packed.data(), block.row(row - first));
+    });
+  });
+}
+
+/// Calls body(array) with the array's type.
+template <class Body>
+void with_type(const StateArray& array, const Body& body) {
+  CHECK(array.dtype != Dtype::kI32, "checkpoints hold no 32-bit integers: ", array.name);
+  if (array.dtype == Dtype::kF32) body(Array<float>(array));
+  if (array.dtype == Dtype::kF64) body(Array<double>(array));
+  if (array.dtype == Dtype::kI64) body(Array<std::int64_t>(array));
+}
+
+template <class Backend>
+void write_statistics(SafetensorsWriter& file, const Nodes<Backend>& nodes, MatrixView<const float> statistics) {
+  if (statistics.cols == 0) return;
+  read_rows(nodes.backend, statistics, [&](int row, const float* values) {
+    file.write<float>("statistics", file_row(nodes.shard, row) * statistics.cols, {values, values + statistics.cols});
+  });
+}
+
+template <class Backend>
+void read_statistics(const SafetensorsReader& file, const Nodes<Backend>& nodes, MatrixView<float> statistics) {
+  if (statistics.cols == 0) return;
+  fill_rows(nodes.backend, statistics, [&](int row, float* values) {
+    file.read_part<float>("statistics", file_row(nodes.shard, row) * statistics.cols,
+                          {values, values + statistics.cols});
+  });
+}
+
+/// One value per node, from or to host memory; those of a replica's local nodes stand together.
+template <class Values>
+void write_values(SafetensorsWriter& file, const std::string& name, const Shard& shard, const Values& values) {
+  using T = std::remove_cvref_t<decltype(values[0])>;
+  for (int row = 0; row < shard.rows(); row += shard.nodes())
+    file.write<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
+}
+
+template <class T>
+std::vector<T> read_values(const SafetensorsReader& file, const std::string& name, const Shard& shard) {
+  std::vector<T> values(shard.rows());
+  for (int row = 0; row < shard.rows(); row += shard.nodes())
+    file.read_part<T>(name, file_row(shard, row), std::span(values).subspan(row, shard.nodes()));
+  return values;
+}
+
+/// Counts of local rows. What a replica has sent in all but bytes on the wire is known as a sum only, and stands with
+/// its first node.
+std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& shard) {
+  std::vector<std::int64_t> sent(static_cast<std::size_t>(kSentCounts) * shard.rows());
+  const auto row_of = [&](SentCount count) { return sent.begin() + static_cast<std::int64_t>(count) * shard.rows(); };
+  std::ranges::copy(read_values<std::int64_t>(file, "bytes_wire", shard), row_of(kWireBytes));
+  if (!shard.owns(0)) return sent;
+  const std::vector<std::int64_t> totals = file.read<std::int64_t>("traffic");
+  std::size_t next = 0;
+  for (const SentCount count : kTrafficCounts)
+    for (int r = 0; r < shard.replicas; ++r) row_of(count)[shard.row_of({r, 0})] = totals[next++];
+  return sent;
+}
+
+}  // namespace
+
+CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment) {
+  const SafetensorsReader file(path);
+  const auto hash = file.metadata().find("config_hash");
+  if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
+  if (hash->second != experiment.hash())
+    throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
+                     quote(hash->second), experiment.hash());
+  for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
+    const TensorInfo& found = file.info(expected.name);
+    if (found.dtype != expected.dtype || found.shape != expected.shape)
+      throw InputError("{}: tensor \"{}\": expected {} [{}], got {} [{}]", path, expected.name, expected.dtype,
+                       fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
+  }
+  const CheckpointHead head{file.read<std::int64_t>("step").front(), metadata_number(file, "sgd_steps")};
+  if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
+  for (const double u : file.read<double>("u"))
+    if (!(u > 0 && std::isfinite(u)))
+      throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+  for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
+  return head;
+}
+
+template <class Backend>
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+  const Experiment& experiment = emulator.experiment();
+  std::map<std::string, std::string> metadata = {
+      {"config_hash", experiment.hash()},
+      {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
+      {"parameters", parameter_table(experiment.task().parameters(), experiment.layout())}};
+  if (const auto tensors = experiment.task().statistics(); !tensors.empty())
+    metadata["statistics"] = statistics_table(tensors);
+  return {path, checkpoint_tensors(experiment), metadata};
+}
+
+template <class Backend>
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
+  Nodes<Backend>& nodes = emulator.nodes();
+  for (const StateArray* array : nodes.arrays)
+    if (array->saved) with_type(*array, [&](const auto& typed) { write_array(file, nodes, typed); });
+  write_statistics<Backend>(file, nodes, emulator.gradients().statistics());
+  write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
+  const std::vector<std::int64_t> sent = nodes.sent.to_host();
+  const auto wire = std::span(sent).subspan(static_cast<std::size_t>(kWireBytes) * nodes.shard.rows());
+  write_values(file, "bytes_wire", nodes.shard, wire.first(nodes.shard.rows()));
+  const SentTotals totals = gather_sent(nodes);
+  if (nodes.shard.index != 0) return;
+  const std::int64_t step = emulator.step();
+  file.write<std::int64_t>("step", 0, std::span(&step, 1));
+  file.write<std::int64_t>("train_loss_steps", 0, std::span(&emulator.loss_window().steps, 1));
+  std::int64_t first = 0;
+  for (const SentCount count : kTrafficCounts) {
+    file.write<std::int64_t>("traffic", first, totals[count]);
+    first += nodes.shard.replicas;
+  }
+}
+
+template <class Backend>
+void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+  const SafetensorsReader file(path);
+  Nodes<Backend>& nodes = emulator.nodes();
+  for (const StateArray* array : nodes.arrays)
+    if (array->saved) with_type(*array, [&](const auto& typed) { read_array(file, nodes, typed); });
+  read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
+  emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));
+  emulator.loss_window().steps = file.read<std::int64_t>("train_loss_steps").front();
+  nodes.sent.assign(read_sent(file, nodes.shard));
+  emulator.resume_at(file.read<std::int64_t>("step").front());
+}
+
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
+template void read_checkpoint(const std::string&, Emulator<Cpu>&);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&);
+template void read_checkpoint(const std::string&, Emulator<Cuda>&);
+
+}  // namespace sparsepush

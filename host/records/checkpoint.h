@@ -1,0 +1,34 @@
+// checkpoint.safetensors: everything a run needs to go on with the same bits.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "data/files/safetensors.h"
+#include "host/state/emulator.h"
+
+namespace sparsepush {
+
+/// What must hold before a checkpoint's arrays are read.
+struct CheckpointHead {
+  std::int64_t step = 0;       ///< SGD steps and final rounds done
+  std::int64_t sgd_steps = 0;  ///< SGD steps of the run that wrote it
+};
+
+/// Reads `path` and checks that it belongs to `experiment`: its configuration, arrays and shapes. InputError if not.
+CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment);
+
+/// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: the
+/// saved ones of the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32
+/// [R * N, columns] if there are any, step I64 [1], and the running sums of the measures.
+template <class Backend>
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator);
+
+/// Writes the local nodes' part of every array; shard 0 also what belongs to no node.
+template <class Backend>
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator);
+
+/// Reads the local nodes' part, and goes on from there.
+template <class Backend>
+void read_checkpoint(const std::string& path, Emulator<Backend>& emulator);
+
+}  // namespace sparsepush

@@ -1,0 +1,17 @@
+// The measures of a run at one step, over all shards.
+#pragma once
+#include <vector>
+
+#include "host/state/emulator.h"
+
+namespace sparsepush {
+
+/// One row per replica, the same in every shard; sums run in node order over all shards, so that the bits do not depend
+/// on how the nodes are divided. With zbar = sum x / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N)
+/// ||zbar||), error_ratio = ||E||_F / ||X||_F. Throws Diverged if x is not finite.
+template <class Backend>
+std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
+                                      Gradients<Backend>& gradients, Nodes<Backend>& nodes,
+                                      const typename Emulator<Backend>::LossWindow& loss, std::int64_t step);
+
+}  // namespace sparsepush

@@ -1,0 +1,180 @@
+#include "host/records/recorder.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/files/input_error.h"
+#include "data/memory_plan.h"
+#include "host/records/version.h"
+
+namespace sparsepush {
+namespace {
+
+/// Refuses to go on from a checkpoint that a run of this length would not have passed through.
+void check_length(const CheckpointHead& head, const Schedule& schedule, const std::string& path) {
+  const bool merged = head.step > head.sgd_steps;
+  if (merged && head.sgd_steps != schedule.sgd_steps())
+    throw InputError(
+        "{}: the final rounds after step {} have begun, so the run cannot be given {} steps; choose another --out",
+        path, head.sgd_steps, schedule.sgd_steps());
+  if (head.step > schedule.end())
+    throw InputError("{}: is at step {}, beyond the {} steps of this run; choose another --out", path, head.step,
+                     schedule.end());
+}
+
+std::string evaluation_line(const MetricsRow& row, int replicas) {
+  std::string line = fmt::format("step {}", row.step);
+  if (replicas > 1) line = fmt::format("replica {} {}", row.replica, line);
+  if (row.train_loss) line += fmt::format("  train loss {:.4g}", *row.train_loss);
+  line += fmt::format("  test loss {:.4g}", row.test_loss.value_or(0));
+  if (row.accuracy)
+    line += fmt::format("  accuracy {:.2f} % ({:.2f} to {:.2f}), mean model {:.2f} %", 100 * row.accuracy->mean,
+                        100 * row.accuracy->min, 100 * row.accuracy->max, 100 * row.accuracy->mean_model);
+  if (row.consensus) line += fmt::format("  consensus {:.3g}", *row.consensus);
+  return line + fmt::format("  sent {}", format_bytes(static_cast<double>(row.bytes_wire)));
+}
+
+nlohmann::json summary_of(const MetricsRow& row) {
+  const auto number = [](const std::optional<double>& v) { return v ? nlohmann::json(*v) : nlohmann::json(nullptr); };
+  const auto accuracy = [&](double ScoreSummary::*of) {
+    return row.accuracy ? nlohmann::json((*row.accuracy).*of) : nlohmann::json(nullptr);
+  };
+  return {{"replica", row.replica},
+          {"step", row.step},
+          {"test_loss", number(row.test_loss)},
+          {"loss_mean_model", number(row.loss_mean_model)},
+          {"accuracy_mean", accuracy(&ScoreSummary::mean)},
+          {"accuracy_min", accuracy(&ScoreSummary::min)},
+          {"accuracy_max", accuracy(&ScoreSummary::max)},
+          {"accuracy_mean_model", accuracy(&ScoreSummary::mean_model)},
+          {"consensus", number(row.consensus)},
+          {"u_sum", row.u_sum},
+          {"messages", row.messages},
+          {"bytes_authors", row.bytes_authors},
+          {"bytes_coo32", row.bytes_coo32},
+          {"bytes_wire", row.bytes_wire},
+          {"bytes_dense", row.bytes_dense}};
+}
+
+}  // namespace
+
+Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume,
+                   Caller caller)
+    : experiment_(experiment),
+      folder_(folder),
+      backend_(std::move(backend)),
+      checkpoint_(folder.file("checkpoint.safetensors")),
+      caller_(std::move(caller)) {
+  if (resume && std::filesystem::exists(checkpoint_)) {
+    resumed_ = read_checkpoint_head(checkpoint_, experiment);
+    check_length(*resumed_, experiment.schedule(), checkpoint_);
+  }
+}
+
+void Recorder::open_files() {
+  const Schedule& schedule = experiment_.schedule();
+  std::int64_t keep = -1;
+  if (resumed_) {
+    // A shorter run's last row has no place in a longer one, unless it was due anyway.
+    const bool lengthened = resumed_->step == resumed_->sgd_steps && resumed_->sgd_steps < schedule.sgd_steps();
+    keep = lengthened && !schedule.evaluates_by_cadence(resumed_->step) ? resumed_->step - 1 : resumed_->step;
+  }
+  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
+                   resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
+  timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
+  folder_.write_text("config.toml", to_toml(experiment_.config()));
+  if (const std::string table = experiment_.task().partition_table(); !table.empty())
+    folder_.write_text("partition.csv", table);
+  caller_.say("backend: " + backend_);
+  caller_.progress(resumed_ ? resumed_->step : 0, schedule.end());
+  folder_.log(
+      fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
+}
+
+template <class Backend>
+void Recorder::begin(Emulator<Backend>& emulator) {
+  if (emulator.nodes().shard.index == 0) open_files();
+  if (resumed_) {
+    read_checkpoint(checkpoint_, emulator);
+  } else {
+    record(emulator);
+  }
+}
+
+template <class Backend>
+void Recorder::record(Emulator<Backend>& emulator) {
+  const Schedule& schedule = experiment_.schedule();
+  if (schedule.evaluates_at(emulator.step())) measure(emulator);
+  if (schedule.checkpoints_at(emulator.step())) save(emulator);
+  if (emulator.nodes().shard.index == 0) caller_.progress(emulator.step(), schedule.end());
+}
+
+template <class Backend>
+bool Recorder::stopped(Emulator<Backend>& emulator) {
+  const bool first = emulator.nodes().shard.index == 0;
+  if (!emulator.nodes().transport.broadcast(first && caller_.stop())) return false;
+  save(emulator);
+  return true;
+}
+
+template <class Backend>
+void Recorder::measure(Emulator<Backend>& emulator) {
+  auto rows = emulator.measure(experiment_.schedule().evaluates_by_cadence(emulator.step()));
+  if (emulator.nodes().shard.index != 0) return;
+  std::vector<std::string> lines;
+  for (const MetricsRow& row : rows) {
+    lines.push_back(metrics_line(row));
+    caller_.say(evaluation_line(row, static_cast<int>(rows.size())));
+  }
+  metrics_->append(lines);
+  timing_->append({fmt::format("{},{:.3f}", emulator.step(), seconds())});
+  last_rows_ = std::move(rows);
+}
+
+template <class Backend>
+void Recorder::save(Emulator<Backend>& emulator) {
+  emulator.check_finite();
+  Transport<Backend>& transport = emulator.nodes().transport;
+  const bool first = transport.shard().index == 0;
+  if (first) {
+    metrics_->sync();
+    writing_ = std::make_unique<SafetensorsWriter>(open_checkpoint(checkpoint_, emulator));
+  }
+  transport.barrier();
+  write_checkpoint(*writing_, emulator);
+  transport.barrier();
+  if (first) {
+    writing_->commit();
+    writing_.reset();
+  }
+  transport.barrier();
+}
+
+double Recorder::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Recorder::summarize(const std::string& status) {
+  auto replicas = nlohmann::json::array();
+  for (const MetricsRow& row : last_rows_) replicas.push_back(summary_of(row));
+  const nlohmann::json summary = {{"status", status},
+                                  {"version", version_line()},
+                                  {"backend", backend_.substr(0, backend_.find(','))},
+                                  {"config_hash", experiment_.hash()},
+                                  {"sgd_steps", experiment_.schedule().sgd_steps()},
+                                  {"final_rounds", experiment_.schedule().final_rounds()},
+                                  {"seconds", seconds()},
+                                  {"replicas", replicas}};
+  folder_.write_text("summary.json", summary.dump(2) + "\n");
+  folder_.log(status);
+}
+
+template void Recorder::begin(Emulator<Cpu>&);
+template void Recorder::record(Emulator<Cpu>&);
+template bool Recorder::stopped(Emulator<Cpu>&);
+template void Recorder::begin(Emulator<Cuda>&);
+template void Recorder::record(Emulator<Cuda>&);
+template bool Recorder::stopped(Emulator<Cuda>&);
+
+}  // namespace sparsepush

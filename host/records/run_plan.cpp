@@ -1,0 +1,235 @@
+#include "host/records/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "host/state/emulator.h"
+#include "host/state/nodes.h"
+#include "host/state/row_blocks.h"
+#include "host/transports/run_shards.h"
+
+namespace sparsepush {
+namespace {
+
+std::int64_t halo_slots(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  std::int64_t slots = 0;
+  for (int s = 0; s < run.shards; ++s)
+    slots += topology_bounds(experiment.topologies(), {s, run.shards, run.replicas, run.nodes}).halo;
+  return slots;
+}
+
+std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
+  std::vector<AlgorithmConfig> algorithms;
+  for (const ReplicaSettings& replica : experiment.replicas()) algorithms.push_back(replica.algorithm);
+  return algorithms;
+}
+
+/// Of all shards together.
+Extent extent_of(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  return {.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
+          .halo = halo_slots(experiment),
+          .replicas = config.run.replicas,
+          .params = experiment.layout().params,
+          .row = experiment.layout().row,
+          .entries =
+              most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)}, experiment.layout())};
+}
+
+/// Adds arrays of one element type; leaves out empty ones.
+class PlanBuilder {
+ public:
+  template <class T>
+  void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols,
+           bool on_backend = true) {
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(rows, cols * static_cast<std::int64_t>(sizeof(T)), &bytes))
+      bytes = std::numeric_limits<std::int64_t>::max();
+    add({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes, on_backend});
+  }
+  void add(const PlannedArray& array) {
+    if (array.bytes > 0) plan_.arrays.push_back(array);
+  }
+  MemoryPlan take() { return std::move(plan_); }
+
+ private:
+  MemoryPlan plan_;
+};
+
+template <class T>
+void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& extent, const std::string& type) {
+  plan.add<T>(std::string(planned.array->name), type, planned.rows, planned.array->columns_in(extent));
+}
+
+void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experiment) {
+  const StateList list = state_of(experiment.rows(), own_state(experiment));
+  for (const PlannedState& planned : planned_state(list, experiment.rows(), extent)) {
+    if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
+    if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");
+    if (planned.array->dtype == Dtype::kI32) add_array<std::int32_t>(plan, planned, extent, "i32");
+    if (planned.array->dtype == Dtype::kI64) add_array<std::int64_t>(plan, planned, extent, "i64");
+  }
+  plan.add<std::int64_t>("counts of what is sent", "i64", kSentCounts, extent.rows);
+}
+
+/// What a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
+constexpr std::int64_t kProgramBytes = 12'000'000;
+
+/// Edges of all rounds of a period, of all replicas.
+std::int64_t stored_edges(const Experiment& experiment) {
+  std::int64_t edges = 0;
+  for (const TopologyRound& round : experiment.topologies().front().stored_rounds())
+    edges += static_cast<std::int64_t>(round.edges.size());
+  return edges * experiment.config().run.replicas;
+}
+
+template <class Backend>
+void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
+  const RunConfig& run = experiment.config().run;
+  const RoundRules rules = round_rules(experiment);
+  std::int64_t places = 0, edges = 0;
+  for (int s = 0; s < run.shards; ++s) {
+    const Shard shard{s, run.shards, run.replicas, run.nodes};
+    const RoundBounds bounds = rules.bounds(shard);
+    places = std::max<std::int64_t>(places, RoundPlan<Backend>::places(rules, shard, bounds));
+    edges += bounds.edges;
+  }
+  const std::int64_t period = rules.period;
+  plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
+  plan.add(
+      {"round plan", fmt::format("{} rounds of {} edges", places, edges), places * (edges * 8 + extent.rows * 20)});
+  if (rules.drawn && run.shards == 1)
+    plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
+              RandomOutScratch<Backend>::bytes(extent.rows, edges)});
+}
+
+/// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53
+/// and does not overflow.
+double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds) {
+  const Topology& topology = experiment.topologies().front();
+  const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
+  double messages = 0;
+  for (std::int64_t phase = 0; phase < period; ++phase) {
+    const std::int64_t t = first_round + phase;
+    const std::int64_t times = (rounds - phase + period - 1) / period;
+    if (times > 0) messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
+  }
+  return messages;
+}
+
+struct PlannedTraffic {
+  double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
+  void add(double count, const MessageBytes& each) {
+    messages += count;
+    authors += count * static_cast<double>(each.authors);
+    coo32 += count * static_cast<double>(each.coo32);
+    wire_bound += count * static_cast<double>(each.wire);
+    dense += count * static_cast<double>(each.dense);
+  }
+};
+
+PlannedTraffic planned_traffic(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Schedule& schedule = experiment.schedule();
+  const Rows& rows = experiment.rows();
+  const Extent extent = extent_of(experiment);
+  const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
+  PlannedTraffic traffic;
+  if (rows.method.message)
+    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
+  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
+  const bool all_reduce = merges_by_all_reduce(config.algorithm);
+  traffic.add(
+      all_reduce ? 2.0 * (config.run.nodes - 1) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+      each);
+  return traffic;
+}
+
+template <class Backend>
+constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
+
+/// Threads of each shard that have memory of their own.
+template <class Backend>
+int workers_per_shard(const RunConfig& run) {
+  return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
+}
+
+/// What all shards together need to select their messages.
+template <class Backend>
+std::int64_t selection_bytes(const Experiment& experiment, int workers) {
+  const RunConfig& run = experiment.config().run;
+  const RowLayout& layout = experiment.layout();
+  const TopkPlan plan = experiment.rows().compressor->selection(experiment.config().algorithm, layout);
+  const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
+  if constexpr (kOnGpu<Backend>) {
+    return run.shards * SelectionMemory<Cuda>::bytes(rows, layout, plan);
+  } else {
+    return run.shards * SelectionMemory<Cpu>::bytes(rows, layout, plan, workers);
+  }
+}
+
+}  // namespace
+
+template <class Backend>
+MemoryPlan plan_memory(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Extent extent = extent_of(experiment);
+  const int workers = workers_per_shard<Backend>(config.run);
+  PlanBuilder plan;
+  add_state(plan, extent, experiment);
+  if (extent.entries > 0)
+    plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
+              selection_bytes<Backend>(experiment, workers)});
+  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
+  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
+  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
+            config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
+                  elements_of(experiment.task().statistics()));
+  add_topology<Backend>(plan, experiment, extent);
+  const RunExtent run{.nodes = config.run.nodes,
+                      .replicas = config.run.replicas,
+                      .shards = config.run.shards,
+                      .threads = workers,
+                      .cuda = kOnGpu<Backend>};
+  for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
+  plan.add({"program and libraries", "", kProgramBytes, false});
+  plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
+            address_space_of_threads(workers * config.run.shards), false});
+  return plan.take();
+}
+
+template <class Backend>
+std::string describe_run_plan(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  const PlannedTraffic traffic = planned_traffic(experiment);
+  const MemoryPlan memory = plan_memory<Backend>(experiment);
+  std::string text = describe_memory(memory);
+  if (kOnGpu<Backend>)
+    text = fmt::format("on the GPU:\n{}\non the host:\n{}", describe_memory(memory.part(true)),
+                       describe_memory(memory.part(false)));
+  text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
+                      experiment.layout().segments.size());
+  text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
+  text += fmt::format("messages a replica: {:.0f}\n", traffic.messages);
+  const auto line = [&](const char* name, double bytes, const char* note) {
+    text += fmt::format("bytes {}: {:.0f} ({}{})\n", name, bytes, format_bytes(bytes), note);
+  };
+  line("authors", traffic.authors, "");
+  line("coo32", traffic.coo32, "");
+  line("wire", traffic.wire_bound, ", at most");
+  line("dense", traffic.dense, "");
+  return text;
+}
+
+template MemoryPlan plan_memory<Cpu>(const Experiment&);
+template MemoryPlan plan_memory<Cuda>(const Experiment&);
+template std::string describe_run_plan<Cpu>(const Experiment&);
+template std::string describe_run_plan<Cuda>(const Experiment&);
+
+}  // namespace sparsepush

@@ -1,0 +1,18 @@
+// What a run will need and send: the text of `sparsepush plan`, and the check that it fits.
+#pragma once
+#include <string>
+
+#include "data/memory_plan.h"
+#include "host/state/experiment.h"
+
+namespace sparsepush {
+
+/// Every array that a run of `experiment` allocates, over all shards.
+template <class Backend>
+MemoryPlan plan_memory(const Experiment& experiment);
+
+/// Memory per array, steps, messages and bytes; bytes on the wire as an upper bound.
+template <class Backend>
+std::string describe_run_plan(const Experiment& experiment);
+
+}  // namespace sparsepush

@@ -1,0 +1,27 @@
+#include "host/records/version.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <CLI/Version.hpp>
+#include <nlohmann/json.hpp>
+
+#include "kernels/backend/backend.h"
+
+namespace sparsepush {
+
+std::string version_line() { return SPARSEPUSH_VERSION; }
+
+std::string version_text() {
+  return fmt::format(
+      "sparsepush {}\n"
+      "backends: {}\n"
+      "precision: parameters, gradients and messages fp32; push-sum weights, losses and measures fp64\n"
+      "libraries: {}; toml++ {}.{}.{}; nlohmann json {}.{}.{}; fmt {}; CLI11 {}\n",
+      SPARSEPUSH_VERSION, Cuda::is_built_in() ? "cpu, cuda" : "cpu (built without CUDA)", openblas_get_config(),
+      TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH, NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+      NLOHMANN_JSON_VERSION_PATCH, FMT_VERSION, CLI11_VERSION);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,103 @@
+// The rounds of a run: prepared by the host ahead of the steps, and played by their recorded work.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "host/rounds/round_rules.h"
+#include "kernels/backend/buffer.h"
+#include "kernels/backend/event.h"
+#include "kernels/backend/staged_array.h"
+#include "kernels/mixing/due_round.h"
+#include "kernels/mixing/random_out.h"
+#include "models/shard.h"
+
+namespace sparsepush {
+
+/// Rounds that are made at a time, one such block while another is played: enough to hide an upload.
+inline constexpr int kRoundsAhead = 16;
+
+/// One round for the nodes of one shard; all replicas stand in it, side by side.
+struct PlannedRound {
+  RoundEdges edges;                               ///< delivered ones; slots: local rows, then the halo
+  std::span<const std::int64_t> copies;           ///< [local rows] messages each local node sends
+  const std::span<const NodeId>* halo = nullptr;  ///< of the round that is played now, in host memory: for host calls
+};
+
+/// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two blocks that
+/// are filled in turn. What a backend draws itself has one place.
+template <class Backend>
+class RoundPlan {
+ public:
+  /// Prepares round 0, so that rules which cannot be kept fail here.
+  RoundPlan(const Backend& backend, RoundRules rules, const Shard& shard);
+
+  /// Host: makes the rounds [first, last), at most kRoundsAhead, where they are not there yet, and does not wait for
+  /// the steps that are on their way: the upload does, until all of them have read what stood there. True if rounds
+  /// have outgrown their places: records of at() must begin anew, and halo_slots() may have grown.
+  bool prepare(std::int64_t first, std::int64_t last);
+  /// Host, between records, before the step that plays round t: lets the backend wait for the round's upload.
+  void play(std::int64_t t);
+  /// The round that *due, in backend memory, names; for recorded work, in which it alone says which round that is.
+  PlannedRound at(const std::int64_t* due);
+
+  /// An upper bound of the halo of every round so far, and of the rules' bounds.
+  int halo_slots() const { return bounds_.halo; }
+
+  /// Places of a plan with these rules, each with room for `bounds.edges` edges.
+  static int places(const RoundRules& rules, const Shard& shard, const RoundBounds& bounds);
+
+ private:
+  /// What the host keeps of a round.
+  struct HostRound {
+    std::vector<NodeId> halo;
+    std::vector<double> rate;  ///< [replicas]
+  };
+  /// Places that are filled together.
+  struct Block {
+    std::int64_t first = 0;         ///< its first round
+    std::vector<HostRound> rounds;  ///< [rounds_per_block()] by place; empty: none is there
+    Event<Backend> uploaded;
+    bool awaited = true;  ///< by the ops
+  };
+  /// The arrays of all places, a row each.
+  struct Places {
+    StagedArray<Backend, std::int64_t> begin, copies;
+    StagedArray<Backend, std::int32_t> slot;
+    StagedArray<Backend, float> weight, self_weight;
+  };
+  struct Drawn {
+    Buffer<Backend, std::uint64_t> seed;  ///< [replicas]
+    RandomOutScratch<Backend> scratch;
+  };
+
+  int rounds_per_block() const { return places_count_ / static_cast<int>(blocks_.size()); }
+  std::size_t block_number(std::int64_t t) const { return t % places_count_ / rounds_per_block(); }
+  const HostRound& round(std::int64_t t) const {
+    return blocks_[block_number(t)].rounds[t % places_count_ % rounds_per_block()];
+  }
+  bool repeats() const { return blocks_.size() == 1; }
+  bool has(std::int64_t t) const;
+  /// Makes the block that round t stands in; true if it had outgrown its places.
+  bool make_block(std::int64_t t);
+  void fill(Block& block, std::vector<MadeRound> made);
+  void write(const MadeRound& made, int place);
+  void upload(int first_place, int count);
+  /// Places for rounds of up to `bounds`, all empty.
+  void allocate(const RoundBounds& bounds);
+  void draw(const std::int64_t* due);
+
+  const Backend& backend_;
+  const RoundRules rules_;
+  const Shard shard_;
+  RoundBounds bounds_;
+  int places_count_;
+  std::vector<Block> blocks_;
+  Event<Backend> read_;  ///< behind the steps that may read what is filled next
+  std::optional<Places> places_;
+  std::optional<DueRound<Backend>> due_;
+  std::optional<Drawn> drawn_;
+  std::span<const NodeId> playing_halo_;
+};
+
+}  // namespace sparsepush

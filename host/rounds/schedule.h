@@ -1,0 +1,47 @@
+// When things happen in a run: which steps exchange, evaluate and checkpoint, and with which learning rate.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "host/config/config.h"
+
+namespace sparsepush {
+
+/// Steps count SGD updates done; final rounds continue the count after the last of them.
+class Schedule {
+ public:
+  /// `steps_per_epoch` = 0: the problem has no epochs. `final_rounds` follow the last step.
+  Schedule(const Config& config, std::int64_t steps_per_epoch, std::int64_t final_rounds);
+
+  std::int64_t sgd_steps() const { return sgd_steps_; }  ///< T
+  std::int64_t end() const { return sgd_steps_ + final_rounds_; }
+  std::int64_t final_rounds() const { return final_rounds_; }
+
+  /// Rounds of gossip among the first `steps` SGD steps.
+  std::int64_t rounds_in(std::int64_t steps) const { return steps / local_steps_; }
+  /// The round that follows SGD step t (0-based), if one does.
+  std::optional<std::int64_t> round_after(std::int64_t t) const;
+  /// The round of final round k (0-based).
+  std::int64_t final_round(std::int64_t k) const { return rounds_in(sgd_steps_) + k; }
+
+  /// lr * decay^(milestones passed) * (warmup_factor while warming up), in double.
+  double learning_rate(std::int64_t step) const { return learning_rate(step, optimizer_); }
+  /// The same by the settings of a replica that has its own.
+  double learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const;
+  std::optional<std::int64_t> epoch(std::int64_t step) const;
+
+  /// Whether a row is due after `step` whatever the run's length.
+  bool evaluates_by_cadence(std::int64_t step) const;
+  /// That, and the rows at the last SGD step and at the end.
+  bool evaluates_at(std::int64_t step) const;
+  /// The last step up to `step` that has a row whatever the run's length.
+  std::int64_t last_evaluation_by_cadence(std::int64_t step) const;
+  bool checkpoints_at(std::int64_t step) const;
+
+ private:
+  OptimizerConfig optimizer_;
+  std::int64_t steps_per_epoch_, sgd_steps_, final_rounds_, local_steps_, every_steps_, checkpoint_steps_;
+  bool each_epoch_;
+};
+
+}  // namespace sparsepush

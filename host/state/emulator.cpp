@@ -1,0 +1,243 @@
+#include "host/state/emulator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "host/records/measure.h"
+#include "host/rounds/final_rounds.h"
+#include "host/state/row_blocks.h"
+#include "host/state/running_statistics.h"
+#include "kernels/backend/check.h"
+
+namespace sparsepush {
+namespace {
+
+NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
+  NodesPlan plan{.rows = experiment.rows(),
+                 .algorithm = {},
+                 .own = own_state(experiment),
+                 .halo_slots = halo_slots,
+                 .verify = experiment.config().run.verify};
+  for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
+  return plan;
+}
+
+/// Topologies are checked when an experiment is made; what rules do to them, here.
+RoundRules checked(RoundRules rules, const Method& method) {
+  CHECK(!rules.delivers || !(method.needs.is_static || method.needs.doubly_stochastic), method.name,
+        " needs every message delivered");
+  CHECK(!method.needs.is_static || rules.period == 1, method.name, " needs the same edges in every round");
+  return rules;
+}
+
+/// Numbers of records.
+enum { kStepWithoutRound, kStepWithRound, kFinalRound };
+
+}  // namespace
+
+RoundRules round_rules(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  std::vector<double> eta;
+  for (const ReplicaSettings& replica : experiment.replicas()) eta.push_back(replica.algorithm.averaging_rate);
+  const auto rate = [eta, rounds = schedule.rounds_in(schedule.sgd_steps())](int replica, std::int64_t t) {
+    return t < rounds ? eta[replica] : 1.0;
+  };
+  return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
+}
+
+template <class Backend>
+Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport)
+    : Emulator(backend, experiment, transport, round_rules(experiment)) {}
+
+template <class Backend>
+Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport,
+                            RoundRules rules)
+    : backend_(backend),
+      experiment_(experiment),
+      gradients_(experiment.task().make_gradients(backend, transport.shard())),
+      plan_(backend, checked(std::move(rules), experiment.rows().method), transport.shard()),
+      nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, plan_.halo_slots())),
+      loss_{.sum = {backend, 1, nodes_.shard.rows()}},
+      clock_(backend, 1, 1) {
+  gradients_->use(nodes_.state);
+  fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
+    const auto [replica, node] = nodes_.shard.id_of(row);
+    experiment.task().initialize(experiment.config().run.seed + replica, node, values);
+  });
+}
+
+template <class Backend>
+void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
+  const Schedule& schedule = experiment_.schedule();
+  const bool merges_by_gossip = !merges_by_all_reduce(experiment_.config().algorithm);
+  last = std::min(last, schedule.rounds_in(schedule.sgd_steps()) + (merges_by_gossip ? schedule.final_rounds() : 0));
+  if (first >= last || !plan_.prepare(first, last)) return;
+  nodes_.allocate_halo(plan_.halo_slots());
+  nodes_.work.forget();
+}
+
+template <class Backend>
+void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, const std::function<void()>& work) {
+  if (round) {
+    prepare_rounds(*round, *round + 1);
+    plan_.play(*round);
+  }
+  gradients_failed_ = false;
+  try {
+    recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+  } catch (...) {
+    broken_ = !gradients_failed_;
+    throw;
+  }
+}
+
+template <class Backend>
+void Emulator<Backend>::run_step(const std::function<void()>& stages) {
+  check_whole();
+  set_learning_rates();
+  const auto round = experiment_.schedule().round_after(step_);
+  play(round ? kStepWithRound : kStepWithoutRound, round, stages);
+  ++step_;
+  ++loss_.steps;
+  if (round) prepare_rounds(*round + 1, *round + 1 + kRoundsAhead);  // while a GPU is busy with the step
+  if (step_ % Backend::kStepsBetweenLooks == 0) check_finite();
+}
+
+template <class Backend>
+void Emulator<Backend>::take_gradients() {
+  const auto compute = [this](std::int64_t step) {
+    gradients_failed_ = true;
+    gradients_->compute(backend_, {.at = parameters_of(nodes_, experiment_.task()), .step = &clock()->step},
+                        {.gradient = nodes_[state::gradient], .loss = loss_.sum.span()}, step);
+    gradients_failed_ = false;
+  };
+  if (gradients_->can_be_recorded())
+    compute(step_);
+  else
+    nodes_.work.host_call(compute);
+}
+
+template <class Backend>
+void Emulator<Backend>::run_method() {
+  const auto round = experiment_.schedule().round_after(step_);
+  if (round)
+    experiment_.rows().method.play(nodes_, plan_.at(&clock()->round));
+  else
+    local_step(nodes_);
+  end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
+}
+
+template <class Backend>
+void Emulator<Backend>::run_final_round() {
+  check_whole();
+  const Schedule& schedule = experiment_.schedule();
+  const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
+  if (k == 0) drop_error_memory(nodes_);
+  const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock()); };
+  if (merges_by_all_reduce(experiment_.config().algorithm)) {
+    final_all_reduce(nodes_);
+    end();
+  } else {
+    play(kFinalRound, round, [&] {
+      final_gossip(nodes_, plan_.at(&clock()->round));
+      end();
+    });
+    prepare_rounds(round + 1, round + 1 + kRoundsAhead);
+  }
+  if (++step_ == schedule.end()) merge_statistics();
+}
+
+template <class Backend>
+void Emulator<Backend>::merge_statistics() {
+  if (experiment_.config().algorithm.final_statistics == "local") {
+    gradients_->reestimate_statistics(backend_, parameters_of(nodes_, experiment_.task()));
+  } else {
+    average_statistics(gradients_->statistics(), nodes_);
+  }
+}
+
+template <class Backend>
+void Emulator<Backend>::resume_at(std::int64_t step) {
+  const Schedule& schedule = experiment_.schedule();
+  const std::int64_t sgd_steps = std::min(step, schedule.sgd_steps());
+  step_ = step;
+  clock_.assign(std::vector<StepClock>{{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps}});
+
+  Message kept;  // from round to round in every slot, by methods whose rounds are all alike: checkpoints hold no halo
+  std::ranges::copy_if(nodes_.arrays, std::back_inserter(kept.arrays),
+                       [](const StateArray* array) { return array->saved && array->per == Per::kSlot; });
+  if (kept.arrays.empty()) return;
+  prepare_rounds(0, 1);
+  plan_.play(0);
+  fill_halo(nodes_, plan_.at(&clock()->round), kept);
+}
+
+template <class Backend>
+std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window) {
+  check_finite();
+  auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
+  if (ends_window) {
+    clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());
+    loss_.steps = 0;
+  }
+  return rows;
+}
+
+template <class Backend>
+void Emulator<Backend>::set_learning_rates() {
+  std::vector<SgdSettings> settings;
+  for (const ReplicaSettings& replica : experiment_.replicas())
+    settings.push_back({.lr = static_cast<float>(experiment_.schedule().learning_rate(step_, replica.optimizer)),
+                        .momentum = static_cast<float>(replica.optimizer.momentum),
+                        .weight_decay = static_cast<float>(replica.optimizer.weight_decay)});
+  if (settings == settings_) return;
+  nodes_.settings.assign(settings);
+  settings_ = std::move(settings);
+}
+
+template <class Backend>
+void Emulator<Backend>::check_whole() const {
+  if (broken_) throw std::logic_error("a step has failed halfway: this run cannot go on, nor be saved");
+}
+
+template <class Backend>
+void Emulator<Backend>::check_finite() {
+  check_whole();
+  const StepClock clock = clock_.to_host().front();
+  if (clock.diverged_step != 0) report_divergence(clock);
+}
+
+template <class Backend>
+std::string Emulator<Backend>::first_not_finite(int row) const {
+  for (const StateArray* array : nodes_.arrays) {
+    if (!array->saved || !array->is_padded() || array->dtype != Dtype::kF32 || array->per != Per::kNode) continue;
+    const MatrixView<float> there = nodes_[Array<float>(*array)];
+    std::vector<float> values(there.cols);
+    copy(backend_, values.data(), there.row(row), values.size() * sizeof(float));
+    for (std::size_t s = 0; s < nodes_.layout.segments.size(); ++s) {
+      const Segment& segment = nodes_.layout.segments[s];
+      const auto tensor = std::span(values).subspan(segment.begin, segment.size);
+      if (std::ranges::all_of(tensor, [](float v) { return std::isfinite(v); })) continue;
+      const std::string name = experiment_.task().parameters()[s].name;
+      return array->name == state::x.name ? name : fmt::format("{} of {}", name, array->name);
+    }
+  }
+  return "with the message";  // an overflow on its way: nothing is left of it
+}
+
+template <class Backend>
+void Emulator<Backend>::report_divergence(const StepClock& clock) const {
+  const int row = static_cast<int>(clock.diverged_row);
+  const NodeId id = nodes_.shard.id_of(row);
+  throw Diverged(fmt::format(
+      "diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr", clock.diverged_step,
+      id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row)));
+}
+
+template class Emulator<Cpu>;
+template class Emulator<Cuda>;
+
+}  // namespace sparsepush

@@ -1,0 +1,99 @@
+// Many nodes that learn: the rounds of one shard.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "host/records/metrics.h"
+#include "host/state/experiment.h"
+#include "host/state/nodes.h"
+#include "host/transports/transport.h"
+#include "kernels/nodes/step_clock.h"
+#include "models/gradients.h"
+
+namespace sparsepush {
+
+/// A run went out of bounds; `what()` names step, node and tensor.
+class Diverged : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Trains the local nodes of one shard. All shards make the same calls.
+template <class Backend>
+class Emulator {
+ public:
+  /// `backend`, `experiment` and `transport` must outlive it.
+  Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport);
+  /// With other rounds than the experiment's.
+  Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport, RoundRules rules);
+
+  /// SGD steps and final rounds done.
+  std::int64_t step() const { return step_; }
+  bool in_final_rounds() const { return step_ >= experiment_.schedule().sgd_steps(); }
+
+  /// One SGD step of all nodes. `stages` calls the two functions below; a GPU records what they launch in the first
+  /// step and repeats it in the following ones, as CUDA graphs. Throws Diverged.
+  void run_step(const std::function<void()>& stages);
+  /// Batch and gradient: every node's gradient at z = x / u on its samples of this step.
+  void take_gradients();
+  /// Update, select, deliver, mix and de-bias, as the method says.
+  void run_method();
+
+  /// One round of merging after the last SGD step; after the last one also running statistics are merged.
+  void run_final_round();
+  /// Whether steps repeat records; if not, every step launches its work anew, with the same bits.
+  void set_recorded(bool recorded) { recorded_ = recorded; }
+  /// Throws Diverged if a node has, since the last look. Backends look every few steps, and before anything is saved.
+  void check_finite();
+
+  /// Losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for train_loss.
+  std::vector<MetricsRow> measure(bool ends_window);
+
+  const Experiment& experiment() const { return experiment_; }
+  Nodes<Backend>& nodes() { return nodes_; }
+  const Gradients<Backend>& gradients() const { return *gradients_; }
+
+  /// Sums for train_loss since its window began, saved with checkpoints.
+  struct LossWindow {
+    Buffer<Backend, double> sum;  ///< [local rows]
+    std::int64_t steps = 0;
+  };
+  LossWindow& loss_window() { return loss_; }
+  /// Goes on from a checkpoint whose arrays have been read into nodes().
+  void resume_at(std::int64_t step);
+
+ private:
+  void set_learning_rates();
+  /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
+  void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);
+  /// Where places outgrow what records know, these begin anew.
+  void prepare_rounds(std::int64_t first, std::int64_t last);
+  /// After the last final round: running statistics for the merged model.
+  void merge_statistics();
+  /// The first tensor of any saved array that is not finite in a local row.
+  std::string first_not_finite(int row) const;
+  void check_whole() const;
+  [[noreturn]] void report_divergence(const StepClock& clock) const;
+  StepClock* clock() const { return clock_.span().data(); }
+
+  const Backend& backend_;
+  const Experiment& experiment_;
+  std::unique_ptr<Gradients<Backend>> gradients_;
+  RoundPlan<Backend> plan_;
+  Nodes<Backend> nodes_;
+  std::vector<SgdSettings> settings_;  ///< that the nodes have
+  LossWindow loss_;
+  Buffer<Backend, StepClock> clock_;  ///< [1]
+  std::int64_t step_ = 0;
+  bool recorded_ = true;
+  bool gradients_failed_ = false;  ///< in the step that is being taken: nothing else of it has happened
+  bool broken_ = false;            ///< a step has failed later
+};
+
+/// The rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.
+RoundRules round_rules(const Experiment& experiment);
+
+}  // namespace sparsepush

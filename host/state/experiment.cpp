@@ -1,0 +1,102 @@
+#include "host/state/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/files/input_error.h"
+#include "data/memory_plan.h"
+#include "host/topologies/topologies.h"
+#include "host/topologies/topology_needs.h"
+#include "kernels/backend/check.h"
+#include "models/task_kinds.h"
+
+namespace sparsepush {
+namespace {
+
+std::unique_ptr<Task> make_task(const Config& config) {
+  return kind_of_task(config.data.name)
+      .make({.data = config.data,
+             .model = config.model,
+             .nodes = config.run.nodes,
+             .replicas = config.run.replicas,
+             .seed = config.run.seed});
+}
+
+/// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
+std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method,
+                          const std::vector<Topology>& topologies) {
+  if (!method.final_message) return 0;
+  if (merges_by_all_reduce(algorithm)) return 1;
+  if (algorithm.final_rounds) return *algorithm.final_rounds;
+  constexpr double kRemaining = 1e-3;  // of the disagreement
+  std::vector<std::int64_t> rounds;
+  for (const Topology& topology : topologies) rounds.push_back(rounds_to_contract(topology, kRemaining));
+  const auto [least, most] = std::ranges::minmax(rounds);
+  if (least != most)
+    throw InputError(
+        "algorithm.final_rounds: \"auto\" gives {} to {} rounds for the topologies of the {} replicas; set a number",
+        least, most, topologies.size());
+  return most;
+}
+
+}  // namespace
+
+std::vector<Topology> make_topologies(const Config& config) {
+  std::vector<Topology> topologies;
+  const int different = depends_on_seed(config.topology) ? config.run.replicas : 1;
+  const TopologyKind& kind = topology_kind(config.topology);
+  if (different > 1 && !config.topology.redraw && kind.count_edges) {
+    const std::int64_t edges = kind.count_edges(config.topology, config.run.nodes);
+    const PlannedArray all{"topologies", fmt::format("[{}, {}] edges", different, edges),
+                           static_cast<std::int64_t>(different * edges * sizeof(Edge))};
+    check_memory_fits({{all}}, available_memory());  // before the plan of the whole run, which counts what is made
+  }
+  for (int r = 0; r < different; ++r)
+    topologies.push_back(make_topology(config.topology, config.run.nodes, config.run.seed + r));
+  return topologies;
+}
+
+Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task)
+    : config_(config),
+      rows_(std::move(rows)),
+      replicas_(config.run.replicas, {config.algorithm, config.optimizer}),
+      topologies_(make_topologies(config)),
+      task_(task ? std::move(task) : make_task(config)),
+      layout_(row_layout_of(task_->parameters())),
+      schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
+  for (const StateArray* array : rows_.method.state)
+    CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
+          array->name, " of neighbours, and so needs a static topology");
+  if (!rows_.method.message) return;
+  for (const Topology& topology : topologies_) {
+    check_needs(rows_.method, topology);
+    check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
+  }
+}
+
+StateList own_state(const Experiment& experiment) {
+  StateList own = experiment.task().state();
+  if (experiment.task().wants_z() && mixes_push_weights(experiment.rows().method)) own.push_back(&state::z);
+  return own;
+}
+
+void Experiment::set_replicas(std::vector<ReplicaSettings> replicas) {
+  CHECK(static_cast<int>(replicas.size()) == config_.run.replicas, "settings of ", replicas.size(), " replicas of ",
+        config_.run.replicas);
+  replicas_ = std::move(replicas);
+}
+
+std::string Experiment::hash() const {
+  std::vector<std::string> hashes;
+  for (const ReplicaSettings& replica : replicas_) {
+    Config config = config_;
+    config.algorithm = replica.algorithm;
+    config.optimizer = replica.optimizer;
+    hashes.push_back(config_hash(config, *task_));
+  }
+  if (std::ranges::count(hashes, hashes.front()) == std::ssize(hashes)) return hashes.front();
+  return fmt::format("{}", fmt::join(hashes, "-"));
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,64 @@
+// Everything about a run that is known before its first step: configuration, topology, task, schedule.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/algorithms/methods.h"
+#include "host/config/config.h"
+#include "host/rounds/schedule.h"
+#include "host/topologies/topology.h"
+#include "models/task.h"
+
+namespace sparsepush {
+
+/// In what replicas of a run may differ.
+struct ReplicaSettings {
+  AlgorithmConfig algorithm;  ///< keep, scope and averaging rate
+  OptimizerConfig optimizer;
+};
+
+/// Immutable once prepared; shared by all shards.
+class Experiment {
+ public:
+  /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
+  /// InputError.
+  explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
+  /// With a method, optimizer, compressor or task that need not be in any table.
+  Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
+  /// Gives every replica settings of its own; before there is an emulator.
+  void set_replicas(std::vector<ReplicaSettings> replicas);
+
+  /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before
+  /// it.
+  void prepare_data() { task_->prepare(); }
+
+  const Config& config() const { return config_; }
+  const Rows& rows() const { return rows_; }
+  /// [replicas] all alike unless set_replicas was called.
+  const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
+  /// One per replica, or one that all share.
+  const std::vector<Topology>& topologies() const { return topologies_; }
+  const Task& task() const { return *task_; }
+  const Schedule& schedule() const { return schedule_; }
+  const RowLayout& layout() const { return layout_; }
+  /// Of all that changes the bits of a run: see config_hash.
+  std::string hash() const;
+
+ private:
+  Config config_;
+  Rows rows_;
+  std::vector<ReplicaSettings> replicas_;
+  std::vector<Topology> topologies_;
+  std::unique_ptr<Task> task_;
+  RowLayout layout_;
+  Schedule schedule_;
+};
+
+/// Arrays of the task's own, and z where it is wanted in memory and u does not stay 1.
+StateList own_state(const Experiment& experiment);
+
+/// One topology, or one per replica where they differ, checked over the rounds of the run.
+std::vector<Topology> make_topologies(const Config& config);
+
+}  // namespace sparsepush

@@ -1,0 +1,39 @@
+// The table of topologies: the valid names, and how each is made.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/table.h"
+#include "host/topologies/topology.h"
+#include "kernels/mixing/random_out.h"
+
+namespace sparsepush {
+
+/// A way to make the rounds of a topology, from its configuration, the number of nodes and a seed.
+struct TopologyKind {
+  std::string name;
+  std::vector<std::string> keys = {};  ///< of [topology] that count for it
+  bool depends_on_seed = false;
+  bool is_given = false;  ///< by the user: checked for connectivity whatever it is used for
+  /// Refuses configurations that it cannot be made from, and counts the edges of one period; empty: no limit here.
+  std::function<std::int64_t(const TopologyConfig&, int nodes)> count_edges = {};
+  /// All rounds of one period.
+  std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period;
+  /// Round t of what is drawn anew each round, where topology.redraw asks for that.
+  std::function<TopologyRound(const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t)> redrawn = {};
+  /// The same rounds as backends draw them; empty: the host draws all.
+  std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
+  /// Whether the rows of every redrawn round sum to 1.
+  std::function<bool(const TopologyConfig&)> redrawn_doubly_stochastic = {};
+};
+
+const std::vector<TopologyKind>& topologies();
+
+/// The one that `config` names. Throws InputError if there is none.
+const TopologyKind& topology_kind(const TopologyConfig& config);
+
+/// Whether a key of [topology] counts for it.
+bool has_key(const TopologyKind& kind, std::string_view key);
+
+}  // namespace sparsepush

@@ -1,0 +1,35 @@
+// Sums in a fixed order of terms that a block computes in parallel, for .cu files only.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/backend/dynamic_shared.h"
+
+namespace sparsepush {
+
+constexpr int kOrderedSumThreads = 256;  // a block
+constexpr int kOrderedSumTerms = 1024;   // at once: four a thread, and memory for eight blocks a multiprocessor
+constexpr std::size_t kOrderedSumBytes = 2 * kOrderedSumTerms * sizeof(double);  // of dynamic shared memory
+
+/// Sum of term(i) for i in [0, count): term i goes to partial sum i mod kLanes, and these are added up in order. The
+/// whole block calls it, and its first warp receives the result. All threads compute terms, each once; the first warp
+/// adds them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the
+/// fixed order are count / kLanes additions in double one after the other.
+template <int kLanes, class Term>
+__device__ double ordered_sum(std::int64_t count, const Term& term) {
+  static_assert(kLanes <= 32 && kOrderedSumTerms % kLanes == 0);
+  double lane_sum = 0, sum = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kOrderedSumTerms) {
+    double* terms = dynamic_shared<double>() + begin / kOrderedSumTerms % 2 * kOrderedSumTerms;
+    const int size = static_cast<int>(std::min(std::int64_t{kOrderedSumTerms}, count - begin));
+    for (int i = threadIdx.x; i < size; i += kOrderedSumThreads) terms[i] = term(begin + i);
+    __syncthreads();
+    if (threadIdx.x / 32 == 0)
+      for (int i = threadIdx.x % kLanes; i < size; i += kLanes) lane_sum += terms[i];
+  }
+  __syncthreads();  // the next call begins where these terms may stand
+  for (int lane = 0; lane < kLanes; ++lane) sum += __shfl_sync(~0u, lane_sum, lane);
+  return sum;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,92 @@
+#include <utility>
+
+#include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/repeated_work.h"
+
+namespace sparsepush {
+namespace {
+
+cudaGraphExec_t handle_of(void* graph) { return static_cast<cudaGraphExec_t>(graph); }
+
+/// Ends what begin_piece began.
+cudaGraph_t end_capture(const Cuda& gpu) {
+  cudaGraph_t graph = nullptr;
+  check_cuda(cudaStreamEndCapture(stream_of(gpu), &graph), "cudaStreamEndCapture");
+  return graph;
+}
+
+/// Null if the graph is empty. Destroys it.
+cudaGraphExec_t executable_of(cudaGraph_t graph) {
+  std::size_t nodes = 0;
+  cudaGraphExec_t executable = nullptr;
+  cudaError_t status = cudaGraphGetNodes(graph, nullptr, &nodes);
+  if (status == cudaSuccess && nodes > 0) status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  check_cuda(status, "cudaGraphInstantiate");
+  return executable;
+}
+
+void launch_graph(const Cuda& gpu, void* graph) {
+  check_cuda(cudaGraphLaunch(handle_of(graph), stream_of(gpu)), "cudaGraphLaunch");
+}
+
+}  // namespace
+
+void RepeatedWork<Cuda>::Destroy::operator()(void* graph) const noexcept { cudaGraphExecDestroy(handle_of(graph)); }
+
+void RepeatedWork<Cuda>::run(const Cuda& gpu, int record, std::int64_t step, const std::function<void()>& work) {
+  if (making_.record != nullptr) return work();
+  step_ = step;
+  if (const auto made = records_.find(record); made != records_.end()) {
+    for (const Piece& piece : made->second) piece.graph ? launch_graph(gpu, piece.graph.get()) : piece.call(step);
+    return;
+  }
+  Record pieces;
+  make(gpu, pieces, work);
+  records_[record] = std::move(pieces);
+}
+
+void RepeatedWork<Cuda>::make(const Cuda& gpu, Record& record, const std::function<void()>& work) {
+  begin_piece({&gpu, &record});
+  try {
+    work();
+  } catch (...) {
+    if (std::exchange(making_, {}).record != nullptr) {  // what was noted is of no use, but the stream is
+      cudaGraph_t graph = nullptr;
+      cudaStreamEndCapture(stream_of(gpu), &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+    }
+    throw;
+  }
+  end_piece();
+}
+
+void RepeatedWork<Cuda>::begin_piece(const Making& making) {
+  check_cuda(cudaStreamBeginCapture(stream_of(*making.gpu), cudaStreamCaptureModeThreadLocal),
+             "cudaStreamBeginCapture");
+  making_ = making;
+}
+
+void RepeatedWork<Cuda>::end_piece() {
+  const auto [gpu, record] = std::exchange(making_, {});
+  const cudaGraphExec_t executable = executable_of(end_capture(*gpu));
+  if (executable == nullptr) return;
+  record->push_back({.graph = std::unique_ptr<void, Destroy>(executable), .call = {}});
+  launch_graph(*gpu, executable);
+}
+
+void RepeatedWork<Cuda>::run_unrecorded(std::int64_t step, const std::function<void()>& work) {
+  step_ = step;
+  work();
+}
+
+void RepeatedWork<Cuda>::host_call(std::function<void(std::int64_t step)> call) {
+  if (making_.record == nullptr) return call(step_);
+  const Making making = making_;
+  end_piece();
+  call(step_);  // outside of what is noted: it may wait
+  making.record->push_back({.graph = {}, .call = std::move(call)});
+  begin_piece(making);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,102 @@
+// Convolutions of many nodes, each with its own weights.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/backend/backend.h"
+#include "kernels/backend/view.h"
+#include "kernels/layers/image_shape.h"
+
+namespace sparsepush {
+
+/// A two-dimensional convolution (cross-correlation, zero padding on all sides) and where its parameters stand in a
+/// node's row, as in PyTorch: weight [out, in, kernel, kernel], bias [out].
+struct Conv2dLayer {
+  ImageShape in;
+  int out = 0;     ///< channels
+  int kernel = 3;  ///< side
+  int stride = 1;
+  int padding = 1;
+  std::int64_t weight = 0;
+  std::int64_t bias = kNoBias;
+
+  static constexpr std::int64_t kNoBias = -1;
+  /// A last stride that does not fit is left out; 0 where the kernel itself does not fit.
+  constexpr ImageShape out_shape() const {
+    const auto side = [&](int in_side) {
+      const int room = in_side + 2 * padding - kernel;
+      return room < 0 ? 0 : room / stride + 1;
+    };
+    return {side(in.height), side(in.width), out};
+  }
+};
+
+/// Arguments of `Conv2d::forward`. Samples of one node are consecutive, `samples` of them per node.
+struct Conv2dForward {
+  MatrixView<const float> x;      ///< [nodes, row] push-sum numerators
+  std::span<const double> u;      ///< [nodes] push-sum weights
+  MatrixView<const float> input;  ///< [nodes * samples, in]
+  MatrixView<float> output;       ///< [nodes * samples, out_shape] written
+};
+
+/// Arguments of `Conv2d::backward`.
+struct Conv2dBackward {
+  MatrixView<const float> x;                ///< [nodes, row]
+  std::span<const double> u;                ///< [nodes]
+  MatrixView<const float> input;            ///< [nodes * samples, in] as in the forward pass
+  MatrixView<const float> output_gradient;  ///< [nodes * samples, out_shape]
+  MatrixView<float> gradient;               ///< [nodes, row] the layer's weight and bias are written, at z
+  MatrixView<float> input_gradient;         ///< [nodes * samples, in] written; no data: not wanted
+};
+
+class OnednnConvolution;
+
+/// One layer's plan for a backend: what can be prepared once.
+template <class Backend>
+class Conv2d;
+
+/// By oneDNN or loops of our own, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has
+/// its own.
+template <>
+class Conv2d<Cpu> {
+ public:
+  explicit Conv2d(const Conv2dLayer& layer);
+  ~Conv2d();
+  Conv2d(Conv2d&&) noexcept;
+
+  /// output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u). Sums in fp32; their order and how often
+  /// they are rounded depend on the layer, `samples`, the type of processor, the vector level, the compiler and
+  /// oneDNN's version, not on threads. What is not finite reaches what its products add to; products with the zeros of
+  /// the padding may be taken or left out, so it may also make NaN of sums that meet it there.
+  void forward(const Cpu& cpu, const Conv2dForward& forward);
+  /// Gradients of the sum of output_gradient times output with respect to W, b and the input. As in the forward pass,
+  /// arrays that are written overlap no others.
+  void backward(const Cpu& cpu, const Conv2dBackward& backward);
+
+  const Conv2dLayer& layer() const { return layer_; }
+  /// Memory that calls of `samples` a node work in; calls of several numbers of samples share the largest.
+  static std::int64_t bytes(const Conv2dLayer& layer, int samples);
+
+ private:
+  struct OwnLoops;
+  struct alignas(64) CacheLine {
+    std::byte bytes[64];
+  };
+  const OnednnConvolution& prepared_for(int samples);
+  OwnLoops& own();
+
+  Conv2dLayer layer_;
+  std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
+  std::vector<CacheLine> scratch_;                              ///< that of the most demanding
+  std::unique_ptr<OwnLoops> own_;
+};
+
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
+void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& forward);
+void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& backward);
+
+}  // namespace sparsepush

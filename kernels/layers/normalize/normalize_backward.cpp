@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <vector>
+
+#include "kernels/backend/multiversion.h"
+#include "kernels/layers/normalize/channel_rows.h"
+#include "kernels/layers/normalize/normalize_terms.h"
+#include "kernels/nodes/debias.h"
+
+namespace sparsepush {
+namespace {
+
+/// gradient = (gradient + skip), and 0 where the ReLU cut off.
+template <bool kSkip>
+void pass_relu(const float* output, const float* skip, float cut, std::int64_t count, float* gradient) {
+#pragma GCC ivdep  // the arrays are distinct
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float g = kSkip ? gradient[i] + skip[i] : gradient[i];
+    gradient[i] = output[i] <= cut ? 0.0f : g;
+  }
+}
+
+/// Adds g and g (x - mean) to the sums, four rows at a time to save loads and stores of these.
+void add_products(const float* __restrict x, const float* __restrict mean, const float* __restrict g, int rows,
+                  int length, float* __restrict sum, float* __restrict product) {
+  int i = 0;
+  for (; i + 4 <= rows; i += 4, x += 4 * length, g += 4 * length)
+    for (int j = 0; j < length; ++j) {
+      const int k = j + length, l = k + length, m = l + length;
+      sum[j] += (g[j] + g[k]) + (g[l] + g[m]);
+      product[j] +=
+          (g[j] * (x[j] - mean[j]) + g[k] * (x[k] - mean[j])) + (g[l] * (x[l] - mean[j]) + g[m] * (x[m] - mean[j]));
+    }
+  for (; i < rows; ++i, x += length, g += length)
+    for (int j = 0; j < length; ++j) {
+      sum[j] += g[j];
+      product[j] += g[j] * (x[j] - mean[j]);
+    }
+}
+
+struct EvoNormSums {
+  float* __restrict beta;   ///< g
+  float* __restrict gamma;  ///< g x s, s = sigmoid(v x)
+  float* __restrict v;      ///< g x^2 s (1 - s)
+};
+
+/// Adds to the sums; direct = g scale d(x s)/dx, the input's gradient without that of the variance.
+void add_evo_norm(const float* __restrict x, const float* __restrict v, const float* __restrict scale,
+                  const float* __restrict g, int rows, int length, EvoNormSums sums, float* __restrict direct) {
+  for (int i = 0; i < rows; ++i, x += length, g += length, direct += length)
+#pragma GCC ivdep  // the arrays are distinct
+    for (int j = 0; j < length; ++j) {
+      const Sigmoid s = sigmoid(v[j] * x[j]);
+      const float gate = x[j] * s.value, slope = gate * s.rest;
+      sums.beta[j] += g[j];
+      sums.gamma[j] += g[j] * gate;
+      sums.v[j] += g[j] * (x[j] * slope);
+      direct[j] = g[j] * scale[j] * (s.value + v[j] * slope);
+    }
+}
+
+/// What the input's gradient is made of, for all elements of a row of pixels: a g + b (x - mean) + c.
+struct Terms {
+  explicit Terms(int length) : mean(length), a(length), b(length), c(length) {}
+  AlignedFloats mean, a, b, c;
+};
+
+/// kAdded: a g stands in `out` already, and there is no c.
+template <bool kAdded>
+void add_terms(Terms& terms, const float* __restrict x, const float* __restrict g, int rows, int length,
+               float* __restrict out) {
+  const float *mean = terms.mean.data(), *a = terms.a.data(), *b = terms.b.data(), *c = terms.c.data();
+  for (int i = 0; i < rows; ++i, x += length, g += length, out += length)
+#pragma GCC ivdep  // the arrays are distinct
+    for (int j = 0; j < length; ++j) {
+      const float of_variance = b[j] * (x[j] - mean[j]);
+      out[j] = kAdded ? out[j] + of_variance : (a[j] * g[j] + c[j]) + of_variance;
+    }
+}
+
+class BackwardNode {
+ public:
+  BackwardNode(const NormalizeBackward& backward, int node)
+      : b_(backward),
+        layer_(backward.layer),
+        node_(node),
+        samples_(backward.input.rows / backward.x.rows),
+        groups_(norm_groups(layer_, samples_)),
+        rows_(layer_.shape.channels),
+        terms_(rows_.length()),
+        gamma_(rows_.channels),
+        v_(rows_.length()),
+        sums_(rows_, 3),
+        gradients_(3 * rows_.channels) {}
+
+  void run() {
+    if (layer_.norm != Norm::kNone) take_parameters(layer_.gamma, gamma_.data());
+    if (is_evo_norm()) take_parameters(layer_.v, v_.data());
+    rows_.repeat_first_pixel(v_.data());
+    for (int instance = 0; instance < groups_.instances; ++instance) run_instance(instance);
+    if (layer_.norm == Norm::kNone) return;
+    float* gradient = b_.gradient.row(node_);
+    for (int c = 0; c < rows_.channels; ++c) {
+      gradient[layer_.beta + c] = static_cast<float>(gradients_[c]);
+      gradient[layer_.gamma + c] = static_cast<float>(gradients_[rows_.channels + c]);
+      if (is_evo_norm()) gradient[layer_.v + c] = static_cast<float>(gradients_[2 * rows_.channels + c]);
+    }
+  }
+
+ private:
+  bool is_evo_norm() const { return layer_.norm == Norm::kEvoNorm; }
+  void take_parameters(std::int64_t first, float* to) const {
+    const float *x = b_.x.row(node_) + first, r = debias_factor(b_.u[node_]);
+    for (int c = 0; c < rows_.channels; ++c) to[c] = x[c] * r;
+  }
+  std::int64_t first_sample(int instance) const {
+    return static_cast<std::int64_t>(node_) * samples_ + static_cast<std::int64_t>(instance) * groups_.samples;
+  }
+  int width() const { return rows_.channels / groups_.groups; }
+  float saved_mean(int instance, int group) const {
+    return b_.saved.row(node_)[static_cast<std::int64_t>(instance) * groups_.groups + group];
+  }
+  float saved_inverse(int instance, int group) const { return saved_mean(groups_.instances + instance, group); }
+
+  void run_instance(int instance) {
+    const bool skip = b_.skip_gradient.data != nullptr, identity = skip && b_.skip_shape == layer_.shape;
+    if (skip && !identity)
+      for (int s = 0; s < groups_.samples; ++s) add_option_a(first_sample(instance) + s);
+    if (layer_.norm != Norm::kNone) set_mean_and_scale(instance);
+    sums_.reset();
+    const std::int64_t sample = first_sample(instance);
+    const float *x = b_.input.row(sample), *output = b_.output.row(sample);
+    const float* skipped = identity ? b_.skip_gradient.row(sample) : nullptr;
+    float *g = b_.output_gradient.row(sample), *out = b_.input_gradient.row(sample);
+    const float cut = relu_cut(layer_.relu);
+    rows_.for_each_piece(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+      const std::int64_t count = static_cast<std::int64_t>(rows) * length;
+      if (identity)
+        pass_relu<true>(output + first, skipped + first, cut, count, g + first);
+      else if (layer_.relu)
+        pass_relu<false>(output + first, nullptr, cut, count, g + first);
+      add_to_sums(x + first, g + first, rows, length, out + first);
+    });
+    if (layer_.norm == Norm::kNone) return;
+    finish_sums(instance);
+    rows_.for_each_piece_backwards(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+      if (is_evo_norm())
+        add_terms<true>(terms_, x + first, g + first, rows, length, out + first);
+      else
+        add_terms<false>(terms_, x + first, g + first, rows, length, out + first);
+    });
+  }
+
+  void set_mean_and_scale(int instance) {
+    for (int g = 0; g < groups_.groups; ++g) {
+      const float mean = saved_mean(instance, g), inverse = saved_inverse(instance, g);
+      for (int c = g * width(); c < (g + 1) * width(); ++c) {
+        terms_.mean.data()[c] = mean;
+        terms_.a.data()[c] = gamma_.data()[c] * inverse;
+      }
+    }
+    rows_.repeat_first_pixel(terms_.mean.data());
+    rows_.repeat_first_pixel(terms_.a.data());
+  }
+
+  void add_to_sums(const float* x, const float* g, int rows, int length, float* out) {
+    if (layer_.norm == Norm::kNone) {
+      std::copy_n(g, static_cast<std::int64_t>(rows) * length, out);
+      return;
+    }
+    if (is_evo_norm())
+      add_evo_norm(x, v_.data(), terms_.a.data(), g, rows, length,
+                   {sums_.row_sum(0), sums_.row_sum(1), sums_.row_sum(2)}, out);
+    else
+      add_products(x, terms_.mean.data(), g, rows, length, sums_.row_sum(0), sums_.row_sum(1));
+    sums_.added(rows);
+  }
+
+  /// Adds to the gradients of parameters, and sets the terms b and c.
+  void finish_sums(int instance) {
+    const double *beta = sums_.total(0), *gamma = sums_.total(1), *v = sums_.total(2);
+    const int channels = rows_.channels;
+    const double count = static_cast<double>(groups_.pixels) * width();
+    for (int g = 0; g < groups_.groups; ++g) {
+      const double inverse = saved_inverse(instance, g);
+      const int first = g * width();
+      const float* scale = gamma_.data() + first;
+      for (int c = first; c < first + width(); ++c) {
+        gradients_[c] += beta[c];
+        gradients_[channels + c] += inverse * gamma[c];
+        gradients_[2 * channels + c] += inverse * gamma_.data()[c] * v[c];
+      }
+      const double beta_sum = sum_in_lanes(width(), [=](int c) { return scale[c] * beta[first + c]; });
+      const double gamma_sum = sum_in_lanes(width(), [=](int c) { return scale[c] * gamma[first + c]; });
+      std::fill_n(terms_.b.data() + g * width(), width(),
+                  static_cast<float>(-inverse * inverse * inverse * gamma_sum / count));
+      std::fill_n(terms_.c.data() + g * width(), width(), static_cast<float>(-inverse * beta_sum / count));
+    }
+    rows_.repeat_first_pixel(terms_.b.data());
+    rows_.repeat_first_pixel(terms_.c.data());
+  }
+
+  /// The gradient that comes to one sample through a later layer's shortcut.
+  void add_option_a(std::int64_t sample) const {
+    const ImageShape &ours = layer_.shape, &theirs = b_.skip_shape;
+    const float* from = b_.skip_gradient.row(sample) + ours.channels / 2;
+    float* to = b_.output_gradient.row(sample);
+    for (int y = 0; y < theirs.height; ++y)
+      for (int x = 0; x < theirs.width; ++x, from += theirs.channels) {
+        float* pixel = to + (std::int64_t{2} * y * ours.width + 2 * x) * ours.channels;
+        for (int c = 0; c < ours.channels; ++c) pixel[c] += from[c];
+      }
+  }
+
+  const NormalizeBackward& b_;
+  const NormalizeLayer& layer_;
+  int node_, samples_;
+  NormGroups groups_;
+  ChannelRows rows_;
+  Terms terms_;
+  AlignedFloats gamma_;            ///< [channels]
+  AlignedFloats v_;                ///< [length of a row]
+  ChannelSums sums_;               ///< as in EvoNormSums, or of g and g (x - mean)
+  std::vector<double> gradients_;  ///< [3, channels] of beta, gamma and v
+};
+
+}  // namespace
+
+void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
+  check_normalize_backward_shapes(backward);
+  cpu.pool().run(backward.x.rows, [&](std::int64_t node, int) {
+    run_vectorized(cpu.vector_level(), [&] { BackwardNode(backward, static_cast<int>(node)).run(); });
+  });
+}
+
+}  // namespace sparsepush

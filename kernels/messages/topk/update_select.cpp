@@ -1,0 +1,55 @@
+#include "kernels/messages/topk/update_select.h"
+
+#include "kernels/backend/check.h"
+#include "kernels/messages/topk/selection_memory.h"
+#include "kernels/nodes/sgd_tile.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr std::int64_t kAhead = 512;  // floats to where the rows are asked for: processors stop to do so at each page
+
+template <class... Row>
+[[gnu::always_inline]] inline void prefetch_at(std::int64_t position, const Row*... row) {
+  (__builtin_prefetch(row + position), ...);
+}
+
+/// The rows are v = x + e after the SGD step, written to e.
+template <bool kNesterov>
+struct UpdatedRows {
+  const UpdateSelect& round;
+
+  auto elements(int node) const {
+    return [
+      settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
+      gradient = round.sgd.gradient.row(node), error = round.error.row(node)
+    ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
+      prefetch_at(begin + kAhead, x, momentum, gradient, error);
+      sgd_error_loop<kNesterov>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
+    };
+  }
+  void seen(int node, std::uint32_t largest) const {
+    if (largest >= kFirstNonFinite) mark_diverged(round.sgd, node);
+  }
+};
+
+}  // namespace
+
+void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, const UpdateSelect& round) {
+  check_sgd_update_shapes(layout, round.sgd);
+  check_topk_select_shapes(layout, plans, round.error, round.messages);
+  CHECK(round.error.rows == round.sgd.x.rows, "error ", round.error, ", x ", round.sgd.x);
+}
+
+void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round) {
+  check_update_select_shapes(memory.layout(), memory.plans(), round);
+  CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(round.error.rows), "memory of ",
+        memory.contents().warmth_begin.size(), " nodes, error ", round.error);
+  if (round.sgd.nesterov) {
+    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<true>{round});
+  } else {
+    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<false>{round});
+  }
+}
+
+}  // namespace sparsepush

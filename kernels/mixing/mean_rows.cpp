@@ -1,0 +1,39 @@
+#include "kernels/mixing/mean_rows.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/backend/check.h"
+#include "kernels/backend/multiversion.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kColumns = 1024;  // an item: the sums of a panel stay in the first level of cache
+
+}  // namespace
+
+void check_mean_rows_shapes(const MeanRows& mean) {
+  CHECK(mean.replicas > 0 && mean.x.rows % mean.replicas == 0, "x ", mean.x, ", replicas ", mean.replicas);
+  CHECK(mean.u.size() == static_cast<std::size_t>(mean.x.rows), "u [", mean.u.size(), "], x ", mean.x);
+}
+
+void mean_rows(const Cpu& cpu, const MeanRows& mean) {
+  check_mean_rows_shapes(mean);
+  const int nodes = mean.x.rows / mean.replicas, panels = (mean.x.cols + kColumns - 1) / kColumns;
+  cpu.pool().run(std::int64_t{mean.replicas} * panels, [&](std::int64_t item, int) {
+    const std::int64_t first = item / panels * nodes;
+    const int begin = static_cast<int>(item % panels) * kColumns, width = std::min(kColumns, mean.x.cols - begin);
+    const double weight = sum_of_weights(mean.u, first, nodes);
+    std::vector<double> sums(width);
+    run_vectorized(
+        cpu.vector_level(), [&]() __attribute__((always_inline)) {
+          for (std::int64_t i = first; i < first + nodes; ++i)
+            for (int c = 0; c < width; ++c) sums[c] += static_cast<double>(mean.x.row(i)[begin + c]);
+          for (std::int64_t i = first; i < first + nodes; ++i)
+            for (int c = 0; c < width; ++c) mean.x.row(i)[begin + c] = static_cast<float>(sums[c] / weight);
+        });
+  });
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,46 @@
+#include "kernels/mixing/round_edges.h"
+
+#include <cmath>
+
+#include "kernels/backend/check.h"
+
+namespace sparsepush {
+namespace {
+constexpr std::int64_t kNodesPerItem = 1024;  // fewer are done sooner than another thread wakes up
+}
+
+void check_round_edges(const RoundEdges& edges, int nodes, int slots) {
+  CHECK(slots >= nodes, "slots ", slots, ", nodes ", nodes);
+  CHECK(edges.begin.size() == static_cast<std::size_t>(nodes) + 1, "begin [", edges.begin.size(), "], nodes ", nodes);
+  CHECK(edges.self_weight.size() == static_cast<std::size_t>(nodes), "self_weight [", edges.self_weight.size(),
+        "], nodes ", nodes);
+  CHECK(edges.slot.size() == edges.weight.size(), "slot [", edges.slot.size(), "], weight [", edges.weight.size(), "]");
+}
+
+void check_round_edge_values(const RoundEdges& edges, int slots) {
+  CHECK(edges.begin.front() == 0 && edges.begin.back() == static_cast<std::int64_t>(edges.slot.size()), "begin ",
+        edges.begin.front(), " to ", edges.begin.back(), ", edges ", edges.slot.size());
+  for (std::size_t i = 0; i + 1 < edges.begin.size(); ++i) {
+    CHECK(edges.begin[i] <= edges.begin[i + 1], "begin[", i, "] = ", edges.begin[i], ", next ", edges.begin[i + 1]);
+  }
+  for (std::size_t e = 0; e < edges.slot.size(); ++e) {
+    CHECK(edges.slot[e] >= 0 && edges.slot[e] < slots, "slot[", e, "] = ", edges.slot[e], " of ", slots);
+  }
+}
+
+void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u) {
+  const auto nodes = static_cast<std::int64_t>(u.size());
+  check_round_edges(edges, static_cast<int>(nodes), static_cast<int>(before.size()));
+  check_round_edge_values(edges, static_cast<int>(before.size()));
+  cpu.pool().run((nodes + kNodesPerItem - 1) / kNodesPerItem, [&](std::int64_t item, int) {
+    for (std::int64_t i = item * kNodesPerItem; i < std::min(nodes, (item + 1) * kNodesPerItem); ++i) {
+      double mixed = std::fma(static_cast<double>(edges.self_weight[i]), before[i], before[i]);
+      for (std::int64_t e = edges.begin[i]; e < edges.begin[i + 1]; ++e) {
+        mixed = std::fma(static_cast<double>(edges.weight[e]), before[edges.slot[e]], mixed);
+      }
+      u[i] = mixed;
+    }
+  });
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,29 @@
+// The topology of one round as the mixing ops read it.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "kernels/backend/backend.h"
+
+namespace sparsepush {
+
+/// In-edges of every local node, in backend memory. Weights are multiples of a power of two such that every column of
+/// eta (P - I) sums to zero exactly.
+struct RoundEdges {
+  std::span<const std::int64_t> begin;  ///< [nodes + 1] node i has the in-edges [begin[i], begin[i + 1])
+  std::span<const std::int32_t> slot;   ///< [edges] where the source's message stands; sources ascend within a node
+  std::span<const float> weight;        ///< [edges] w_ij = eta * p_ij on the grid
+  std::span<const float> self_weight;   ///< [nodes] w_ii = -sum of the weights of the node's out-edges
+};
+
+/// Shapes of `edges` for `nodes` nodes and `slots` slots; throws std::invalid_argument.
+void check_round_edges(const RoundEdges& edges, int nodes, int slots);
+/// That edges in host memory stay within their arrays and the slots; throws std::invalid_argument. Called by the Cpu.
+void check_round_edge_values(const RoundEdges& edges, int slots);
+
+/// u_i = fma(w_ii, u_i, u_i), then over in-edges u_i = fma(w_ij, u_j, u_i), in double; `before` [slots] holds every
+/// slot's u before the round, `u` [nodes] receives the new ones (the two may not overlap).
+void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
+void mix_push_weights(const Cuda& gpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
+
+}  // namespace sparsepush

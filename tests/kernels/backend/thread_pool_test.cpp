@@ -1,0 +1,54 @@
+#include "kernels/backend/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+
+namespace sparsepush {
+namespace {
+
+TEST(ThreadPool, RunsEveryItemOnce) {
+  for (int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    for (int items : {0, 1, 2, 31, 1000}) {
+      std::vector<int> runs(items, 0);
+      pool.run(items, [&](std::int64_t item, int worker) {
+        ASSERT_LT(worker, threads);
+        ++runs[item];
+      });
+      EXPECT_EQ(runs, std::vector<int>(items, 1)) << threads << " threads";
+    }
+  }
+}
+
+TEST(ThreadPool, RethrowsAnItemsExceptionAndGoesOn) {
+  ThreadPool pool(3);
+  const auto fail_at_5 = [](std::int64_t item, int) {
+    if (item == 5) throw std::runtime_error("item 5");
+  };
+  EXPECT_THROW(pool.run(100, fail_at_5), std::runtime_error);
+  std::atomic<int> runs = 0;
+  pool.run(100, [&](std::int64_t, int) { ++runs; });
+  EXPECT_EQ(runs, 100);
+}
+
+TEST(ThreadPool, KeepsMemoryForEveryWorker) {
+  ThreadPool pool(2);
+  const std::span<float> first = pool.scratch(0, 100), other = pool.scratch(1, 100);
+  EXPECT_EQ(first.size(), 100u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first.data()) % 64, 0u);
+  EXPECT_TRUE(other.data() >= first.data() + 100 || other.data() + 100 <= first.data());
+  first.front() = 7;
+  EXPECT_EQ(pool.scratch(0, 90).data(), first.data()) << "and less fits";
+  EXPECT_EQ(first.front(), 7);
+  const std::span<float> longer = pool.scratch(0, 1000);
+  std::ranges::fill(longer, 1.0f);
+  EXPECT_EQ(longer.size(), 1000u);
+}
+
+TEST(ThreadPool, RefusesZeroThreads) { EXPECT_THROW(ThreadPool(0), std::invalid_argument); }
+
+}  // namespace
+}  // namespace sparsepush

@@ -1,0 +1,333 @@
+#include "kernels/layers/conv2d/conv2d.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tests/backends.h"
+#include "tests/kernels/layers/conv2d/conv2d_case.h"
+#include "tests/same_values.h"
+
+namespace sparsepush {
+namespace {
+
+/// A sum and what its terms add up to without their signs, in double, and how many they are.
+struct Sum {
+  double value = 0, magnitude = 0;
+  int terms = 0;
+  void add(double term) { value += term, magnitude += std::abs(term), ++terms; }
+};
+/// Within 2^-24 of the magnitude for each term: its product and its addition are rounded, most often as one.
+void expect_within_bound(const std::vector<float>& computed, const std::vector<Sum>& sums, const char* what) {
+  ASSERT_EQ(computed.size(), sums.size());
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    ASSERT_NEAR(computed[i], sums[i].value, (sums[i].terms + 1) * 0x1p-24 * sums[i].magnitude) << what << ' ' << i;
+}
+
+void expect_the_convolution(const Conv2dCase& c, const std::vector<float>& output) {
+  std::vector<Sum> sums(output.size());
+  for (int sample = 0; sample < c.rows(); ++sample)
+    for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
+      sums[out].add(static_cast<double>(c.input[in]) * c.z(sample / c.shape.samples, weight));
+    });
+  const int per_sample = c.layer.out_shape().size();
+  for (std::size_t i = 0; i < sums.size() && c.shape.bias; ++i)
+    sums[i].add(c.z(static_cast<int>(i) / per_sample / c.shape.samples, c.layer.bias + i % c.shape.out));
+  expect_within_bound(output, sums, "output");
+}
+
+void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed) {
+  std::vector<Sum> row(c.x.size()), input(c.input.size());
+  for (int sample = 0; sample < c.rows(); ++sample) {
+    const int node = sample / c.shape.samples;
+    for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
+      const double dy = c.output_gradient[out];
+      row[node * c.row + weight].add(dy * c.input[in]);
+      input[in].add(dy * c.z(node, weight));
+    });
+  }
+  const int per_node = c.layer.out_shape().size() * c.shape.samples;
+  for (std::size_t i = 0; i < c.output_gradient.size() && c.shape.bias; ++i)
+    row[i / per_node * c.row + c.layer.bias + i % c.shape.out].add(c.output_gradient[i]);
+  for (int i = 0; i < static_cast<int>(row.size()); ++i) {
+    const std::int64_t j = i % c.row, weight = j - c.layer.weight, bias = j - c.layer.bias;
+    if (!(weight >= 0 && weight < c.weights()) && !(c.shape.bias && bias >= 0 && bias < c.shape.out))
+      row[i].value = kUntouched;
+  }
+  expect_within_bound(computed.row, row, "row");
+  expect_within_bound(computed.input, input, "input");
+}
+
+template <class Backend>
+class Conv2dOn : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(Conv2dOn, testing::Types<Cpu>);
+
+TYPED_TEST(Conv2dOn, ForwardIsTheConvolutionAtZWithinItsBound) {
+  for (const Conv2dShape& shape : shapes()) {
+    SCOPED_TRACE(testing::Message() << shape);
+    const Conv2dCase c(shape);
+    expect_the_convolution(c, forward(tested_backend<TypeParam>(), c));
+  }
+}
+
+TYPED_TEST(Conv2dOn, BackwardIsTheGradientWithinItsBoundAndLeavesTheRestOfTheRowAlone) {
+  for (const Conv2dShape& shape : shapes()) {
+    SCOPED_TRACE(testing::Message() << shape);
+    const Conv2dCase c(shape);
+    expect_the_gradients(c, backward(tested_backend<TypeParam>(), c));
+  }
+}
+
+/// The sum that backward differentiates, in double, with node `node`'s parameters `z` and the inputs `input`.
+double weighted_outputs(const Conv2dCase& c, const std::vector<double>& z, const std::vector<double>& input) {
+  double sum = 0;
+  for (int sample = 0; sample < c.rows(); ++sample)
+    for_each_tap(c, sample,
+                 [&](int out, int in, std::int64_t weight) { sum += c.output_gradient[out] * input[in] * z[weight]; });
+  for (std::size_t i = 0; i < c.output_gradient.size(); ++i)
+    sum += c.output_gradient[i] * z[c.layer.bias + i % c.shape.out];
+  return sum;
+}
+
+/// As each argument alone enters linearly, a difference over 2 is exact.
+TYPED_TEST(Conv2dOn, GradientsAreFiniteDifferences) {
+  Conv2dCase c({4, 5, 3, 2, 3, 2, 1, 2});
+  c.u = {3.0};
+  const Conv2dGradients gradients = backward(tested_backend<TypeParam>(), c);
+  std::vector<double> z(c.row), input(c.input.begin(), c.input.end());
+  for (int j = 0; j < c.row; ++j) z[j] = c.z(0, j);
+  const auto slope = [&](double& argument) {
+    const double before = argument;
+    argument = before + 1;
+    const double above = weighted_outputs(c, z, input);
+    argument = before - 1;
+    const double below = weighted_outputs(c, z, input);
+    argument = before;
+    return (above - below) / 2;
+  };
+  for (int j = 0; j < c.weights(); ++j)
+    EXPECT_NEAR(gradients.row[c.layer.weight + j], slope(z[c.layer.weight + j]), 1e-5) << "weight " << j;
+  for (int o = 0; o < c.shape.out; ++o)
+    EXPECT_NEAR(gradients.row[c.layer.bias + o], slope(z[c.layer.bias + o]), 1e-5) << "bias " << o;
+  for (std::size_t i = 0; i < input.size(); ++i)
+    EXPECT_NEAR(gradients.input[i], slope(input[i]), 1e-5) << "input " << i;
+}
+
+TYPED_TEST(Conv2dOn, ParametersAreRoundedAtZ) {
+  Conv2dCase c({1, 1, 1, 17, 1, 1, 0, 1, 3, false});
+  c.input.assign(3, 1);
+  const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
+  for (int i = 0; i < 3 * 17; ++i) EXPECT_EQ(output[i], c.z(i / 17, c.layer.weight + i % 17)) << i;
+  c = Conv2dCase({1, 1, 1, 17, 1, 1, 0, 1, 3});
+  c.input.assign(3, 0);
+  const std::vector<float> biases = forward(tested_backend<TypeParam>(), c);
+  for (int i = 0; i < 3 * 17; ++i) EXPECT_EQ(biases[i], c.z(i / 17, c.layer.bias + i % 17)) << i;
+}
+
+TYPED_TEST(Conv2dOn, BackwardOfTheFirstLayerNeedsNoInputGradient) {
+  const Conv2dCase c({5, 5, 3, 17, 3, 1, 1, 2, 3});
+  const Conv2dGradients without = backward(tested_backend<TypeParam>(), c, false);
+  EXPECT_EQ(without.row, backward(tested_backend<TypeParam>(), c).row);
+  for (const float v : without.input) EXPECT_TRUE(std::isnan(v)) << "not touched";
+}
+
+TYPED_TEST(Conv2dOn, CallsOfOneObjectDoNotDependOnEachOther) {
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (Conv2dShape shape :
+       {Conv2dShape{6, 6, 17, 33, 3, 1, 1}, Conv2dShape{6, 6, 3, 6, 5, 1, 2}, Conv2dShape{10, 10, 7, 16, 5, 1, 2}}) {
+    SCOPED_TRACE(testing::Message() << shape);
+    Conv2d<TypeParam> conv(Conv2dCase(shape).layer);
+    for (const int samples : {2, 7, 1, 2})
+      for (const int nodes : {1, 3}) {
+        shape.samples = samples;
+        shape.nodes = nodes;
+        const Conv2dCase c(shape);
+        const Conv2dGradients reused = backward(backend, conv, c), fresh = backward(backend, c);
+        EXPECT_TRUE(same_values(reused.row, fresh.row));
+        EXPECT_TRUE(same_values(reused.input, fresh.input));
+        EXPECT_TRUE(same_values(forward(backend, conv, c), forward(backend, c)));
+      }
+  }
+}
+
+/// `computed` must be finite or not as `reached` says, and where it says no have the value of `clean`.
+void expect_only(const std::vector<float>& computed, const std::vector<float>& clean,
+                 const std::vector<bool>& reached) {
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    if (reached[i])
+      EXPECT_FALSE(std::isfinite(computed[i])) << i;
+    else
+      EXPECT_TRUE(same_values(std::vector<float>{computed[i]}, {clean[i]})) << i;
+  }
+}
+
+/// Gradients of weights that meet the output gradient `at` on the padding may be NaN: these are taken from `clean`.
+void allow_nan_from_padding(const Conv2dCase& c, int at, const std::vector<float>& clean, std::vector<float>& row) {
+  const int out = c.shape.out, node = at / (c.rows() / c.shape.nodes * c.layer.out_shape().size());
+  const std::int64_t a_channel = c.weights() / out, first = node * c.row + c.layer.weight + at % out * a_channel;
+  std::vector<bool> on_image(row.size());
+  for (int sample = 0; sample < c.rows(); ++sample)
+    for_each_tap(c, sample, [&](int output, int, std::int64_t weight) {
+      if (output == at) on_image[node * c.row + weight] = true;
+    });
+  for (std::int64_t i = first; i < first + a_channel; ++i)
+    if (!on_image[i] && std::isnan(row[i])) row[i] = clean[i];
+}
+
+/// In the last of the channels, beside what vectors fill up with zeros.
+void expect_hard_values_reach_only_what_depends_on_them(const auto& backend, const Conv2dShape& shape) {
+  SCOPED_TRACE(testing::Message() << shape);
+  const Conv2dCase clean(shape);
+  const std::vector<float> output = forward(backend, clean);
+  const Conv2dGradients gradients = backward(backend, clean);
+  const int inputs = static_cast<int>(clean.input.size()), outputs = static_cast<int>(output.size());
+  const int channels = shape.channels, out = shape.out;
+  const std::int64_t centre =
+      clean.layer.weight + clean.weights() - 1 - shape.kernel * shape.kernel / 2;  // on the image
+  for (const float bad : {kNan, std::numeric_limits<float>::infinity()}) {
+    for (const int at : {channels - 1, inputs / 2 - 1, inputs - 1}) {
+      SCOPED_TRACE(testing::Message() << bad << " in input " << at);
+      Conv2dCase c = clean;
+      c.input[at] = bad;
+      std::vector<bool> output_reached(outputs), row_reached(c.x.size());
+      for (int sample = 0; sample < c.rows(); ++sample)
+        for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
+          if (in == at) output_reached[out] = row_reached[sample / 2 * c.row + weight] = true;
+        });
+      expect_only(forward(backend, c), output, output_reached);
+      expect_only(backward(backend, c).row, gradients.row, row_reached);
+    }
+    for (const int at : {out - 1, outputs / 2 - 1, outputs - 1}) {
+      SCOPED_TRACE(testing::Message() << bad << " in output gradient " << at);
+      Conv2dCase c = clean;
+      c.output_gradient[at] = bad;
+      std::vector<bool> input_reached(inputs), row_reached(c.x.size());
+      for (int sample = 0; sample < c.rows(); ++sample)
+        for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
+          if (out == at) input_reached[in] = row_reached[sample / 2 * c.row + weight] = true;
+        });
+      row_reached[at / (outputs / 2) * c.row + c.layer.bias + out - 1] = true;
+      Conv2dGradients computed = backward(backend, c);
+      allow_nan_from_padding(c, at, gradients.row, computed.row);
+      expect_only(computed.input, gradients.input, input_reached);
+      expect_only(computed.row, gradients.row, row_reached);
+    }
+    Conv2dCase c = clean;
+    c.x[c.row + centre] = bad;
+    c.x[c.row + c.layer.bias] = bad;
+    std::vector<bool> output_reached(outputs), input_reached(inputs);
+    for (int i = outputs / 2; i < outputs; ++i) output_reached[i] = i % out == out - 1 || i % out == 0;
+    for (int i = inputs / 2; i < inputs; ++i) input_reached[i] = i % channels == channels - 1;
+    expect_only(forward(backend, c), output, output_reached);
+    expect_only(backward(backend, c).input, gradients.input, input_reached);
+  }
+}
+
+/// By oneDNN, as planes, and as a vector of channels.
+TYPED_TEST(Conv2dOn, HardValuesReachOnlyWhatDependsOnThem) {
+  for (const Conv2dShape& shape : {Conv2dShape{5, 6, 17, 33, 3, 1, 1, 2, 2}, Conv2dShape{7, 6, 3, 6, 5, 1, 2, 2, 2},
+                                   Conv2dShape{5, 6, 17, 4, 3, 1, 1, 2, 2}, Conv2dShape{10, 10, 6, 16, 5, 1, 2, 2, 2}})
+    expect_hard_values_reach_only_what_depends_on_them(tested_backend<TypeParam>(), shape);
+}
+
+TYPED_TEST(Conv2dOn, DenormalsAreNotFlushed) {
+  Conv2dCase c({1, 1, 1, 1, 1, 1, 0, 1});
+  c.u = {1};
+  c.x[c.layer.weight] = 1;
+  c.x[c.layer.bias] = 0;
+  c.input = {1e-40f};
+  c.output_gradient = {-1e-45f};
+  EXPECT_EQ(forward(tested_backend<TypeParam>(), c), std::vector<float>{1e-40f});
+  const Conv2dGradients gradients = backward(tested_backend<TypeParam>(), c);
+  EXPECT_EQ(gradients.input, std::vector<float>{-1e-45f});
+  EXPECT_EQ(gradients.row[c.layer.bias], -1e-45f);
+}
+
+#if defined(__x86_64__)
+/// Our loops are contracted where there is fma: this shows that a Cpu's vector level reaches them.
+TEST(Conv2d, ProductsAreRoundedWhereTheVectorLevelHasNoFma) {
+  constexpr float kFactor = 1 + 0x1p-12f;  // its square is 1 + 0x1p-11 + 0x1p-24, of which rounding takes the last term
+  Conv2dCase c({1, 1, 1, 1, 1, 1, 0, 1});
+  c.u = {1};
+  c.x[c.layer.weight] = kFactor;
+  c.x[c.layer.bias] = -(1 + 0x1p-11f);
+  c.input = {kFactor};
+  for (const VectorLevel level : tested_vector_levels())
+    EXPECT_EQ(forward(Cpu(1, level), c)[0], level == VectorLevel::kBaseline ? 0 : 0x1p-24f) << name_of(level);
+}
+#endif
+
+/// LeNet-5's layers: our own loops copy an image, its gradient, and weights.
+TEST(Conv2d, BytesOfOurOwnLoopsHoldAnImageAndTheWeights) {
+  const Conv2dLayer first{.in = {32, 32, 3}, .out = 6, .kernel = 5, .padding = 0};
+  const Conv2dLayer second{.in = {14, 14, 6}, .out = 16, .kernel = 5, .padding = 0};
+  for (const Conv2dLayer& layer : {first, second}) {
+    const std::int64_t weights = std::int64_t{25} * layer.in.channels * layer.out;
+    EXPECT_GT(Conv2d<Cpu>::bytes(layer, 1), 4 * (layer.in.size() + weights));
+  }
+  EXPECT_EQ(Conv2d<Cpu>::bytes(second, 1), Conv2d<Cpu>::bytes(second, 32)) << "one sample at a time";
+}
+
+/// By us; below AVX2 oneDNN works in four copies more.
+TEST(Conv2d, BytesHoldTheWeightsOnce) {
+  const std::int64_t of_onednn = tested_vector_level() < VectorLevel::kAvx2 ? 4 : 0;
+  const Conv2dLayer layer{.in = {4, 4, 256}, .out = 512};
+  const std::int64_t weights = std::int64_t{4} * 256 * 512 * 9;
+  for (const int samples : {1, 32}) {
+    EXPECT_GE(Conv2d<Cpu>::bytes(layer, samples), weights);
+    EXPECT_LT(Conv2d<Cpu>::bytes(layer, samples), (2 + of_onednn) * weights);
+  }
+}
+
+TEST(Conv2d, RefusesShapesThatDoNotFit) {
+  const Conv2dCase good({5, 5, 3, 2, 3, 1, 1, 4, 2});
+  const auto refuses = [&](const auto& change) {
+    Conv2dCase c = good;
+    change(c);
+    EXPECT_THROW(forward(tested_cpu(1), c), std::invalid_argument);
+    EXPECT_THROW(backward(tested_cpu(1), c), std::invalid_argument);
+  };
+  refuses([](Conv2dCase& c) { c.layer.weight = c.row - c.weights() + 1; });
+  refuses([](Conv2dCase& c) { c.layer.weight = -1; });
+  refuses([](Conv2dCase& c) { c.layer.bias = c.row - 1; });
+  refuses([](Conv2dCase& c) { c.layer.bias = -2; });
+  refuses([](Conv2dCase& c) { c.layer.stride = -1; });
+  refuses([](Conv2dCase& c) { c.layer.padding = -1; });
+  refuses([](Conv2dCase& c) { c.u.pop_back(); });
+
+  std::vector<float> many(4096);
+  const int in = good.layer.in.size(), out = good.layer.out_shape().size();
+  const MatrixView<const float> x{many.data(), 2, good.row};
+  const auto check_forward = [&](const Conv2dLayer& layer, int in_rows, int in_cols, int out_rows, int out_cols) {
+    check_conv2d_forward_shapes(
+        layer,
+        {.x = x, .u = good.u, .input = {many.data(), in_rows, in_cols}, .output = {many.data(), out_rows, out_cols}});
+  };
+  EXPECT_NO_THROW(check_forward(good.layer, 8, in, 8, out));
+  EXPECT_THROW(check_forward(good.layer, 7, in, 7, out), std::invalid_argument);
+  EXPECT_THROW(check_forward(good.layer, 0, in, 0, out), std::invalid_argument);
+  EXPECT_THROW(check_forward(good.layer, 8, in - 1, 8, out), std::invalid_argument);
+  EXPECT_THROW(check_forward(good.layer, 8, in, 6, out), std::invalid_argument);
+  EXPECT_THROW(check_forward(good.layer, 8, in, 8, out + 1), std::invalid_argument);
+  Conv2dLayer large = good.layer;
+  large.kernel = 8;
+  EXPECT_THROW(check_forward(large, 8, in, 8, 0), std::invalid_argument);
+  EXPECT_EQ((Conv2dLayer{.in = {2, 2, 1}, .out = 1, .kernel = 3, .stride = 2, .padding = 0}.out_shape().size()), 0);
+
+  Conv2dBackward backward{.x = x,
+                          .u = good.u,
+                          .input = {many.data(), 8, in},
+                          .output_gradient = {many.data(), 8, out},
+                          .gradient = {many.data(), 1, good.row},
+                          .input_gradient = {}};
+  EXPECT_THROW(check_conv2d_backward_shapes(good.layer, backward), std::invalid_argument);
+  backward.gradient.rows = 2;
+  EXPECT_NO_THROW(check_conv2d_backward_shapes(good.layer, backward));
+  backward.input_gradient = {many.data(), 8, in - 1};
+  EXPECT_THROW(check_conv2d_backward_shapes(good.layer, backward), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sparsepush

@@ -1,0 +1,133 @@
+#include "kernels/mixing/dense_mix.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "kernels/backend/buffer.h"
+#include "tests/backends.h"
+#include "tests/kernels/mixing/mixing_round.h"
+
+namespace sparsepush {
+namespace {
+
+/// The nodes' rows after x was mixed with itself; slots: [slots, row], the nodes' first.
+template <class Backend>
+std::vector<float> mixed_with_itself(const Backend& backend, const std::vector<float>& slots, int row,
+                                     const Round& round) {
+  const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
+  const RoundOn<Backend> there(backend, round);
+  const int nodes = static_cast<int>(round.self_weight.size());
+  dense_mix(backend, {.x = q.view().rows_from(0, nodes), .q = q.view(), .edges = there.edges()});
+  std::vector<float> after = q.to_host();
+  EXPECT_TRUE(std::equal(after.begin() + nodes * row, after.end(), slots.begin() + nodes * row)) << "halo";
+  after.resize(static_cast<std::size_t>(nodes) * row);
+  return after;
+}
+
+/// The nodes' rows of x after other rows were mixed into them.
+template <class Backend>
+std::vector<float> mixed_apart(const Backend& backend, const std::vector<float>& x, const std::vector<float>& slots,
+                               int row, const Round& round) {
+  const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
+  const Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
+  const RoundOn<Backend> there(backend, round);
+  dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges()});
+  EXPECT_EQ(q.to_host(), slots);
+  return state.to_host();
+}
+
+template <class Backend>
+void expect_definition(int nodes, int halo_rows, int row, const Round& round, std::mt19937& generator) {
+  const std::vector<float> q = random_values(static_cast<std::size_t>(nodes + halo_rows) * row, generator);
+  const std::vector<float> x = random_values(static_cast<std::size_t>(nodes) * row, generator);
+  const std::vector<float> itself = expected_mix(q, row, round), apart = expected_mix(x, q, row, round);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    EXPECT_EQ(mixed_with_itself(backend, q, row, round), itself)
+        << nodes << " nodes, halo " << halo_rows << ", row " << row;
+    EXPECT_EQ(mixed_apart(backend, x, q, row, round), apart)
+        << nodes << " nodes, halo " << halo_rows << ", row " << row;
+  });
+}
+
+template <class Backend>
+class DenseMixOn : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(DenseMixOn, Backends);
+
+/// Sizes around panels and vectors, enough slots that a panel is one line wide, and more than shared memory of a GPU
+/// holds, in several panels.
+TYPED_TEST(DenseMixOn, MixesRowsAsTheyWereBeforeTheRound) {
+  std::mt19937 generator(3);
+  struct Shape {
+    int nodes, halo, row;
+  };
+  for (const Shape& shape : {Shape{1, 0, 4},
+                             {3, 2, 20},
+                             {5, 0, 16},
+                             {4, 3, 36},
+                             {2, 1, 40004},
+                             {300, 40, 520},
+                             {1, 1700, 44},
+                             {1, 7300, 4},
+                             {40, 7300, 20}}) {
+    const Round round = random_round(shape.nodes, shape.nodes + shape.halo, generator);
+    expect_definition<TypeParam>(shape.nodes, shape.halo, shape.row, round, generator);
+  }
+}
+
+TYPED_TEST(DenseMixOn, MixesNodesThatHearNobodyOneOrEverybody) {
+  std::mt19937 generator(5);
+  for (const int row : {4, 28, 32, 36, 100, 512, 516}) {
+    for (const int halo : {0, 3}) {
+      const int nodes = 3, slots = nodes + halo;
+      const Round round{.begin = {0, 0, 1, slots},
+                        .slot = halo == 0 ? std::vector{2, 0, 1} : std::vector{5, 0, 1, 3, 4, 5},
+                        .weight = random_values(slots, generator),
+                        .self_weight = {-0.5f, 0, -0.25f}};
+      expect_definition<TypeParam>(nodes, halo, row, round, generator);
+    }
+  }
+}
+
+TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
+  std::mt19937 generator(4);
+  const int nodes = 8, row = 100;
+  Round ring;
+  for (int node = 0; node < nodes; ++node) {
+    ring.slot.push_back((node + nodes - 1) % nodes);
+    ring.weight.push_back(0.5f);
+    ring.self_weight.push_back(-0.5f);
+    ring.begin.push_back(node + 1);
+  }
+  const std::vector<float> x = random_values(nodes * row, generator);
+  const std::vector<float> after = mixed_with_itself(tested_cpu(1), x, row, ring);
+  for (int c = 0; c < row; ++c) {
+    double before_sum = 0, after_sum = 0, magnitude = 0;
+    for (int node = 0; node < nodes; ++node) {
+      before_sum += x[node * row + c];
+      after_sum += after[node * row + c];
+      magnitude += 2 * std::fabs(x[node * row + c]);
+    }
+    EXPECT_NEAR(after_sum, before_sum, 2 * 0x1p-24 * magnitude);
+  }
+}
+
+TEST(DenseMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthAndEdgesThatDoNotFit) {
+  const Cpu cpu = tested_cpu(1);
+  Buffer<Cpu, float> x(cpu, 1, 8), narrow(cpu, 1, 4), odd(cpu, 1, 6);
+  const std::vector<std::int64_t> begin = {0, 0};
+  const std::vector<float> self = {0};
+  EXPECT_THROW(dense_mix(cpu, {.x = odd.view(), .q = odd.view(), .edges = {begin, {}, {}, self}}),
+               std::invalid_argument);
+  for (const MatrixView<float>& q : {narrow.view(), MatrixView<float>{x.view().data, 0, 8}})
+    EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = q, .edges = {begin, {}, {}, self}}), std::invalid_argument);
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {begin, {}, {}, {}}}), std::invalid_argument);
+  const std::vector<std::int64_t> one = {0, 1};
+  const std::vector<std::int32_t> slot = {1};
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {one, slot, self, self}}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sparsepush

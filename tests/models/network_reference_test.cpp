@@ -1,0 +1,234 @@
+// Whole networks against results of PyTorch that tests/reference/make_networks.py has stored.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "kernels/backend/random.h"
+#include "kernels/layers/softmax_xent.h"
+#include "models/lenet5.h"
+#include "models/network_pass.h"
+#include "models/resnet20.h"
+#include "models/vgg11.h"
+#include "tests/test_files.h"
+#include "tests/vector_levels.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr double kTolerance = 1e-4;  // of a tensor's norm
+constexpr double kLossTolerance = 1e-5;
+
+Network network_of(const nlohmann::json& c) {
+  const ImageShape image{c["side"], c["side"], c["channels"]};
+  const std::map<std::string, Norm> norms = {
+      {"batch", Norm::kBatch}, {"group", Norm::kGroup}, {"evonorm", Norm::kEvoNorm}, {"none", Norm::kNone}};
+  const Norm norm = norms.at(c["norm"]);
+  if (c["model"] == "lenet5") return make_lenet5(image, c["classes"], norm);
+  if (c["model"] == "resnet20") return make_resnet20(image, c["classes"], norm);
+  return make_vgg11(image, c["classes"], norm);
+}
+
+/// As `digest` of the script: norm, sum weighted by a pattern, largest magnitude.
+std::vector<double> digest(const float* values, std::int64_t size) {
+  double squares = 0, weighted = 0, largest = 0;
+  for (std::int64_t i = 0; i < size; ++i) {
+    squares += static_cast<double>(values[i]) * values[i];
+    weighted += values[i] * (static_cast<std::uint32_t>(i * 2654435761u) * 0x1p-32 - 0.5);
+    largest = std::max(largest, std::abs(static_cast<double>(values[i])));
+  }
+  return {std::sqrt(squares), weighted, largest};
+}
+
+/// Two nodes with the same model z: x = z and x = 4 z, u = 4.
+class Training {
+ public:
+  Training(const nlohmann::json& file, const nlohmann::json& c)
+      : file_(file), case_(c), network_(network_of(c)), batch_(file["batch"]), pass_(cpu_, network_, 2, 2 * batch_) {
+    z_.resize(network_.layout.row);
+    momentum_.resize(z_.size());
+    draw_parameters();
+    statistics_.resize(2 * network_.statistics);
+    for (int node = 0; node < 2; ++node)
+      initialize_statistics(network_, statistics_.data() + node * network_.statistics);
+    x_.resize(2 * z_.size());
+    gradient_.resize(2 * z_.size());
+    load_batch();
+  }
+
+  const Network& network() const { return network_; }
+  const std::vector<double>& z() const { return z_; }
+  const float* gradient(int node) const { return gradient_.data() + node * z_.size(); }
+  const float* statistics(int node) const { return statistics_.data() + node * network_.statistics; }
+
+  /// Loss of each node.
+  std::vector<double> forward(bool training) {
+    for (std::size_t j = 0; j < z_.size(); ++j) {
+      x_[j] = static_cast<float>(z_[j]);
+      x_[z_.size() + j] = 4 * x_[j];
+    }
+    std::vector<double> loss(2);
+    pass_.forward(cpu_, nodes(), 2 * batch_, training);
+    softmax_xent(cpu_, {.logits = pass_.logits(2 * batch_),
+                        .label = pass_.label(2 * batch_),
+                        .gradient = pass_.logits_gradient(2 * batch_),
+                        .loss = loss});
+    return loss;
+  }
+  void backward() {
+    for (int node = 0; node < 2; ++node)
+      for (const Segment& s : network_.layout.segments)
+        std::fill_n(gradient_.data() + node * z_.size() + s.begin, s.size, std::numeric_limits<float>::quiet_NaN());
+    pass_.backward(cpu_, nodes(), 2 * batch_, {gradient_.data(), 2, row()});
+  }
+
+  void update() {
+    const double lr = case_["lr"], beta = file_["momentum"], decay = file_["weight_decay"];
+    for (std::size_t j = 0; j < z_.size(); ++j) {
+      momentum_[j] = beta * momentum_[j] + gradient_[j] + decay * z_[j];
+      z_[j] -= lr * momentum_[j];
+    }
+  }
+
+ private:
+  /// The script rotates filters and shifts biases to keep values away from where rounding decides what a gradient is.
+  void draw_parameters() {
+    std::vector<float> drawn(z_.size());
+    initialize_network(network_, file_["seed"], drawn.data());
+    for (std::size_t p = 0; p < network_.parameters.size(); ++p) {
+      const auto& [name, shape] = network_.parameters[p];
+      const Segment& s = network_.layout.segments[p];
+      const std::int64_t filter = s.size / shape[0];
+      float* at = drawn.data() + s.begin;
+      if (const auto shifts = case_["shifts"].find(name); shifts != case_["shifts"].end())
+        for (const float units : *shifts) *at++ += units * file_["shift"].get<float>();
+      if (const auto rotations = case_["rotations"].find(name); rotations != case_["rotations"].end())
+        for (const std::int64_t elements : *rotations) {
+          std::rotate(at, at + filter - elements, at + filter);
+          at += filter;
+        }
+    }
+    std::ranges::copy(drawn, z_.begin());
+  }
+  int row() const { return static_cast<int>(z_.size()); }
+  PassNodes nodes() {
+    return {.at = {.x = {x_.data(), 2, row()}, .u = u_},
+            .statistics = {statistics_.data(), 2, static_cast<int>(network_.statistics)}};
+  }
+  PhiloxBlock word(std::int64_t i, std::uint32_t step) const {
+    return philox({static_cast<std::uint32_t>(i), step, 0, 0}, {file_["seed"], 0});
+  }
+  /// The script's images are channels first.
+  void load_batch() {
+    const ImageShape shape = network_.input;
+    for (int node = 0; node < 2; ++node)
+      for (int b = 0; b < batch_; ++b) {
+        float* const row = pass_.input(2 * batch_).row(node * batch_ + b);
+        for (int c = 0; c < shape.channels; ++c)
+          for (int pixel = 0; pixel < shape.pixels(); ++pixel) {
+            const std::int64_t i = (static_cast<std::int64_t>(b) * shape.channels + c) * shape.pixels() + pixel;
+            row[pixel * shape.channels + c] = static_cast<float>(word(i, 0)[0] & 255) / 64 - 2;
+          }
+        pass_.label(2 * batch_)[node * batch_ + b] = static_cast<std::int32_t>(word(b, 1)[0] % network_.classes);
+      }
+  }
+
+  const nlohmann::json &file_, &case_;
+  Cpu cpu_ = tested_cpu(1);
+  Network network_;
+  int batch_;
+  NetworkPass<Cpu> pass_;
+  std::vector<double> z_, momentum_;  // in which steps are not lost that are small beside the parameters
+  std::vector<float> x_, gradient_, statistics_;
+  std::vector<double> u_ = {1, 4};
+};
+
+/// scale: what counts as nothing for a tensor that should be zero.
+void expect_digest(const nlohmann::json& wanted, const float* values, std::int64_t size, double scale,
+                   const std::string& what) {
+  const std::vector<double> found = digest(values, size);
+  const double norm = wanted[0];
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(found[i], wanted[i], kTolerance * (norm + scale)) << what << ", number " << i;
+}
+
+double largest_norm(const nlohmann::json& digests) {
+  double largest = 0;
+  for (const auto& d : digests) largest = std::max(largest, d[0].get<double>());
+  return largest;
+}
+
+/// Name of the module that holds the parameter which begins at `begin`.
+std::string module_of(const Network& network, std::int64_t begin) {
+  for (std::size_t p = 0; p < network.parameters.size(); ++p) {
+    const std::string& name = network.parameters[p].name;
+    if (network.layout.segments[p].begin == begin) return name.substr(0, name.rfind('.'));
+  }
+  return "";
+}
+
+void expect_statistics(const nlohmann::json& wanted, const Training& training) {
+  std::size_t compared = 0;
+  for (const LayerCall& call : training.network().calls) {
+    const auto* layer = std::get_if<NormalizeLayer>(&call.layer);
+    if (layer == nullptr || layer->norm != Norm::kBatch) continue;
+    const std::string module = module_of(training.network(), layer->gamma);
+    const int channels = layer->shape.channels;
+    for (int node = 0; node < 2; ++node) {
+      const float* const mean = training.statistics(node) + layer->statistics;
+      expect_digest(wanted.at(module + ".running_mean"), mean, channels, 0.01, module + " means");
+      expect_digest(wanted.at(module + ".running_var"), mean + channels, channels, 0.01, module + " variances");
+    }
+    compared += 2;
+  }
+  EXPECT_EQ(compared, wanted.size());
+}
+
+void expect_gradients(const nlohmann::json& wanted, const Training& training) {
+  const Network& network = training.network();
+  ASSERT_EQ(wanted.size(), network.parameters.size());
+  const double scale = 0.01 * largest_norm(wanted);
+  for (std::size_t p = 0; p < network.parameters.size(); ++p)
+    for (int node = 0; node < 2; ++node) {
+      const Segment& s = network.layout.segments[p];
+      const std::string& name = network.parameters[p].name;
+      expect_digest(wanted.at(name), training.gradient(node) + s.begin, s.size, scale, name);
+    }
+}
+
+TEST(NetworksOfPyTorch, HaveTheSameLossesGradientsStatisticsAndTrainedParameters) {
+  std::ifstream stream(test_files() / "reference/networks.json");
+  const auto file = nlohmann::json::parse(stream);
+  for (const auto& c : file["cases"]) {
+    const std::string what = c["model"].get<std::string>() + " " + c["norm"].get<std::string>();
+    SCOPED_TRACE(what);
+    Training training(file, c);
+    const std::vector<double> initial = training.z();
+    const Network& network = training.network();
+    EXPECT_EQ(network.layout.params, c["parameters"].get<std::int64_t>());
+    for (std::size_t step = 0; step < c["losses"].size(); ++step) {
+      for (const double loss : training.forward(true)) EXPECT_NEAR(loss, c["losses"][step], kLossTolerance) << step;
+      training.backward();
+      if (step == 0) expect_gradients(c["gradients"], training);
+      if (step + 1 == c["losses"].size()) expect_gradients(c["last_gradients"], training);
+      training.update();
+    }
+    for (std::size_t p = 0; p < network.parameters.size(); ++p) {
+      const Segment& s = network.layout.segments[p];
+      const std::string& name = network.parameters[p].name;
+      std::vector<float> moved(s.size);
+      for (std::int64_t i = 0; i < s.size; ++i)
+        moved[i] = static_cast<float>(training.z()[s.begin + i] - initial[s.begin + i]);
+      expect_digest(c["moved"].at(name), moved.data(), s.size, 0.01 * largest_norm(c["moved"]), name + " moved");
+    }
+    expect_statistics(c["statistics"], training);
+    for (const double loss : training.forward(false)) EXPECT_NEAR(loss, c["test_loss"], kLossTolerance);
+  }
+}
+
+}  // namespace
+}  // namespace sparsepush

@@ -1,0 +1,500 @@
+"""Whatever comes in from outside, the program answers with one clear line and the right exit code."""
+
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from program import ProgramTest, main, quadratic, read_metrics, read_safetensors, safetensors_bytes
+
+SIZES = (3, 40)
+EXPERIMENT = {
+    "run": {"nodes": 4, "steps": 10},
+    "data": {"name": "quadratic", "file": "problem.safetensors"},
+    "evaluate": {"every_steps": 5},
+}
+
+
+class ErrorsTest(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write("problem.safetensors", quadratic(4, SIZES))
+        self.config = self.write_config(EXPERIMENT)
+
+    def assert_one_line(self, done, code, words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def assert_refused(self, *words, arguments=(), config=None):
+        """Exit code 2, one line that has all `words`, and nothing written."""
+        done = self.command("run", config or self.config, "--out", "refused", *arguments)
+        self.assert_one_line(done, 2, words)
+        self.assertFalse((self.folder / "refused" / "checkpoint.safetensors").exists())
+
+    def assert_setting_refused(self, setting, *words):
+        with self.subTest(setting):
+            self.assert_refused(*words, arguments=["--set", setting])
+
+
+class CommandLine(ErrorsTest):
+    def test_version_names_program_and_backends(self):
+        done = self.command("--version")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"sparsepush \d+\.\d+\.\d+")
+        self.assertIn("cpu", done.stdout.lower())
+
+    def test_wrong_command_lines_exit_with_2(self):
+        wrong = [[], ["fly"], ["run"], ["run", "no.toml"], ["plan", "no.toml"], ["topology", self.folder]]
+        for arguments in wrong + [["run", self.config, "--frobnicate"], ["run", self.config, "--set", "nonsense"]]:
+            with self.subTest(arguments):
+                done = self.command(*arguments)
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertTrue(done.stderr.strip())
+                self.assertNotIn("terminate called", done.stderr)
+
+    def test_an_unknown_key_is_named_with_file_line_and_the_nearest_known_key(self):
+        path = self.write("typo.toml", "[run]\nnodes = 4\n[algorithm]\nkep = 0.1\n")
+        self.assert_refused("typo.toml:4", "kep", "keep", config=path)
+
+    def test_toml_that_does_not_parse_is_one_line_with_the_line_number(self):
+        self.assert_refused("broken.toml:2", config=self.write("broken.toml", "[run]\nnodes = = 4\n"))
+        self.assert_refused(config=self.write("binary.toml", bytes(range(256))))
+
+    def test_wrong_types_and_values_name_the_key(self):
+        settings = """
+            run.nodes=many run.nodes=0 run.nodes=-3 run.steps=1.5 run.replicas=0 run.threads=-1 run.shards=0
+            run.shards=5 run.backend=tpu data.name=imagenet topology.name=moebius topology.weights=heavy
+            optimizer.kind=adam optimizer.lr=nan algorithm.name=gossip algorithm.scope=tensor algorithm.keep=0
+            algorithm.local_steps=0 algorithm.keep=1.5 algorithm.keep=nan
+            algorithm.averaging_rate=0 algorithm.averaging_rate=2
+        """
+        for setting in settings.split():
+            self.assert_setting_refused(setting, setting.split("=")[0].split(".")[1])
+
+    def test_keys_that_the_method_does_not_use_are_refused(self):
+        self.assert_refused("keep", arguments=["--set", "algorithm.name=sgp", "--set", "algorithm.keep=0.1"])
+        self.assert_setting_refused("algorithm.final_rounds=3", "final_rounds")
+        self.assert_setting_refused("optimizer.milestones=[1]", "milestones")
+        self.assert_setting_refused("run.steps=0", "steps")
+
+    def test_an_output_folder_in_use_is_left_as_it_is(self):
+        out = self.folder / "precious"
+        out.mkdir()
+        (out / "thesis.txt").write_text("years of work")
+        self.assert_one_line(self.command("run", self.config, "--out", out), 2, ["precious"])
+        self.assertEqual([(p.name, p.read_text()) for p in out.iterdir()], [("thesis.txt", "years of work")])
+        self.assert_one_line(self.command("run", self.config, "--out", self.config), 2, ["experiment.toml"])
+
+    def test_a_model_too_large_for_memory_names_the_arrays_that_plan_prints(self):
+        large = self.write_config({"run": {"nodes": 1400}, "model": {"hidden": [1000000]}}, "large.toml")
+        done = self.command("run", large, "--out", "large")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        plan = self.command("plan", large)
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        for array in ("x", "momentum", "error", "gradient"):
+            self.assertRegex(done.stderr, rf"\b{array}\b")
+            self.assertRegex(plan.stdout, rf"\b{array}\b")
+        self.assertFalse((self.folder / "large" / "checkpoint.safetensors").exists())
+
+
+    def test_a_plan_of_the_longest_run_does_not_overflow(self):
+        plan = self.command("plan", self.write_config({"run": {"nodes": 1000, "steps": 10**12}}, "long.toml"),
+                            "--set", "topology.name=complete", "--set", "algorithm.name=sgp")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertIn(f"messages a replica: {999 * 10**15}\n", plan.stdout)
+        self.assertIn("19224.8 EB", plan.stdout)  # 4 * 4810 + 4 bytes each
+
+    def test_a_state_beyond_64_bits_does_not_fit(self):
+        vast = self.write_config({"run": {"nodes": 10**6, "replicas": 2000}, "model": {"hidden": [10**6, 2000]}})
+        self.assert_refused("memory", "x [2000000000, ", arguments=["--set", "algorithm.name=none"], config=vast)
+
+    def test_data_too_large_for_memory_is_refused_before_it_is_made(self):
+        vast = self.write_config({"data": {"name": "synthetic", "samples": 10**9, "features": 10**6}})
+        self.assert_refused("memory", "data set [1000000000, 1000000]", config=vast)
+
+    def test_topologies_too_large_for_memory_are_refused_before_they_are_made(self):
+        many = self.write_config({"run": {"nodes": 200000, "replicas": 10000},
+                                  "topology": {"name": "random_out", "degree": 600}})
+        self.assert_refused("memory", "topologies", config=many)
+
+
+class StandardStreams(ErrorsTest):
+    def test_closed_ones_do_not_mix_progress_into_the_files(self):
+        expected = self.run_ok(self.config, "expected")
+        for closed in ([2], [1, 2], [0, 1, 2]):
+            with self.subTest(closed):
+                out = self.folder / f"closed{len(closed)}"
+                done = self.command("run", self.config, "--out", out,
+                                    preexec_fn=lambda: [os.close(fd) for fd in closed])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assert_same_results(expected, out)
+                self.assertEqual((out / ".lock").read_text(), "")
+                self.assertNotIn("loss", (out / "timing.csv").read_text())
+
+    def test_an_error_output_that_takes_nothing_does_not_end_a_run(self):
+        expected = self.run_ok(self.config, "expected")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([self.program, "run", self.config, "--out", "full"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 0)
+            done = subprocess.run([self.program, "run", "no.toml"], cwd=self.folder, stderr=full)
+            self.assertEqual(done.returncode, 2)
+        self.assert_same_results(expected, self.folder / "full")
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([self.program, "run", self.config, "--out", "broken"], cwd=self.folder, stderr=write)
+        os.close(write)
+        self.assertEqual(done.returncode, 0)
+        self.assert_same_results(expected, self.folder / "broken")
+
+    def test_the_library_knows_neither_them_nor_signals(self):
+        forbidden = re.compile(
+            r"\bstd::(cout|cerr|clog|cin|signal)\b|\b(stdin|stdout|stderr)\b|STD(IN|OUT|ERR)_FILENO|\bfmt::print\b"
+            r"|\bv?f?printf *\(|\b(puts|putchar|perror|signal|sigaction)\b *\(|<(csignal|signal\.h|iostream)>"
+            r'|"host/program/')
+        root = Path(__file__).resolve().parents[2]
+        sources = [path for room in ("data", "host", "kernels", "models") for path in (root / room).rglob("*.*")
+                   if path.suffix in (".h", ".cpp", ".cu") and path.parent != root / "host/program"]
+        self.assertGreater(len(sources), 100)
+        found = {str(path.relative_to(root)): sorted({match.group() for match in forbidden.finditer(path.read_text())})
+                 for path in sources}
+        program = found.pop("host/main.cpp")
+        self.assertIn("fmt::print", program)  # what is looked for is found where it is
+        self.assertIn('"host/program/', program)
+        self.assertEqual({name: words for name, words in found.items() if words}, {})
+
+    def test_lost_output_is_an_error(self):
+        for arguments in (["plan", self.config], ["topology", self.config], ["--version"]):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                done = subprocess.run([self.program, *arguments], cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                      text=True)
+                self.assert_one_line(done, 1, ["standard output"])
+
+    def test_control_characters_of_names_stay_on_one_line(self):
+        self.assert_refused("typo", config=self.write("two\nlines\x1b[2J.toml", "[run]\ntypo = 4\n"))
+
+
+class Topologies(ErrorsTest):
+    def test_faults_of_a_topology_file_are_named(self):
+        ring = "0,0,1\n0,1,2\n0,2,3\n0,3,0\n"
+        weighted = "0,0,1,0.5\n0,1,2,0.5\n0,2,3,0.5\n0,3,0,0.5\n"
+        unweighted, header = "round,source,target\n", "round,source,target,weight\n"
+        cases = {
+            "column": (header + weighted + "0,0,0,0.3\n", ["0.8"]),
+            "self weight 0": (header + weighted.replace("0,1,2,0.5", "0,1,2,1.0"), ["node 1"]),
+            "disconnected": (unweighted + "0,0,1\n0,1,0\n0,2,3\n0,3,2\n", ["connected"]),
+            "duplicate": (unweighted + ring + "0,2,3\n", ["6"]),
+            "out of range": (unweighted + ring + "0,2,4\n", ["6", "4"]),
+            "negative": (unweighted + ring + "0,-1,2\n", ["6", "-1"]),
+            "missing round": (unweighted + ring + "2,0,1\n", ["round 1"]),
+            "weight on some rows": (header + weighted + "0,1,3\n", ["6"]),
+            "negative weight": (header + weighted.replace("0,1,2,0.5", "0,1,2,-0.5"), ["-0.5"]),
+            "no number": (unweighted + ring + "0,one,2\n", ["6", "one"]),
+            "huge round": (unweighted + ring + "99999999999999999999,0,1\n", ["6"]),
+            "wrong header": ("from,to\n0,1\n", ["round,source,target"]),
+            "empty": ("", ["edges.csv"]),
+        }
+        for name, (text, words) in cases.items():
+            with self.subTest(name):
+                self.write("edges.csv", text)
+                settings = ["--set", "topology.name=file", "--set", "topology.file=edges.csv"]
+                self.assert_refused("edges.csv" if name != "disconnected" else "", *words, arguments=settings)
+
+    def test_missing_files_are_named(self):
+        self.assert_refused("lost.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=lost.csv"])
+        self.assert_setting_refused("data.file=lost.safetensors", "lost.safetensors")
+
+    def test_a_pipe_is_refused_not_waited_for(self):
+        os.mkfifo(self.folder / "pipe.csv")
+        self.assert_refused("pipe.csv", arguments=["--set", "topology.name=file", "--set", "topology.file=pipe.csv"])
+
+    def test_topology_describes_degrees_mixing_and_push_sum(self):
+        done = self.command("topology", self.config)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("digraph", done.stdout)
+        self.assertIn("idle", done.stdout)
+
+
+class ProblemFiles(ErrorsTest):
+    def header(self, entries, data=b""):
+        text = json.dumps(entries).encode() if not isinstance(entries, bytes) else entries
+        return struct.pack("<Q", len(text)) + text + data
+
+    def test_malformed_problems_are_refused(self):
+        good = quadratic(4, SIZES)
+        row = {"dtype": "F32", "shape": [4, 1], "data_offsets": [0, 16]}
+        everything = {name: row for name in ("curvature", "target", "start")}
+        claims = {"dtype": "F32", "shape": [4, 2**38], "data_offsets": [0, 2**42]}
+        overflow = {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 16]}
+        cases = {
+            "empty": b"", "short": b"1234", "garbage": random.Random(1).randbytes(5000),
+            "header of 2^63 bytes": struct.pack("<Q", 2**63) + b"{}",
+            "header past the end": struct.pack("<Q", 900) + b"{}", "deep": self.header(b"[" * 200000),
+            "no object": self.header(b"[1, 2]"), "no JSON": self.header(b"{'a': 1}"),
+            "terabytes": self.header({name: claims for name in everything}, b"\0" * 64),
+            "overflow": self.header(everything | {"target": overflow}, b"\0" * 16),
+            "overlap": self.header(everything, b"\0" * 16),
+            "negative offset": self.header({"curvature": row | {"data_offsets": [-16, 0]}}, b"\0" * 16),
+            "wrong types": self.header({"curvature": {"dtype": 7, "shape": "x", "data_offsets": {}}}, b"\0" * 16),
+            "no start": {name: good[name] for name in ("curvature", "target")},
+            "extra tensor": good | {"mass": good["target"]}, "doubles": good | {"target": good["target"].astype("<f8")},
+            "nodes": quadratic(5, SIZES), "shape": good | {"target": good["target"][:, 1:].copy()},
+        }
+        for sizes in ([3, 41], [0, 43], [-1, 44], []):
+            cases[f"segments {sizes}"] = good | {"segments": np.array(sizes, "<i8")}
+        for name, content in cases.items():
+            with self.subTest(name):
+                self.write("problem.safetensors", content)
+                self.assert_refused("problem.safetensors")
+
+    def test_words_of_a_hostile_file_are_quoted_and_shortened(self):
+        good, hostile = quadratic(4, SIZES), "two\nlines\x1b[2J" + "x" * 10000
+        self.write("problem.safetensors", good | {hostile: good["target"]})
+        done = self.command("plan", self.config)
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
+        self.write("problem.safetensors", good)
+        checkpoint = self.run_ok(self.config, "out") / "checkpoint.safetensors"
+        checkpoint.write_bytes(self.header({"__metadata__": {"config_hash": hostile}}))
+        done = self.command("run", self.config, "--out", "out", "--resume")
+        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assertLess(len(done.stderr), 400)
+
+    def test_a_problem_of_terabytes_is_refused_before_it_is_read(self):
+        nodes, params = 256, 2**31 - 64
+        size = 4 * nodes * params
+        spans = {"curvature": (0, size), "target": (size, 2 * size), "start": (2 * size, 2 * size + 4 * params)}
+        shape = {"curvature": [nodes, params], "target": [nodes, params], "start": [params]}
+        path = self.write("problem.safetensors", self.header(
+            {name: {"dtype": "F32", "shape": shape[name], "data_offsets": span} for name, span in spans.items()}))
+        try:
+            os.truncate(path, path.stat().st_size + 2 * size + 4 * params)
+        except OSError as error:
+            self.skipTest(f"no sparse files here: {error}")
+        done = self.command("run", self.config, "--out", "refused", "--set", f"run.nodes={nodes}")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+
+    def test_truncated_and_altered_problems_never_crash(self):
+        good, dice = safetensors_bytes(quadratic(4, SIZES)), random.Random(5)
+        for trial in range(60):
+            damaged = bytearray(good)
+            if trial % 3 == 0:
+                del damaged[dice.randrange(1, len(good)) :]
+            for place in dice.choices(range(min(len(damaged), 400)), k=3):
+                damaged[place] = dice.randrange(256)
+            self.write("problem.safetensors", bytes(damaged))
+            done = self.command("run", self.config, "--out", f"trial{trial}", "--set", "run.steps=1", "--quiet")
+            self.assertIn(done.returncode, (0, 1, 2), done.stderr)
+            self.assertNotIn("terminate called", done.stderr)
+
+
+class ImageModels(ErrorsTest):
+    def test_a_gpu_is_refused_and_auto_takes_the_cpu_and_says_why(self):
+        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20"},
+                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}})
+        words = ["run.backend", '"resnet20", which runs on the cpu only so far']
+        self.assert_refused(*words, config=config, arguments=["--backend", "cuda"])
+        self.assert_one_line(self.command("plan", config, "--backend", "cuda"), 2, words)
+        done = self.command("run", config, "--out", "auto", "--backend", "auto")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("(resnet20 runs on the cpu only so far)", done.stdout + done.stderr)
+        self.assertIn("(resnet20 runs on the cpu only so far)", (self.folder / "auto/log.txt").read_text())
+        self.assertEqual(json.loads((self.folder / "auto/summary.json").read_text())["backend"], "cpu")
+
+    def test_a_checkpoint_without_its_statistics_is_refused(self):
+        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20", "norm": "batch"},
+                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}})
+        out = self.run_ok(config, "out")
+        whole = (out / "checkpoint.safetensors").read_bytes()
+        for found, replacement in ((b'"statistics":{', b'"statisticz":{'), (b"[2,1376]", b"[1376,2]")):
+            self.assertIn(found, whole)
+            (out / "checkpoint.safetensors").write_bytes(whole.replace(found, replacement, 1))
+            self.assert_one_line(self.command("run", config, "--out", out, "--resume"), 2, ["statistics"])
+
+
+class DataSets(ErrorsTest):
+    """Sets in files of their full size, most of them sparse."""
+
+    def setUp(self):
+        super().setUp()
+        self.config = self.write_config({"run": {"nodes": 2, "steps": 2}, "data": {"name": "mnist"},
+                                         "model": {"name": "softmax"}, "evaluate": {"nodes": 1}})
+
+    def write_zeros(self, name, size, start=b""):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(start)
+        os.truncate(path, size)
+        return path
+
+    def write_mnist(self):
+        for part, count in (("train", 60000), ("t10k", 10000)):
+            images = struct.pack(">4I", 0x803, count, 28, 28)
+            self.write_zeros(f"data/mnist/{part}-images-idx3-ubyte", 16 + 784 * count, images)
+            labels = struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count))
+            self.write(f"data/mnist/{part}-labels-idx1-ubyte", labels)
+
+    def test_a_missing_set_names_the_command_that_gets_it(self):
+        self.assert_refused("data/mnist", '"data/fetch.sh mnist"')
+        for name in ("cifar10", "cifar100", "fashion_mnist"):
+            self.assert_refused(f"data/{name}", f'"data/fetch.sh {name}"', arguments=["--set", f"data.name={name}"])
+        self.assert_setting_refused("data.path=lost", '"data/fetch.sh mnist lost"')
+        self.assert_setting_refused("data.path=experiment.toml", "expected a folder", "experiment.toml")
+        self.assert_refused("data.path", "digits", arguments=["--set", "data.name=digits", "--set", "data.path=lost"])
+
+    def test_a_set_that_is_whole_is_learned_from(self):
+        self.write_mnist()
+        first = read_metrics(self.run_ok(self.config, "out"))[0]
+        self.assertEqual(float(first["accuracy_mean"]), 0.1)  # all images are alike, so all have the same class
+
+    def test_models_for_other_images_are_refused(self):
+        self.write_mnist()
+        for model, data, words in (
+            ("lenet5", "digits", ["model.name", '"lenet5" is for images of 28 or 32 pixels', '"digits" has 8 x 8']),
+            ("vgg11", "mnist", ["model.name", '"vgg11" is for images of 32 pixels', '"mnist" has 28 x 28']),
+            ("resnet20", "synthetic", ["model.name", '"resnet20" is for images of', '"synthetic"']),
+        ):
+            with self.subTest(model):
+                arguments = ["--set", f"model.name={model}", "--set", f"data.name={data}"]
+                self.assert_refused(*words, arguments=arguments)
+
+    def test_damaged_files_are_refused(self):
+        self.write_mnist()
+        good = (self.folder / "data/mnist/t10k-labels-idx1-ubyte").read_bytes()
+        cases = {"empty": b"", "short": good[:-1], "long": good + b"0", "label": good[:-1] + b"\x0a",
+                 "magic": b"\x1f\x8b" + good[2:], "count": good[:4] + b"\xff" * 4 + good[8:]}
+        for name, content in cases.items():
+            with self.subTest(name):
+                self.write("data/mnist/t10k-labels-idx1-ubyte", content)
+                self.assert_refused("data/mnist/t10k-labels-idx1-ubyte: ")
+        self.write("data/mnist/t10k-labels-idx1-ubyte", good)
+        self.write_zeros("data/mnist/train-images-idx3-ubyte", 2**40)
+        self.assert_refused("train-images-idx3-ubyte: expected 47040016 bytes", str(2**40))
+
+    def test_the_plan_counts_a_large_set(self):
+        for i in range(1, 6):
+            self.write_zeros(f"data/cifar10/cifar-10-batches-bin/data_batch_{i}.bin", 10000 * 3073)
+        self.write_zeros("data/cifar10/cifar-10-batches-bin/test_batch.bin", 10000 * 3073)
+        plan = self.command("plan", self.config, "--set", "data.name=cifar10")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertRegex(plan.stdout, r"data set, as read +\[60000, 3072\] u8 +184.4 MB")
+        self.assertRegex(plan.stdout, r"data set of the shards +1 x \[60000, 3072\] u8 +184.4 MB")
+
+
+class FailingRuns(ErrorsTest):
+    def test_a_damaged_or_foreign_checkpoint_is_refused_and_nothing_is_overwritten(self):
+        original = self.run_ok(self.config, "original")
+        good = (original / "checkpoint.safetensors").read_bytes()
+        cases = {
+            "empty": b"", "truncated": good[:-40], "half": good[: len(good) // 2], "longer": good + b"\0" * 8,
+            "garbage": random.Random(2).randbytes(len(good)), "foreign": safetensors_bytes(quadratic(4, SIZES)),
+        }
+        for name, content in cases.items():
+            with self.subTest(name):
+                out = self.folder / name
+                shutil.copytree(original, out)
+                (out / "checkpoint.safetensors").write_bytes(content)
+                before = {path.name: path.read_bytes() for path in out.iterdir() if path.name != "log.txt"}
+                done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20")
+                self.assert_one_line(done, 2, ["checkpoint.safetensors"])
+                self.assertEqual(before, {name: (out / name).read_bytes() for name in before})
+
+    def test_impossible_counts_of_a_checkpoint_are_refused(self):
+        out = self.run_ok(self.config, "out")
+        path = out / "checkpoint.safetensors"
+        good, (tensors, _) = path.read_bytes(), read_safetensors(path)
+        for name in ("train_loss_steps", "bytes_wire", "traffic"):
+            for count in (-1, 2**63 - 1):
+                with self.subTest(name=name, count=count):
+                    begin = good.rindex(tensors[name].tobytes())
+                    path.write_bytes(good[:begin] + struct.pack("<q", count) + good[begin + 8 :])
+                    done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20")
+                    self.assert_one_line(done, 2, [name, str(count)])
+
+    def test_lost_rows_of_metrics_are_noticed(self):
+        out = self.run_ok(self.config, "out", "--set", "run.replicas=2")
+        lines = (out / "metrics.csv").read_bytes().splitlines(keepends=True)
+        cases = {"row": lines[:5], "torn": lines[:5] + [lines[5][:20]], "rows": lines[:1], "all": []}
+        for name, content in cases.items():
+            with self.subTest(name):
+                (out / "metrics.csv").write_bytes(b"".join(content))
+                before = {path.name: path.read_bytes() for path in out.iterdir()}
+                done = self.command("run", self.config, "--out", out, "--resume", "--set", "run.steps=20",
+                                    "--set", "run.replicas=2")
+                self.assert_one_line(done, 2, ["metrics.csv", "step 10"])
+                self.assertEqual(before, {path.name: path.read_bytes() for path in out.iterdir()})
+
+    def test_a_checkpoint_of_another_configuration_is_refused(self):
+        out = self.run_ok(self.config, "out")
+        before = (out / "checkpoint.safetensors").read_bytes()
+        for setting in ("optimizer.lr=0.2", "run.seed=7", "algorithm.keep=0.02", "topology.name=complete"):
+            done = self.command("run", self.config, "--out", out, "--resume", "--set", setting, "--set", "run.steps=20")
+            self.assert_one_line(done, 2, ["configuration"])
+        self.assertEqual((out / "checkpoint.safetensors").read_bytes(), before)
+
+    def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(self):
+        self.write("problem.safetensors", quadratic(4, (5000,)))
+        out = self.run_ok(self.config, "out")
+        before = (out / "checkpoint.safetensors").read_bytes()
+
+        def no_room_for_another_checkpoint():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
+
+        done = self.command("run", self.config, "--out", out, "--resume", "--quiet", "--set", "run.steps=30",
+                            preexec_fn=no_room_for_another_checkpoint)
+        self.assert_one_line(done, 1, ["checkpoint.safetensors"])
+        self.assertEqual((out / "checkpoint.safetensors").read_bytes(), before)
+        self.assertEqual([path.name for path in out.iterdir() if "tmp" in path.name or "temporary" in path.name], [])
+        self.run_ok(self.config, "out", "--resume", "--set", "run.steps=30")
+        self.assert_same_results(out, self.run_ok(self.config, "straight", "--set", "run.steps=30"))
+
+    def test_threads_that_cannot_be_started_end_the_run(self):
+        config = self.write_config({"run": {"nodes": 600, "steps": 1}, "model": {"name": "softmax"}}, "many.toml")
+
+        def huge_stacks():  # the address space holds less than 128
+            resource.setrlimit(resource.RLIMIT_STACK, (2**40, resource.RLIM_INFINITY))
+
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # its own threads could not be started either
+        for setting in ("run.threads=600", "run.shards=600"):
+            with self.subTest(setting):
+                done = self.command("run", config, "--out", setting, "--set", setting,
+                                    preexec_fn=huge_stacks, env=environment)
+                self.assert_one_line(done, 1, ["cannot start 600"])
+
+    def test_a_limited_address_space_must_hold_what_threads_reserve(self):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
+
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        if self.command("--version", preexec_fn=limited, env=environment).returncode != 0:
+            self.skipTest("this build reserves more address space than the test allows")
+        digits = self.write_config({"run": {"steps": 1, "threads": 4}}, "digits.toml")
+        done = self.command("run", digits, "--out", "out", preexec_fn=limited, env=environment)
+        self.assert_one_line(done, 2, ["memory", "4 threads"])
+
+    def test_a_diverging_run_names_step_node_and_tensor_and_keeps_its_results(self):
+        settings = ["--set", "optimizer.lr=1e4", "--set", "run.steps=60", "--set", "evaluate.every_steps=1"]
+        done = self.command("run", self.config, "--out", "out", "--quiet", *settings)
+        self.assert_one_line(done, 1, ["step", "node", "tensor"])
+        tensors, _ = read_safetensors(self.folder / "out" / "checkpoint.safetensors")
+        self.assertTrue(np.isfinite(tensors["x"]).all())
+        steps = [int(row["step"]) for row in read_metrics(self.folder / "out")]
+        self.assertEqual(steps, list(range(tensors["step"][0] + 1)))
+        self.assertGreater(tensors["step"][0], 0)
+
+
+if __name__ == "__main__":
+    main()
