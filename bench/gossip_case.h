@@ -8,10 +8,10 @@
 #include <string>
 #include <type_traits>
 
-#include "bench/model_layouts.h"
 #include "data/memory_plan.h"
 #include "host/config/config.h"
 #include "kernels/messages/topk/topk_select.h"
+#include "tests/kernels/model_layouts.h"
 
 namespace sparsepush {
 
