@@ -173,7 +173,8 @@ std::string describe_methods(TextForm form) {
   TextTable refusals{.header = {"refused", "with", "what the program says"}, .rows = {}};
   const std::string methods = to_text(methods_table(refusals), form), models = to_text(models_table(refusals), form);
   const std::string conditions = fmt::format(
-      "Q: what the compressor keeps. Topologies are asked with {} nodes, and with other keys at their defaults.\n",
+      "In messages: x parameters, u the push-sum weight, Q what the compressor keeps.\n"
+      "Topologies are tried with {} nodes, and with other keys at their defaults.\n",
       kNodes);
   return methods + "\n" + models + "\n" + to_text(refusals, form) + "\n" + conditions;
 }

@@ -7,7 +7,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::size_t kWidestColumn = 34;  // characters; five of them fill a wide terminal
+constexpr std::size_t kWidestColumn = 28;  // characters: five columns fill a wide terminal
 
 using Cells = std::vector<std::string>;
 
