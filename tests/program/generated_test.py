@@ -1,5 +1,6 @@
 """README.md holds what `sparsepush keys` and `sparsepush methods` print, and names every subcommand."""
 
+import difflib
 import re
 import sys
 from pathlib import Path
@@ -17,8 +18,9 @@ class GeneratedTest(ProgramTest):
     def test_the_readme_is_up_to_date(self):
         commands = [match["of"] for match in generate.PART.finditer(README)]
         self.assertEqual(commands, ["keys", "methods"])
-        self.maxDiff = None
-        self.assertEqual(README, generate.renewed(README, self.program), "run scripts/generate.py")
+        lines = README.splitlines(), generate.renewed(README, self.program).splitlines()
+        difference = "\n".join(difflib.unified_diff(*lines, "README.md", "generated", lineterm="", n=0))
+        self.assertEqual(difference, "", f"\n{difference}\nREADME.md is not up to date; run scripts/generate.py")
 
     def test_what_stands_between_markers_is_replaced_and_nothing_else(self):
         begin, end = "<!-- sparsepush keys: begin -->\n", "\n<!-- sparsepush keys: end -->"
