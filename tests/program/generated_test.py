@@ -20,7 +20,8 @@ class GeneratedTest(ProgramTest):
         self.assertEqual(commands, ["keys", "methods"])
         lines = README.splitlines(), generate.renewed(README, self.program).splitlines()
         difference = "\n".join(difflib.unified_diff(*lines, "README.md", "generated", lineterm="", n=0))
-        self.assertEqual(difference, "", f"\n{difference}\nREADME.md is not up to date; run scripts/generate.py")
+        if difference:
+            self.fail(f"README.md is not up to date; run scripts/generate.py\n{difference}")
 
     def test_what_stands_between_markers_is_replaced_and_nothing_else(self):
         begin, end = "<!-- sparsepush keys: begin -->\n", "\n<!-- sparsepush keys: end -->"
