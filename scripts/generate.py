@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Renews what is generated: the parts of README.md between marker comments, which the program's subcommands print, and,
-where nvcc is installed, the table of kernel resources.
+"""Renews what is generated: the parts of README.md and docs/ between marker comments, which the program's subcommands
+print, and, where nvcc is installed, the table of kernel resources.
 
 usage: scripts/generate.py [PROGRAM]; PROGRAM: build/cpu/sparsepush unless it is given.
 """
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "configuration.md"]
 PART = re.compile(r"(<!-- sparsepush (?P<of>\w+): begin -->\n).*?(\n<!-- sparsepush (?P=of): end -->)", re.DOTALL)
 
 
@@ -32,7 +32,8 @@ def main():
     if len(sys.argv) > 2 or sys.argv[1:2] in (["-h"], ["--help"]):
         sys.exit(__doc__)
     program = Path(sys.argv[1] if len(sys.argv) == 2 else ROOT / "build" / "cpu" / "sparsepush").resolve()
-    README.write_text(renewed(README.read_text(), program))
+    for page in PAGES:
+        page.write_text(renewed(page.read_text(), program))
     if shutil.which("nvcc", path=os.environ["PATH"] + ":/usr/local/cuda/bin"):
         subprocess.run([ROOT / "scripts" / "kernel_resources.py"], check=True)
 

@@ -1,4 +1,4 @@
-"""README.md holds what `sparsepush keys` and `sparsepush methods` print, and names every subcommand."""
+"""The pages hold what `sparsepush keys` and `sparsepush methods` print, and README.md names every subcommand."""
 
 import difflib
 import re
@@ -15,13 +15,16 @@ README = (ROOT / "README.md").read_text()
 
 
 class GeneratedTest(ProgramTest):
-    def test_the_readme_is_up_to_date(self):
-        commands = [match["of"] for match in generate.PART.finditer(README)]
-        self.assertEqual(commands, ["keys", "methods"])
-        lines = README.splitlines(), generate.renewed(README, self.program).splitlines()
-        difference = "\n".join(difflib.unified_diff(*lines, "README.md", "generated", lineterm="", n=0))
-        if difference:
-            self.fail(f"README.md is not up to date; run scripts/generate.py\n{difference}")
+    def test_the_pages_are_up_to_date(self):
+        commands = []
+        for page in generate.PAGES:
+            text = page.read_text()
+            commands += [match["of"] for match in generate.PART.finditer(text)]
+            lines = text.splitlines(), generate.renewed(text, self.program).splitlines()
+            difference = "\n".join(difflib.unified_diff(*lines, page.name, "generated", lineterm="", n=0))
+            if difference:
+                self.fail(f"{page.name} is not up to date; run scripts/generate.py\n{difference}")
+        self.assertEqual(commands, ["methods", "keys"])
 
     def test_what_stands_between_markers_is_replaced_and_nothing_else(self):
         begin, end = "<!-- sparsepush keys: begin -->\n", "\n<!-- sparsepush keys: end -->"
@@ -32,7 +35,7 @@ class GeneratedTest(ProgramTest):
 
     def test_the_readme_and_the_help_have_the_same_subcommands(self):
         listed = self.command("--help").stdout.split("ubcommands:")[1]
-        shown = README.split("## Use")[1].split("```")[1]
+        shown = README.split("## Tour")[1].split("```")[1]
         subcommands = set(re.findall(r"^  (\w+)", listed, re.MULTILINE))
         self.assertEqual(subcommands, set(re.findall(r"^sparsepush (\w+)", shown, re.MULTILINE)))
 
