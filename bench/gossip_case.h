@@ -6,12 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <type_traits>
 
 #include "bench/model_layouts.h"
 #include "data/memory_plan.h"
 #include "host/config/config.h"
-#include "kernels/messages/topk/topk_select.h"
+#include "kernels/messages/topk/selection_memory.h"
 
 namespace sparsepush {
 
@@ -71,13 +70,7 @@ MemoryPlan memory_of(const GossipCase& c, int threads) {
   if (!c.dense()) {
     const TopkPlan topk = c.plan();
     add("messages", "i32 + f32", topk.entries, 8);
-    std::int64_t bytes = 0;
-    if constexpr (std::is_same_v<Backend, Cpu>) {
-      bytes = SelectionMemory<Cpu>::bytes(c.nodes, layout, topk, threads);
-    } else {
-      bytes = SelectionMemory<Cuda>::bytes(c.nodes, layout, topk);
-    }
-    plan.arrays.push_back({"selection memory", "", bytes});
+    plan.arrays.push_back({"selection memory", "", SelectionMemory<Backend>::bytes(c.nodes, layout, topk, threads)});
   }
   add("u, before and after a round", "f64", 2, 8);
   return plan;

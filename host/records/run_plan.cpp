@@ -166,11 +166,7 @@ std::int64_t selection_bytes(const Experiment& experiment, int workers) {
   const RowLayout& layout = experiment.layout();
   const TopkPlan plan = experiment.rows().compressor->selection(experiment.config().algorithm, layout);
   const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
-  if constexpr (kOnGpu<Backend>) {
-    return run.shards * SelectionMemory<Cuda>::bytes(rows, layout, plan);
-  } else {
-    return run.shards * SelectionMemory<Cpu>::bytes(rows, layout, plan, workers);
-  }
+  return run.shards * SelectionMemory<Backend>::bytes(rows, layout, plan, workers);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/repeated_work.h"
-#include "kernels/messages/topk/topk_select.h"
+#include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/nodes/cuda_layout.h"
 #include "kernels/nodes/debias.h"

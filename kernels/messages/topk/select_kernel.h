@@ -15,8 +15,9 @@
 #include <iterator>
 
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/messages/messages.h"
+#include "kernels/messages/topk/cuda_selection.h"
 #include "kernels/messages/topk/radix_select.h"
-#include "kernels/messages/topk/topk_select.h"
 
 namespace sparsepush {
 
@@ -198,14 +199,14 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel
 /// The second launch. most_parts: part tiles of the largest group.
 void finish_large(const Cuda& gpu, const Selection& selection, int most_parts);
 
-inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
-  const CudaSelection& s = memory.selection();
+inline Selection selection_of(SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
+  const auto& [layout, s] = memory.contents();
   return {.tiles = s.tiles(),
           .groups = s.groups(),
           .large = s.large(),
           .parts = s.parts(),
-          .live = memory.cuda_layout().live(),
-          .runs = memory.cuda_layout().runs(),
+          .live = layout.live(),
+          .runs = layout.runs(),
           .states = s.states(),
           .nodes_per_plan = s.nodes_per_plan(),
           .v = v,
@@ -216,16 +217,17 @@ inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<fl
 template <class Source>
 void run_selection(const Cuda& gpu, SelectionMemory<Cuda>& memory, const Source& source, MatrixView<float> v,
                    const Messages& messages) {
-  const std::vector<SelectionTile>& tiles = memory.selection().host().tiles;
-  if (tiles.empty()) return;
+  const SelectionTiles& host = memory.contents().selection.host();
+  if (host.tiles.empty()) return;
+  const QuadRange largest = host.tiles[0].range;
   const Selection selection = selection_of(memory, v, messages);
-  const std::int64_t items = std::ssize(tiles) * selection.nodes_per_plan;
+  const std::int64_t items = std::ssize(host.tiles) * selection.nodes_per_plan;
   launch(gpu,
          {.blocks = blocks_for(gpu, items, kTileBlocks),
           .threads = kTileThreads,
-          .shared_bytes = sizeof(TileScratch) + tiles[0].range.quads() * sizeof(KeyQuad)},  // the first is the largest
+          .shared_bytes = sizeof(TileScratch) + largest.quads() * sizeof(KeyQuad)},
          select_tiles_kernel<Source>, source, selection);
-  if (!selection.large.empty()) finish_large(gpu, selection, memory.selection().host().most_parts);
+  if (!selection.large.empty()) finish_large(gpu, selection, host.most_parts);
 }
 
 }  // namespace sparsepush

@@ -1,7 +1,7 @@
 #include "kernels/messages/topk/update_select.h"
 
 #include "kernels/backend/check.h"
-#include "kernels/messages/topk/selection_memory.h"
+#include "kernels/messages/topk/cpu_selection.h"
 #include "kernels/nodes/sgd_tile.h"
 
 namespace sparsepush {
@@ -43,12 +43,11 @@ void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPla
 
 void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round) {
   check_update_select_shapes(memory.layout(), memory.plans(), round);
-  CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(round.error.rows), "memory of ",
-        memory.contents().warmth_begin.size(), " nodes, error ", round.error);
+  CHECK(memory.nodes() == round.error.rows, "memory of ", memory.nodes(), " nodes, error ", round.error);
   if (round.sgd.nesterov) {
-    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<true>{round});
+    select_from_rows(cpu, memory, round.error, round.messages, UpdatedRows<true>{round});
   } else {
-    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<false>{round});
+    select_from_rows(cpu, memory, round.error, round.messages, UpdatedRows<false>{round});
   }
 }
 

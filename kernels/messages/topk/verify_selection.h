@@ -1,7 +1,8 @@
 // Whether a round's selection was exact: done again by a path that shares no code with the fast one.
 #pragma once
+#include "kernels/backend/view.h"
 #include "kernels/messages/messages.h"
-#include "kernels/messages/topk/topk_select.h"
+#include "kernels/messages/topk/selection_memory.h"
 
 namespace sparsepush {
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/topk/topk_select.h"
 #include "tests/backends.h"
 
 namespace sparsepush {
