@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "host/compressors/wire_format.h"
+#include "host/compressors/message_bytes.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
