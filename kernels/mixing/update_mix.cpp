@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/mixing/dense_panel.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -58,7 +58,7 @@ std::vector<Stretch> stretches_of(const std::vector<PackedRun>& runs, std::int64
 template <bool kNesterov>
 [[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, const std::vector<Stretch>& stretches,
                                                const DensePanel& panel) {
-  const SgdNode settings = sgd_node(sgd, node);
+  const NodeStep step = node_step(sgd, node);
   std::uint32_t largest = 0;
   for (const Stretch& s : stretches) {
     const std::int64_t at = static_cast<std::int64_t>(node) * sgd.x.cols + panel.begin + s.begin;
@@ -66,8 +66,7 @@ template <bool kNesterov>
     const auto update = [&](std::int64_t size) __attribute__((always_inline)) {
       for (std::int64_t i = 0; i < size; ++i) x[i] = sgd.x.data[at + i];
       if (!s.live) return;
-      largest =
-          std::max(largest, sgd_loop<kNesterov>(settings, size, x, sgd.momentum.data + at, sgd.gradient.data + at));
+      largest = std::max(largest, sgd_loop<kNesterov>(step, size, x, sgd.momentum.data + at, sgd.gradient.data + at));
     };
     if (node + 1 < sgd.x.rows) prefetch_next(sgd, at);
     if (s.size == kStretchColumns)

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/backend/check.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -12,16 +12,16 @@ constexpr std::int64_t kPiece = 1 << 15;  // elements an item: enough to hide it
 
 /// Applies the step to the elements [begin, begin + size) of row `node`. Returns false where it diverged.
 bool update_stretch(const SgdUpdate& update, int node, std::int64_t begin, std::int64_t size, VectorLevel level) {
-  const SgdNode settings = sgd_node(update, node);
+  const NodeStep step = node_step(update, node);
   float* x = update.x.row(node) + begin;
   float* momentum = update.momentum.row(node) + begin;
   const float* gradient = update.gradient.row(node) + begin;
   std::uint32_t largest = 0;
-  const auto step = [&]() __attribute__((always_inline)) {
-    largest = update.nesterov ? sgd_loop<true>(settings, size, x, momentum, gradient)
-                              : sgd_loop<false>(settings, size, x, momentum, gradient);
+  const auto loop = [&]() __attribute__((always_inline)) {
+    largest = update.nesterov ? sgd_loop<true>(step, size, x, momentum, gradient)
+                              : sgd_loop<false>(step, size, x, momentum, gradient);
   };
-  run_vectorized(level, step);
+  run_vectorized(level, loop);
   return largest < kFirstNonFinite;
 }
 

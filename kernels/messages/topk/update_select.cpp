@@ -2,7 +2,7 @@
 
 #include "kernels/backend/check.h"
 #include "kernels/messages/topk/cpu_selection.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -21,11 +21,11 @@ struct UpdatedRows {
 
   auto elements(int node) const {
     return [
-      settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
+      step = node_step(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
       gradient = round.sgd.gradient.row(node), error = round.error.row(node)
     ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
       prefetch_at(begin + kAhead, x, momentum, gradient, error);
-      sgd_error_loop<kNesterov>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
+      sgd_error_loop<kNesterov>(step, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
     };
   }
   void seen(int node, std::uint32_t largest) const {
