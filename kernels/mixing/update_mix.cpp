@@ -31,16 +31,16 @@ struct Stretch {
 };
 
 /// All columns of the panel [begin, end), in order.
-std::vector<Stretch> stretches_of(const std::vector<PackedRun>& runs, std::int64_t begin, std::int64_t end) {
+std::vector<Stretch> stretches_of(const std::vector<Padding>& paddings, std::int64_t begin, std::int64_t end) {
   std::vector<Stretch> stretches;
   std::int64_t done = begin;
   const auto add_until = [&](std::int64_t limit, bool live) {
     for (; done < std::min(limit, end); done += stretches.back().size)
       stretches.push_back({done - begin, std::min({kStretchColumns, limit - done, end - done}), live});
   };
-  for (const PackedRun& run : runs) {
-    add_until(run.end, true);
-    add_until((run.end + 3) / 4 * 4, false);
+  for (const Padding& padding : paddings) {
+    add_until(padding.end, true);
+    add_until((padding.end + 3) / 4 * 4, false);
   }
   return stretches;
 }
@@ -89,10 +89,9 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
   const SgdUpdate& sgd = round.sgd;
   check_round_edge_values(round.edges, sgd.x.rows);
   const std::int64_t row = layout.row, columns = std::min(panel_columns(sgd.x.rows), std::max<std::int64_t>(1, row));
-  const std::vector<PackedRun> runs = packed_runs(layout);
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
-    const std::vector<Stretch> stretches = stretches_of(runs, begin, end);
+    const std::vector<Stretch> stretches = stretches_of(layout.paddings, begin, end);
     const DensePanel panel{cpu.pool().scratch(worker, sgd.x.rows * columns).data(), begin, end - begin};
     const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {

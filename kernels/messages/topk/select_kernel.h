@@ -154,7 +154,7 @@ struct Selection {
   std::span<const LargeGroup> large;
   std::span<const QuadRange> parts;
   std::span<const std::uint8_t> live;  ///< [row / 4]
-  std::span<const PackedRun> runs;     ///< of the row
+  std::span<const Padding> paddings;   ///< of the row
   SelectionStates states;
   int nodes_per_plan;
   MatrixView<float> v;
@@ -206,7 +206,7 @@ inline Selection selection_of(SelectionMemory<Cuda>& memory, MatrixView<float> v
           .large = s.large(),
           .parts = s.parts(),
           .live = layout.live(),
-          .runs = layout.runs(),
+          .paddings = layout.paddings(),
           .states = s.states(),
           .nodes_per_plan = s.nodes_per_plan(),
           .v = v,

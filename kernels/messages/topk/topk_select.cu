@@ -65,10 +65,10 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
 /// where something is not.
 __device__ bool move_everything(const Selection& s, const SelectionGroup& group, const MoveToMessage& move) {
   const auto [begin, end] = group.range;
-  const std::int64_t first = unpadded_index(s.runs, 4 * begin);
-  if (unpadded_index(s.runs, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
+  const std::int64_t first = unpadded_index(s.paddings, 4 * begin);
+  if (unpadded_index(s.paddings, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
   for (int quad = begin + static_cast<int>(threadIdx.x); quad < end; quad += blockDim.x) {
-    const auto to = static_cast<unsigned>(unpadded_index(s.runs, 4 * quad) - first);
+    const auto to = static_cast<unsigned>(unpadded_index(s.paddings, 4 * quad) - first);
     for_each_lane(s.live[quad], [&](int lane) { move(to + lane, 4 * quad + lane, 0); });
   }
   return true;
