@@ -29,7 +29,7 @@ struct GossipCase {
   std::int64_t array_bytes() const { return nodes * row_layout().row * static_cast<std::int64_t>(sizeof(float)); }
 };
 
-/// What an experiment would say in its configuration. A random_out round of degree 1 is a cycle, as the ring is.
+/// Configures an experiment alike. A random_out round of degree 1 is a cycle, as the ring is.
 inline Config config_of(const GossipCase& c) {
   Config config;
   config.run.nodes = c.nodes;

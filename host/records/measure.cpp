@@ -158,7 +158,7 @@ class Measures {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
-  /// Where a row keeps the score of column `column`.
+  /// Finds the score of column `column` in a row.
   ScoreSummary& summary_of(MetricsRow& row, int column) const {
     const auto begin = names_.begin(), name = begin + column - 1;
     if (*name == kAccuracy) return row.accuracy ? *row.accuracy : row.accuracy.emplace();

@@ -27,7 +27,7 @@ inline SizedMessages sized_messages(const CudaLayout& layout, const ConstMessage
   return {messages.position, entries, layout.paddings(), (layout.host().params + 7) / 8};
 }
 
-/// How a block adds up sizes.
+/// Adds up sizes over a block.
 template <int kThreads>
 using SizeSum = cub::BlockReduce<unsigned, kThreads>;
 

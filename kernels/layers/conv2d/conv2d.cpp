@@ -46,7 +46,7 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
         "input gradient ", b.input_gradient, ", input ", b.input);
 }
 
-/// What oneDNN is slow at, few channels as LeNet-5 has them; null where oneDNN computes:
+/// Makes what computes where oneDNN is slow, at few channels as LeNet-5 has them; null where oneDNN computes:
 ///
 ///   layer                         output     gradient of parameters   gradient of the input
 ///   PlaneConvolution::suits       planes     taps                     oneDNN
