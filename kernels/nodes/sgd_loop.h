@@ -17,7 +17,7 @@ template <bool kNesterov>
 [[gnu::always_inline]] inline std::uint32_t sgd_loop(NodeStep s, std::int64_t size, float* __restrict x,
                                                      float* __restrict momentum, const float* __restrict gradient) {
   std::uint32_t largest = 0;
-#pragma GCC ivdep  // the arrays are distinct: no checks for overlap in every stretch
+#pragma GCC ivdep  // the arrays are distinct: no checks for overlap before every loop
   for (std::int64_t i = 0; i < size; ++i) {
     const float next = step_element<kNesterov>(s, x[i], momentum[i], gradient[i]);
     x[i] = next;
@@ -31,7 +31,7 @@ template <bool kNesterov>
 [[gnu::always_inline]] inline void sgd_error_loop(NodeStep s, std::int64_t size, float* __restrict x,
                                                   float* __restrict momentum, const float* __restrict gradient,
                                                   float* __restrict e, float* __restrict v) {
-#pragma GCC ivdep  // the arrays are distinct: no checks for overlap in every stretch
+#pragma GCC ivdep  // the arrays are distinct: no checks for overlap before every loop
   for (std::int64_t i = 0; i < size; ++i) {
     const float next = step_element<kNesterov>(s, x[i], momentum[i], gradient[i]);
     const float sum = next + e[i];
