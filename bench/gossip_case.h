@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <string>
 
-#include "bench/model_layouts.h"
 #include "data/memory_plan.h"
 #include "host/config/config.h"
 #include "kernels/messages/topk/selection_memory.h"
+#include "tests/kernels/model_layouts.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/error_of.h"
+#include "tests/data/error_of.h"
 
 namespace sparsepush {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/files/input_error.h"
-#include "tests/error_of.h"
+#include "tests/data/error_of.h"
 #include "tests/temporary_folder.h"
 
 namespace sparsepush {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "tests/error_of.h"
+#include "tests/data/error_of.h"
 #include "tests/host/outcome.h"
 #include "tests/host/records/saved_run.h"
 

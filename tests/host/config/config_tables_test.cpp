@@ -8,7 +8,7 @@
 #include "models/models.h"
 #include "models/network_pass.h"
 #include "models/norms.h"
-#include "tests/error_of.h"
+#include "tests/data/error_of.h"
 
 namespace sparsepush {
 namespace {

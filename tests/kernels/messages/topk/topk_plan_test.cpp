@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "bench/model_layouts.h"
+#include "tests/kernels/model_layouts.h"
 
 namespace sparsepush {
 namespace {
