@@ -12,6 +12,8 @@
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"
+#include "host/records/describe_keys.h"
+#include "host/records/describe_methods.h"
 #include "host/records/recorder.h"
 #include "host/records/run_plan.h"
 #include "host/records/version.h"
@@ -26,7 +28,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string backend, out;
-  bool resume = false, quiet = false;
+  bool resume = false, quiet = false, markdown = false;
 };
 
 /// One shard's share of a run. Every stage is for all of its nodes at once; false if the user stopped it.
@@ -115,6 +117,11 @@ int plan(const Options& options) {
   return 0;
 }
 
+int print_table(std::string (*describe)(TextForm), const Options& options) {
+  fmt::print("{}", describe(options.markdown ? TextForm::kMarkdown : TextForm::kPlain));
+  return 0;
+}
+
 int command_line(int argc, char** argv) {
   CLI::App app("Emulates many learning devices on one machine: push-sum gossip with compressed messages.");
   app.set_version_flag("--version", version_text());
@@ -127,6 +134,11 @@ int command_line(int argc, char** argv) {
         ->allow_extra_args(false);
     return command;
   };
+  const auto add_table = [&](const std::string& name, const std::string& help) {
+    auto* command = app.add_subcommand(name, help);
+    command->add_flag("--markdown", options.markdown, "as Markdown");
+    return command;
+  };
   auto* run_command = add("run", "train");
   run_command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
   run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
@@ -135,6 +147,8 @@ int command_line(int argc, char** argv) {
   auto* topology_command = add("topology", "check and describe the topology");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
+  auto* keys_command = add_table("keys", "all keys of a configuration: values, defaults, meaning");
+  auto* methods_command = add_table("methods", "what runs together of methods, compressors, topologies, backends");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -143,6 +157,8 @@ int command_line(int argc, char** argv) {
   if (*run_command) return run(options);
   if (*topology_command) return describe_topologies(options);
   if (*plan_command) return plan(options);
+  if (*keys_command) return print_table(describe_keys, options);
+  if (*methods_command) return print_table(describe_methods, options);
   return 2;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Registers, shared memory and spills of every CUDA kernel of ours, as ptxas reports them for each architecture, written as a
-table into bench/README.md between two marker comments. Needs nvcc, no GPU. Fails if a kernel
+table to bench/results/kernel_resources.md. Needs nvcc, no GPU. Fails if a kernel
   spills registers,
   holds `trap` in its PTX: nvcc gave up there, as where device code refers to a constant that has no address,
   stores nothing in its PTX: nvcc dropped what it should have done,
@@ -25,9 +25,15 @@ import ptx
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "kernel_resources"
-README = ROOT / "bench" / "README.md"
+RESULTS = ROOT / "bench" / "results" / "kernel_resources.md"
 REGISTERS = 65536  # of a multiprocessor, since sm_50
-BEGIN, END = "<!-- kernel resources: begin -->", "<!-- kernel resources: end -->"
+HEADER = """# Registers and shared memory of the kernels
+
+As ptxas reports them; `scripts/kernel_resources.py` (nvcc, no GPU) writes this file. It fails if a kernel spills, if its
+PTX holds a trap or stores nothing (nvcc gave up, or dropped what it should have done), or if a multiprocessor has too few
+registers for its largest block. Shared memory that a launch asks for is not in the table.
+
+"""
 
 ENTRY = re.compile(
     r"Compiling entry function '(?P<kernel>\w+)' for '(?P<architecture>sm_\d+)'.*?"
@@ -141,13 +147,11 @@ def main():
         end_with_faults(sum((resources_of(file, command_for(file.resolve())) for file in options.files), []))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         kernels = sum(pool.map(lambda command: resources_of(*command), compile_commands()), [])
-    text = README.read_text()
-    before, rest = text.split(BEGIN)
-    updated = f"{before}{BEGIN}\n{table_of(kernels)}\n{END}{rest.split(END)[1]}"
-    if options.check and updated != text:
-        sys.exit("bench/README.md: the table of kernels is not up to date; run scripts/kernel_resources.py")
+    text = HEADER + table_of(kernels) + "\n"
     if not options.check:
-        README.write_text(updated)
+        RESULTS.write_text(text)
+    elif RESULTS.read_text() != text:
+        sys.exit(f"{RESULTS.relative_to(ROOT)} is not up to date; run scripts/kernel_resources.py")
     end_with_faults(kernels)
 
 

@@ -23,13 +23,13 @@ int main() {
                         mix(n, round, state::x, state::x);
                         mix_push_weights(n, round);
                       }};
-  auto task = std::make_unique<ObjectiveTask>(
-      "points", std::vector<Parameter>{{"place", {2}}}, std::vector<float>{0, 0},
-      [](int node, std::int64_t, std::span<const float> z, std::span<float> gradient) {
-        gradient[0] = z[0] - static_cast<float>(node);
-        gradient[1] = z[1] + 1;
-        return (gradient[0] * gradient[0] + gradient[1] * gradient[1]) / 2;
-      });
+  auto task =
+      std::make_unique<ObjectiveTask>("points", std::vector<Parameter>{{"place", {2}}}, std::vector<float>{0, 0},
+                                      [](int node, std::int64_t, std::span<const float> z, std::span<float> gradient) {
+                                        gradient[0] = z[0] - static_cast<float>(node);
+                                        gradient[1] = z[1] + 1;
+                                        return (gradient[0] * gradient[0] + gradient[1] * gradient[1]) / 2;
+                                      });
   const Experiment experiment(config, {.method = method, .optimizer = optimizers().front(), .compressor = {}},
                               std::move(task));
   run_shards<Cpu>(1, 1, config.run.nodes, [&](Transport<Cpu>& transport) {

@@ -38,15 +38,18 @@ struct OnlyFor {
 
 /// One key of the configuration.
 struct Field {
-  std::string_view section, key;
+  std::string_view section = "";  ///< filled in by the list of all keys
+  std::string_view key;
+  std::string_view meaning;  ///< half a line for users
   Member (*member)(Config&);
   Constraint constraint = {};
   std::vector<OnlyFor> only_for = {};
-  std::string_view also_called = "";  ///< what others call it, separated by spaces: suggested for these
-  bool changes_bits = true;           ///< counts for the hash
-  bool came_later = false;            ///< not at its default: runs of before keep their hash
-  bool is_file = false;               ///< a path; its contents count for the hash, not its name
-  bool is_folder = false;             ///< a path; the data set's name tells the contents
+  std::string_view default_in_words = "";  ///< where that of a default Config does not count
+  std::string_view also_called = "";       ///< what others call it, separated by spaces: suggested for these
+  bool changes_bits = true;                ///< counts for the hash
+  bool came_later = false;                 ///< not at its default: runs of before keep their hash
+  bool is_file = false;                    ///< a path; its contents count for the hash, not its name
+  bool is_folder = false;                  ///< a path; the data set's name tells the contents
 
   std::string name() const { return std::string(section) + '.' + std::string(key); }
 };
@@ -63,7 +66,10 @@ const Field* find_field(std::string_view section, std::string_view key);
 /// The rule by which the key does not count in `config`, or null if it does; the first of several.
 const OnlyFor* why_unused(const Field& field, const Config& config);
 
-/// Value of the string key `decider` of a rule.
+/// The key whose value decides, one of some choices.
+const Field& decider_of(const OnlyFor& rule);
+
+/// Its value.
 std::string decider_value(const OnlyFor& rule, const Config& config);
 
 }  // namespace sparsepush

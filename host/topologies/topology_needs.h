@@ -1,5 +1,8 @@
 // Whether a method can run on a topology.
 #pragma once
+#include <string_view>
+#include <vector>
+
 #include "host/algorithms/methods.h"
 #include "host/topologies/topology.h"
 
@@ -8,5 +11,8 @@ namespace sparsepush {
 /// Throws InputError that says what the method needs and where the topology lacks it: the round, and the node whose
 /// weights do not sum to 1 (to 1e-5). Redrawn topologies are judged by their rule.
 void check_needs(const Method& method, const Topology& topology);
+
+/// What `check_needs` asks for, as it calls it; empty if any topology will do.
+std::vector<std::string_view> needs_in_words(const Method& method);
 
 }  // namespace sparsepush

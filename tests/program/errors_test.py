@@ -57,6 +57,7 @@ class CommandLine(ErrorsTest):
 
     def test_wrong_command_lines_exit_with_2(self):
         wrong = [[], ["fly"], ["run"], ["run", "no.toml"], ["plan", "no.toml"], ["topology", self.folder]]
+        wrong += [["keys", "run.nodes"], ["methods", "--html"]]
         for arguments in wrong + [["run", self.config, "--frobnicate"], ["run", self.config, "--set", "nonsense"]]:
             with self.subTest(arguments):
                 done = self.command(*arguments)

@@ -113,11 +113,10 @@ def fails(user, source, text, build):
 def program_fails(name, folder, build):
     """Whether the test program `name` does, linked with the mutant."""
     program = f"{folder}/{name}"
-    test, = Path(build).rglob(f"{name}.cpp.o")
-    subprocess.run(["g++", SANITIZE, test, f"{folder}/mutant.o",
-                    "-Wl,--start-group", f"{build}/libsparsepush_simulated_cuda.a", f"{build}/libsparsepush.a",
-                    "-Wl,--end-group", *LIBRARIES, "-o", program],
-                   check=True)
+    test = max(Path(f"{build}/tests/CMakeFiles/{name}.dir").rglob(f"{name}.cpp.o"), key=lambda file: file.stat().st_mtime)
+    ours = [f"{build}/tests/simt/libsparsepush_simulated_cuda_archive.a", *Path(build).glob("libsparsepush_*.a")]
+    subprocess.run(["g++", SANITIZE, test, f"{folder}/mutant.o", "-Wl,--start-group", *ours, "-Wl,--end-group",
+                    *LIBRARIES, "-o", program], check=True)
     run = subprocess.run([program, "--gtest_filter=*On/1.*", "--gtest_fail_fast"], capture_output=True,
                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (HANGS, HANGS)))
     return run.returncode != 0

@@ -46,15 +46,18 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
         "input gradient ", b.input_gradient, ", input ", b.input);
 }
 
-/// Makes what computes where oneDNN is slow, at few channels as LeNet-5 has them; null where oneDNN computes:
+/// The loops that compute where oneDNN is slow with vectors of 16, at few channels as LeNet-5 has them:
 ///
 ///   layer                         output     gradient of parameters   gradient of the input
 ///   PlaneConvolution::suits       planes     taps                     oneDNN
 ///   ChannelConvolution::suits     channels   taps                     channels
 ///   any other                     oneDNN     oneDNN                   oneDNN
 ///
-/// No layer suits two: at most 6 channels out, a multiple of 16 channels out.
+/// No layer suits two: at most 6 channels out, a multiple of 16 channels out. With narrower vectors oneDNN computes
+/// all: there our loops, written for vectors of 16, take 2 to 35 times as long, but for one pass
+/// (bench/conv2d_bench.cpp).
 struct Conv2d<Cpu>::OwnLoops {
+  OwnLoops() = default;
   explicit OwnLoops(const Conv2dLayer& layer) {
     if (PlaneConvolution::suits(layer)) planes = std::make_unique<PlaneConvolution>(layer);
     if (ChannelConvolution::suits(layer)) channels = std::make_unique<ChannelConvolution>(layer);
@@ -70,10 +73,12 @@ Conv2d<Cpu>::Conv2d(const Conv2dLayer& layer) : layer_(layer) {}
 Conv2d<Cpu>::~Conv2d() = default;
 Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
 
-std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples) {
-  if (ChannelConvolution::suits(layer)) return ChannelConvolution::bytes(layer) + TapGradient::bytes(layer);
+std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples, VectorLevel level) {
+  const bool wide = level == VectorLevel::kAvx512;
+  if (wide && ChannelConvolution::suits(layer)) return ChannelConvolution::bytes(layer) + TapGradient::bytes(layer);
   const std::int64_t scratch = OnednnConvolution(layer, samples).scratch_bytes();
-  if (PlaneConvolution::suits(layer)) return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer) + scratch;
+  if (wide && PlaneConvolution::suits(layer))
+    return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer) + scratch;
   return scratch;
 }
 
@@ -88,7 +93,9 @@ const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
   return *prepared;
 }
 
-Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
+const Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own(const Cpu& cpu) {
+  static const OwnLoops kNone;
+  if (cpu.vector_level() != VectorLevel::kAvx512) return kNone;
   if (own_ == nullptr) own_ = std::make_unique<OwnLoops>(layer_);
   return *own_;
 }
@@ -96,15 +103,16 @@ Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own() {
 void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = f.input.rows / f.x.rows;
+  const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < f.x.rows; ++node) {
     const std::int64_t first = static_cast<std::int64_t>(node) * samples;
     const float *x = f.x.row(node), *input = f.input.row(first);
     const float r = debias_factor(f.u[node]);
     float* output = f.output.row(first);
-    if (own().planes != nullptr)
-      own().planes->forward(x, r, input, samples, output, cpu.vector_level());
-    else if (own().channels != nullptr)
-      own().channels->forward(x, r, input, samples, output, cpu.vector_level());
+    if (own.planes != nullptr)
+      own.planes->forward(x, r, input, samples, output, cpu.vector_level());
+    else if (own.channels != nullptr)
+      own.channels->forward(x, r, input, samples, output, cpu.vector_level());
     else
       prepared_for(samples).forward({x, r}, input, output, scratch_.data()->bytes);
   }
@@ -113,19 +121,20 @@ void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
 void Conv2d<Cpu>::backward(const Cpu& cpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
   const int samples = b.input.rows / b.x.rows;
+  const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < b.x.rows; ++node) {
     const std::int64_t first = static_cast<std::int64_t>(node) * samples;
     const float *x = b.x.row(node), *input = b.input.row(first), *output_gradient = b.output_gradient.row(first);
     const float r = debias_factor(b.u[node]);
     float* gradient = b.gradient.row(node);
-    if (own().taps != nullptr)
-      own().taps->take(input, output_gradient, samples, gradient, cpu.vector_level());
+    if (own.taps != nullptr)
+      own.taps->take(input, output_gradient, samples, gradient, cpu.vector_level());
     else
       prepared_for(samples).backward_parameters(input, output_gradient, gradient, scratch_.data()->bytes);
     if (b.input_gradient.data == nullptr) continue;
     float* input_gradient = b.input_gradient.row(first);
-    if (own().channels != nullptr)
-      own().channels->backward_input(x, r, output_gradient, samples, input_gradient, cpu.vector_level());
+    if (own.channels != nullptr)
+      own.channels->backward_input(x, r, output_gradient, samples, input_gradient, cpu.vector_level());
     else
       prepared_for(samples).backward_input({x, r}, output_gradient, input_gradient, scratch_.data()->bytes);
   }

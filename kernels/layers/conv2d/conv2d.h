@@ -78,8 +78,9 @@ class Conv2d<Cpu> {
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
-  /// Memory that calls of `samples` a node work in; calls of several numbers of samples share the largest.
-  static std::int64_t bytes(const Conv2dLayer& layer, int samples);
+  /// Memory that calls of `samples` a node on a Cpu of `level` work in; calls of several numbers of samples share the
+  /// largest.
+  static std::int64_t bytes(const Conv2dLayer& layer, int samples, VectorLevel level = best_vector_level());
 
  private:
   struct OwnLoops;
@@ -87,7 +88,7 @@ class Conv2d<Cpu> {
     std::byte bytes[64];
   };
   const OnednnConvolution& prepared_for(int samples);
-  OwnLoops& own();
+  const OwnLoops& own(const Cpu& cpu);  ///< empty where oneDNN computes
 
   Conv2dLayer layer_;
   std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node

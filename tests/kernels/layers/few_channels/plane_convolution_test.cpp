@@ -44,6 +44,20 @@ TEST(PlaneConvolution, IsTheConvolutionOnWideImages) {
       }
 }
 
+#if defined(__x86_64__)
+/// Our loops are contracted where there is fma: this shows that the vector level reaches them.
+TEST(PlaneConvolution, RoundsProductsWhereTheVectorLevelHasNoFma) {
+  constexpr float kFactor = 1 + 0x1p-12f;  // its square is 1 + 0x1p-11 + 0x1p-24, of which rounding takes the last term
+  const Conv2dLayer layer{.in = {1, 1, 1}, .out = 1, .kernel = 1, .padding = 0, .bias = 1};
+  const std::vector<float> x = {kFactor, -(1 + 0x1p-11f)};
+  for (const VectorLevel level : tested_vector_levels()) {
+    float output = -1;
+    PlaneConvolution(layer).forward(x.data(), 1, &kFactor, 1, &output, level);
+    EXPECT_EQ(output, level == VectorLevel::kBaseline ? 0 : 0x1p-24f) << name_of(level);
+  }
+}
+#endif
+
 /// Nothing of the first may be left in the memory that both are worked on in.
 TEST(PlaneConvolution, SamplesDoNotDependOnEachOther) {
   const Conv2dLayer layer{.in = {5, 6, 3}, .out = 6, .kernel = 5, .padding = 2};

@@ -1,0 +1,117 @@
+// [topology] and [algorithm]: who sends what to whom.
+#include "data/table.h"
+#include "host/algorithms/methods.h"
+#include "host/config/section_fields.h"
+#include "host/topologies/topologies.h"
+#include "models/norms.h"
+
+namespace sparsepush {
+namespace {
+
+OnlyFor of_topologies(std::string_view key) { return when("topology.name", names_with_key(topologies(), key)); }
+
+Choices norms_with_statistics() {
+  Choices names;
+  for (const NormKind& norm : norms())
+    if (norm.has_statistics) names.push_back(norm.name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<Field> topology_fields() {
+  using T = TopologyConfig;
+  constexpr auto topology = &Config::topology;
+  return {
+      {.key = "name",
+       .meaning = "who sends to whom",
+       .member = at<topology, &T::name>,
+       .constraint = names_of(topologies()),
+       .also_called = "graph graph_type"},
+      {.key = "degree",
+       .meaning = "others that every node sends to",
+       .member = at<topology, &T::degree>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {of_topologies("degree")},
+       .also_called = "outdegree peers"},
+      {.key = "redraw",
+       .meaning = "others in every round",
+       .member = at<topology, &T::redraw>,
+       .only_for = {of_topologies("redraw")},
+       .also_called = "dynamic time_varying"},
+      {.key = "weights",
+       .meaning = "uniform: a node sends as much to each as it keeps; a file may have weights of its own",
+       .member = at<topology, &T::weights>,
+       .constraint = Choices{"uniform"},
+       .also_called = "mixing"},
+      {.key = "file",
+       .meaning = "CSV file with the edges of each round",
+       .member = at<topology, &T::file>,
+       .only_for = {of_topologies("file")},
+       .also_called = "path edges",
+       .is_file = true},
+  };
+}
+
+std::vector<Field> algorithm_fields() {
+  using C = AlgorithmConfig;
+  constexpr auto algorithm = &Config::algorithm;
+  const OnlyFor compressed = when("algorithm.name", methods_that_compress());
+  const OnlyFor merges = when("algorithm.name", names_with_key(methods(), "final_rounds"));
+  const OnlyFor selects = ignored_unless("algorithm.compressor", names_with_key(compressors(), "keep"));
+  return {
+      {.key = "name",
+       .meaning = "what nodes send and how they mix it",
+       .member = at<algorithm, &C::name>,
+       .constraint = names_of(methods()),
+       .also_called = "method"},
+      {.key = "compressor",
+       .meaning = "how messages are compressed",
+       .member = at<algorithm, &C::compressor>,
+       .constraint = names_of(compressors()),
+       .only_for = {compressed},
+       .also_called = "compression"},
+      {.key = "scope",
+       .meaning = "messages hold the largest entries of each tensor, or of the whole model",
+       .member = at<algorithm, &C::scope>,
+       .constraint = Choices{"layer", "global"},
+       .only_for = {compressed, selects}},
+      {.key = "keep",
+       .meaning = "share of the entries that messages hold",
+       .member = at<algorithm, &C::keep>,
+       .constraint = NumberRange{0, 1, true},
+       .only_for = {compressed, selects},
+       .also_called = "topk top_k k ratio sparsity compression_ratio density"},
+      {.key = "averaging_rate",
+       .meaning = "eta: how far a node goes towards what it hears",
+       .member = at<algorithm, &C::averaging_rate>,
+       .constraint = NumberRange{0, 1, true},
+       .only_for = {ignored_unless("algorithm.name", names_with_key(methods(), "averaging_rate"))},
+       .default_in_words = "as method and compressor say: `keep`, or 1",
+       .also_called = "eta gamma consensus_lr consensus_rate"},
+      {.key = "local_steps",
+       .meaning = "SGD steps from one round of gossip to the next",
+       .member = at<algorithm, &C::local_steps>,
+       .constraint = IntegerRange{1, kForever},
+       .only_for = {when("algorithm.name", names_with_key(methods(), "local_steps"))},
+       .also_called = "h local_epochs"},
+      {.key = "final_rounds",
+       .meaning = "rounds of dense gossip after the last step; auto: until 0.1 % of the disagreement is left",
+       .member = at<algorithm, &C::final_rounds>,
+       .constraint = IntegerRange{1, kForever},
+       .only_for = {merges},
+       .changes_bits = false},
+      {.key = "final",
+       .meaning = "merging by these rounds, or by one exact mean",
+       .member = at<algorithm, &C::final>,
+       .constraint = Choices{"gossip", "all_reduce"},
+       .only_for = {merges}},
+      {.key = "final_statistics",
+       .meaning = "running statistics after the last round: the nodes' mean, or estimated anew by each node",
+       .member = at<algorithm, &C::final_statistics>,
+       .constraint = Choices{"average", "local"},
+       .only_for = {merges, when("model.norm", norms_with_statistics())}},
+  };
+}
+
+}  // namespace sparsepush

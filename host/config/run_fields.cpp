@@ -1,0 +1,134 @@
+// [run], [optimizer] and [evaluate]: how long, how fast and on what a run goes.
+#include <limits>
+
+#include "host/config/section_fields.h"
+#include "host/optimizers/optimizers.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps: the product stays below 2^63
+
+}  // namespace
+
+std::vector<Field> run_fields() {
+  using C = RunConfig;
+  constexpr auto run = &Config::run;
+  return {
+      {.key = "seed",
+       .meaning = "all random numbers follow from it",
+       .member = at<run, &C::seed>,
+       .constraint = IntegerRange{0, kLargest}},
+      {.key = "nodes",
+       .meaning = "emulated devices",
+       .member = at<run, &C::nodes>,
+       .constraint = IntegerRange{1, kMany},
+       .also_called = "clients devices workers agents n world_size"},
+      {.key = "replicas",
+       .meaning = "repetitions with seeds seed, seed + 1, ... in the same arrays",
+       .member = at<run, &C::replicas>,
+       .constraint = IntegerRange{1, 10'000},
+       .also_called = "trials repetitions repeats"},
+      {.key = "steps",
+       .meaning = "SGD steps of every node; wins over epochs if > 0",
+       .member = at<run, &C::steps>,
+       .constraint = IntegerRange{0, kForever},
+       .also_called = "iterations rounds",
+       .changes_bits = false},
+      {.key = "epochs",
+       .meaning = "an epoch has as many steps as all nodes together need for the training set",
+       .member = at<run, &C::epochs>,
+       .constraint = IntegerRange{1, kMostEpochs},
+       .changes_bits = false},
+      {.key = "backend",
+       .meaning = "auto: a GPU if one works and has the model's layers, else the CPU",
+       .member = at<run, &C::backend>,
+       .constraint = Choices{"auto", "cpu", "cuda"},
+       .also_called = "device platform",
+       .changes_bits = false},
+      {.key = "threads",
+       .meaning = "of the CPU; 0: one per processor",
+       .member = at<run, &C::threads>,
+       .constraint = IntegerRange{0, 4096},
+       .changes_bits = false},
+      {.key = "shards",
+       .meaning = "groups of nodes, each with arrays and threads of its own",
+       .member = at<run, &C::shards>,
+       .constraint = IntegerRange{1, kMany},
+       .changes_bits = false},
+      {.key = "checkpoint_steps",
+       .meaning = "steps from one checkpoint to the next; 0: at evaluations",
+       .member = at<run, &C::checkpoint_steps>,
+       .constraint = IntegerRange{0, kForever},
+       .changes_bits = false},
+      {.key = "verify",
+       .meaning = "do every selection of messages again in a second way, and compare",
+       .member = at<run, &C::verify>,
+       .changes_bits = false},
+  };
+}
+
+std::vector<Field> optimizer_fields() {
+  using O = OptimizerConfig;
+  constexpr auto optimizer = &Config::optimizer;
+  return {
+      {.key = "lr",
+       .meaning = "learning rate",
+       .member = at<optimizer, &O::lr>,
+       .constraint = NumberRange{0, kHuge},
+       .also_called = "learning_rate rate step_size"},
+      {.key = "momentum",
+       .meaning = "share of itself that momentum keeps in a step",
+       .member = at<optimizer, &O::momentum>,
+       .constraint = NumberRange{0, 1, false, true},
+       .also_called = "beta"},
+      {.key = "kind",
+       .meaning = "form of the momentum",
+       .member = at<optimizer, &O::kind>,
+       .constraint = names_of(optimizers()),
+       .also_called = "name nesterov"},
+      {.key = "weight_decay",
+       .meaning = "times the parameters, is added to the gradient",
+       .member = at<optimizer, &O::weight_decay>,
+       .constraint = NumberRange{0, kHuge},
+       .also_called = "wd l2"},
+      {.key = "milestones",
+       .meaning = "epochs from which on lr is multiplied by decay, once each",
+       .member = at<optimizer, &O::milestones>,
+       .constraint = IntegerRange{0, kForever},
+       .also_called = "schedule"},
+      {.key = "decay",
+       .meaning = "factor of lr at each milestone",
+       .member = at<optimizer, &O::decay>,
+       .constraint = NumberRange{0, 1, true},
+       .also_called = "lr_decay gamma"},
+      {.key = "warmup_epochs",
+       .meaning = "first epochs, in which lr is multiplied by warmup_factor",
+       .member = at<optimizer, &O::warmup_epochs>,
+       .constraint = IntegerRange{0, kForever},
+       .also_called = "warmup warm_up"},
+      {.key = "warmup_factor",
+       .meaning = "factor of lr in the first epochs",
+       .member = at<optimizer, &O::warmup_factor>,
+       .constraint = NumberRange{0, 1}},
+  };
+}
+
+std::vector<Field> evaluate_fields() {
+  using E = EvaluateConfig;
+  constexpr auto evaluate = &Config::evaluate;
+  return {
+      {.key = "every_steps",
+       .meaning = "steps from one evaluation to the next; 0: an epoch",
+       .member = at<evaluate, &E::every_steps>,
+       .constraint = IntegerRange{0, kForever},
+       .also_called = "steps every"},
+      {.key = "nodes",
+       .meaning = "evaluates the first of them only; 0: all",
+       .member = at<evaluate, &E::nodes>,
+       .constraint = IntegerRange{0, kMany}},
+  };
+}
+
+}  // namespace sparsepush

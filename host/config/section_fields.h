@@ -1,0 +1,31 @@
+// The keys of each section, and what the files that list them share.
+#pragma once
+#include <utility>
+#include <vector>
+
+#include "host/config/config_fields.h"
+
+namespace sparsepush {
+
+std::vector<Field> run_fields();
+std::vector<Field> data_fields();
+std::vector<Field> model_fields();
+std::vector<Field> topology_fields();
+std::vector<Field> algorithm_fields();
+std::vector<Field> optimizer_fields();
+std::vector<Field> evaluate_fields();
+
+inline constexpr std::int64_t kMany = 1'000'000;             // nodes and widths: far above what fits
+inline constexpr std::int64_t kForever = 1'000'000'000'000;  // steps: products with nodes stay below 2^63
+inline constexpr double kHuge = 1e6;                         // keeps products of settings finite in fp32
+
+/// What a key is read into.
+template <auto section, auto key>
+Member at(Config& config) {
+  return &(config.*section.*key);
+}
+
+inline OnlyFor when(std::string_view decider, Choices values) { return {decider, std::move(values), true}; }
+inline OnlyFor ignored_unless(std::string_view decider, Choices values) { return {decider, std::move(values), false}; }
+
+}  // namespace sparsepush

@@ -1,0 +1,131 @@
+// [data] and [model]: what nodes learn.
+#include <algorithm>
+
+#include "data/partitions/partition.h"
+#include "data/sets/data_sources.h"
+#include "data/table.h"
+#include "host/config/section_fields.h"
+#include "models/models.h"
+#include "models/norms.h"
+#include "models/task_kinds.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr double kTinyAlpha = 1e-300;  // keeps logarithms of gamma variables finite
+
+// Names of the data sets for which `key` counts, on their own or because of what learns them.
+Choices sets_with(std::string_view key) {
+  Choices names;
+  for (const DataSource& source : data_sources())
+    for (const auto& keys : {source.keys, kind_of_task(source.name).keys})
+      if (std::ranges::find(keys, key) != keys.end()) names.push_back(source.name);
+  return names;
+}
+
+OnlyFor of_sets(std::string_view key) { return when("data.name", sets_with(key)); }
+OnlyFor of_rules(std::string_view key) { return when("data.partition", names_with_key(partition_rules(), key)); }
+
+}  // namespace
+
+std::vector<Field> data_fields() {
+  using C = DataConfig;
+  constexpr auto data = &Config::data;
+  const OnlyFor divided = ignored_unless("data.name", sets_with("data.partition"));
+  return {
+      {.key = "name",
+       .meaning = "data set or problem",
+       .member = at<data, &C::name>,
+       .constraint = names_of(data_sources()),
+       .also_called = "dataset set"},
+      {.key = "file",
+       .meaning = "what the problem is read from",
+       .member = at<data, &C::file>,
+       .only_for = {of_sets("data.file")},
+       .is_file = true},
+      {.key = "path",
+       .meaning = "folder of a set that is read from files",
+       .member = at<data, &C::path>,
+       .only_for = {of_sets("data.path")},
+       .default_in_words = "`\"data/NAME\"`",
+       .also_called = "root data_dir dir folder",
+       .changes_bits = false,
+       .is_folder = true},
+      {.key = "partition",
+       .meaning = "how the nodes share the training samples",
+       .member = at<data, &C::partition>,
+       .constraint = names_of(partition_rules()),
+       .only_for = {divided},
+       .also_called = "split"},
+      {.key = "skew",
+       .meaning = "share of the samples that is dealt out ordered by class; with 1 a node owns few classes",
+       .member = at<data, &C::skew>,
+       .constraint = NumberRange{0, 1},
+       .only_for = {of_rules("data.skew"), divided}},
+      {.key = "alpha",
+       .meaning = "concentration of the nodes' shares in a class; the smaller, the fewer classes a node owns",
+       .member = at<data, &C::alpha>,
+       .constraint = NumberRange{kTinyAlpha, kHuge},
+       .only_for = {of_rules("data.alpha"), divided}},
+      {.key = "batch",
+       .meaning = "samples a node and step",
+       .member = at<data, &C::batch>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {divided},
+       .also_called = "batch_size"},
+      {.key = "augment",
+       .meaning = "training images are shifted by up to 4 pixels each way and mirrored left to right, at random",
+       .member = at<data, &C::augment>,
+       .only_for = {of_sets("data.augment")},
+       .also_called = "augmentation data_augmentation crop flip"},
+      {.key = "samples",
+       .meaning = "of both sets; a sixth is for the test",
+       .member = at<data, &C::samples>,
+       .constraint = IntegerRange{6, 1'000'000'000},
+       .only_for = {of_sets("data.samples")}},
+      {.key = "features",
+       .meaning = "of a sample",
+       .member = at<data, &C::features>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {of_sets("data.features")},
+       .also_called = "dimensions"},
+      {.key = "classes",
+       .meaning = "of equal size",
+       .member = at<data, &C::classes>,
+       .constraint = IntegerRange{2, 256},
+       .only_for = {of_sets("data.classes")}},
+      {.key = "separation",
+       .meaning = "expected distance of two classes' means, in deviations within a class",
+       .member = at<data, &C::separation>,
+       .constraint = NumberRange{0, kHuge},
+       .only_for = {of_sets("data.separation")}},
+  };
+}
+
+std::vector<Field> model_fields() {
+  using M = ModelConfig;
+  constexpr auto model = &Config::model;
+  const OnlyFor has_model = ignored_unless("data.name", sets_with("model.name"));
+  return {
+      {.key = "name",
+       .meaning = "network of every node",
+       .member = at<model, &M::name>,
+       .constraint = names_of(models()),
+       .only_for = {has_model},
+       .also_called = "network arch"},
+      {.key = "hidden",
+       .meaning = "widths of the hidden layers",
+       .member = at<model, &M::hidden>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {ignored_unless("model.name", names_with_key(models(), "model.hidden")), has_model},
+       .also_called = "widths layers"},
+      {.key = "norm",
+       .meaning = "normalization; models without layers for images have none",
+       .member = at<model, &M::norm>,
+       .constraint = names_of(norms()),
+       .only_for = {has_model},
+       .also_called = "normalization batchnorm bn"},
+  };
+}
+
+}  // namespace sparsepush
