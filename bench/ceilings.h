@@ -90,11 +90,11 @@ struct PassArrays {
 /// What no form of the step can avoid: the same arithmetic and traffic, no selection. It moves x by a learning rate of
 /// zero, so that it does not disturb the emulation.
 inline void plain_pass(const Cpu& cpu, const PassArrays& arrays) {
-  constexpr std::int64_t kPiece = 1 << 15;
+  constexpr std::int64_t kTile = 1 << 15;
   static const volatile float zero = 0;  // unknown to the compiler
   const auto floats = static_cast<std::int64_t>(arrays.x.size());
-  cpu.pool().run((floats + kPiece - 1) / kPiece, [&](std::int64_t item, int) {
-    const std::int64_t begin = item * kPiece, size = std::min(kPiece, floats - begin);
+  cpu.pool().run((floats + kTile - 1) / kTile, [&](std::int64_t item, int) {
+    const std::int64_t begin = item * kTile, size = std::min(kTile, floats - begin);
     const auto step = [&]() __attribute__((always_inline)) {
       float* __restrict x = arrays.x.data + begin;
       float* __restrict momentum = arrays.momentum.data + begin;

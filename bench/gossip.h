@@ -8,6 +8,7 @@
 #include "host/state/nodes.h"
 #include "host/transports/local_transport.h"
 #include "kernels/backend/repeated_work.h"
+#include "kernels/messages/topk/topk_select.h"
 #include "kernels/mixing/update_mix.h"
 
 namespace sparsepush {

@@ -219,7 +219,7 @@ void sweep(const Backend& backend, const Options& options) {
   }
 }
 
-/// What every case's state takes; allocates nothing.
+/// Prints what every case's state takes; allocates nothing.
 template <class Backend>
 void count(const Options& options) {
   json report = {{"benchmark", "gossip"}, {"backend", options.backend}, {"cases", json::array()}};

@@ -6,11 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <type_traits>
 
 #include "data/memory_plan.h"
 #include "host/config/config.h"
-#include "kernels/messages/topk/topk_select.h"
+#include "kernels/messages/topk/selection_memory.h"
 #include "tests/kernels/model_layouts.h"
 
 namespace sparsepush {
@@ -30,7 +29,7 @@ struct GossipCase {
   std::int64_t array_bytes() const { return nodes * row_layout().row * static_cast<std::int64_t>(sizeof(float)); }
 };
 
-/// What an experiment would say in its configuration. A random_out round of degree 1 is a cycle, as the ring is.
+/// Configures an experiment alike. A random_out round of degree 1 is a cycle, as the ring is.
 inline Config config_of(const GossipCase& c) {
   Config config;
   config.run.nodes = c.nodes;
@@ -71,13 +70,7 @@ MemoryPlan memory_of(const GossipCase& c, int threads) {
   if (!c.dense()) {
     const TopkPlan topk = c.plan();
     add("messages", "i32 + f32", topk.entries, 8);
-    std::int64_t bytes = 0;
-    if constexpr (std::is_same_v<Backend, Cpu>) {
-      bytes = SelectionMemory<Cpu>::bytes(c.nodes, layout, topk, threads);
-    } else {
-      bytes = SelectionMemory<Cuda>::bytes(c.nodes, layout, topk);
-    }
-    plan.arrays.push_back({"selection memory", "", bytes});
+    plan.arrays.push_back({"selection memory", "", SelectionMemory<Backend>::bytes(c.nodes, layout, topk, threads)});
   }
   add("u, before and after a round", "f64", 2, 8);
   return plan;

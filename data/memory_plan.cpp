@@ -43,13 +43,13 @@ std::optional<std::int64_t> number_of(std::string_view text, std::string_view ke
   return std::nullopt;
 }
 
-/// Where a version of the control group interface shows its numbers.
+/// The files in which a version of the control group interface shows its numbers.
 struct ControlGroupFiles {
   fs::path folder;  ///< of the root group
   std::string limit, usage, reclaimable;
 };
 
-/// What the group at `path` may still take. The page cache that it can drop at any time does not count as used.
+/// Returns what the group at `path` may still take. The page cache that it can drop at any time does not count as used.
 std::int64_t left_in_group(const ControlGroupFiles& files, const fs::path& path) {
   const auto limit = leading_number(text_of(path / files.limit));
   if (!limit) return kUnlimited;

@@ -28,7 +28,7 @@ std::int64_t available_memory();
 /// The same with the files of /proc and /sys below `root`, and `address_space` bytes as the process's limit.
 std::int64_t available_memory_below(const std::filesystem::path& root, std::int64_t address_space);
 
-/// What threads reserve in a limited address space without using it; 0 where it is not limited.
+/// Counts the bytes that threads reserve in a limited address space without using them; 0 where it is not limited.
 std::int64_t address_space_of_threads(int threads);
 
 /// Throws InputError that names the arrays and their sizes, largest first, if the plan exceeds `available` bytes of

@@ -77,7 +77,7 @@ class NetworkBuilder {
 
   void pool(Pool pool);
 
-  /// What has been listed; the last call must be dense.
+  /// Returns what has been listed; the last call must be dense.
   Network finish();
 
  private:

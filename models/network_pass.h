@@ -60,7 +60,8 @@ class NetworkPass {
     return bytes + floats * static_cast<std::int64_t>(sizeof(float));
   }
 
-  /// Where the caller puts the samples, and where logits are found and their gradient is put: the first `samples` rows.
+  /// The first `samples` rows of what the caller fills with samples, of logits, and of what it fills with their
+  /// gradient.
   MatrixView<float> input(int samples) const { return tensor(0, samples); }
   std::span<std::int32_t> label(int samples) const { return label_.span().first(samples); }
   MatrixView<const float> logits(int samples) const { return tensor(calls(), samples); }

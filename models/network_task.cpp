@@ -26,7 +26,7 @@ Dataset load(const DataConfig& data) {
   return source.load(data);
 }
 
-/// What oneDNN takes for the layers of images, as measured with version 2.6.
+/// Counts what oneDNN takes for the layers of images, as measured with version 2.6.
 PlannedArray convolution_code(int workers) {
   constexpr std::int64_t kCodeAvx512 = 4'000'000, kCode = 7'500'000, kPlansEach = 750'000;
   const std::int64_t code = onednn_vector_level() == VectorLevel::kAvx512 ? kCodeAvx512 : kCode;

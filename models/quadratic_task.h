@@ -18,7 +18,7 @@ class QuadraticTask final : public Task {
   std::vector<std::string_view> keys() const override { return {"data.name", "data.file"}; }
   std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
   void prepare() override;
-  /// Where the problem says.
+  /// Starts where the problem says.
   void initialize(std::uint64_t seed, int node, float* row) const override;
   std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const override;
   std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda& gpu, const Shard& shard) const override;

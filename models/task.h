@@ -43,10 +43,10 @@ class Task {
 
   /// The keys of [data] and [model] that count for it, such as "data.batch": for its runs' hash.
   virtual std::vector<std::string_view> keys() const { return {}; }
-  /// What else tells it from other tasks: counts for its runs' hash where it is not empty.
+  /// Tells it from other tasks by what its keys do not: counts for its runs' hash where it is not empty.
   virtual std::string identity() const { return ""; }
 
-  /// What it takes, over all shards.
+  /// Lists what it takes, over all shards.
   virtual std::vector<PlannedArray> planned_arrays(const RunExtent& /*run*/) const { return {}; }
   /// Reads or divides what the functions below need; a step of its own, because the memory check comes before it.
   virtual void prepare() {}

@@ -1,4 +1,4 @@
-// How an op over all nodes is cut into waves: ranges of nodes that run through several ops before the next range does.
+// Divides the nodes of several ops into waves: ranges of nodes that run through all of them before the next range does.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// What a wave is differs between backends.
+/// Each backend has waves of its own.
 template <class Backend>
 class Waves;
 
@@ -31,16 +31,16 @@ class Waves<Cpu> {
   template <class Body>
   void run(const Cpu& cpu, int nodes, const Body& body) const {
     CHECK(cpu.threads() <= workers(), "threads ", cpu.threads(), ", workers ", workers());
-    const int stretch = std::clamp(nodes / (kStretchesPerThread * cpu.threads()), 1, kLongestStretch);
-    cpu.pool().run((nodes + stretch - 1) / stretch, [&](std::int64_t item, int worker) {
-      const int first = static_cast<int>(item) * stretch, last = std::min(first + stretch, nodes);
+    const int turn = std::clamp(nodes / (kTurnsPerThread * cpu.threads()), 1, kLongestTurn);
+    cpu.pool().run((nodes + turn - 1) / turn, [&](std::int64_t item, int worker) {
+      const int first = static_cast<int>(item) * turn, last = std::min(first + turn, nodes);
       for (int node = first; node < last; ++node) body(serial_[worker], node, 1, worker);
     });
   }
 
  private:
-  // Nodes that one worker takes in a row: what neighbouring nodes write shares cache lines.
-  static constexpr int kLongestStretch = 16, kStretchesPerThread = 8;
+  // Nodes that one worker takes one after the other: what neighbouring nodes write shares cache lines.
+  static constexpr int kLongestTurn = 16, kTurnsPerThread = 8;
 
   std::vector<Cpu> serial_;  ///< [workers]
 };

@@ -1,7 +1,6 @@
 #include "data/files/safetensors.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -34,7 +33,7 @@ constexpr const char* dtype_of() {
 }
 
 /// The whole of a regular file, of at least kSizeBytes bytes.
-std::span<const std::byte> map_file(const std::string& path) {
+MappedFile map_file(const std::string& path) {
   // O_NONBLOCK: a named pipe must be refused, not waited for.
   const OpenFile file(path, O_RDONLY | O_NONBLOCK);
   struct stat status;
@@ -46,12 +45,10 @@ std::span<const std::byte> map_file(const std::string& path) {
   if (status.st_size < kSizeBytes) {
     throw InputError("{}: expected a safetensors file, this has only {} bytes", path, status.st_size);
   }
-  void* data = mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-  if (data == MAP_FAILED) throw_file_error("map", path, errno);
-  return {static_cast<const std::byte*>(data), static_cast<std::size_t>(status.st_size)};
+  return MappedFile(file, status.st_size, path);
 }
 
-std::span<const std::byte> open_for_reading(const std::string& path) {
+MappedFile open_for_reading(const std::string& path) {
   try {
     return map_file(path);
   } catch (const InputError&) {
@@ -108,31 +105,16 @@ std::vector<HeaderTensor> lay_out(const std::vector<TensorInfo>& tensors) {
 }  // namespace
 
 SafetensorsReader::SafetensorsReader(const std::string& path) : path_(path), file_(open_for_reading(path)) {
-  try {
-    const std::int64_t json_bytes = header_bytes(file_, path);
-    const std::string_view json(reinterpret_cast<const char*>(file_.data()) + kSizeBytes, json_bytes);
-    const auto data = file_.subspan(kSizeBytes + json_bytes);
-    SafetensorsHeader header = parse_safetensors_header(json, static_cast<std::int64_t>(data.size()), path);
-    for (HeaderTensor& tensor : header.tensors) {
-      infos_.push_back(std::move(tensor.info));
-      bytes_.push_back(data.subspan(tensor.begin, tensor.end - tensor.begin));
-    }
-    metadata_ = std::move(header.metadata);
-  } catch (...) {
-    munmap(const_cast<std::byte*>(file_.data()), file_.size());
-    throw;
+  const std::span<const std::byte> file = file_.bytes();
+  const std::int64_t json_bytes = header_bytes(file, path);
+  const std::string_view json(reinterpret_cast<const char*>(file.data()) + kSizeBytes, json_bytes);
+  const auto data = file.subspan(kSizeBytes + json_bytes);
+  SafetensorsHeader header = parse_safetensors_header(json, static_cast<std::int64_t>(data.size()), path);
+  for (HeaderTensor& tensor : header.tensors) {
+    infos_.push_back(std::move(tensor.info));
+    bytes_.push_back(data.subspan(tensor.begin, tensor.end - tensor.begin));
   }
-}
-
-SafetensorsReader::SafetensorsReader(SafetensorsReader&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::exchange(other.file_, {})),
-      infos_(std::move(other.infos_)),
-      bytes_(std::move(other.bytes_)),
-      metadata_(std::move(other.metadata_)) {}
-
-SafetensorsReader::~SafetensorsReader() {
-  if (!file_.empty()) munmap(const_cast<std::byte*>(file_.data()), file_.size());
+  metadata_ = std::move(header.metadata);
 }
 
 bool SafetensorsReader::contains(const std::string& name) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/files/durable_file.h"
+#include "data/files/mapped_file.h"
 
 namespace sparsepush {
 
@@ -25,9 +26,6 @@ struct TensorInfo {
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(const std::string& path);
-  ~SafetensorsReader();
-  SafetensorsReader(SafetensorsReader&&) noexcept;
-  SafetensorsReader(const SafetensorsReader&) = delete;
 
   const std::string& path() const { return path_; }
   const std::vector<TensorInfo>& tensors() const { return infos_; }
@@ -49,7 +47,7 @@ class SafetensorsReader {
   std::span<const std::byte> bytes_of(const std::string& name) const;
 
   std::string path_;
-  std::span<const std::byte> file_;
+  MappedFile file_;
   std::vector<TensorInfo> infos_;                  ///< in the order of their bytes in the file
   std::vector<std::span<const std::byte>> bytes_;  ///< of each tensor, inside file_; not aligned
   std::map<std::string, std::string> metadata_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "host/compressors/wire_format.h"
+#include "host/compressors/message_bytes.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -15,7 +15,7 @@ bool is_sent(const StateArray& array, const Rows& rows) {
   return sends(rows.method.message) || sends(rows.method.final_message);
 }
 
-/// What else checkpoints hold.
+/// Names of what else checkpoints hold.
 constexpr std::string_view kTaken[] = {"statistics",       "step",       "train_loss_sum",
                                        "train_loss_steps", "bytes_wire", "traffic"};
 

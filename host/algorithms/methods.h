@@ -72,10 +72,10 @@ StateList state_of(const Rows& rows, const StateList& own = {});
 /// The same with their rows on a shard, or on all shards together.
 std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
 
-/// What a compressed message's arrays cost beside the compressor's own, which u is part of.
+/// Counts what a compressed message's arrays cost beside the compressor's own, which u is part of.
 std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
-/// What one message costs.
+/// Counts what one message costs.
 MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent);
 
 }  // namespace sparsepush

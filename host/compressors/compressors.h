@@ -20,9 +20,9 @@ struct Compressor {
   std::vector<std::string> keys;  ///< of [algorithm] that count for it, beside the method's
   /// averaging_rate where it is not set.
   std::function<double(const AlgorithmConfig&)> averaging_rate;
-  /// What a node keeps of its row.
+  /// Chooses what a node keeps of its row.
   std::function<TopkPlan(const AlgorithmConfig&, const RowLayout&)> selection;
-  /// Of one message, u included.
+  /// Counts those of one message, u included.
   std::function<MessageBytes(const Extent&)> bytes;
   bool differs_on_wire = false;  ///< each message's bytes on the wire are counted, of which `bytes` has a bound
   OnBothBackends<const Array<float>&> compress;

@@ -1,7 +1,7 @@
 // Exact top-k with error memory, layer by layer or over the whole row.
 #pragma once
 #include "host/compressors/compressors.h"
-#include "host/compressors/wire_format.h"
+#include "host/compressors/message_bytes.h"
 #include "host/state/nodes.h"
 
 namespace sparsepush {

@@ -26,7 +26,7 @@ TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   return {std::string(array.name), std::string(name_of(array.dtype)), shape};
 }
 
-/// What the arrays of all shards would be in one.
+/// Returns what the arrays of all shards would be in one.
 Extent extent_of_all(const Experiment& experiment) {
   const RunConfig& run = experiment.config().run;
   return {.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
@@ -89,7 +89,7 @@ void check_counts(const SafetensorsReader& file, const std::string& name) {
       throw InputError("{}: tensor \"{}\": expected counts from 0 to {}, got {}", file.path(), name, most, count);
 }
 
-/// Where a local row's values stand in the file: among those of all nodes, replica by replica.
+/// Finds the place of a local row's values in the file: among those of all nodes, replica by replica.
 std::int64_t file_row(const Shard& shard, int row) {
   const NodeId id = shard.id_of(row);
   return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "host/records/sent_totals.h"
+#include "host/state/diverged.h"
 #include "host/state/running_statistics.h"
 #include "kernels/nodes/statistics.h"
 
@@ -122,7 +123,7 @@ class Measures {
     }
   }
 
-  void add_train_loss(std::vector<MetricsRow>& rows, const typename Emulator<Backend>::LossWindow& loss) {
+  void add_train_loss(std::vector<MetricsRow>& rows, const LossWindow<Backend>& loss) {
     if (loss.steps == 0) return;
     const auto sums = gather(loss.sum.to_host());
     for (MetricsRow& row : rows)
@@ -158,7 +159,7 @@ class Measures {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
-  /// Where a row keeps the score of column `column`.
+  /// Finds the score of column `column` in a row.
   ScoreSummary& summary_of(MetricsRow& row, int column) const {
     const auto begin = names_.begin(), name = begin + column - 1;
     if (*name == kAccuracy) return row.accuracy ? *row.accuracy : row.accuracy.emplace();
@@ -181,7 +182,7 @@ class Measures {
 template <class Backend>
 std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
                                       Gradients<Backend>& gradients, Nodes<Backend>& nodes,
-                                      const typename Emulator<Backend>::LossWindow& loss, std::int64_t step) {
+                                      const LossWindow<Backend>& loss, std::int64_t step) {
   const Schedule& schedule = experiment.schedule();
   std::vector<MetricsRow> rows(nodes.shard.replicas);
   for (int r = 0; r < nodes.shard.replicas; ++r) {
@@ -201,8 +202,8 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
 }
 
 template std::vector<MetricsRow> measure_nodes(const Cpu&, const Experiment&, Gradients<Cpu>&, Nodes<Cpu>&,
-                                               const Emulator<Cpu>::LossWindow&, std::int64_t);
+                                               const LossWindow<Cpu>&, std::int64_t);
 template std::vector<MetricsRow> measure_nodes(const Cuda&, const Experiment&, Gradients<Cuda>&, Nodes<Cuda>&,
-                                               const Emulator<Cuda>::LossWindow&, std::int64_t);
+                                               const LossWindow<Cuda>&, std::int64_t);
 
 }  // namespace sparsepush

@@ -1,10 +1,22 @@
 // The measures of a run at one step, over all shards.
 #pragma once
+#include <cstdint>
 #include <vector>
 
-#include "host/state/emulator.h"
+#include "host/records/metrics.h"
+#include "host/state/experiment.h"
+#include "host/state/nodes.h"
+#include "kernels/backend/buffer.h"
+#include "models/gradients.h"
 
 namespace sparsepush {
+
+/// Sums for train_loss since its window began.
+template <class Backend>
+struct LossWindow {
+  Buffer<Backend, double> sum;  ///< [local rows]
+  std::int64_t steps = 0;
+};
 
 /// One row per replica, the same in every shard; sums run in node order over all shards, so that the bits do not depend
 /// on how the nodes are divided. With zbar = sum x / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N)
@@ -12,6 +24,6 @@ namespace sparsepush {
 template <class Backend>
 std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
                                       Gradients<Backend>& gradients, Nodes<Backend>& nodes,
-                                      const typename Emulator<Backend>::LossWindow& loss, std::int64_t step);
+                                      const LossWindow<Backend>& loss, std::int64_t step);
 
 }  // namespace sparsepush

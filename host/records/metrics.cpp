@@ -59,7 +59,7 @@ std::string read_csv(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// What stays of the file's `text`. A last line without its end was torn by a crash and goes.
+/// Returns what stays of the file's `text`. A last line without its end was torn by a crash and goes.
 std::string kept_lines(std::string_view text, const std::string& path, const std::string& header,
                        std::int64_t last_step) {
   const std::size_t column = step_column(header);

@@ -76,7 +76,7 @@ void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experi
   plan.add<std::int64_t>("counts of what is sent", "i64", kSentCounts, extent.rows);
 }
 
-/// What a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
+/// Bytes that a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
 constexpr std::int64_t kProgramBytes = 12'000'000;
 
 /// Edges of all rounds of a period, of all replicas.
@@ -159,18 +159,14 @@ int workers_per_shard(const RunConfig& run) {
   return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
 }
 
-/// What all shards together need to select their messages.
+/// Counts what all shards together need to select their messages.
 template <class Backend>
 std::int64_t selection_bytes(const Experiment& experiment, int workers) {
   const RunConfig& run = experiment.config().run;
   const RowLayout& layout = experiment.layout();
   const TopkPlan plan = experiment.rows().compressor->selection(experiment.config().algorithm, layout);
   const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
-  if constexpr (kOnGpu<Backend>) {
-    return run.shards * SelectionMemory<Cuda>::bytes(rows, layout, plan);
-  } else {
-    return run.shards * SelectionMemory<Cpu>::bytes(rows, layout, plan, workers);
-  }
+  return run.shards * SelectionMemory<Backend>::bytes(rows, layout, plan, workers);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <iterator>
 
-#include "host/records/measure.h"
 #include "host/rounds/final_rounds.h"
 #include "host/state/row_blocks.h"
 #include "host/state/running_statistics.h"

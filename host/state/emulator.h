@@ -6,7 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "host/records/measure.h"
 #include "host/records/metrics.h"
+#include "host/state/diverged.h"
 #include "host/state/experiment.h"
 #include "host/state/nodes.h"
 #include "host/transports/transport.h"
@@ -14,12 +16,6 @@
 #include "models/gradients.h"
 
 namespace sparsepush {
-
-/// A run went out of bounds; `what()` names step, node and tensor.
-class Diverged : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// Trains the local nodes of one shard. All shards make the same calls.
 template <class Backend>
@@ -56,12 +52,8 @@ class Emulator {
   Nodes<Backend>& nodes() { return nodes_; }
   const Gradients<Backend>& gradients() const { return *gradients_; }
 
-  /// Sums for train_loss since its window began, saved with checkpoints.
-  struct LossWindow {
-    Buffer<Backend, double> sum;  ///< [local rows]
-    std::int64_t steps = 0;
-  };
-  LossWindow& loss_window() { return loss_; }
+  /// Saved with checkpoints.
+  LossWindow<Backend>& loss_window() { return loss_; }
   /// Goes on from a checkpoint whose arrays have been read into nodes().
   void resume_at(std::int64_t step);
 
@@ -85,7 +77,7 @@ class Emulator {
   RoundPlan<Backend> plan_;
   Nodes<Backend> nodes_;
   std::vector<SgdSettings> settings_;  ///< that the nodes have
-  LossWindow loss_;
+  LossWindow<Backend> loss_;
   Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;
   bool recorded_ = true;

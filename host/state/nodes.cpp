@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "host/state/row_blocks.h"
+#include "kernels/messages/topk/topk_select.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/topk/verify_selection.h"
 #include "kernels/mixing/dense_mix.h"

@@ -9,7 +9,7 @@
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/repeated_work.h"
-#include "kernels/messages/topk/topk_select.h"
+#include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/nodes/cuda_layout.h"
 #include "kernels/nodes/debias.h"
@@ -177,7 +177,7 @@ void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
 template <class Backend>
 void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing);
 
-/// Where a task takes gradients and scores: x and u, or z alone, which is computed here unless it is x.
+/// Gives a task what it takes gradients and scores at: x and u, or z alone, which is computed here unless it is x.
 template <class Backend>
 NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
   if (!task.wants_z()) return {.x = n[state::x], .u = n.list(state::u)};

@@ -18,7 +18,7 @@ class LocalMeeting {
   /// Makes every present and future `wait` throw.
   void abort();
 
-  /// What shard `shard` shows; to be set before a `wait` and read between that one and the next.
+  /// Returns what shard `shard` shows; to be set before a `wait` and read between that one and the next.
   const void*& shown(int shard) { return shown_[shard]; }
 
  private:

@@ -11,8 +11,8 @@ constexpr T clamp_value(T value, T low, T high) {
   return value < high ? value : high;
 }
 
-/// How many of the indices 0 .. size - 1 come before the first for which `before` is false; binary search, as `before`
-/// must hold for none after that one.
+/// Counts the indices 0 .. size - 1 before the first for which `before` is false; binary search, as `before` must hold
+/// for none after that one.
 template <class Index, class Before>
 constexpr Index count_before(Index size, const Before& before) {
   Index low = 0, high = size;

@@ -42,7 +42,7 @@ class Event<Cuda> {
   const Cuda* gpu_;
   std::unique_ptr<void, Destroy> event_;  ///< a cudaEvent_t
 };
-/// What the queue is given from now on happens behind the event; the host goes on. Not within recorded work.
+/// Lets what the queue is given from now on happen behind the event; the host goes on. Not within recorded work.
 void wait_for(Queue queue, const Event<Cuda>& event);
 /// Returns when the event has happened.
 void wait_for(const Event<Cuda>& event);

@@ -8,7 +8,7 @@ namespace {
 
 cudaGraphExec_t handle_of(void* graph) { return static_cast<cudaGraphExec_t>(graph); }
 
-/// Ends what begin_piece began.
+/// Ends what begin_graph began.
 cudaGraph_t end_capture(const Cuda& gpu) {
   cudaGraph_t graph = nullptr;
   check_cuda(cudaStreamEndCapture(stream_of(gpu), &graph), "cudaStreamEndCapture");
@@ -38,16 +38,16 @@ void RepeatedWork<Cuda>::run(const Cuda& gpu, int record, std::int64_t step, con
   if (making_.record != nullptr) return work();
   step_ = step;
   if (const auto made = records_.find(record); made != records_.end()) {
-    for (const Piece& piece : made->second) piece.graph ? launch_graph(gpu, piece.graph.get()) : piece.call(step);
+    for (const Action& action : made->second) action.graph ? launch_graph(gpu, action.graph.get()) : action.call(step);
     return;
   }
-  Record pieces;
-  make(gpu, pieces, work);
-  records_[record] = std::move(pieces);
+  Record actions;
+  make(gpu, actions, work);
+  records_[record] = std::move(actions);
 }
 
 void RepeatedWork<Cuda>::make(const Cuda& gpu, Record& record, const std::function<void()>& work) {
-  begin_piece({&gpu, &record});
+  begin_graph({&gpu, &record});
   try {
     work();
   } catch (...) {
@@ -58,16 +58,16 @@ void RepeatedWork<Cuda>::make(const Cuda& gpu, Record& record, const std::functi
     }
     throw;
   }
-  end_piece();
+  end_graph();
 }
 
-void RepeatedWork<Cuda>::begin_piece(const Making& making) {
+void RepeatedWork<Cuda>::begin_graph(const Making& making) {
   check_cuda(cudaStreamBeginCapture(stream_of(*making.gpu), cudaStreamCaptureModeThreadLocal),
              "cudaStreamBeginCapture");
   making_ = making;
 }
 
-void RepeatedWork<Cuda>::end_piece() {
+void RepeatedWork<Cuda>::end_graph() {
   const auto [gpu, record] = std::exchange(making_, {});
   const cudaGraphExec_t executable = executable_of(end_capture(*gpu));
   if (executable == nullptr) return;
@@ -83,10 +83,10 @@ void RepeatedWork<Cuda>::run_unrecorded(std::int64_t step, const std::function<v
 void RepeatedWork<Cuda>::host_call(std::function<void(std::int64_t step)> call) {
   if (making_.record == nullptr) return call(step_);
   const Making making = making_;
-  end_piece();
+  end_graph();
   call(step_);  // outside of what is noted: it may wait
   making.record->push_back({.graph = {}, .call = std::move(call)});
-  begin_piece(making);
+  begin_graph(making);
 }
 
 }  // namespace sparsepush

@@ -44,7 +44,7 @@ class RepeatedWork<Cpu> {
 template <>
 class RepeatedWork<Cuda> {
  public:
-  /// A record that is being made is launched piece by piece, each before the host call behind it.
+  /// A record that is being made is launched graph by graph, each before the host call behind it.
   void run(const Cuda& gpu, int record, std::int64_t step, const std::function<void()>& work);
   void run_unrecorded(std::int64_t step, const std::function<void()>& work);
   void host_call(std::function<void(std::int64_t step)> call);
@@ -55,11 +55,11 @@ class RepeatedWork<Cuda> {
     void operator()(void* graph) const noexcept;
   };
   /// One of both.
-  struct Piece {
+  struct Action {
     std::unique_ptr<void, Destroy> graph;  ///< a cudaGraphExec_t
     std::function<void(std::int64_t step)> call;
   };
-  using Record = std::vector<Piece>;
+  using Record = std::vector<Action>;
 
   /// The record that is being made, while the stream notes its work.
   struct Making {
@@ -67,9 +67,9 @@ class RepeatedWork<Cuda> {
     Record* record;
   };
   void make(const Cuda& gpu, Record& record, const std::function<void()>& work);
-  void begin_piece(const Making& making);
+  void begin_graph(const Making& making);
   /// Launches what was noted.
-  void end_piece();
+  void end_graph();
 
   std::map<int, Record> records_;
   Making making_{};

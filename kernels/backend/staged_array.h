@@ -37,9 +37,9 @@ class StagedArray<Cuda, T> {
     gpu.synchronize();  // zeroed before the first upload, which does not wait for ops
   }
 
-  /// Where the host writes: no upload that was called may still have to read it.
+  /// Returns what the host writes: no upload that was called may still have to read it.
   MatrixView<T> host() { return {staged_.get(), values_.view().rows, values_.view().cols}; }
-  /// Where ops read, and may write.
+  /// Returns what ops read, and may write.
   std::span<T> span() const { return values_.span(); }
   /// Queues a copy of these rows of host() to their places in span().
   void upload(int first_row, int rows) {

@@ -9,7 +9,6 @@
 #include "kernels/layers/quadratic.h"
 #include "kernels/layers/softmax_xent.h"
 #include "kernels/messages/topk/update_select.h"
-#include "kernels/messages/topk/verify_selection.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/mixing/dense_mix.h"
@@ -76,9 +75,6 @@ void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
-void verify_selection(const Cuda&, const SelectionMemory<Cuda>&, MatrixView<const float>, const ConstMessages&) {
-  refuse();
-}
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void mean_rows(const Cuda&, const MeanRows&) { refuse(); }

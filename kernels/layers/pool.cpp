@@ -18,8 +18,8 @@ struct VectorOf<1> {
   using Type = float;
 };
 
-/// Calls body(first channel, channels as a constant) for pieces of channels. If it may spill, a piece may also reach
-/// into the next pixel, which is written later.
+/// Calls body(first channel, channels as a constant) for all channels, some at a time. If it may spill, the
+/// last may also lie in the next pixel, which is written later.
 template <class Body>
 void for_channels(int channels, bool may_spill, const Body& body) {
   if (may_spill && channels > 4 && channels < 8) return body(0, std::integral_constant<int, 8>{});
@@ -30,8 +30,8 @@ void for_channels(int channels, bool may_spill, const Body& body) {
   if (c < channels) body(c, std::integral_constant<int, 1>{});
 }
 
-/// Calls body(first element of a square's first pixel, its first output, channels as a constant) for pieces of the
-/// channels of all 2 x 2 squares of an image.
+/// Calls body(first element of a square's first pixel, its first output, channels as a constant) for the channels,
+/// some at a time, of all 2 x 2 squares of an image.
 template <class Body>
 void for_each_square(const ImageShape& in, const Body& body) {
   const std::int64_t channels = in.channels, row = in.width * channels;

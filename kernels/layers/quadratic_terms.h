@@ -12,7 +12,7 @@ struct QuadraticRow {
   const float* curvature;  ///< [row]
   const float* target;     ///< [row]
 
-  /// What coordinate j adds to 2 f. Padding adds +0 and so changes nothing.
+  /// Returns what coordinate j adds to 2 f. Padding adds +0 and so changes nothing.
   constexpr double term(std::int64_t j, double z) const {
     const double d = z - static_cast<double>(target[j]);
     return static_cast<double>(curvature[j]) * (d * d);

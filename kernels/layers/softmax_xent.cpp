@@ -13,7 +13,7 @@ namespace sparsepush {
 namespace {
 
 /// Some consecutive samples.
-struct Chunk {
+struct Tile {
   std::array<double, kLogitsAtOnce> exponential;  ///< [samples, classes] exp(logit - largest logit of the sample)
   std::array<double, kLogitsAtOnce> sum;          ///< [samples] of those
   std::array<double, kLogitsAtOnce> loss;         ///< [samples]
@@ -23,21 +23,21 @@ void exponentiate(double* values, int count) {
   for (int i = 0; i < count; ++i) values[i] = exp_nonpositive(values[i]);
 }
 
-/// Fills `chunk` for the samples [first, first + count).
+/// Fills `tile` for the samples [first, first + count).
 void evaluate(MatrixView<const float> logits, std::span<const std::int32_t> label, std::int64_t first, int count,
-              Chunk& chunk, VectorLevel level) {
+              Tile& tile, VectorLevel level) {
   const int classes = logits.cols;
   for (int s = 0; s < count; ++s) {
     const float* row = logits.row(first + s);
     const double largest = *std::max_element(row, row + classes);
-    for (int c = 0; c < classes; ++c) chunk.exponential[s * classes + c] = static_cast<double>(row[c]) - largest;
-    chunk.loss[s] = -chunk.exponential[s * classes + label[first + s]];
+    for (int c = 0; c < classes; ++c) tile.exponential[s * classes + c] = static_cast<double>(row[c]) - largest;
+    tile.loss[s] = -tile.exponential[s * classes + label[first + s]];
   }
-  run_vectorized(level, [&] { exponentiate(chunk.exponential.data(), count * classes); });
+  run_vectorized(level, [&] { exponentiate(tile.exponential.data(), count * classes); });
   for (int s = 0; s < count; ++s) {
-    chunk.sum[s] = 0;
-    for (int c = 0; c < classes; ++c) chunk.sum[s] += chunk.exponential[s * classes + c];
-    chunk.loss[s] += std::log(chunk.sum[s]);
+    tile.sum[s] = 0;
+    for (int c = 0; c < classes; ++c) tile.sum[s] += tile.exponential[s * classes + c];
+    tile.loss[s] += std::log(tile.sum[s]);
   }
 }
 
@@ -50,16 +50,16 @@ void write_gradient(const double* exponential, double sum, int label, int sample
 }
 
 void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples, VectorLevel level) {
-  Chunk chunk;
+  Tile tile;
   const int classes = x.logits.cols, step = samples_at_once(classes);
   double sum = 0;
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
     const int count = std::min(step, samples - begin);
-    evaluate(x.logits, x.label, first, count, chunk, level);
+    evaluate(x.logits, x.label, first, count, tile, level);
     for (int s = 0; s < count; ++s) {
-      sum += chunk.loss[s];
-      write_gradient(&chunk.exponential[s * classes], chunk.sum[s], x.label[first + s], samples,
+      sum += tile.loss[s];
+      write_gradient(&tile.exponential[s * classes], tile.sum[s], x.label[first + s], samples,
                      {x.gradient.row(first + s), static_cast<std::size_t>(classes)});
     }
   }
@@ -67,14 +67,14 @@ void loss_of_node(const SoftmaxXent& x, std::int64_t node, int samples, VectorLe
 }
 
 void score_node(const ScoreLogits& x, std::int64_t node, int samples, VectorLevel level) {
-  Chunk chunk;
+  Tile tile;
   const int classes = x.logits.cols, step = samples_at_once(classes);
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
     const int count = std::min(step, samples - begin);
-    evaluate(x.logits, x.label, first, count, chunk, level);
+    evaluate(x.logits, x.label, first, count, tile, level);
     for (int s = 0; s < count; ++s) {
-      x.loss[node] += chunk.loss[s];
+      x.loss[node] += tile.loss[s];
       x.correct[node] += is_correct(x.logits.row(first + s), classes, x.label[first + s]);
     }
   }

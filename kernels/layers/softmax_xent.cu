@@ -12,7 +12,7 @@ namespace {
 constexpr int kThreads = 128;  // a batch of a node has a few hundred logits
 
 /// Some consecutive samples, in shared memory.
-struct Chunk {
+struct Tile {
   double exponential[kLogitsAtOnce];  ///< [samples, classes] exp(logit - largest logit of the sample)
   double sum[kLogitsAtOnce];          ///< [samples] of those
   double loss[kLogitsAtOnce];         ///< [samples]
@@ -20,53 +20,53 @@ struct Chunk {
   bool correct[kLogitsAtOnce];        ///< [samples] of a score
 };
 
-/// The samples of a chunk and where they stand.
-struct ChunkLogits {
+/// The samples of a tile and where they stand.
+struct TileLogits {
   const float* logits;        ///< [samples, classes]
   const std::int32_t* label;  ///< [samples]
   int samples, classes;
 };
 
-/// Fills `chunk` but for `correct`. The whole block calls it: threads take logits in turn, and samples in turn for what
+/// Fills `tile` but for `correct`. The whole block calls it: threads take logits in turn, and samples in turn for what
 /// goes over the classes in order.
-__device__ void evaluate(const ChunkLogits& from, Chunk& chunk) {
+__device__ void evaluate(const TileLogits& from, Tile& tile) {
   const int classes = from.classes, elements = from.samples * classes;
-  for (int i = threadIdx.x; i < elements; i += kThreads) chunk.exponential[i] = from.logits[i];
+  for (int i = threadIdx.x; i < elements; i += kThreads) tile.exponential[i] = from.logits[i];
   __syncthreads();
   for (int s = threadIdx.x; s < from.samples; s += kThreads) {
-    const double* logit = chunk.exponential + s * classes;
+    const double* logit = tile.exponential + s * classes;
     double largest = logit[0];
     for (int c = 1; c < classes; ++c) largest = std::max(largest, logit[c]);
-    chunk.largest[s] = static_cast<float>(largest);
+    tile.largest[s] = static_cast<float>(largest);
   }
   __syncthreads();
   for (int i = threadIdx.x; i < elements; i += kThreads) {
     const int s = i / classes;
-    const double difference = chunk.exponential[i] - static_cast<double>(chunk.largest[s]);
-    if (i % classes == from.label[s]) chunk.loss[s] = -difference;
-    chunk.exponential[i] = exp_nonpositive(difference);
+    const double difference = tile.exponential[i] - static_cast<double>(tile.largest[s]);
+    if (i % classes == from.label[s]) tile.loss[s] = -difference;
+    tile.exponential[i] = exp_nonpositive(difference);
   }
   __syncthreads();
   for (int s = threadIdx.x; s < from.samples; s += kThreads) {
     double sum = 0;
-    for (int c = 0; c < classes; ++c) sum += chunk.exponential[s * classes + c];
-    chunk.sum[s] = sum;
-    chunk.loss[s] += std::log(sum);
+    for (int c = 0; c < classes; ++c) sum += tile.exponential[s * classes + c];
+    tile.sum[s] = sum;
+    tile.loss[s] += std::log(sum);
   }
   __syncthreads();
 }
 
-/// Evaluates a node's samples chunk by chunk and calls body(from, first row) for each.
+/// Evaluates a node's samples tile by tile, and calls body(from, first row) for each.
 template <class Loss, class Body>
-__device__ void for_each_chunk(const Loss& x, std::int64_t node, int samples, Chunk& chunk, const Body& body) {
+__device__ void for_each_tile(const Loss& x, std::int64_t node, int samples, Tile& tile, const Body& body) {
   const int step = samples_at_once(x.logits.cols);
   for (int begin = 0; begin < samples; begin += step) {
     const std::int64_t first = node * samples + begin;
-    const ChunkLogits from{.logits = x.logits.row(first),
-                           .label = x.label.data() + first,
-                           .samples = std::min(step, samples - begin),
-                           .classes = x.logits.cols};
-    evaluate(from, chunk);
+    const TileLogits from{.logits = x.logits.row(first),
+                          .label = x.label.data() + first,
+                          .samples = std::min(step, samples - begin),
+                          .classes = x.logits.cols};
+    evaluate(from, tile);
     body(from, first);
   }
 }
@@ -74,38 +74,38 @@ __device__ void for_each_chunk(const Loss& x, std::int64_t node, int samples, Ch
 /// One block per node, in strides of the grid, threads as in `evaluate`; the first one adds up losses in order, which
 /// CUB's sums would not keep.
 __global__ void softmax_xent_kernel(SoftmaxXent x, int samples) {
-  __shared__ Chunk chunk;
+  __shared__ Tile tile;
   for (std::int64_t node = blockIdx.x; node < std::ssize(x.loss); node += gridDim.x) {
     double total = 0;
-    for_each_chunk(x, node, samples, chunk, [&](const ChunkLogits& from, std::int64_t first) {
+    for_each_tile(x, node, samples, tile, [&](const TileLogits& from, std::int64_t first) {
       float* gradient = x.gradient.row(first);
       for (int i = threadIdx.x; i < from.samples * from.classes; i += kThreads) {
         const int s = i / from.classes;
-        const double scale = 1.0 / (chunk.sum[s] * samples);
-        gradient[i] = softmax_gradient(chunk.exponential[i], scale, i % from.classes == from.label[s], samples);
+        const double scale = 1.0 / (tile.sum[s] * samples);
+        gradient[i] = softmax_gradient(tile.exponential[i], scale, i % from.classes == from.label[s], samples);
       }
       if (threadIdx.x == 0)
-        for (int s = 0; s < from.samples; ++s) total += chunk.loss[s];
-      // No barrier: the next chunk's logits first replace exponentials that nobody but the same thread has read.
+        for (int s = 0; s < from.samples; ++s) total += tile.loss[s];
+      // No barrier: the next tile's logits first replace exponentials that nobody but the same thread has read.
     });
     if (threadIdx.x == 0) x.loss[node] += total / samples;
   }
 }
 
-/// Likewise.
+/// Mapping as in `softmax_xent_kernel`.
 __global__ void score_logits_kernel(ScoreLogits x, int samples) {
-  __shared__ Chunk chunk;
+  __shared__ Tile tile;
   for (std::int64_t node = blockIdx.x; node < std::ssize(x.loss); node += gridDim.x) {
     double total = x.loss[node];
     std::int64_t correct = x.correct[node];
-    for_each_chunk(x, node, samples, chunk, [&](const ChunkLogits& from, std::int64_t) {
+    for_each_tile(x, node, samples, tile, [&](const TileLogits& from, std::int64_t) {
       for (int s = threadIdx.x; s < from.samples; s += kThreads)
-        chunk.correct[s] = is_correct(from.logits + s * from.classes, from.classes, from.label[s]);
+        tile.correct[s] = is_correct(from.logits + s * from.classes, from.classes, from.label[s]);
       __syncthreads();
       if (threadIdx.x == 0) {
         for (int s = 0; s < from.samples; ++s) {
-          total += chunk.loss[s];
-          correct += chunk.correct[s];
+          total += tile.loss[s];
+          correct += tile.correct[s];
         }
       }
     });

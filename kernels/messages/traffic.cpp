@@ -1,9 +1,7 @@
 #include "kernels/messages/traffic.h"
 
-#include <vector>
-
 #include "kernels/backend/check.h"
-#include "kernels/messages/wire_size.h"
+#include "kernels/messages/wire_size_loop.h"
 
 namespace sparsepush {
 
@@ -22,9 +20,10 @@ void add_traffic(const Cpu&, const Traffic& traffic) {
 
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages) {
   check_traffic_shapes(traffic);
-  std::vector<std::int64_t> size(traffic.copies.size());
-  wire_sizes(cpu, messages.layout, messages.messages, messages.entries, size);
-  for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, size[i] + bytes_of(traffic, i).wire);
+  check_wire_sizes_shapes(messages.messages, messages.entries, traffic.copies);
+  for_each_wire_size(
+      cpu, messages.layout, messages.messages.position, messages.entries,
+      [&](std::int64_t i, std::int64_t size) { add_sent(traffic, i, size + bytes_of(traffic, i).wire); });
 }
 
 }  // namespace sparsepush

@@ -47,7 +47,7 @@ void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_traffic_shapes(const Traffic& traffic);
 
-/// What one message of node i counts.
+/// Returns what one message of node i counts.
 constexpr const MessageBytes& bytes_of(const Traffic& traffic, std::int64_t i) {
   return traffic.each[i / (traffic.sent.cols / std::ssize(traffic.each))];
 }

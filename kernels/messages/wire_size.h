@@ -1,4 +1,7 @@
-// The exact size of messages in the encoding of host/compressors/wire_format.h, without encoding them.
+// The exact size that sparse messages have on the wire, without encoding them. An encoded message holds, little-endian:
+// the push-sum weight (f64), the number of entries (u32), the encoding of the indices (u8), the indices, the values
+// (f32 each). Unpadded indices are encoded as LEB128 gaps (0), or as a bitmap of the parameters (1) where that is
+// smaller.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -10,7 +13,7 @@
 
 namespace sparsepush {
 
-/// Bytes before the index and value parts of a message: push-sum weight (8), number of entries (4), index encoding (1).
+/// Bytes before the indices.
 inline constexpr std::int64_t kWireHeaderBytes = 13;
 
 /// Bytes of an unsigned LEB128 number below 2^32.

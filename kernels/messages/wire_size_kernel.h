@@ -18,16 +18,16 @@ namespace sparsepush {
 struct SizedMessages {
   MatrixView<const std::int32_t> position;  ///< [slots, entries]
   std::span<const std::int64_t> entries;    ///< [nodes]
-  std::span<const PackedRun> runs;          ///< of the row
+  std::span<const Padding> paddings;        ///< of the row
   std::int64_t bitmap_bytes;
 };
 
 inline SizedMessages sized_messages(const CudaLayout& layout, const ConstMessages& messages,
                                     std::span<const std::int64_t> entries) {
-  return {messages.position, entries, layout.runs(), (layout.host().params + 7) / 8};
+  return {messages.position, entries, layout.paddings(), (layout.host().params + 7) / 8};
 }
 
-/// How a block adds up sizes.
+/// Adds up sizes over a block.
 template <int kThreads>
 using SizeSum = cub::BlockReduce<unsigned, kThreads>;
 
@@ -53,8 +53,8 @@ __device__ std::int64_t wire_size(const SizedMessages& messages, std::int64_t i)
   const std::int64_t entries = messages.entries[i];
   unsigned bytes = 0;  // those of all gaps fit: there are fewer than 2^31 gaps, and fewer than 2^24 of more than a byte
   for (std::int64_t k = threadIdx.x; k < entries; k += blockDim.x) {
-    const std::int64_t previous = k == 0 ? -1 : unpadded_index(messages.runs, position[k - 1]);
-    const std::int64_t gap = unpadded_index(messages.runs, position[k]) - previous - 1;
+    const std::int64_t previous = k == 0 ? -1 : unpadded_index(messages.paddings, position[k - 1]);
+    const std::int64_t gap = unpadded_index(messages.paddings, position[k]) - previous - 1;
     bytes += leb128_bytes(static_cast<std::uint32_t>(gap));
   }
   const std::int64_t gap_bytes =

@@ -1,4 +1,4 @@
-// Dense mixing of a range of columns on the Cpu, shared by the ops that contain it.
+// Dense mixing by panels of columns on the Cpu, shared by the ops that contain it.
 #pragma once
 #include <array>
 #include <cmath>

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-/// Where the round goes.
+/// The arrays that the round goes to.
 struct Destination {
   std::int64_t *begin, *copies;
   std::int32_t* slot;

@@ -21,7 +21,7 @@ struct RoundPlaces {
   constexpr std::int64_t places() const { return std::ssize(begin) / (nodes + 1); }
 };
 
-/// Where ops find the due round: the same place in every step, so that recorded work can be repeated.
+/// Holds the due round for ops: in the same place in every step, so that recorded work can be repeated.
 template <class Backend>
 class DueRound;
 

@@ -46,7 +46,7 @@ struct Panel {
 
 inline int floor_log2(std::int64_t positive) { return std::bit_width(static_cast<std::uint64_t>(positive)) - 1; }
 
-/// Where quad `i` of a panel stands in the slots' rows, possibly beyond their end. Nothing is divided for it.
+/// The place of quad `i` of a panel in the slots' rows, possibly beyond their end. Nothing is divided for it.
 struct PanelQuad {
   std::int64_t slot;
   int column;

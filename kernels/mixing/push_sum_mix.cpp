@@ -41,7 +41,7 @@ MessagePart part_of(const PushSumMix& mix, std::int64_t slot, std::int64_t begin
   return {from, mix.messages.value.row(slot) + (from - first), to - from};
 }
 
-/// How many parts a row is cut into so that few nodes still occupy all threads.
+/// Divides rows into as many parts as let few nodes occupy all threads.
 std::int64_t parts_per_node(const Cpu& cpu, const PushSumMix& mix) {
   constexpr std::int64_t kItemsPerThread = 4, kEntriesPerPart = 4096;
   const std::int64_t nodes = std::max(1, mix.x.rows);

@@ -7,15 +7,17 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kFewestThreads = 64, kMostThreads = 256;  // few where messages are short, so that more blocks are at work
-constexpr int kBlocksTogether = 5;                  // of 256 threads: as many as registers suffice for without spills
-constexpr int kMostEdgesAtOnce = kMostThreads / 2;  // one thread searches one end of one message's part
-constexpr std::int64_t kEntriesPerPart = 2048;      // of a message of full length: eight a thread hide the barriers
-constexpr std::int64_t kFewestPerPart = 192;        // where many messages are mixed: hardly ever two a thread
+constexpr int kFewestThreads = 64, kMostThreads = 256;  // of a block: few for short messages, so that more are at work
+constexpr int kBlocksTogether = 5;                  // on a multiprocessor: registers suffice for no more without spills
+constexpr int kMostEdgesAtOnce = kMostThreads / 2;  // a thread searches for one of both ends of a message's range
 constexpr unsigned kAhead = 4;                      // steps whose entries are on their way while others are added
-constexpr std::int64_t kWorkPerPart = 32 * kFewestPerPart;  // entries of all messages, where parts become smaller
 
-/// Into how many parts rows are cut: few of a node with few in-neighbours, at most `most` of any.
+// Entries of one message in a part of the row. Eight a thread hide the barriers between few messages; with many
+// messages narrow parts are better, in which a thread has hardly ever two.
+constexpr std::int64_t kEntriesPerPart = 2048, kFewestPerPart = 192;
+constexpr std::int64_t kWorkPerPart = 32 * kFewestPerPart;  // of all messages, from which on parts are narrower
+
+/// Into how many parts rows are divided: `few` where a node has few in-neighbours, `most` at most.
 struct Parts {
   std::int64_t few, most;
 };
@@ -33,7 +35,7 @@ __device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, 
 }
 
 /// The entries [begin, end) of a slot's message, which fall into a part of the row, and their weight.
-struct Cut {
+struct EntryRange {
   std::int32_t slot;
   unsigned begin, end;
   float weight;
@@ -44,39 +46,39 @@ __device__ unsigned positions_below(const std::int32_t* position, std::int64_t e
   return count_before(static_cast<unsigned>(entries), [&](unsigned i) { return position[i] < limit; });
 }
 
-/// What a thread adds in a step; nothing if the position is negative.
+/// A thread adds one in a step; none if the position is negative.
 struct Entry {
   std::int32_t position = -1;
   float value = 0;
 };
 
-/// Where a block is in the messages cut[0] to cut[edges - 1]. A message takes steps of an entry a thread, at least one.
+/// Goes through the entries of range[0] to range[edges - 1]. Each takes steps of an entry a thread, at least one.
 class Steps {
  public:
-  __device__ Steps(const Cut* cut, unsigned edges) : cut_(cut), edges_(edges), begin_(cut[0].begin) {}
+  __device__ Steps(const EntryRange* range, unsigned edges) : range_(range), edges_(edges), begin_(range[0].begin) {}
 
   __device__ bool left() const { return edge_ != edges_; }
-  __device__ float weight() const { return cut_[edge_].weight; }
+  __device__ float weight() const { return range_[edge_].weight; }
   /// Returns whether it was the message's last step.
   __device__ bool next() {
     begin_ += blockDim.x;
-    if (begin_ < cut_[edge_].end) return false;
-    if (++edge_ != edges_) begin_ = cut_[edge_].begin;
+    if (begin_ < range_[edge_].end) return false;
+    if (++edge_ != edges_) begin_ = range_[edge_].begin;
     return true;
   }
   /// The thread's entry of the next step.
   __device__ Entry take(const ConstMessages& messages) {
     Entry entry;
     if (!left()) return entry;
-    const std::int32_t slot = cut_[edge_].slot;
-    if (const unsigned i = begin_ + threadIdx.x; i < cut_[edge_].end)
+    const std::int32_t slot = range_[edge_].slot;
+    if (const unsigned i = begin_ + threadIdx.x; i < range_[edge_].end)
       entry = {messages.position.row(slot)[i], messages.value.row(slot)[i]};
     next();
     return entry;
   }
 
  private:
-  const Cut* cut_;
+  const EntryRange* range_;
   unsigned edges_, edge_ = 0, begin_;
 };
 
@@ -84,8 +86,8 @@ class Steps {
 /// the order of messages. The middle of a star hears everybody, and would wait for memory behind every barrier: entries
 /// are loaded some steps ahead, so that a step takes only as long as reading and writing x, which lies in the first
 /// level of cache if the part is narrow.
-__device__ void add_messages(float* row, const ConstMessages& messages, const Cut* cut, unsigned edges) {
-  Steps loads(cut, edges), adds(cut, edges);
+__device__ void add_messages(float* row, const ConstMessages& messages, const EntryRange* range, unsigned edges) {
+  Steps loads(range, edges), adds(range, edges);
   Entry ahead[kAhead];
   for (unsigned i = 0; i < kAhead; ++i) ahead[i] = loads.take(messages);
   while (adds.left()) {
@@ -101,10 +103,10 @@ __device__ void add_messages(float* row, const ConstMessages& messages, const Cu
 }
 
 /// One block per (part of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
-/// last parts, which therefore come last for all nodes. All messages that the node mixes, its own first, are cut to the
-/// part by binary searches side by side, some edges at a time, and then added.
+/// last parts, which therefore come last for all nodes. The entries of all messages that the node mixes, its own
+/// first, are found in the part by binary searches side by side, some edges at a time, and then added.
 __global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
-  __shared__ Cut cut[kMostEdgesAtOnce];
+  __shared__ EntryRange range[kMostEdgesAtOnce];
   const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
     const std::int64_t node = item % mix.x.rows, part = item / mix.x.rows;
@@ -112,19 +114,19 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_ke
     if (part >= parts) continue;
     const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
-    for (std::int64_t chunk = edges_begin; chunk < edges_end; chunk += edges_at_once) {
-      const auto edges = static_cast<unsigned>(std::min(edges_at_once, edges_end - chunk));
+    for (std::int64_t first_edge = edges_begin; first_edge < edges_end; first_edge += edges_at_once) {
+      const auto edges = static_cast<unsigned>(std::min(edges_at_once, edges_end - first_edge));
       if (threadIdx.x < 2 * edges) {
-        const std::int64_t e = chunk + threadIdx.x / 2, slot = e == edges_begin ? node : mix.edges.slot[e];
+        const std::int64_t e = first_edge + threadIdx.x / 2, slot = e == edges_begin ? node : mix.edges.slot[e];
         const bool is_end = threadIdx.x % 2;
-        Cut& mine = cut[threadIdx.x / 2];
+        EntryRange& mine = range[threadIdx.x / 2];
         (is_end ? mine.end : mine.begin) =
             positions_below(mix.messages.position.row(slot), mix.entries[slot], is_end ? limit : first);
         mine.slot = static_cast<std::int32_t>(slot);  // by two threads, with the same value
         mine.weight = e == edges_begin ? mix.edges.self_weight[node] : mix.edges.weight[e];
       }
       __syncthreads();
-      add_messages(mix.x.row(node), mix.messages, cut, edges);
+      add_messages(mix.x.row(node), mix.messages, range, edges);
     }
   }
 }

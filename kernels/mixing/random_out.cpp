@@ -12,13 +12,13 @@ namespace {
 
 constexpr int kNodesAtOnce = 256;  // of a replica that one worker draws for
 
-/// Calls body(replica, first, count) for pieces of every replica's nodes.
+/// Calls body(replica, first, count) for waves of every replica's nodes.
 template <class Body>
-void for_pieces(const Cpu& cpu, const DrawRandomOut& d, const Body& body) {
-  const int pieces = (d.topology.nodes + kNodesAtOnce - 1) / kNodesAtOnce;
-  cpu.pool().run(std::ssize(d.seed) * pieces, [&](std::int64_t item, int) {
-    const int first = static_cast<int>(item % pieces) * kNodesAtOnce;
-    body(item / pieces, first, std::min(kNodesAtOnce, d.topology.nodes - first));
+void for_each_wave(const Cpu& cpu, const DrawRandomOut& d, const Body& body) {
+  const int waves = (d.topology.nodes + kNodesAtOnce - 1) / kNodesAtOnce;
+  cpu.pool().run(std::ssize(d.seed) * waves, [&](std::int64_t item, int) {
+    const int first = static_cast<int>(item % waves) * kNodesAtOnce;
+    body(item / waves, first, std::min(kNodesAtOnce, d.topology.nodes - first));
   });
 }
 
@@ -65,11 +65,11 @@ void draw_random_out(const Cpu& cpu, const DrawRandomOut& d, RandomOutScratch<Cp
   check_draw_random_out_shapes(d);
   const int nodes = d.topology.nodes, degree = d.topology.degree;
   const std::span<std::int32_t> orders = scratch.order.span(), targets = scratch.target.span();
-  for_pieces(cpu, d, [&](std::int64_t replica, int first, int count) {
+  for_each_wave(cpu, d, [&](std::int64_t replica, int first, int count) {
     draw_cycle(d.topology, d.seed[replica], *d.round, first, orders.subspan(replica * nodes + first, count),
                cpu.vector_level());
   });
-  for_pieces(cpu, d, [&](std::int64_t replica, int first, int count) {
+  for_each_wave(cpu, d, [&](std::int64_t replica, int first, int count) {
     const std::span<const std::int32_t> order = orders.subspan(replica * nodes, nodes);
     for (int i = first; i < first + count; ++i)
       draw_targets(d.topology, d.seed[replica], *d.round, order[i], order[i + 1 < nodes ? i + 1 : 0],

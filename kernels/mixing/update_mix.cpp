@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/mixing/dense_panel.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -13,7 +13,7 @@ constexpr std::int64_t kPanelBytes = 1 << 17;  // x, momentum, gradient and pane
 constexpr std::int64_t kWideColumns = 128;     // of many nodes: loading fewer at a time costs more than leaving L2
 constexpr std::int64_t kWidePanelBytes = 8 << 20;
 
-constexpr std::int64_t kStretchColumns = 64;  // of one node at a time, while the next node's are on their way
+constexpr std::int64_t kTileColumns = 64;  // of one node at a time, while the next node's are on their way
 
 /// Whole lines; as many as fit the panel's bytes, at least one.
 std::int64_t panel_columns(std::int64_t nodes) {
@@ -24,30 +24,30 @@ std::int64_t panel_columns(std::int64_t nodes) {
   return std::max(kLineFloats, columns / kLineFloats * kLineFloats);
 }
 
-/// Some columns of a panel, at most kStretchColumns.
-struct Stretch {
+/// Some columns of one row of a panel, at most kTileColumns.
+struct Tile {
   std::int64_t begin, size;
   bool live;  ///< whether they are no padding
 };
 
 /// All columns of the panel [begin, end), in order.
-std::vector<Stretch> stretches_of(const std::vector<PackedRun>& runs, std::int64_t begin, std::int64_t end) {
-  std::vector<Stretch> stretches;
+std::vector<Tile> tiles_of(const std::vector<Padding>& paddings, std::int64_t begin, std::int64_t end) {
+  std::vector<Tile> tiles;
   std::int64_t done = begin;
   const auto add_until = [&](std::int64_t limit, bool live) {
-    for (; done < std::min(limit, end); done += stretches.back().size)
-      stretches.push_back({done - begin, std::min({kStretchColumns, limit - done, end - done}), live});
+    for (; done < std::min(limit, end); done += tiles.back().size)
+      tiles.push_back({done - begin, std::min({kTileColumns, limit - done, end - done}), live});
   };
-  for (const PackedRun& run : runs) {
-    add_until(run.end, true);
-    add_until((run.end + 3) / 4 * 4, false);
+  for (const Padding& padding : paddings) {
+    add_until(padding.end, true);
+    add_until((padding.end + 3) / 4 * 4, false);
   }
-  return stretches;
+  return tiles;
 }
 
 /// Begins to bring the next node's columns from memory: they are too few for the processor to see a pattern.
 [[gnu::always_inline]] inline void prefetch_next(const SgdUpdate& sgd, std::int64_t at) {
-  for (std::int64_t c = 0; c < kStretchColumns; c += kLineFloats) {
+  for (std::int64_t c = 0; c < kTileColumns; c += kLineFloats) {
     __builtin_prefetch(sgd.x.data + at + sgd.x.cols + c, 1);
     __builtin_prefetch(sgd.momentum.data + at + sgd.x.cols + c, 1);
     __builtin_prefetch(sgd.gradient.data + at + sgd.x.cols + c, 0);
@@ -56,24 +56,23 @@ std::vector<Stretch> stretches_of(const std::vector<PackedRun>& runs, std::int64
 
 /// The step of `node`: its new x goes to the panel.
 template <bool kNesterov>
-[[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, const std::vector<Stretch>& stretches,
+[[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, const std::vector<Tile>& tiles,
                                                const DensePanel& panel) {
-  const SgdNode settings = sgd_node(sgd, node);
+  const NodeStep step = node_step(sgd, node);
   std::uint32_t largest = 0;
-  for (const Stretch& s : stretches) {
-    const std::int64_t at = static_cast<std::int64_t>(node) * sgd.x.cols + panel.begin + s.begin;
-    float* const x = panel.before + node * panel.width + s.begin;
+  for (const Tile& tile : tiles) {
+    const std::int64_t at = static_cast<std::int64_t>(node) * sgd.x.cols + panel.begin + tile.begin;
+    float* const x = panel.before + node * panel.width + tile.begin;
     const auto update = [&](std::int64_t size) __attribute__((always_inline)) {
       for (std::int64_t i = 0; i < size; ++i) x[i] = sgd.x.data[at + i];
-      if (!s.live) return;
-      largest =
-          std::max(largest, sgd_loop<kNesterov>(settings, size, x, sgd.momentum.data + at, sgd.gradient.data + at));
+      if (!tile.live) return;
+      largest = std::max(largest, sgd_loop<kNesterov>(step, size, x, sgd.momentum.data + at, sgd.gradient.data + at));
     };
     if (node + 1 < sgd.x.rows) prefetch_next(sgd, at);
-    if (s.size == kStretchColumns)
-      update(kStretchColumns);  // a constant, so that this is straight vector code
+    if (tile.size == kTileColumns)
+      update(kTileColumns);  // a constant, so that this is straight vector code
     else
-      update(s.size);
+      update(tile.size);
   }
   if (largest >= kFirstNonFinite) mark_diverged(sgd, node);
 }
@@ -90,17 +89,16 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
   const SgdUpdate& sgd = round.sgd;
   check_round_edge_values(round.edges, sgd.x.rows);
   const std::int64_t row = layout.row, columns = std::min(panel_columns(sgd.x.rows), std::max<std::int64_t>(1, row));
-  const std::vector<PackedRun> runs = packed_runs(layout);
   cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
-    const std::vector<Stretch> stretches = stretches_of(runs, begin, end);
+    const std::vector<Tile> tiles = tiles_of(layout.paddings, begin, end);
     const DensePanel panel{cpu.pool().scratch(worker, sgd.x.rows * columns).data(), begin, end - begin};
     const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {
         if (sgd.nesterov)
-          update_node<true>(sgd, node, stretches, panel);
+          update_node<true>(sgd, node, tiles, panel);
         else
-          update_node<false>(sgd, node, stretches, panel);
+          update_node<false>(sgd, node, tiles, panel);
       }
       mix_panel(round.edges, panel, sgd.x, false);
     };

@@ -1,7 +1,7 @@
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/mix_panel.h"
 #include "kernels/mixing/update_mix.h"
-#include "kernels/nodes/sgd_element.h"
+#include "kernels/nodes/sgd_kernel.h"
 
 namespace sparsepush {
 namespace {

@@ -15,13 +15,13 @@ namespace sparsepush {
 class CudaLayout {
  public:
   CudaLayout(const Cuda& gpu, RowLayout layout)
-      : host_(std::move(layout)), live_(gpu, live_elements(host_)), runs_(gpu, packed_runs(host_)) {}
+      : host_(std::move(layout)), live_(gpu, live_elements(host_)), paddings_(gpu, host_.paddings) {}
 
   const RowLayout& host() const { return host_; }
   /// [row / 4] how many of the 4 elements are not padding, on the GPU.
   std::span<const std::uint8_t> live() const { return live_.span(); }
-  /// `packed_runs`, on the GPU.
-  std::span<const PackedRun> runs() const { return runs_.span(); }
+  /// Those of the row, on the GPU.
+  std::span<const Padding> paddings() const { return paddings_.span(); }
 
  private:
   static std::vector<std::uint8_t> live_elements(const RowLayout& layout) {
@@ -33,7 +33,7 @@ class CudaLayout {
 
   RowLayout host_;
   Buffer<Cuda, std::uint8_t> live_;
-  Buffer<Cuda, PackedRun> runs_;
+  Buffer<Cuda, Padding> paddings_;
 };
 
 /// What ops of a backend take as the layout of a row, and how it is made.

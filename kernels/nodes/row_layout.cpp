@@ -17,20 +17,14 @@ RowLayout make_row_layout(std::span<const std::int64_t> sizes) {
     CHECK(size < std::numeric_limits<std::int32_t>::max() - layout.row - kAlignment, "row of ", layout.row, " + ",
           size);
     layout.segments.push_back({.begin = layout.row, .packed_begin = layout.params, .size = size});
+    const std::int64_t padding = layout.row - layout.params;
+    if (layout.paddings.empty() || layout.paddings.back().before != padding)
+      layout.paddings.push_back({.before = padding});
+    layout.paddings.back().end = layout.row + size;
     layout.row += (size + kAlignment - 1) / kAlignment * kAlignment;
     layout.params += size;
   }
   return layout;
-}
-
-std::vector<PackedRun> packed_runs(const RowLayout& layout) {
-  std::vector<PackedRun> runs;
-  for (const Segment& segment : layout.segments) {
-    const std::int64_t padding = segment.begin - segment.packed_begin;
-    if (runs.empty() || runs.back().padding != padding) runs.push_back({.padding = padding});
-    runs.back().end = segment.begin + segment.size;
-  }
-  return runs;
 }
 
 void pack_row(const RowLayout& layout, const float* row, float* packed) {

@@ -13,25 +13,24 @@ struct Segment {
   std::int64_t size = 0;          ///< elements, padding not counted
 };
 
+/// How much padding lies before the elements of neighbouring segments without padding between them: the unpadded index
+/// of a position below `end` is position - before.
+struct Padding {
+  std::int64_t end = 0;
+  std::int64_t before = 0;
+};
+
 /// The segments of a row in order. State arrays are [nodes, row]; padding elements are always +0.
 struct RowLayout {
   std::vector<Segment> segments;
-  std::int64_t row = 0;     ///< elements of a row with padding, a multiple of 4
-  std::int64_t params = 0;  ///< elements without padding: d in the papers
-};
-
-/// A run of segments without padding between them: unpadded index = position - padding for positions below `end`.
-struct PackedRun {
-  std::int64_t end = 0;
-  std::int64_t padding = 0;
+  std::vector<Padding> paddings;  ///< in order
+  std::int64_t row = 0;           ///< elements of a row with padding, a multiple of 4
+  std::int64_t params = 0;        ///< elements without padding: d in the papers
 };
 
 /// Lays out segments of `sizes` elements, each >= 1. Throws std::invalid_argument if the row would exceed 2^31 - 1
 /// elements.
 RowLayout make_row_layout(std::span<const std::int64_t> sizes);
-
-/// The runs of a row, in order.
-std::vector<PackedRun> packed_runs(const RowLayout& layout);
 
 /// Copies a padded row to `packed` [params], and back (which leaves the row's padding as it is).
 void pack_row(const RowLayout& layout, const float* row, float* packed);

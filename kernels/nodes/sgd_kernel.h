@@ -19,6 +19,8 @@ __device__ Quad step_quad(const NodeStep& s, float* x, float* momentum, const fl
   return next;
 }
 
+__device__ inline bool is_finite(float x) { return (magnitude_key(x) & 0x7f80'0000u) != 0x7f80'0000u; }
+
 __device__ inline bool is_finite(const Quad& quad) {
   bool finite = true;
   for_each_lane(4, [&](int lane) { finite &= is_finite(quad.lane[lane]); });

@@ -3,38 +3,38 @@
 #include <algorithm>
 
 #include "kernels/backend/check.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kPiece = 1 << 15;  // elements an item: enough to hide its start, few enough to spread one node
+constexpr std::int64_t kTile = 1 << 15;  // elements an item: enough to hide its start, few enough to spread one node
 
 /// Applies the step to the elements [begin, begin + size) of row `node`. Returns false where it diverged.
-bool update_stretch(const SgdUpdate& update, int node, std::int64_t begin, std::int64_t size, VectorLevel level) {
-  const SgdNode settings = sgd_node(update, node);
+bool update_elements(const SgdUpdate& update, int node, std::int64_t begin, std::int64_t size, VectorLevel level) {
+  const NodeStep step = node_step(update, node);
   float* x = update.x.row(node) + begin;
   float* momentum = update.momentum.row(node) + begin;
   const float* gradient = update.gradient.row(node) + begin;
   std::uint32_t largest = 0;
-  const auto step = [&]() __attribute__((always_inline)) {
-    largest = update.nesterov ? sgd_loop<true>(settings, size, x, momentum, gradient)
-                              : sgd_loop<false>(settings, size, x, momentum, gradient);
+  const auto loop = [&]() __attribute__((always_inline)) {
+    largest = update.nesterov ? sgd_loop<true>(step, size, x, momentum, gradient)
+                              : sgd_loop<false>(step, size, x, momentum, gradient);
   };
-  run_vectorized(level, step);
+  run_vectorized(level, loop);
   return largest < kFirstNonFinite;
 }
 
-/// The elements of the row's piece [begin, end), without padding.
-bool update_piece(const SgdUpdate& update, int node, const RowLayout& layout, std::int64_t begin, std::int64_t end,
-                  VectorLevel level) {
+/// The elements of the row's tile [begin, end), without padding.
+bool update_tile(const SgdUpdate& update, int node, const RowLayout& layout, std::int64_t begin, std::int64_t end,
+                 VectorLevel level) {
   const auto after = [](std::int64_t position, const Segment& s) { return position < s.begin; };
   auto segment = std::upper_bound(layout.segments.begin(), layout.segments.end(), begin, after) - 1;
   bool finite = true;
   for (; segment != layout.segments.end() && segment->begin < end; ++segment) {
     const std::int64_t first = std::max(begin, segment->begin);
     const std::int64_t last = std::min(end, segment->begin + segment->size);
-    if (first < last) finite &= update_stretch(update, node, first, last - first, level);
+    if (first < last) finite &= update_elements(update, node, first, last - first, level);
   }
   return finite;
 }
@@ -58,12 +58,12 @@ void check_sgd_update_shapes(const RowLayout& layout, const SgdUpdate& update) {
 void sgd_update(const Cpu& cpu, const RowLayout& layout, const SgdUpdate& update) {
   check_sgd_update_shapes(layout, update);
   if (layout.segments.empty()) return;
-  const std::int64_t pieces = (layout.row + kPiece - 1) / kPiece;
-  cpu.pool().run(update.x.rows * pieces, [&](std::int64_t item, int) {
-    const int node = static_cast<int>(item / pieces);
-    const std::int64_t begin = item % pieces * kPiece;
-    const std::int64_t end = std::min(begin + kPiece, layout.row);
-    if (!update_piece(update, node, layout, begin, end, cpu.vector_level())) mark_diverged(update, node);
+  const std::int64_t tiles = (layout.row + kTile - 1) / kTile;
+  cpu.pool().run(update.x.rows * tiles, [&](std::int64_t item, int) {
+    const int node = static_cast<int>(item / tiles);
+    const std::int64_t begin = item % tiles * kTile;
+    const std::int64_t end = std::min(begin + kTile, layout.row);
+    if (!update_tile(update, node, layout, begin, end, cpu.vector_level())) mark_diverged(update, node);
   });
 }
 

@@ -30,7 +30,7 @@ __global__ void squared_distances_kernel(MatrixView<const float> x, const double
   }
 }
 
-/// Likewise.
+/// One block per row, in strides of the grid; threads and sums as in `squared_distances_kernel`.
 __global__ void squared_norms_kernel(MatrixView<const float> x, double* norm) {
   for (std::int64_t i = blockIdx.x; i < x.rows; i += gridDim.x) {
     const double sum = ordered_sum<kStatisticsLanes>(x.cols, [&](std::int64_t c) {

@@ -8,7 +8,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kPiece = 1 << 15;  // elements an item: enough to hide its start
+constexpr std::int64_t kTile = 1 << 15;  // elements an item: enough to hide its start
 
 }  // namespace
 
@@ -21,11 +21,11 @@ void check_subtract_shapes(MatrixView<const float> a, MatrixView<const float> b,
 void subtract(const Cpu& cpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference) {
   check_subtract_shapes(a, b, difference);
   const auto size = static_cast<std::int64_t>(difference.size());
-  cpu.pool().run((size + kPiece - 1) / kPiece, [&](std::int64_t item, int) {
-    const std::int64_t end = std::min(size, (item + 1) * kPiece);
+  cpu.pool().run((size + kTile - 1) / kTile, [&](std::int64_t item, int) {
+    const std::int64_t end = std::min(size, (item + 1) * kTile);
     run_vectorized(
         cpu.vector_level(), [&]() __attribute__((always_inline)) {
-          for (std::int64_t i = item * kPiece; i < end; ++i) difference.data[i] = a.data[i] - b.data[i];
+          for (std::int64_t i = item * kTile; i < end; ++i) difference.data[i] = a.data[i] - b.data[i];
         });
   });
 }

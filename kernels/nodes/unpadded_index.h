@@ -10,10 +10,10 @@
 
 namespace sparsepush {
 
-/// The index of a position, not counting padding: a binary search for the run that it lies in.
-__device__ inline std::int64_t unpadded_index(std::span<const PackedRun> runs, std::int64_t position) {
-  const std::size_t run = count_before(runs.size() - 1, [&](std::size_t i) { return runs[i].end <= position; });
-  return position - runs[run].padding;
+/// The index of a position, not counting padding: by a binary search.
+__device__ inline std::int64_t unpadded_index(std::span<const Padding> paddings, std::int64_t position) {
+  const std::size_t i = count_before(paddings.size() - 1, [&](std::size_t p) { return paddings[p].end <= position; });
+  return position - paddings[i].before;
 }
 
 }  // namespace sparsepush

@@ -46,7 +46,7 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
         "input gradient ", b.input_gradient, ", input ", b.input);
 }
 
-/// What oneDNN is slow at with vectors of 16, few channels as LeNet-5 has them:
+/// The loops that compute where oneDNN is slow with vectors of 16, at few channels as LeNet-5 has them:
 ///
 ///   layer                         output     gradient of parameters   gradient of the input
 ///   PlaneConvolution::suits       planes     taps                     oneDNN

@@ -26,9 +26,9 @@ struct ChannelRows {
     for (int p = 1; p < pixels; ++p) std::copy_n(row, channels, row + p * channels);
   }
 
-  /// Calls body(first element, rows, elements a row) for pieces of `count` pixels; of the last row there may be less.
+  /// Calls body(first element, rows, elements a row) for tiles of `count` pixels; of the last row there may be less.
   template <class Body>
-  void for_each_piece(std::int64_t count, const Body& body) const {
+  void for_each_tile(std::int64_t count, const Body& body) const {
     const std::int64_t whole = count / pixels;
     for (std::int64_t row = 0; row < whole; row += kRowsAtOnce)
       body(row * length(), static_cast<int>(std::min<std::int64_t>(kRowsAtOnce, whole - row)), length());
@@ -36,9 +36,9 @@ struct ChannelRows {
     if (rest > 0) body(whole * length(), 1, rest);
   }
 
-  /// The same, the last pieces first: of what a loop in order has left in near memory, most is found there.
+  /// The same, the last tiles first: of what a loop in order has left in near memory, most is found there.
   template <class Body>
-  void for_each_piece_backwards(std::int64_t count, const Body& body) const {
+  void for_each_tile_backwards(std::int64_t count, const Body& body) const {
     const std::int64_t whole = count / pixels;
     const int rest = static_cast<int>(count % pixels) * channels;
     if (rest > 0) body(whole * length(), 1, rest);

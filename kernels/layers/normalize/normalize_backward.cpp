@@ -132,7 +132,7 @@ class BackwardNode {
     const float* skipped = identity ? b_.skip_gradient.row(sample) : nullptr;
     float *g = b_.output_gradient.row(sample), *out = b_.input_gradient.row(sample);
     const float cut = relu_cut(layer_.relu);
-    rows_.for_each_piece(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+    rows_.for_each_tile(groups_.pixels, [&](std::int64_t first, int rows, int length) {
       const std::int64_t count = static_cast<std::int64_t>(rows) * length;
       if (identity)
         pass_relu<true>(output + first, skipped + first, cut, count, g + first);
@@ -142,7 +142,7 @@ class BackwardNode {
     });
     if (layer_.norm == Norm::kNone) return;
     finish_sums(instance);
-    rows_.for_each_piece_backwards(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+    rows_.for_each_tile_backwards(groups_.pixels, [&](std::int64_t first, int rows, int length) {
       if (is_evo_norm())
         add_terms<true>(terms_, x + first, g + first, rows, length, out + first);
       else

@@ -19,22 +19,22 @@ struct RowParameters {
   AlignedFloats v;
 };
 
-struct Stretch {
+struct Tile {
   const float *input, *skip;
   float* output;
   int rows, length;
 };
 
 template <bool kEvoNorm, bool kSkip>
-void apply(RowParameters& parameters, float cut, const Stretch& stretch) {
+void apply(RowParameters& parameters, float cut, const Tile& tile) {
   const float *mean = parameters.mean.data(), *scale = parameters.scale.data(), *shift = parameters.shift.data(),
               *v = parameters.v.data();
-  for (int i = 0; i < stretch.rows; ++i) {
-    const std::int64_t first = static_cast<std::int64_t>(i) * stretch.length;
-    const float *x = stretch.input + first, *skip = kSkip ? stretch.skip + first : nullptr;
-    float* y = stretch.output + first;
+  for (int i = 0; i < tile.rows; ++i) {
+    const std::int64_t first = static_cast<std::int64_t>(i) * tile.length;
+    const float *x = tile.input + first, *skip = kSkip ? tile.skip + first : nullptr;
+    float* y = tile.output + first;
 #pragma GCC ivdep  // the arrays are distinct
-    for (int j = 0; j < stretch.length; ++j) {
+    for (int j = 0; j < tile.length; ++j) {
       float h = (kEvoNorm ? x[j] * sigmoid(v[j] * x[j]).value : x[j] - mean[j]) * scale[j] + shift[j];
       if constexpr (kSkip) h += skip[j];
       y[j] = h < cut ? cut : h;
@@ -147,7 +147,7 @@ class ForwardNode {
     find_pivot(x, groups_.pixels, rows_.channels, pivot_.data());
     rows_.repeat_first_pixel(pivot_.data());
     sums_.reset();
-    rows_.for_each_piece(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+    rows_.for_each_tile(groups_.pixels, [&](std::int64_t first, int rows, int length) {
       add_moments(x + first, pivot_.data(), rows, length, sums_.row_sum(0), sums_.row_sum(1));
       sums_.added(rows);
     });
@@ -190,13 +190,13 @@ class ForwardNode {
     const float* skip = uses_option_a() ? y : layer_.has_skip ? f_.skip.row(sample) : nullptr;
     const float cut = relu_cut(layer_.relu);
     const bool evo_norm = layer_.norm == Norm::kEvoNorm;
-    rows_.for_each_piece_backwards(
+    rows_.for_each_tile_backwards(
         std::int64_t{samples_at_once()} * layer_.shape.pixels(), [&](std::int64_t first, int rows, int length) {
-          const Stretch stretch{x + first, skip ? skip + first : nullptr, y + first, rows, length};
+          const Tile tile{x + first, skip ? skip + first : nullptr, y + first, rows, length};
           if (evo_norm)
-            skip ? apply<true, true>(parameters_, cut, stretch) : apply<true, false>(parameters_, cut, stretch);
+            skip ? apply<true, true>(parameters_, cut, tile) : apply<true, false>(parameters_, cut, tile);
           else
-            skip ? apply<false, true>(parameters_, cut, stretch) : apply<false, false>(parameters_, cut, stretch);
+            skip ? apply<false, true>(parameters_, cut, tile) : apply<false, false>(parameters_, cut, tile);
         });
   }
 

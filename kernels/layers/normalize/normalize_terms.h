@@ -28,7 +28,7 @@ constexpr bool is_option_a(const ImageShape& from, const ImageShape& to) {
          to.channels % 4 == 0;
 }
 
-/// What a ReLU cuts off lies below; without one nothing does, nothing being below NaN.
+/// Returns what a ReLU raises smaller values to; without one NaN, below which nothing is.
 constexpr float relu_cut(bool relu) { return relu ? 0.0f : std::numeric_limits<float>::quiet_NaN(); }
 
 struct Sigmoid {

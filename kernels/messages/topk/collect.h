@@ -16,16 +16,16 @@ namespace sparsepush {
 
 /// `collect` and `compact` write whole vectors: behind what they keep they need room for this many positions.
 inline constexpr std::int64_t kCollectSlack = 16;
-/// The longest piece that is collected at once: its four arrays fit L1, its mask bits a few lines.
-inline constexpr std::int64_t kLongestPiece = 1024;
+/// The longest tile that is collected at once: its four arrays fit L1, its mask bits a few lines.
+inline constexpr std::int64_t kLongestTile = 1024;
 
 struct CollectCount {
   std::int64_t collected = 0;
   std::uint32_t largest = 0;  ///< largest magnitude bits of all elements, collected or not
 };
 
-/// The positions [begin, end) of a row, at most kLongestPiece.
-struct Piece {
+/// The positions [begin, end) of a row, at most kLongestTile.
+struct RowTile {
   std::int64_t begin, end;
 };
 
@@ -104,7 +104,7 @@ constexpr auto kByteIndex = [] {
 /// largest magnitude bits.
 template <class Source>
 [[gnu::always_inline, gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] inline std::uint32_t
-mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, const Source& source) {
+mark_wanted(const RowTile& tile, std::uint32_t threshold, std::uint64_t* words, const Source& source) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fff'ffff), limit = _mm512_set1_epi32(static_cast<int>(threshold));
   __m512i largest = _mm512_setzero_si512();
   alignas(64) std::array<float, 16> element;  // a register: read back from its row it would wait for the store
@@ -114,8 +114,8 @@ mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, c
     largest = _mm512_maskz_max_epu32(0xffff, largest, bits);
     return static_cast<std::uint64_t>(_mm512_mask_cmpge_epu32_mask(live, bits, limit));
   };
-  std::int64_t i = piece.begin;
-  for (; i + 64 <= piece.end; i += 64) {
+  std::int64_t i = tile.begin;
+  for (; i + 64 <= tile.end; i += 64) {
     std::uint64_t word = 0;
     for (int quarter = 0; quarter < 4; ++quarter) {
       source(i + 16 * quarter, std::int64_t{16}, element.data());  // a constant, so that this is straight vector code
@@ -123,8 +123,8 @@ mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, c
     }
     *words++ = word;
   }
-  for (int shift = 0; i < piece.end; i += 16, shift += 16) {
-    const std::int64_t count = std::min<std::int64_t>(16, piece.end - i);
+  for (int shift = 0; i < tile.end; i += 16, shift += 16) {
+    const std::int64_t count = std::min<std::int64_t>(16, tile.end - i);
     source(i, count, element.data());
     *words |= note(static_cast<__mmask16>((1u << count) - 1)) << shift;
   }
@@ -135,13 +135,13 @@ mark_wanted(const Piece& piece, std::uint32_t threshold, std::uint64_t* words, c
 
 template <class Source>
 [[gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,fma,popcnt")]] CollectCount collect_avx512(
-    const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& elements) {
+    const RowTile& tile, std::uint32_t threshold, std::int32_t* to, const Source& elements) {
   const Source source = elements;  // in registers, since no store can reach a local
-  std::array<std::uint64_t, kLongestPiece / 64> words{};
-  CollectCount count{.largest = mark_wanted(piece, threshold, words.data(), source)};
+  std::array<std::uint64_t, kLongestTile / 64> words{};
+  CollectCount count{.largest = mark_wanted(tile, threshold, words.data(), source)};
   const __m512i bytes = _mm512_loadu_si512(kByteIndex.data());
-  for (std::int64_t begin = piece.begin; begin < piece.end; begin += 64) {
-    count.collected += append_bits(to + count.collected, words[(begin - piece.begin) / 64], bytes, begin);
+  for (std::int64_t begin = tile.begin; begin < tile.end; begin += 64) {
+    count.collected += append_bits(to + count.collected, words[(begin - tile.begin) / 64], bytes, begin);
   }
   return count;
 }
@@ -165,23 +165,23 @@ template <class Source>
 
 #endif
 
-/// source(begin, count, out) is called for consecutive stretches of the piece and writes their elements to `out` (it
+/// source(begin, count, out) is called for all elements of the tile, some at a time, and writes them to `out` (it
 /// may compute and store them on the way). Writes the positions of the elements with magnitude_key >= threshold, in
 /// order. Every level gives the same result.
 template <class Source>
-CollectCount collect(const Piece& piece, std::uint32_t threshold, std::int32_t* to, const Source& source,
+CollectCount collect(const RowTile& tile, std::uint32_t threshold, std::int32_t* to, const Source& source,
                      VectorLevel level) {
 #if defined(__x86_64__)
-  if (level == VectorLevel::kAvx512) return collect_avx512(piece, threshold, to, source);
+  if (level == VectorLevel::kAvx512) return collect_avx512(tile, threshold, to, source);
 #endif
-  const std::int64_t size = piece.end - piece.begin;
-  std::array<float, kLongestPiece> element;
+  const std::int64_t size = tile.end - tile.begin;
+  std::array<float, kLongestTile> element;
   run_vectorized(
-      level, [&]() __attribute__((always_inline)) { source(piece.begin, size, element.data()); });
+      level, [&]() __attribute__((always_inline)) { source(tile.begin, size, element.data()); });
 #if defined(__x86_64__)
-  if (level == VectorLevel::kAvx2) return scan_avx2(element.data(), size, piece.begin, threshold, to);
+  if (level == VectorLevel::kAvx2) return scan_avx2(element.data(), size, tile.begin, threshold, to);
 #endif
-  return scan_portable({}, element.data(), size, piece.begin, threshold, to);
+  return scan_portable({}, element.data(), size, tile.begin, threshold, to);
 }
 
 /// Keeps those of the first `size` positions whose key is >= threshold, in order and in place. Returns how many.

@@ -1,12 +1,15 @@
-// The tiles of a selection and what it remembers, as kernels read them.
+// What a GPU remembers between selections, and the tiles of a selection, as kernels read them; for the sources of these
+// ops only.
 #pragma once
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/topk/selection_tiles.h"
 #include "kernels/messages/topk/warmth.h"
+#include "kernels/nodes/cuda_layout.h"
 
 namespace sparsepush {
 
@@ -84,5 +87,14 @@ inline std::int64_t CudaSelection::bytes(int nodes, const SelectionTiles& tiles)
       tiles.candidates * static_cast<std::int64_t>(sizeof(std::int32_t) + sizeof(std::uint32_t));
   return all(tiles.groups) + all(tiles.large) + all(tiles.parts) + all(tiles.tiles) + nodes * of_node;
 }
+
+template <>
+struct SelectionMemory<Cuda>::Contents {
+  Contents(const Cuda& gpu, int nodes, const RowLayout& layout, std::span<const TopkPlan> plans);
+  static std::int64_t bytes(int nodes, const RowLayout& layout, const TopkPlan& plan, int);
+
+  CudaLayout layout;
+  CudaSelection selection;  ///< of one plan, where all replicas have the same, or of each replica's
+};
 
 }  // namespace sparsepush

@@ -1,9 +1,9 @@
 // The k largest of some keys, found and moved in order by the threads of a block, for .cu files only.
 //
 // Keys stand in rows, in shared memory, or in lists of candidates; a type for each offers the same three functions:
-//   for_each_key(visit)             the block's threads share the calls visit(key), in any order
-//   stretches()                     how many stretches of at most kLongestStretch elements the keys have
-//   visit_stretch(stretch, visit)   all lanes of a warp call visit(position, key) together, by increasing position
+//   for_each_key(visit)              the block's threads share the calls visit(key), in any order
+//   warp_tiles()                     how many tiles for a warp, of at most kLongestWarpTile elements, the keys have
+//   visit_warp_tile(number, visit)   all lanes of a warp call visit(position, key) together, by increasing position
 #pragma once
 #include <algorithm>
 #include <cub/block/block_scan.cuh>
@@ -15,7 +15,7 @@
 
 namespace sparsepush {
 
-constexpr int kLongestStretch = 4 * kPartTileQuads;
+constexpr int kLongestWarpTile = 4 * kPartTileQuads;
 
 constexpr int kDigitBits = 11;  // three looks at the keys find the k-th largest
 constexpr int kDigits = 1 << kDigitBits;
@@ -26,8 +26,8 @@ __device__ inline std::uint32_t rank_key(float x) { return magnitude_key(x) + 1;
 constexpr std::uint32_t kLargestKey = 0x7f80'0002u;  // of NaN
 static_assert(kLargestKey < 1u << (3 * kDigitBits - 2));
 
-/// What is selected: all larger keys, and the first `equal` elements with this one.
-struct Cut {
+/// Selects all larger keys, and the first `equal` elements with this one.
+struct Threshold {
   std::uint32_t key;
   unsigned equal;
 };
@@ -39,8 +39,8 @@ struct Counts {
   }
   static __device__ unsigned larger(std::uint64_t counts) { return static_cast<unsigned>(counts >> 32); }
   static __device__ unsigned equal(std::uint64_t counts) { return static_cast<unsigned>(counts); }
-  static __device__ unsigned selected(std::uint64_t counts, const Cut& cut) {
-    return larger(counts) + std::min(equal(counts), cut.equal);
+  static __device__ unsigned selected(std::uint64_t counts, const Threshold& threshold) {
+    return larger(counts) + std::min(equal(counts), threshold.equal);
   }
 };
 
@@ -99,9 +99,9 @@ __device__ void find_digit(const Keys& keys, int shift, SelectScratch<kThreads>&
   __syncthreads();
 }
 
-/// What selects `entries` of the keys, of which there are as many at least. All threads of the block call it.
+/// Finds what selects `entries` of the keys, of which there are as many at least. All threads of the block call it.
 template <class Keys, int kThreads>
-__device__ Cut find_cut(const Keys& keys, unsigned entries, SelectScratch<kThreads>& scratch) {
+__device__ Threshold find_threshold(const Keys& keys, unsigned entries, SelectScratch<kThreads>& scratch) {
   if (threadIdx.x == 0) {
     scratch.key = scratch.mask = 0;
     scratch.rank = entries;
@@ -110,76 +110,80 @@ __device__ Cut find_cut(const Keys& keys, unsigned entries, SelectScratch<kThrea
   return {scratch.key, scratch.rank};
 }
 
-/// Counts of each stretch: a warp per stretch.
+/// Counts the keys above and at the threshold in each tile: a warp per tile.
 template <class Keys, int kThreads>
-__device__ void count_stretches(const Keys& keys, const Cut& cut, std::uint64_t* counts,
-                                SelectScratch<kThreads>& scratch) {
-  constexpr unsigned kHalf = 16;  // a stretch has fewer elements than 2^16
-  static_assert(kLongestStretch < 1 << kHalf);
-  for (int stretch = warp(); stretch < keys.stretches(); stretch += warps()) {
+__device__ void count_warp_tiles(const Keys& keys, const Threshold& threshold, std::uint64_t* counts,
+                                 SelectScratch<kThreads>& scratch) {
+  constexpr unsigned kHalf = 16;  // a tile has fewer elements than 2^16
+  static_assert(kLongestWarpTile < 1 << kHalf);
+  for (int warp_tile = warp(); warp_tile < keys.warp_tiles(); warp_tile += warps()) {
     unsigned both = 0;
-    keys.visit_stretch(stretch, [&](std::int32_t, std::uint32_t key) {
-      both += static_cast<unsigned>(key > cut.key) << kHalf | static_cast<unsigned>(key == cut.key);
+    keys.visit_warp_tile(warp_tile, [&](std::int32_t, std::uint32_t key) {
+      both += static_cast<unsigned>(key > threshold.key) << kHalf | static_cast<unsigned>(key == threshold.key);
     });
     both = typename SelectScratch<kThreads>::WarpSum(scratch.warp_sum[warp()]).Sum(both);
-    if (lane() == 0) counts[stretch] = Counts::of(both >> kHalf, both & ((1u << kHalf) - 1));
+    if (lane() == 0) counts[warp_tile] = Counts::of(both >> kHalf, both & ((1u << kHalf) - 1));
     __syncwarp();
   }
 }
 
-/// Replaces the counts by those of all stretches before; returns the total. A thread per stretch.
+/// Replaces the counts by those of all tiles before; returns the total. A thread per tile.
 template <int kThreads>
-__device__ std::uint64_t scan_counts(std::uint64_t* counts, int stretches, SelectScratch<kThreads>& scratch) {
+__device__ std::uint64_t scan_counts(std::uint64_t* counts, int warp_tiles, SelectScratch<kThreads>& scratch) {
   std::uint64_t before = 0;
-  for (int first = 0; first < stretches; first += kThreads) {
+  for (int first = 0; first < warp_tiles; first += kThreads) {
     const int i = first + static_cast<int>(threadIdx.x);
     std::uint64_t before_here, total;
     typename SelectScratch<kThreads>::CountScan(scratch.count_scan)
-        .ExclusiveSum(i < stretches ? counts[i] : std::uint64_t{0}, before_here, total);
-    if (i < stretches) counts[i] = before + before_here;
+        .ExclusiveSum(i < warp_tiles ? counts[i] : std::uint64_t{0}, before_here, total);
+    if (i < warp_tiles) counts[i] = before + before_here;
     before += total;
     __syncthreads();
   }
   return before;
 }
 
-/// Calls emit(number among the selected, position, key) for what a stretch selects. A warp calls it; lanes take
+/// Calls emit(number among the selected, position, key) for what is selected of a tile. A warp calls it; lanes take
 /// neighbouring elements, so that ballots give each its number.
 template <class Keys, class Emit>
-__device__ void emit_stretch(const Keys& keys, int stretch, const Cut& cut, std::uint64_t before, const Emit& emit) {
+__device__ void emit_warp_tile(const Keys& keys, int warp_tile, const Threshold& threshold, std::uint64_t before,
+                               const Emit& emit) {
   const unsigned lower_lanes = (1u << lane()) - 1;
   unsigned larger = Counts::larger(before), equal = Counts::equal(before);
-  keys.visit_stretch(stretch, [&](std::int32_t position, std::uint32_t key) {
-    const bool is_larger = key > cut.key, is_equal = key == cut.key;
+  keys.visit_warp_tile(warp_tile, [&](std::int32_t position, std::uint32_t key) {
+    const bool is_larger = key > threshold.key, is_equal = key == threshold.key;
     const unsigned larger_lanes = __ballot_sync(~0u, is_larger), equal_lanes = __ballot_sync(~0u, is_equal);
     const unsigned equal_before = equal + __popc(equal_lanes & lower_lanes);
-    if (is_larger || (is_equal && equal_before < cut.equal))
-      emit(larger + __popc(larger_lanes & lower_lanes) + std::min(equal_before, cut.equal), position, key);
+    if (is_larger || (is_equal && equal_before < threshold.equal))
+      emit(larger + __popc(larger_lanes & lower_lanes) + std::min(equal_before, threshold.equal), position, key);
     larger += __popc(larger_lanes);
     equal += __popc(equal_lanes);
   });
 }
 
-/// Calls emit(number, position, key) for all that the cut selects. counts: [stretches], as scan_counts left them.
+/// Calls emit(number, position, key) for all that the threshold selects. counts: [warp tiles], as scan_counts left
+/// them.
 template <class Keys, class Emit>
-__device__ void emit_stretches(const Keys& keys, const Cut& cut, const std::uint64_t* counts, std::uint64_t total,
-                               const Emit& emit) {
-  for (int stretch = warp(); stretch < keys.stretches(); stretch += warps()) {
-    const std::uint64_t before = counts[stretch], after = stretch + 1 < keys.stretches() ? counts[stretch + 1] : total;
-    if (Counts::selected(before, cut) < Counts::selected(after, cut)) emit_stretch(keys, stretch, cut, before, emit);
+__device__ void emit_warp_tiles(const Keys& keys, const Threshold& threshold, const std::uint64_t* counts,
+                                std::uint64_t total, const Emit& emit) {
+  for (int warp_tile = warp(); warp_tile < keys.warp_tiles(); warp_tile += warps()) {
+    const std::uint64_t before = counts[warp_tile],
+                        after = warp_tile + 1 < keys.warp_tiles() ? counts[warp_tile + 1] : total;
+    if (Counts::selected(before, threshold) < Counts::selected(after, threshold))
+      emit_warp_tile(keys, warp_tile, threshold, before, emit);
   }
 }
 
-/// Selects `entries` keys and emits them in order. counts: [stretches] of scratch, seen by the whole block.
+/// Selects `entries` keys and emits them in order. counts: [warp tiles] of scratch, seen by the whole block.
 template <class Keys, int kThreads, class Emit>
-__device__ Cut radix_select(const Keys& keys, unsigned entries, std::uint64_t* counts, SelectScratch<kThreads>& scratch,
-                            const Emit& emit) {
-  const Cut cut = find_cut(keys, entries, scratch);
-  count_stretches(keys, cut, counts, scratch);
+__device__ Threshold radix_select(const Keys& keys, unsigned entries, std::uint64_t* counts,
+                                  SelectScratch<kThreads>& scratch, const Emit& emit) {
+  const Threshold threshold = find_threshold(keys, entries, scratch);
+  count_warp_tiles(keys, threshold, counts, scratch);
   __syncthreads();
-  const std::uint64_t total = scan_counts(counts, keys.stretches(), scratch);
-  emit_stretches(keys, cut, counts, total, emit);
-  return cut;
+  const std::uint64_t total = scan_counts(counts, keys.warp_tiles(), scratch);
+  emit_warp_tiles(keys, threshold, counts, total, emit);
+  return threshold;
 }
 
 }  // namespace sparsepush

@@ -59,7 +59,7 @@ KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k, Vect
 }
 
 std::int64_t RunningTopk::capacity(std::int64_t entries, std::int64_t size) {
-  return std::min(size, std::max(kSmallestRoom, kEntriesPerCut * entries)) + kLongestPiece + kCollectSlack;
+  return std::min(size, std::max(kSmallestRoom, kEntriesPerCut * entries)) + kLongestTile + kCollectSlack;
 }
 
 RunningTopk::RunningTopk(std::int64_t entries, std::int64_t size, VectorLevel level)

@@ -10,7 +10,7 @@
 
 namespace sparsepush {
 
-/// Where the k-th largest of some keys lies.
+/// The k-th largest of some keys.
 struct KthLargest {
   std::uint32_t threshold = 0;  ///< at least k keys reach it, and fewer than k reach any larger key that occurs
   std::int64_t at_least = 0;    ///< how many keys are >= threshold: more than k only where the k-th largest is tied
@@ -63,22 +63,22 @@ class RunningTopk {
 
 template <class Source>
 void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source) {
-  const std::int64_t room = static_cast<std::int64_t>(key_.size()) - kLongestPiece - kCollectSlack;
+  const std::int64_t room = static_cast<std::int64_t>(key_.size()) - kLongestTile - kCollectSlack;
   while (begin < end) {
     if (count_ > room) {
       cut();
       read_keys(0);
       ++threshold_;  // what follows loses against an equal magnitude
     }
-    // From the second piece on at whole cache lines, wherever the row begins: vectors that cross lines cost double.
+    // From the second tile on at whole cache lines, wherever the row begins: vectors that cross lines cost double.
     const auto beyond_line =
         static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(row_ + begin) / sizeof(float) % 16);
-    const Piece piece{begin, std::min(begin + kLongestPiece - beyond_line, end)};
-    const CollectCount found = collect(piece, threshold_, position_.data() + count_, source, level_);
+    const RowTile tile{begin, std::min(begin + kLongestTile - beyond_line, end)};
+    const CollectCount found = collect(tile, threshold_, position_.data() + count_, source, level_);
     count_ += found.collected;
     read_keys(count_ - found.collected);  // while they are in L1
     largest_ = std::max(largest_, found.largest);
-    begin = piece.end;
+    begin = tile.end;
   }
 }
 

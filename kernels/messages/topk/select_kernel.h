@@ -15,17 +15,18 @@
 #include <iterator>
 
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/messages/messages.h"
+#include "kernels/messages/topk/cuda_selection.h"
 #include "kernels/messages/topk/radix_select.h"
-#include "kernels/messages/topk/topk_select.h"
 
 namespace sparsepush {
 
 constexpr int kTileThreads = 256;
-constexpr int kTileBlocks =
-    4;  // a multiprocessor: 64 registers a thread suffice without spills, shared memory would do for 5
-constexpr int kWarpGroup = 512;      // elements that a warp selects from: bisection with 16 loads a step
-constexpr int kSharedStretch = 256;  // elements: four stretches for each warp of a full tile
-constexpr int kWholeTileStretches = 4 * kWholeTileQuads / kSharedStretch;
+// Of a multiprocessor: with more, threads had fewer than the 64 registers that they need to spill none.
+constexpr int kTileBlocks = 4;
+constexpr int kWarpGroup = 512;       // elements that a warp selects from: bisection with 16 loads a step
+constexpr int kSharedWarpTile = 256;  // elements: four for each warp of a whole tile
+constexpr int kWholeTileWarpTiles = 4 * kWholeTileQuads / kSharedWarpTile;
 
 /// Four keys, stored at once.
 struct alignas(16) KeyQuad {
@@ -35,7 +36,7 @@ struct alignas(16) KeyQuad {
 /// Shared memory of a block; the keys follow it.
 struct alignas(16) TileScratch {
   SelectScratch<kTileThreads> select;
-  std::uint64_t counts[kWholeTileStretches];
+  std::uint64_t counts[kWholeTileWarpTiles];
   unsigned candidates_begin;
 };
 
@@ -44,17 +45,17 @@ struct SharedKeys {
   const std::uint32_t* key;
   std::int32_t first_position;
   int count;
-  int stretch;  ///< elements
+  int warp_tile;  ///< elements
 
   template <class Visit>
   __device__ void for_each_key(const Visit& visit) const {
     for (int i = threadIdx.x; i < count; i += blockDim.x) visit(key[i]);
   }
-  __device__ int stretches() const { return static_cast<int>(divide_up(count, stretch)); }
+  __device__ int warp_tiles() const { return static_cast<int>(divide_up(count, warp_tile)); }
   template <class Visit>
-  __device__ void visit_stretch(int number, const Visit& visit) const {
-    const int end = std::min(count, (number + 1) * stretch);
-    for_each_by_warp(number * stretch, end,
+  __device__ void visit_warp_tile(int number, const Visit& visit) const {
+    const int end = std::min(count, (number + 1) * warp_tile);
+    for_each_by_warp(number * warp_tile, end,
                      [&](int i, bool inside) { visit(first_position + i, inside ? key[i] : 0u); });
   }
 };
@@ -72,21 +73,23 @@ struct MoveToMessage {
   }
 };
 
-/// How a group of `node` reaches its message.
+/// Returns what moves elements of a group to the message of `node`.
 __device__ inline MoveToMessage mover(MatrixView<float> v, const Messages& messages, int node,
                                       const SelectionGroup& group) {
   return {v.row(node), messages.position.row(node) + group.message_begin,
           messages.value.row(node) + group.message_begin};
 }
 
-/// What selects `entries` of few keys, by bisection: a warp calls it. Ends as soon as a key divides them so.
-__device__ inline Cut find_cut_by_warp(const SharedKeys& keys, unsigned entries) {
+/// Finds what selects `entries` of few keys, by bisection; a warp calls it. It ends early at a key that exactly
+/// `entries` keys reach.
+__device__ inline Threshold find_threshold_by_warp(const SharedKeys& keys, unsigned entries) {
   std::uint32_t low = 1, high = kLargestKey;  // at least `entries` keys reach low; `above` exceed high
   unsigned above = 0;
   while (low < high) {
     const std::uint32_t middle = low + (high - low + 1) / 2;
     unsigned reach = 0;
-    keys.visit_stretch(0, [&](std::int32_t, std::uint32_t key) { reach += __popc(__ballot_sync(~0u, key >= middle)); });
+    keys.visit_warp_tile(0,
+                         [&](std::int32_t, std::uint32_t key) { reach += __popc(__ballot_sync(~0u, key >= middle)); });
     if (reach == entries) return {middle - 1, 0};
     if (reach > entries) {
       low = middle;
@@ -101,20 +104,20 @@ __device__ inline Cut find_cut_by_warp(const SharedKeys& keys, unsigned entries)
 /// Selects from every group of a whole tile; keys: of the tile.
 __device__ inline void select_groups(std::span<const SelectionGroup> groups, const SharedKeys& keys,
                                      MatrixView<float> v, const Messages& messages, int node, TileScratch& scratch) {
-  const auto keys_of = [&](const SelectionGroup& group, int stretch) {
+  const auto keys_of = [&](const SelectionGroup& group, int warp_tile) {
     const int begin = 4 * group.range.begin;
-    return SharedKeys{keys.key + (begin - keys.first_position), begin, 4 * group.range.quads(), stretch};
+    return SharedKeys{keys.key + (begin - keys.first_position), begin, 4 * group.range.quads(), warp_tile};
   };
   const auto is_small = [](const SelectionGroup& group) { return 4 * group.range.quads() <= kWarpGroup; };
   for (std::int64_t g = warp(); g < std::ssize(groups); g += warps()) {
     const SelectionGroup group = groups[g];
     if (!is_small(group)) continue;
     const SharedKeys own = keys_of(group, kWarpGroup);
-    emit_stretch(own, 0, find_cut_by_warp(own, group.entries), 0, mover(v, messages, node, group));
+    emit_warp_tile(own, 0, find_threshold_by_warp(own, group.entries), 0, mover(v, messages, node, group));
   }
   for (const SelectionGroup& group : groups) {
     if (is_small(group)) continue;
-    radix_select(keys_of(group, kSharedStretch), group.entries, scratch.counts, scratch.select,
+    radix_select(keys_of(group, kSharedWarpTile), group.entries, scratch.counts, scratch.select,
                  mover(v, messages, node, group));
   }
 }
@@ -125,10 +128,10 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
                                        const SelectionStates& states, int state_row, TileScratch& scratch) {
   GroupState& group = states.groups.row(state_row)[tile.large];
   if (group.start == 0) return;
-  const Cut cut{group.start, 0};  // a rank key is larger by one than its magnitude key
-  count_stretches(keys, cut, scratch.counts, scratch.select);
+  const Threshold threshold{group.start, 0};  // a rank key is larger by one than its magnitude key
+  count_warp_tiles(keys, threshold, scratch.counts, scratch.select);
   __syncthreads();
-  const std::uint64_t total = scan_counts(scratch.counts, keys.stretches(), scratch.select);
+  const std::uint64_t total = scan_counts(scratch.counts, keys.warp_tiles(), scratch.select);
   const unsigned found = Counts::larger(total);
   if (threadIdx.x == 0) {
     scratch.candidates_begin = atomicAdd(&group.candidates, found);
@@ -140,20 +143,20 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
   if (begin + found > static_cast<unsigned>(large.candidates_room)) return;
   std::int32_t* const position = states.position.row(state_row) + large.candidates_begin + begin;
   std::uint32_t* const key = states.key.row(state_row) + large.candidates_begin + begin;
-  emit_stretches(keys, cut, scratch.counts, total, [&](unsigned to, std::int32_t p, std::uint32_t k) {
+  emit_warp_tiles(keys, threshold, scratch.counts, total, [&](unsigned to, std::int32_t p, std::uint32_t k) {
     position[to] = p;
     key[to] = k;
   });
 }
 
-/// What the kernels of a selection get.
+/// Arguments of the kernels of a selection.
 struct Selection {
   std::span<const SelectionTile> tiles;
   std::span<const SelectionGroup> groups;
   std::span<const LargeGroup> large;
   std::span<const QuadRange> parts;
   std::span<const std::uint8_t> live;  ///< [row / 4]
-  std::span<const PackedRun> runs;     ///< of the row
+  std::span<const Padding> paddings;   ///< of the row
   SelectionStates states;
   int nodes_per_plan;
   MatrixView<float> v;
@@ -185,7 +188,7 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel
     const int node = tile.plan * s.nodes_per_plan + state_row;
     load_tile(source.row(node), tile.range, s.live, key_quads);
     __syncthreads();
-    const SharedKeys keys{key_quads->lane, 4 * tile.range.begin, 4 * tile.range.quads(), kSharedStretch};
+    const SharedKeys keys{key_quads->lane, 4 * tile.range.begin, 4 * tile.range.quads(), kSharedWarpTile};
     if (tile.part < 0)
       select_groups(s.groups.subspan(tile.first_group, tile.last_group - tile.first_group), keys, s.v, s.messages, node,
                     scratch);
@@ -198,14 +201,14 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel
 /// The second launch. most_parts: part tiles of the largest group.
 void finish_large(const Cuda& gpu, const Selection& selection, int most_parts);
 
-inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
-  const CudaSelection& s = memory.selection();
+inline Selection selection_of(SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
+  const auto& [layout, s] = memory.contents();
   return {.tiles = s.tiles(),
           .groups = s.groups(),
           .large = s.large(),
           .parts = s.parts(),
-          .live = memory.cuda_layout().live(),
-          .runs = memory.cuda_layout().runs(),
+          .live = layout.live(),
+          .paddings = layout.paddings(),
           .states = s.states(),
           .nodes_per_plan = s.nodes_per_plan(),
           .v = v,
@@ -216,16 +219,17 @@ inline Selection selection_of(const SelectionMemory<Cuda>& memory, MatrixView<fl
 template <class Source>
 void run_selection(const Cuda& gpu, SelectionMemory<Cuda>& memory, const Source& source, MatrixView<float> v,
                    const Messages& messages) {
-  const std::vector<SelectionTile>& tiles = memory.selection().host().tiles;
-  if (tiles.empty()) return;
+  const SelectionTiles& host = memory.contents().selection.host();
+  if (host.tiles.empty()) return;
+  const QuadRange largest = host.tiles[0].range;
   const Selection selection = selection_of(memory, v, messages);
-  const std::int64_t items = std::ssize(tiles) * selection.nodes_per_plan;
+  const std::int64_t items = std::ssize(host.tiles) * selection.nodes_per_plan;
   launch(gpu,
          {.blocks = blocks_for(gpu, items, kTileBlocks),
           .threads = kTileThreads,
-          .shared_bytes = sizeof(TileScratch) + tiles[0].range.quads() * sizeof(KeyQuad)},  // the first is the largest
+          .shared_bytes = sizeof(TileScratch) + largest.quads() * sizeof(KeyQuad)},
          select_tiles_kernel<Source>, source, selection);
-  if (!selection.large.empty()) finish_large(gpu, selection, memory.selection().host().most_parts);
+  if (!selection.large.empty()) finish_large(gpu, selection, host.most_parts);
 }
 
 }  // namespace sparsepush

@@ -1,88 +1,41 @@
-// What the Cpu remembers between selections, and the walk over nodes and groups that its selecting ops share.
+// What selections of messages remember from round to round.
 #pragma once
-#include <bit>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "kernels/backend/view.h"
-#include "kernels/messages/topk/running_topk.h"
-#include "kernels/messages/topk/topk_select.h"
-#include "kernels/messages/topk/warmth.h"
+#include "kernels/backend/backend.h"
+#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {
 
-/// Selections that one worker does in turn: the groups [first_group, last_group) of the nodes [first_node, last_node),
-/// all of one replica.
-struct SelectionItem {
-  int replica = 0;
-  int first_node = 0, last_node = 0;
-  int first_group = 0, last_group = 0;
+/// A threshold per (node, group) that makes the next selection cheap, and memory to work in. It is a hint: results do
+/// not depend on it. All it needs is allocated on construction, so that ops with it can be captured in a CUDA graph.
+template <class Backend>
+class SelectionMemory {
+ public:
+  /// For rows of `layout`, `nodes` of them; replica r selects by plans[r]. `backend` must outlive it.
+  SelectionMemory(const Backend& backend, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans);
+  ~SelectionMemory();
+  SelectionMemory(SelectionMemory&&) noexcept;
+
+  int nodes() const { return nodes_; }
+  const RowLayout& layout() const { return layout_; }
+  std::span<const TopkPlan> plans() const { return plans_; }
+  /// Bytes it holds, for the memory plan: `nodes` of all replicas, which select by the same plan, and the threads of a
+  /// Cpu.
+  static std::int64_t bytes(int nodes, const RowLayout& layout, const TopkPlan& plan, int threads);
+
+  struct Contents;  ///< stands in cpu_selection.h and cuda_selection.h
+  Contents& contents() { return *contents_; }
+
+ private:
+  int nodes_;
+  RowLayout layout_;
+  std::vector<TopkPlan> plans_;  ///< [replicas]
+  std::unique_ptr<Contents> contents_;
 };
-
-struct SelectionMemory<Cpu>::Contents {
-  RowLayout layout;
-  std::vector<TopkPlan> plans;             ///< [replicas]
-  std::vector<SelectionItem> items;        ///< every (node, group) once
-  std::vector<std::int64_t> warmth_begin;  ///< [nodes] where a node's part of `warmth` begins
-  std::vector<Warmth> warmth;              ///< [nodes, groups of the node's plan]
-  std::vector<RunningTopk> selections;     ///< [threads]
-};
-
-/// The key that the selection of a group may start from.
-std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group);
-/// Moves the selected elements of `row` to a message, leaving +0.
-void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value);
-
-/// Elements that stand in their row already.
-struct RowElements {
-  const float* row;
-
-  [[gnu::always_inline]] void operator()(std::int64_t begin, std::int64_t count, float* out) const {
-    std::copy_n(row + begin, count, out);
-  }
-};
-
-/// Shows the elements of a group to `topk`. False if fewer than the wanted entries reached the threshold.
-template <class Elements>
-bool look_at_group(RunningTopk& topk, const RowLayout& layout, const TopkGroup& group, const float* row,
-                   std::uint32_t threshold, const Elements& elements) {
-  topk.start(row, group.entries, threshold);
-  for (int s = group.first_segment; s < group.last_segment; ++s) {
-    const Segment& segment = layout.segments[s];
-    topk.add(segment.begin, segment.begin + segment.size, elements);
-  }
-  return topk.finish();
-}
-
-inline constexpr float kSecondStart = 0.75f;  ///< a selection that missed starts again from this share of its threshold
-
-/// Selects from every row of v and moves what it selects to the messages. source.elements(node) returns what `collect`
-/// takes the row's elements from, so that they may be computed on the way; source.seen(node, bits) is told the largest
-/// magnitude bits of each group.
-template <class Source>
-void select_from_rows(const Cpu& cpu, SelectionMemory<Cpu>::Contents& memory, MatrixView<float> v,
-                      const Messages& messages, const Source& source) {
-  const auto select_group = [&](int node, int g, const TopkGroup& group, RunningTopk& topk) {
-    Warmth& warmth = memory.warmth[memory.warmth_begin[node] + g];
-    float* const row = v.row(node);
-    const std::uint32_t start = warm_start(warmth, group);
-    bool enough = look_at_group(topk, memory.layout, group, row, start, source.elements(node));
-    source.seen(node, topk.largest());
-    for (const std::uint32_t lower : {magnitude_key(kSecondStart * std::bit_cast<float>(start)), 0u}) {
-      if (!enough) enough = look_at_group(topk, memory.layout, group, row, lower, RowElements{row});
-    }
-    learn(warmth, topk.threshold());
-    take(topk.positions(), row, messages.position.row(node) + group.message_begin,
-         messages.value.row(node) + group.message_begin);
-  };
-  cpu.pool().run(static_cast<std::int64_t>(memory.items.size()), [&](std::int64_t index, int worker) {
-    const SelectionItem& item = memory.items[index];
-    for (int node = item.first_node; node < item.last_node; ++node) {
-      for (int g = item.first_group; g < item.last_group; ++g) {
-        select_group(node, g, memory.plans[item.replica].groups[g], memory.selections[worker]);
-      }
-    }
-  });
-}
 
 }  // namespace sparsepush

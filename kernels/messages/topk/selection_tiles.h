@@ -1,4 +1,4 @@
-// How the rows of all nodes are cut into the pieces of work of a selection on a GPU; the same for all nodes
+// Divides the rows of all nodes into the tiles that the blocks of a selection on a GPU take; the same for all nodes
 // that select by the same plan.
 #pragma once
 #include <cstdint>

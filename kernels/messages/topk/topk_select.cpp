@@ -1,7 +1,7 @@
 #include "kernels/messages/topk/topk_select.h"
 
 #include "kernels/backend/check.h"
-#include "kernels/messages/topk/selection_memory.h"
+#include "kernels/messages/topk/cpu_selection.h"
 
 namespace sparsepush {
 namespace {
@@ -30,9 +30,8 @@ void check_topk_select_shapes(const RowLayout& layout, std::span<const TopkPlan>
 
 void topk_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, MatrixView<float> v, const Messages& messages) {
   check_topk_select_shapes(memory.layout(), memory.plans(), v, messages);
-  CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(v.rows), "memory of ",
-        memory.contents().warmth_begin.size(), " nodes, v ", v);
-  select_from_rows(cpu, memory.contents(), v, messages, GivenRows{v});
+  CHECK(memory.nodes() == v.rows, "memory of ", memory.nodes(), " nodes, v ", v);
+  select_from_rows(cpu, memory, v, messages, GivenRows{v});
 }
 
 }  // namespace sparsepush

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMostThreads = 1024;  // of a block that finishes a large group
 constexpr int kTilesPerWarp = 8;    // of the largest group: passes over a few tiles are mostly latency
 
-/// The elements of a large group in their row; a stretch is a part tile.
+/// The elements of a large group in their row; each warp takes part tiles.
 struct RowKeys {
   const float* row;
   std::span<const std::uint8_t> live;
@@ -26,15 +26,15 @@ struct RowKeys {
       for_each_lane(live[quad], [&](int lane) { visit(rank_key(elements.lane[lane])); });
     }
   }
-  __device__ int stretches() const { return static_cast<int>(parts.size()); }
+  __device__ int warp_tiles() const { return static_cast<int>(parts.size()); }
   template <class Visit>
-  __device__ void visit_stretch(int number, const Visit& visit) const {
+  __device__ void visit_warp_tile(int number, const Visit& visit) const {
     for_each_by_warp(4 * parts[number].begin, 4 * parts[number].end,
                      [&](int p, bool inside) { visit(p, inside && p % 4 < live[p / 4] ? rank_key(row[p]) : 0u); });
   }
 };
 
-/// Those of them that were listed; a stretch is what a part tile has listed.
+/// Those of them that were listed; each warp takes what part tiles have listed.
 struct CandidateKeys {
   const std::int32_t* position;
   const std::uint32_t* key;
@@ -45,17 +45,17 @@ struct CandidateKeys {
   __device__ void for_each_key(const Visit& visit) const {
     for (unsigned i = threadIdx.x; i < count; i += blockDim.x) visit(key[i]);
   }
-  __device__ int stretches() const { return static_cast<int>(parts.size()); }
+  __device__ int warp_tiles() const { return static_cast<int>(parts.size()); }
   template <class Visit>
-  __device__ void visit_stretch(int number, const Visit& visit) const {
+  __device__ void visit_warp_tile(int number, const Visit& visit) const {
     for_each_by_warp(parts[number].begin, parts[number].begin + parts[number].count,
                      [&](int i, bool inside) { visit(inside ? position[i] : 0, inside ? key[i] : 0u); });
   }
 };
 
-/// What the next round starts with.
-__device__ GroupState next_state(GroupState state, const LargeGroup& large, const Cut& cut) {
-  learn(state.warmth, cut.key - 1);
+/// Returns what the next round starts with.
+__device__ GroupState next_state(GroupState state, const LargeGroup& large, const Threshold& threshold) {
+  learn(state.warmth, threshold.key - 1);
   if (state.candidates > static_cast<unsigned>(large.candidates_room))  // as costly as a miss
     state.warmth.fall = std::min(state.warmth.fall, state.warmth.fall / 2);
   return {state.warmth, large.candidates_room > 0 ? warm_start(state.warmth, large.margin) : 0, 0};
@@ -65,10 +65,10 @@ __device__ GroupState next_state(GroupState state, const LargeGroup& large, cons
 /// where something is not.
 __device__ bool move_everything(const Selection& s, const SelectionGroup& group, const MoveToMessage& move) {
   const auto [begin, end] = group.range;
-  const std::int64_t first = unpadded_index(s.runs, 4 * begin);
-  if (unpadded_index(s.runs, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
+  const std::int64_t first = unpadded_index(s.paddings, 4 * begin);
+  if (unpadded_index(s.paddings, 4 * (end - 1)) + s.live[end - 1] - first > group.entries) return false;
   for (int quad = begin + static_cast<int>(threadIdx.x); quad < end; quad += blockDim.x) {
-    const auto to = static_cast<unsigned>(unpadded_index(s.runs, 4 * quad) - first);
+    const auto to = static_cast<unsigned>(unpadded_index(s.paddings, 4 * quad) - first);
     for_each_lane(s.live[quad], [&](int lane) { move(to + lane, 4 * quad + lane, 0); });
   }
   return true;
@@ -91,17 +91,17 @@ __global__ void __launch_bounds__(kThreads, kMostThreads / kThreads) finish_larg
     const auto entries = static_cast<unsigned>(large.group.entries), found = state.candidates;
     const auto parts = static_cast<std::size_t>(large.last_part - large.first_part);
     std::uint64_t* const counts = s.states.counts.row(state_row) + large.first_part;
-    Cut cut;
+    Threshold threshold;
     if (entries <= found && found <= static_cast<unsigned>(large.candidates_room)) {
       const CandidateKeys keys{s.states.position.row(state_row) + large.candidates_begin,
                                s.states.key.row(state_row) + large.candidates_begin, found,
                                std::span(s.states.parts.row(state_row) + large.first_part, parts)};
-      cut = radix_select(keys, entries, counts, scratch, move);
+      threshold = radix_select(keys, entries, counts, scratch, move);
     } else {
       const RowKeys keys{move.row, s.live, large.group.range, s.parts.subspan(large.first_part, parts)};
-      cut = radix_select(keys, entries, counts, scratch, move);
+      threshold = radix_select(keys, entries, counts, scratch, move);
     }
-    if (threadIdx.x == 0) state = next_state(state, large, cut);
+    if (threadIdx.x == 0) state = next_state(state, large, threshold);
   }
 }
 

@@ -1,8 +1,8 @@
 #include "kernels/messages/topk/update_select.h"
 
 #include "kernels/backend/check.h"
-#include "kernels/messages/topk/selection_memory.h"
-#include "kernels/nodes/sgd_tile.h"
+#include "kernels/messages/topk/cpu_selection.h"
+#include "kernels/nodes/sgd_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -21,11 +21,11 @@ struct UpdatedRows {
 
   auto elements(int node) const {
     return [
-      settings = sgd_node(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
+      step = node_step(round.sgd, node), x = round.sgd.x.row(node), momentum = round.sgd.momentum.row(node),
       gradient = round.sgd.gradient.row(node), error = round.error.row(node)
     ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
       prefetch_at(begin + kAhead, x, momentum, gradient, error);
-      sgd_error_loop<kNesterov>(settings, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
+      sgd_error_loop<kNesterov>(step, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
     };
   }
   void seen(int node, std::uint32_t largest) const {
@@ -43,12 +43,11 @@ void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPla
 
 void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round) {
   check_update_select_shapes(memory.layout(), memory.plans(), round);
-  CHECK(memory.contents().warmth_begin.size() == static_cast<std::size_t>(round.error.rows), "memory of ",
-        memory.contents().warmth_begin.size(), " nodes, error ", round.error);
+  CHECK(memory.nodes() == round.error.rows, "memory of ", memory.nodes(), " nodes, error ", round.error);
   if (round.sgd.nesterov) {
-    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<true>{round});
+    select_from_rows(cpu, memory, round.error, round.messages, UpdatedRows<true>{round});
   } else {
-    select_from_rows(cpu, memory.contents(), round.error, round.messages, UpdatedRows<false>{round});
+    select_from_rows(cpu, memory, round.error, round.messages, UpdatedRows<false>{round});
   }
 }
 

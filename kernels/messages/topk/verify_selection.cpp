@@ -12,6 +12,7 @@ namespace sparsepush {
 namespace {
 
 constexpr int kNone = -1;
+constexpr std::int64_t kWaveBytes = 1 << 20;  // that a GPU sends at once: enough to hide the wait for it
 
 bool same_bits(float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); }
 
@@ -64,10 +65,30 @@ int first_difference(const RowLayout& layout, const TopkPlan& plan, const float*
   return kNone;
 }
 
-}  // namespace
+/// Nodes of one replica that are verified together, in host memory.
+struct Wave {
+  const RowLayout& layout;
+  const TopkPlan& plan;
+  int first;                      ///< number of the first one
+  MatrixView<const float> error;  ///< [nodes, row]
+  ConstMessages messages;         ///< [nodes, entries]
+};
 
-void check_verify_selection_shapes(const RowLayout& layout, std::span<const TopkPlan> plans,
-                                   MatrixView<const float> error, const ConstMessages& messages) {
+void verify_wave(const Cpu& cpu, const Wave& wave) {
+  std::vector<int> differs(wave.error.rows, kNone);
+  cpu.pool().run(wave.error.rows, [&](std::int64_t node, int) {
+    differs[node] = first_difference(wave.layout, wave.plan, wave.error.row(node), wave.messages.position.row(node),
+                                     wave.messages.value.row(node));
+  });
+  const auto found = std::ranges::find_if(differs, [](int group) { return group != kNone; });
+  if (found == differs.end()) return;
+  throw std::runtime_error("node " + std::to_string(wave.first + (found - differs.begin())) + ", group " +
+                           std::to_string(*found) +
+                           ": the message or the error memory is not that of an exact top-k selection");
+}
+
+void check_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, MatrixView<const float> error,
+                  const ConstMessages& messages) {
   CHECK(error.cols == layout.row, "error ", error, ", row ", layout.row);
   CHECK(!plans.empty() && error.rows % plans.size() == 0, "plans ", plans.size(), ", error ", error);
   CHECK(messages.position.rows >= error.rows && messages.value.rows >= error.rows, "positions ", messages.position,
@@ -78,22 +99,56 @@ void check_verify_selection_shapes(const RowLayout& layout, std::span<const Topk
   }
 }
 
-void selection_differs(int node, int group) {
-  throw std::runtime_error("node " + std::to_string(node) + ", group " + std::to_string(group) +
-                           ": the message or the error memory is not that of an exact top-k selection");
+/// The rows in host memory, which `here` owns.
+template <class T>
+MatrixView<const T> to_host(const Cuda& gpu, MatrixView<const T> rows, std::vector<T>& here) {
+  here.resize(rows.size());
+  copy(gpu, here.data(), rows.data, rows.size() * sizeof(T));
+  return {here.data(), rows.rows, rows.cols};
 }
+
+/// As many as kWaveBytes hold, but one for every thread.
+int nodes_in_wave(const Cpu& cpu, int row, int entries) {
+  const std::int64_t bytes =
+      row * std::int64_t{sizeof(float)} + entries * std::int64_t{sizeof(float) + sizeof(std::int32_t)};
+  return static_cast<int>(std::max<std::int64_t>(kWaveBytes / std::max<std::int64_t>(1, bytes), cpu.threads()));
+}
+
+}  // namespace
 
 void verify_selection(const Cpu& cpu, const SelectionMemory<Cpu>& memory, MatrixView<const float> error,
                       const ConstMessages& messages) {
-  check_verify_selection_shapes(memory.layout(), memory.plans(), error, messages);
-  const int nodes_per_replica = error.rows / static_cast<int>(memory.plans().size());
-  std::vector<int> differs(error.rows, kNone);
-  cpu.pool().run(error.rows, [&](std::int64_t node, int) {
-    differs[node] = first_difference(memory.layout(), memory.plans()[node / nodes_per_replica], error.row(node),
-                                     messages.position.row(node), messages.value.row(node));
-  });
-  for (int node = 0; node < error.rows; ++node)
-    if (differs[node] != kNone) selection_differs(node, differs[node]);
+  const auto plans = memory.plans();
+  check_shapes(memory.layout(), plans, error, messages);
+  const int nodes = error.rows / static_cast<int>(plans.size());
+  for (int first = 0, replica = 0; first < error.rows; first += nodes, ++replica) {
+    verify_wave(cpu, {memory.layout(),
+                      plans[replica],
+                      first,
+                      error.rows_from(first, nodes),
+                      {messages.position.rows_from(first, nodes), messages.value.rows_from(first, nodes)}});
+  }
+}
+
+void verify_selection(const Cuda& gpu, const SelectionMemory<Cuda>& memory, MatrixView<const float> error,
+                      const ConstMessages& messages) {
+  const auto plans = memory.plans();
+  check_shapes(memory.layout(), plans, error, messages);
+  const Cpu cpu;
+  const int nodes = error.rows / static_cast<int>(plans.size());
+  const int most = nodes_in_wave(cpu, error.cols, messages.position.cols);
+  std::vector<float> error_here, value_here;
+  std::vector<std::int32_t> position_here;
+  for (int first = 0, count = 0; first < error.rows; first += count) {
+    const int replica = first / nodes;
+    count = std::min(most, (replica + 1) * nodes - first);
+    verify_wave(cpu, {memory.layout(),
+                      plans[replica],
+                      first,
+                      to_host(gpu, error.rows_from(first, count), error_here),
+                      {to_host(gpu, messages.position.rows_from(first, count), position_here),
+                       to_host(gpu, messages.value.rows_from(first, count), value_here)}});
+  }
 }
 
 }  // namespace sparsepush

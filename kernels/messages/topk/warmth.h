@@ -15,8 +15,9 @@ struct Warmth {
   float fall = 0;       ///< by how much it falls from round to round at worst, relative; negative where it rises
 };
 
-// A miss costs a second look, so a fall is believed at once; a rise, which saves candidates, only by and by. The margin
-// is for chance, which moves the threshold of many entries less than that of few.
+// The next selection starts below the last threshold: by the worst fall, and by a margin for chance, which moves the
+// threshold of many entries less than that of few. A fall counts at once, because a start above the threshold costs a
+// second look; a rise counts by and by, because a start far below it only costs candidates.
 inline constexpr float kMargin = 0.1f, kMostFall = 0.3f, kForget = 0.1f;
 
 inline float start_margin(std::int64_t entries) { return kMargin / std::sqrt(static_cast<float>(entries)); }

@@ -15,29 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_F(ConfigFile, EmptyGivesTheDocumentedDefaults) {
-  const Config c = load("");
-  EXPECT_EQ(c.run.seed, 1u);
-  EXPECT_EQ(c.run.nodes, 8);
-  EXPECT_EQ(c.run.replicas, 1);
-  EXPECT_EQ(c.run.steps, 0);
-  EXPECT_EQ(c.run.epochs, 1);
-  EXPECT_EQ(c.run.backend, "auto");
-  EXPECT_EQ(c.data.name, "digits");
-  EXPECT_EQ(c.data.partition, "iid");
-  EXPECT_EQ(c.data.batch, 16);
-  EXPECT_EQ(c.model.name, "mlp");
-  EXPECT_EQ(c.model.hidden, std::vector<std::int64_t>{64});
-  EXPECT_EQ(c.topology.name, "directed_ring");
-  EXPECT_EQ(c.algorithm.name, "sparse_push");
-  EXPECT_EQ(c.algorithm.keep, 0.01);
-  EXPECT_EQ(c.algorithm.averaging_rate, 0.01);
-  EXPECT_EQ(c.algorithm.final_rounds, 50);
-  EXPECT_EQ(c.optimizer.lr, 0.1);
-  EXPECT_EQ(c.optimizer.weight_decay, 1e-4);
-  EXPECT_TRUE(c.optimizer.milestones.empty());
-}
-
 TEST_F(ConfigFile, SetsKeysOfEveryType) {
   const Config c = load(
       "[run]\nseed = 9223372036854775807\nnodes = 3\nsteps = 7\n[data]\nname = \"synthetic\"\nseparation = 2\n"

@@ -91,7 +91,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body, bool ha
     Nodes<Cpu> nodes(
         cpu, transport, experiment.layout(),
         {.rows = experiment.rows(), .algorithm = std::vector(kReplicas, config.algorithm), .halo_slots = kNodes});
-    Emulator<Cpu>::LossWindow window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
+    LossWindow<Cpu> window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId id = shard.id_of(row);
       for (int j = 0; j < 9; ++j) {

@@ -144,7 +144,7 @@ TYPED_TEST(PoolOn, IsTheDefinition) {
   }
 }
 
-/// All squares of four hard values, in all channels of pieces of 4, 2 and 1.
+/// All squares of four hard values, in all channels, of which 4, 2 and 1 are taken together.
 TYPED_TEST(PoolOn, OfHardValuesTheFirstLargestIsTaken) {
   const float hard[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1e-45f, -3e38f};
   constexpr int kValues = 7, kSquares = kValues * kValues * kValues * kValues;

@@ -23,11 +23,11 @@ TEST(RowLayout, BeginsEverySegmentAt16Bytes) {
   EXPECT_EQ(layout.params, 21);
 }
 
-TEST(RowLayout, HasOneRunOfSegmentsUpToEachGap) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
-  for (const PackedRun& run : packed_runs(make_row_layout(std::vector<std::int64_t>{4, 1, 4, 8, 5, 3})))
-    runs.emplace_back(run.end, run.padding);
-  EXPECT_EQ(runs, (std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 0}, {25, 3}, {31, 6}}));
+TEST(RowLayout, CountsThePaddingBeforeSegmentsUpToEachGap) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> paddings;
+  for (const Padding& p : make_row_layout(std::vector<std::int64_t>{4, 1, 4, 8, 5, 3}).paddings)
+    paddings.emplace_back(p.end, p.before);
+  EXPECT_EQ(paddings, (std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 0}, {25, 3}, {31, 6}}));
 }
 
 TEST(RowLayout, PacksAndUnpacksARow) {

@@ -18,7 +18,7 @@ template <class Backend>
 class SubtractOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(SubtractOn, Backends);
 
-/// One quad, sizes around blocks and the pieces of the Cpu, and none at all; special values among them.
+/// One quad, sizes around blocks and the tiles of the Cpu, and none at all; special values among them.
 TYPED_TEST(SubtractOn, IsElementByElement) {
   std::mt19937 generator(1);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();

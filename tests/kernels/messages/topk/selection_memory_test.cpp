@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/topk/cpu_selection.h"
+#include "kernels/messages/topk/topk_select.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/topk/topk_select.h"
 #include "tests/backends.h"
 
 namespace sparsepush {
@@ -126,14 +127,15 @@ TYPED_TEST(VerifySelectionOn, NoticesALargerElementThatIsLeft) {
   });
 }
 
-TYPED_TEST(VerifySelectionOn, NamesANodeAmongMany) {
+TYPED_TEST(VerifySelectionOn, NamesANodeAmongManyOfSeveralReplicas) {
   for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
-    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{20});
-    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.1)};
-    const std::vector<float> v = random_rows(layout, 300);
-    for (const int node : {255, 256, 299}) {
-      const auto tamper = [&](Outcome& o) { o.error[(node + 1) * 20 - 1] = 1e4f; };
-      EXPECT_TRUE(verdict(backend, layout, plans, v, tamper).starts_with("node " + std::to_string(node) + ","));
+    const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3000});  // a megabyte has less than a replica
+    const std::vector<TopkPlan> plans = {make_topk_plan(layout, TopkScope::kLayer, 0.001),
+                                         make_topk_plan(layout, TopkScope::kLayer, 0.002)};
+    const std::vector<float> v = random_rows(layout, 200);
+    for (const int node : {90, 199}) {
+      const auto tamper = [&](Outcome& o) { o.error[(node + 1) * layout.row - 1] = 1e4f; };
+      EXPECT_TRUE(verdict(backend, layout, plans, v, tamper).starts_with("node " + std::to_string(node) + ",")) << node;
     }
   });
 }
