@@ -43,6 +43,7 @@ TYPED_TEST_SUITE(FullLargeOffsetsOn, BackendsInHostMemory);
 RowLayout layout_with_gap(std::int64_t size) {
   return {.segments = {{.begin = 0, .packed_begin = 0, .size = size},
                        {.begin = kCols - size, .packed_begin = size, .size = size}},
+          .paddings = {{.end = size, .before = 0}, {.end = kCols, .before = kCols - 2 * size}},
           .row = kCols,
           .params = 2 * size};
 }
