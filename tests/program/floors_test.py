@@ -11,7 +11,7 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
 def floor_of(path):
-    """The number of a file's floor, from its path below the root; files that tests of all floors share have none."""
+    """The number of a file's floor, from its path below the root; files that tests of all floors share have the lowest."""
     parts = path.split("/")
     if parts[0] == "tests":
         parts = parts[1:]

@@ -32,9 +32,9 @@ class PackageTest(ProgramTest):
         self.assertFalse((installed / "include/sparsepush/host/program").exists())
 
     def test_a_source_archive_holds_what_the_project_is(self):
-        self.succeed("cpack", "--config", self.build_folder() / "CPackSourceConfig.cmake", "-B", self.folder / "pack")
-        archive, = (self.folder / "pack").glob("*.tar.gz")
-        with tarfile.open(archive) as tar:
+        self.succeed("cpack", "--config", self.build_folder() / "CPackSourceConfig.cmake", cwd=ROOT)
+        version = self.succeed(self.program, "--version").split()[1]
+        with tarfile.open(self.build_folder() / f"sparsepush-{version}.tar.gz") as tar:
             tar.extractall(self.folder)
         source, = self.folder.glob("sparsepush-*")
         packed = {str(file.relative_to(source)) for file in source.rglob("*") if file.is_file()}

@@ -123,7 +123,7 @@ class ProgramTest(unittest.TestCase):
 
 
 def main():
-    """For `python3 tests/NAME_test.py PROGRAM [unittest's arguments]`."""
+    """For `python3 tests/program/NAME_test.py PROGRAM [unittest's arguments]`."""
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         sys.exit(f"usage: {sys.argv[0]} PROGRAM [unittest's arguments]")
     ProgramTest.program = os.path.abspath(sys.argv.pop(1))

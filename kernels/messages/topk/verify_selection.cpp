@@ -107,7 +107,7 @@ MatrixView<const T> to_host(const Cuda& gpu, MatrixView<const T> rows, std::vect
   return {here.data(), rows.rows, rows.cols};
 }
 
-/// As many as kWaveBytes hold, but one for every thread.
+/// As many as kWaveBytes hold, but at least one for every thread.
 int nodes_in_wave(const Cpu& cpu, int row, int entries) {
   const std::int64_t bytes =
       row * std::int64_t{sizeof(float)} + entries * std::int64_t{sizeof(float) + sizeof(std::int32_t)};

@@ -1,4 +1,4 @@
-// Whether a round's selection was exact: done again by a path that shares no code with the fast one.
+// Whether a round's selection was exact: done again by a path that shares only `magnitude_key` with the fast one.
 #pragma once
 #include "kernels/backend/view.h"
 #include "kernels/messages/messages.h"
@@ -12,7 +12,7 @@ namespace sparsepush {
 /// std::invalid_argument. Neither is changed; it waits for the backend and allocates.
 void verify_selection(const Cpu& cpu, const SelectionMemory<Cpu>& memory, MatrixView<const float> error,
                       const ConstMessages& messages);
-/// On the host, which gets about a megabyte at a time, or one node's rows for each of its processors.
+/// On the host, which gets about a megabyte at a time, or one row for each of its processors if that is more.
 void verify_selection(const Cuda& gpu, const SelectionMemory<Cuda>& memory, MatrixView<const float> error,
                       const ConstMessages& messages);
 
