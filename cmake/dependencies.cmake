@@ -1,9 +1,11 @@
-# Needed to build the libraries and to link them, from an installed copy too.
-find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(tomlplusplus REQUIRED)
+# Needed to build the libraries and to link them, from an installed copy too, where `need` is find_dependency.
+need(Threads)
+need(fmt)
+need(nlohmann_json)
+need(tomlplusplus)
+set(vendor_before "${BLA_VENDOR}")
 set(BLA_VENDOR OpenBLAS)
-find_package(BLAS REQUIRED)
-find_package(dnnl REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)  # whose threads oneDNN would take: only its library, no pragma of ours
+need(BLAS)
+set(BLA_VENDOR "${vendor_before}")
+need(dnnl)
+need(OpenMP COMPONENTS CXX)  # whose threads oneDNN would take: only its library, no pragma of ours

@@ -148,7 +148,8 @@ int command_line(int argc, char** argv) {
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
   auto* keys_command = add_table("keys", "all keys of a configuration: values, defaults, meaning");
-  auto* methods_command = add_table("methods", "what runs together of methods, compressors, topologies, backends");
+  auto* methods_command =
+      add_table("methods", "what runs together of methods, compressors, topologies, models, backends");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

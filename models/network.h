@@ -1,5 +1,6 @@
 // A network as a list of layer calls over one row of parameters.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>

@@ -1,5 +1,10 @@
 // A network that learns a labelled data set, which is divided among the nodes.
 #pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "data/partitions/partition.h"
 #include "data/sets/dataset.h"
 #include "models/network.h"

@@ -1,6 +1,8 @@
 // Nodes that each minimise a function of one's own, written for the host.
 #pragma once
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>

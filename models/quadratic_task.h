@@ -1,6 +1,10 @@
 // Nodes that each minimise a quadratic of their own, read from a file.
 #pragma once
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "data/sets/quadratic.h"
 #include "models/task.h"

@@ -1,5 +1,6 @@
 // The kinds of tasks that a configuration can name, by what its data set is.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>

@@ -17,14 +17,13 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ptx
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "kernel_resources"
+PTX = BUILD / "ptx"
 RESULTS = ROOT / "bench" / "results" / "kernel_resources.md"
 REGISTERS = 65536  # of a multiprocessor, since sm_50
 HEADER = """# Registers and shared memory of the kernels
@@ -43,45 +42,51 @@ ENTRY = re.compile(
 )
 
 
-def compile_commands():
-    """(source, command) of every CUDA source, as the preset `cuda` compiles it."""
+def configure():
+    """A build folder of the preset `cuda` whose compilations tell what ptxas made and keep their PTX."""
     environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/local/cuda/bin"}
-    configure = ["cmake", "--preset", "cuda", "-B", BUILD, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "--log-level=WARNING"]
-    subprocess.run(configure, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    for entry in json.loads((BUILD / "compile_commands.json").read_text()):
-        if entry["file"].endswith(".cu"):
-            yield Path(entry["file"]), shlex.split(entry["command"])
+    PTX.mkdir(parents=True, exist_ok=True)
+    flags = f"-DCMAKE_CUDA_FLAGS=-Xptxas=-v --keep --keep-dir={PTX}"
+    command = ["cmake", "--preset", "cuda", "-B", BUILD, flags, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+               "--log-level=WARNING"]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
-def command_for(source):
-    """How a source outside of the project is compiled: as those of the project are."""
-    command = next(compile_commands())[1]
-    return [source if part.endswith(".cu") else part for part in command]
+def build_all():
+    """Builds all CUDA sources anew; yields (source, what ptxas reports)."""
+    command = ["cmake", "--build", BUILD, "--clean-first", "--target", "sparsepush_cuda"]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode != 0:
+        raise SystemExit(built.stdout + built.stderr)
+    heading = re.compile(r"^\[\d+/\d+\] Building CUDA object \S*sparsepush_cuda\.dir/(\S+)\.o\n", re.MULTILINE)
+    parts = heading.split(built.stdout)
+    yield from ((Path(source), report) for source, report in zip(parts[1::2], parts[2::2]))
 
 
-def compile_and_report(source, command):
-    """(what ptxas reports, {architecture: PTX})"""
+def build_one(source):
+    """The same of a source that need not be one of the project's."""
+    entries = json.loads((BUILD / "compile_commands.json").read_text())
+    command = shlex.split(next(entry["command"] for entry in entries if entry["file"].endswith(".cu")))
+    command = [str(source.resolve()) if part.endswith(".cu") else part for part in command]
     command[command.index("-o") + 1] = "/dev/null"
-    with tempfile.TemporaryDirectory() as folder:
-        report = subprocess.run([*command, "-Xptxas=-v", "--keep", "--keep-dir", folder], cwd=BUILD, capture_output=True,
-                                text=True)
-        if report.returncode != 0:
-            raise SystemExit(f"{source}: {report.stderr}")
-        texts = [file.read_text() for file in Path(folder).glob("*.ptx")]
-    return report, {re.search(r"\.target (sm_\d+)", text)[1]: text for text in texts}
+    built = subprocess.run(command, cwd=BUILD, capture_output=True, text=True)
+    if built.returncode != 0:
+        raise SystemExit(f"{source}: {built.stderr}")
+    return source, built.stderr
 
 
-def resources_of(source, command):
+def resources_of(source, report):
     """One dict per kernel and architecture."""
-    report, texts = compile_and_report(source, command)
-    found = [match.groupdict() for match in ENTRY.finditer(report.stderr)]
-    if report.stderr.count("Compiling entry function") != len(found):
-        raise SystemExit(f"{source}: ptxas's report is not understood:\n{report.stderr}")
+    found = [match.groupdict() for match in ENTRY.finditer(report)]
+    if report.count("Compiling entry function") != len(found):
+        raise SystemExit(f"{source}: ptxas's report is not understood:\n{report}")
+    texts = [file.read_text() for file in PTX.glob(f"{source.stem}.*ptx")]
+    by_architecture = {re.search(r"\.target (sm_\d+)", text)[1]: text for text in texts}
     for kernel in found:
         shared = re.search(r"(\d+) bytes smem", kernel["rest"])
         kernel["shared"] = shared.group(1) if shared else "0"
         kernel["source"] = source.name
-        kernel["faults"] = faults_of(kernel, texts[kernel["architecture"]])
+        kernel["faults"] = faults_of(kernel, by_architecture[kernel["architecture"]])
     return found
 
 
@@ -143,10 +148,10 @@ def main():
     parser.add_argument("--check", action="store_true", help="change nothing; fail if the table is not up to date")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="report only what is wrong with these")
     options = parser.parse_args()
+    configure()
     if options.files:
-        end_with_faults(sum((resources_of(file, command_for(file.resolve())) for file in options.files), []))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        kernels = sum(pool.map(lambda command: resources_of(*command), compile_commands()), [])
+        end_with_faults(sum((resources_of(*build_one(file)) for file in options.files), []))
+    kernels = sum((resources_of(*built) for built in build_all()), [])
     text = HEADER + table_of(kernels) + "\n"
     if not options.check:
         RESULTS.write_text(text)

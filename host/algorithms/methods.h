@@ -1,6 +1,7 @@
 // The table of methods: the valid names, and all that the rest of the program knows about each. A row stands in the
 // method's own file in host/algorithms/.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// Stochastic Gradient Push (Assran et al. 2019, [SGP] Alg. 1): dense gossip of push-sum numerators.
+// Stochastic Gradient Push (Assran et al. 2019, [SGP]): dense gossip of push-sum numerators.
 #pragma once
 #include "host/algorithms/methods.h"
 #include "host/state/nodes.h"

@@ -1,5 +1,6 @@
 // The keys of each section, and what the files that list them share.
 #pragma once
+#include <cstdint>
 #include <utility>
 #include <vector>
 

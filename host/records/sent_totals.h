@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <bit>
+#include <cstdint>
 #include <vector>
 
 #include "host/state/nodes.h"

@@ -1,6 +1,8 @@
 // The nodes of a shard, and the verbs that methods are written in.
 #pragma once
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Rows of a state array pass through host memory some at a time: every copy from or to a GPU waits for it.
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <type_traits>
 #include <vector>
 

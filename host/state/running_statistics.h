@@ -1,5 +1,6 @@
 // Running statistics of normalization over the nodes of a replica.
 #pragma once
+#include <span>
 #include <vector>
 
 #include "host/state/nodes.h"

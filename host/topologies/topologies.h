@@ -1,5 +1,6 @@
 // The table of topologies: the valid names, and how each is made.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

@@ -1,7 +1,10 @@
 // Shards as threads of one process.
 #pragma once
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "host/transports/transport.h"

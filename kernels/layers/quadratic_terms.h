@@ -1,6 +1,7 @@
 // The arithmetic of one coordinate of a quadratic, which all backends share.
 #pragma once
 #include <cstdint>
+#include <span>
 
 #include "kernels/layers/quadratic.h"
 #include "kernels/nodes/debias.h"

@@ -1,5 +1,6 @@
 // An exact mean over the nodes of each replica.
 #pragma once
+#include <cstdint>
 #include <span>
 
 #include "kernels/backend/backend.h"

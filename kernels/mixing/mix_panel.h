@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/quad.h"

@@ -1,5 +1,6 @@
 // The second half of a sparse round: every node adds the weighted messages of its in-neighbours.
 #pragma once
+#include <cstdint>
 #include <span>
 
 #include "kernels/backend/backend.h"

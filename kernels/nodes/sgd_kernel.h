@@ -1,5 +1,7 @@
 // The SGD step of a quad on a GPU, shared by the ops that contain it; for .cu files only.
 #pragma once
+#include <cstdint>
+
 #include "kernels/backend/quad.h"
 #include "kernels/nodes/sgd_element.h"
 

@@ -1,6 +1,7 @@
 """What the pages show is there: configurations can be planned, links and paths lead somewhere."""
 
 import re
+import subprocess
 from pathlib import Path
 
 from program import ProgramTest, main
@@ -38,6 +39,19 @@ class PagesTest(ProgramTest):
         self.assertEqual(shown, 2)  # README.md, docs/tutorial.md
         for config in [*(ROOT / "examples").glob("*.toml"), ROOT / "scripts/quickstart.toml"]:
             self.assert_can_be_planned(config, config.name)
+
+    def test_code_compiles(self):
+        shown = 0
+        for page in PAGES:
+            for code in blocks(page.read_text(), "cpp"):
+                if "#include" not in code:  # a part of a file
+                    code = f'#include "host/topologies/generated.cpp"\nnamespace sparsepush {{\n{code}}}\n'
+                source = self.write("shown.cpp", code.replace("#pragma once\n", ""))
+                done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Werror", f"-I{ROOT}", source],
+                                      capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), page.name)
+                shown += 1
+        self.assertEqual(shown, 2)  # a method and a topology, docs/architecture.md
 
     def test_links_lead_somewhere(self):
         for page in LINKED:

@@ -1,7 +1,9 @@
 // What the Cpu remembers between selections, and the walk over nodes and groups that its selecting ops share; for the
 // sources of these ops only.
 #pragma once
+#include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <iterator>
 #include <span>
 #include <vector>

@@ -6,6 +6,7 @@
 //   visit_warp_tile(number, visit)   all lanes of a warp call visit(position, key) together, by increasing position
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <cub/block/block_scan.cuh>
 #include <cub/warp/warp_reduce.cuh>
 

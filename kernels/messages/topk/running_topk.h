@@ -1,6 +1,7 @@
 // The k largest magnitudes of a sequence, found while it passes by: the selection that all top-k ops of the Cpu share.
 #pragma once
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -12,7 +12,9 @@
 // starting magnitude decides what is read, never what is selected.
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <span>
 
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/messages/messages.h"

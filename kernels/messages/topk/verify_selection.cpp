@@ -87,13 +87,14 @@ void verify_wave(const Cpu& cpu, const Wave& wave) {
                            ": the message or the error memory is not that of an exact top-k selection");
 }
 
-void check_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, MatrixView<const float> error,
+template <class Backend>
+void check_shapes(const SelectionMemory<Backend>& memory, MatrixView<const float> error,
                   const ConstMessages& messages) {
-  CHECK(error.cols == layout.row, "error ", error, ", row ", layout.row);
-  CHECK(!plans.empty() && error.rows % plans.size() == 0, "plans ", plans.size(), ", error ", error);
+  CHECK(error.rows == memory.nodes() && error.cols == memory.layout().row, "error ", error, ", nodes ", memory.nodes(),
+        ", row ", memory.layout().row);
   CHECK(messages.position.rows >= error.rows && messages.value.rows >= error.rows, "positions ", messages.position,
         ", values ", messages.value, ", error ", error);
-  for (const TopkPlan& plan : plans) {
+  for (const TopkPlan& plan : memory.plans()) {
     CHECK(messages.position.cols >= plan.entries && messages.value.cols == messages.position.cols, "positions ",
           messages.position, ", values ", messages.value, ", entries ", plan.entries);
   }
@@ -119,7 +120,7 @@ int nodes_in_wave(const Cpu& cpu, int row, int entries) {
 void verify_selection(const Cpu& cpu, const SelectionMemory<Cpu>& memory, MatrixView<const float> error,
                       const ConstMessages& messages) {
   const auto plans = memory.plans();
-  check_shapes(memory.layout(), plans, error, messages);
+  check_shapes(memory, error, messages);
   const int nodes = error.rows / static_cast<int>(plans.size());
   for (int first = 0, replica = 0; first < error.rows; first += nodes, ++replica) {
     verify_wave(cpu, {memory.layout(),
@@ -133,7 +134,7 @@ void verify_selection(const Cpu& cpu, const SelectionMemory<Cpu>& memory, Matrix
 void verify_selection(const Cuda& gpu, const SelectionMemory<Cuda>& memory, MatrixView<const float> error,
                       const ConstMessages& messages) {
   const auto plans = memory.plans();
-  check_shapes(memory.layout(), plans, error, messages);
+  check_shapes(memory, error, messages);
   const Cpu cpu;
   const int nodes = error.rows / static_cast<int>(plans.size());
   const int most = nodes_in_wave(cpu, error.cols, messages.position.cols);
