@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs all tests. Usage: scripts/test.sh [PRESET], PRESET = cpu | cuda | asan | tsan;
-# default: cpu.
+# Installs what is missing, builds and runs all tests. Usage: scripts/test.sh [PRESET], PRESET = cpu | cuda | asan | tsan |
+# coverage; default: cpu.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset="${1:-cpu}"
