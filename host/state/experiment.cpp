@@ -6,6 +6,7 @@
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
+#include "host/topologies/mixing.h"
 #include "host/topologies/topologies.h"
 #include "host/topologies/topology_needs.h"
 #include "kernels/backend/check.h"
@@ -40,6 +41,13 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
+/// Refuses a round in which a weight would vanish at the averaging rate `eta`. Throws InputError.
+void check_weights(const Topology& topology, double eta) {
+  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // weights depend on the degree alone
+  std::int64_t t = 0;
+  for (const TopologyRound& round : topology.stored_rounds()) mixing_weights(round, eta, t++);
+}
+
 }  // namespace
 
 std::vector<Topology> make_topologies(const Config& config) {
@@ -72,6 +80,8 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
   for (const Topology& topology : topologies_) {
     check_needs(rows_.method, topology);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
+    for (const double factor : config.algorithm.averaging_decay)
+      check_weights(topology, config.algorithm.averaging_rate * factor);
   }
 }
 

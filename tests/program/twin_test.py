@@ -90,18 +90,21 @@ class TwinTest(ProgramTest):
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
         algorithm["local_steps"] = settings.local_steps
+        if settings.averaging_decay:
+            algorithm["averaging_decay"] = list(settings.averaging_decay)
         if settings.algorithm in COMPRESSED:
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
             algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}
         return self.write_config({
             "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2},
-            "data": {"name": "quadratic", "file": "problem.safetensors"},
+            "data": {"name": "quadratic", "file": "problem.safetensors", "epoch_steps": settings.epoch_steps},
             "topology": topology or {"name": "file", "file": "edges.csv"},
             "algorithm": algorithm,
             "optimizer": {
                 "lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay,
                 "kind": "nesterov" if settings.nesterov else "heavy_ball",
+                "milestones": list(settings.milestones), "decay": settings.decay,
             },
             "evaluate": {"every_steps": every},
         })
@@ -124,7 +127,9 @@ class TwinTest(ProgramTest):
         self.assert_close(row["train_loss"], np.mean(losses) if losses else None, f"train_loss at step {step}")
         for name, expected in twin.rows[step].items():
             self.assert_close(row[name], expected, f"{name} at step {step}")
-        for name in ("epoch", "accuracy_mean", "accuracy_min", "accuracy_max", "accuracy_mean_model"):
+        epoch_steps = twin.settings.epoch_steps
+        self.assertEqual(row["epoch"], str(min(step, twin.settings.steps) // epoch_steps) if epoch_steps else "")
+        for name in ("accuracy_mean", "accuracy_min", "accuracy_max", "accuracy_mean_model"):
             self.assertEqual(row[name], "")
         self.assertEqual(row["lr"] == "", step > twin.settings.steps)
 
@@ -146,6 +151,14 @@ class TwinTest(ProgramTest):
 
     def test_sparse_push_with_weights_from_a_file(self):
         self.compare(WEIGHTED, Settings(keep=0.2, averaging_rate=0.3), nodes=3)
+
+    def test_averaging_rates_that_fall_at_milestones(self):
+        falling = {"milestones": (2, 4), "averaging_decay": (0.5, 0.3), "epoch_steps": 6, "steps": 30, "decay": 0.4}
+        for settings in (Settings(keep=0.2, averaging_rate=0.3, **falling), Settings("sgp", averaging_rate=1.0, **falling),
+                         Settings("choco", keep=0.2, averaging_rate=0.3, local_steps=4, **falling),
+                         Settings("scsp", keep=0.2, averaging_rate=0.3, final_rounds=3, **falling)):
+            with self.subTest(settings.algorithm):
+                self.compare(IRREGULAR, settings, every=6)
 
     def test_sgp_on_an_irregular_digraph(self):
         for rate in (1.0, 0.01):

@@ -23,6 +23,7 @@ class Settings:
     scope: str = "layer"
     keep: float = 0.05
     averaging_rate: float = 0.05
+    averaging_decay: tuple = ()
     local_steps: int = 1
     final_rounds: int = 0
     final: str = "gossip"
@@ -31,6 +32,9 @@ class Settings:
     nesterov: bool = False
     weight_decay: float = 1e-4
     steps: int = 40
+    epoch_steps: int = 0
+    milestones: tuple = ()
+    decay: float = 0.1
 
 
 class Twin:
@@ -66,9 +70,18 @@ class Twin:
     def z(self):
         return self.x * (1.0 / self.u).astype(np.float32)[:, None]
 
+    def milestones_passed(self):
+        settings = self.settings
+        return sum(milestone <= self.step // settings.epoch_steps for milestone in settings.milestones)
+
+    def averaging_rate(self):
+        factors, passed = self.settings.averaging_decay, self.milestones_passed()
+        return self.settings.averaging_rate * (factors[passed - 1] if factors and passed else 1.0)
+
     def update(self):
         settings = self.settings
-        lr, beta, decay = (np.float32(value) for value in (settings.lr, settings.momentum, settings.weight_decay))
+        lr = np.float32(settings.lr * settings.decay ** self.milestones_passed())
+        beta, decay = np.float32(settings.momentum), np.float32(settings.weight_decay)
         z = self.z()
         self.train_loss.append(self.mean_loss(z))
         gradient = fma32(decay, z, self.curvature * (z - self.target))
@@ -81,20 +94,20 @@ class Twin:
         settings, everything = self.settings, np.arange(self.params)
         if settings.algorithm in DENSE:
             rows = [(everything, row) for row in self.x.copy()]
-            self.mix(rows, settings.averaging_rate, [None] * self.nodes)
+            self.mix(rows, self.averaging_rate(), [None] * self.nodes)
         elif settings.algorithm == "choco":
             difference = self.x - self.public_copy
             sent = [self.compressed(row) for row in difference]
             for node, (chosen, values) in enumerate(sent):
                 self.public_copy[node, chosen] += values
             rows = [(everything, row) for row in self.public_copy.copy()]
-            self.mix(rows, settings.averaging_rate, sent)
+            self.mix(rows, self.averaging_rate(), sent)
         else:
             v = self.x + self.error
             sent, self.error = [self.compressed(row) for row in v], v.copy()
             for node, (chosen, _) in enumerate(sent):
                 self.error[node, chosen] = 0.0
-            self.mix(sent, settings.averaging_rate, sent)
+            self.mix(sent, self.averaging_rate(), sent)
 
     def compressed(self, row):
         chosen = top_k(row, self.sizes, self.settings.scope, self.settings.keep)
