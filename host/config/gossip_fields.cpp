@@ -22,32 +22,35 @@ Choices norms_with_statistics() {
 std::vector<Field> topology_fields() {
   using T = TopologyConfig;
   constexpr auto topology = &Config::topology;
+  const OnlyFor used = ignored_unless("algorithm.name", methods_with_topology());
   return {
       {.key = "name",
        .meaning = "who sends to whom",
        .member = at<topology, &T::name>,
        .constraint = names_of(topologies()),
+       .only_for = {used},
        .also_called = "graph graph_type"},
       {.key = "degree",
        .meaning = "others that every node sends to",
        .member = at<topology, &T::degree>,
        .constraint = IntegerRange{1, kMany},
-       .only_for = {of_topologies("degree")},
+       .only_for = {of_topologies("degree"), used},
        .also_called = "outdegree peers"},
       {.key = "redraw",
        .meaning = "others in every round",
        .member = at<topology, &T::redraw>,
-       .only_for = {of_topologies("redraw")},
+       .only_for = {of_topologies("redraw"), used},
        .also_called = "dynamic time_varying"},
       {.key = "weights",
        .meaning = "uniform: a node sends as much to each as it keeps; a file may have weights of its own",
        .member = at<topology, &T::weights>,
        .constraint = Choices{"uniform"},
+       .only_for = {used},
        .also_called = "mixing"},
       {.key = "file",
        .meaning = "CSV file with the edges of each round",
        .member = at<topology, &T::file>,
-       .only_for = {of_topologies("file")},
+       .only_for = {of_topologies("file"), used},
        .also_called = "path edges",
        .is_file = true},
   };
