@@ -1,5 +1,5 @@
 // Gradient tracking over doubly stochastic weights, and over column-stochastic ones with push-sum: DIGing and Push-DIGing
-// (Nedic, Olshevsky, Shi 2017, [DIGing]). Each node follows the mean gradient by mixing what changes in its own. They
+// (Nedić, Olshevsky, Shi 2016, [DIGing]). Each node follows the mean gradient by mixing what changes in its own. They
 // write W X - a Y; as everywhere here, nodes mix after the step: the same fixed points, where all objectives agree.
 #pragma once
 #include "host/algorithms/methods.h"

@@ -1,4 +1,4 @@
-// Local SGD (Stich 2019, [LocalSGD]): nodes train alone and take the mean of all parameters every `local_steps` steps.
+// Local SGD (Stich 2018, [LocalSGD]): nodes train alone and take the mean of all parameters every `local_steps` steps.
 // Momentum stays with its node.
 #pragma once
 #include "host/algorithms/methods.h"

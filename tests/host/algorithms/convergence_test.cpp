@@ -43,7 +43,7 @@ class Convergence : public testing::Test {
   Config config_of(const std::string& method, const std::string& edges = "") const {
     Config config;
     config.run.nodes = kNodes;
-    config.run.steps = kSteps;
+    config.run.steps = kSteps + 1;
     config.run.threads = 1;
     config.data.name = "quadratic";
     config.data.file = problem_;
