@@ -1,6 +1,6 @@
-// Gradient tracking over doubly stochastic weights, and over column-stochastic ones with push-sum: DIGing and Push-DIGing
-// (Nedić, Olshevsky, Shi 2016, [DIGing]). Each node follows the mean gradient by mixing what changes in its own. They
-// write W X - a Y; as everywhere here, nodes mix after the step: the same fixed points, where all objectives agree.
+// Gradient tracking over doubly stochastic weights, and over column-stochastic ones with push-sum: DIGing and
+// Push-DIGing (Nedić, Olshevsky, Shi 2016, [DIGing]). Each node follows the mean gradient by mixing what changes in its
+// own. They write W X - a Y; as everywhere here, nodes mix after the step: the same fixed points, another way there.
 #pragma once
 #include "host/algorithms/methods.h"
 #include "host/state/nodes.h"
