@@ -16,6 +16,7 @@
 #include "host/records/describe_methods.h"
 #include "host/records/recorder.h"
 #include "host/records/run_plan.h"
+#include "host/records/saved_config.h"
 #include "host/records/version.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
@@ -27,7 +28,7 @@ namespace {
 struct Options {
   std::string config;
   std::vector<std::string> overrides;
-  std::string backend, out;
+  std::string backend, out;  ///< `out` is where `resume` goes on, too
   bool resume = false, quiet = false, markdown = false;
 };
 
@@ -53,7 +54,7 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
 Config configure(const Options& options) {
   auto overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back("run.backend=" + options.backend);
-  return load_config(options.config, overrides);
+  return options.config.empty() ? load_saved_config(options.out, overrides) : load_config(options.config, overrides);
 }
 
 std::filesystem::path results_folder(const Options& options) {
@@ -103,8 +104,7 @@ int describe_topologies(const Options& options) {
 int run(const Options& options) {
   const Config config = configure(options);
   if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;
-  print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config,
-                          results_folder(options).string()));
+  print_error("stopped; go on with: sparsepush resume " + shell_word(results_folder(options).string()));
   return 1;
 }
 
@@ -127,11 +127,14 @@ int command_line(int argc, char** argv) {
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   Options options;
+  const auto add_overrides = [&](CLI::App* command) {
+    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
+        ->allow_extra_args(false);
+  };
   const auto add = [&](const std::string& name, const std::string& help) {
     auto* command = app.add_subcommand(name, help);
     command->add_option("config", options.config, "description of the experiment (TOML)")->required();
-    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
-        ->allow_extra_args(false);
+    add_overrides(command);
     return command;
   };
   const auto add_table = [&](const std::string& name, const std::string& help) {
@@ -139,11 +142,17 @@ int command_line(int argc, char** argv) {
     command->add_flag("--markdown", options.markdown, "as Markdown");
     return command;
   };
-  auto* run_command = add("run", "train");
-  run_command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
+  const auto add_training = [&](CLI::App* command) {
+    command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
+    command->add_flag("--quiet", options.quiet, "print errors only");
+    return command;
+  };
+  auto* run_command = add_training(add("run", "train"));
   run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
   run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
-  run_command->add_flag("--quiet", options.quiet, "print errors only");
+  auto* resume_command = add_training(app.add_subcommand("resume", "go on with the run in a folder, from that alone"));
+  resume_command->add_option("folder", options.out, "folder of the run")->required();
+  add_overrides(resume_command);
   auto* topology_command = add("topology", "check and describe the topology");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
@@ -154,7 +163,8 @@ int command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (*run_command) return run(options);
+  options.resume |= static_cast<bool>(*resume_command);
+  if (*run_command || *resume_command) return run(options);
   if (*topology_command) return describe_topologies(options);
   if (*plan_command) return plan(options);
   if (*keys_command) return print_table(describe_keys, options);

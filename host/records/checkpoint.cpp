@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "data/files/input_error.h"
 #include "data/files/safetensors_header.h"
+#include "host/records/saved_config.h"
 #include "host/records/sent_totals.h"
 #include "host/state/row_blocks.h"
 
@@ -196,15 +198,21 @@ std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& 
   return sent;
 }
 
+[[noreturn]] void refuse_hash(const std::string& path, const std::string& found, const Experiment& experiment) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const std::string differences = differences_from_saved(folder, experiment.config());
+  throw InputError("{}: belongs to another configuration: {}; choose another --out", path,
+                   differences.empty() ? fmt::format("its hash is {}, this one's {}", quote(found), experiment.hash())
+                                       : differences);
+}
+
 }  // namespace
 
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment) {
   const SafetensorsReader file(path);
   const auto hash = file.metadata().find("config_hash");
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
-  if (hash->second != experiment.hash())
-    throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     quote(hash->second), experiment.hash());
+  if (hash->second != experiment.hash()) refuse_hash(path, hash->second, experiment);
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
     const TensorInfo& found = file.info(expected.name);
     if (found.dtype != expected.dtype || found.shape != expected.shape)

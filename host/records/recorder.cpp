@@ -6,6 +6,7 @@
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
+#include "host/records/saved_config.h"
 #include "host/records/version.h"
 
 namespace sparsepush {
@@ -83,7 +84,7 @@ void Recorder::open_files() {
   metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
                    resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
-  folder_.write_text("config.toml", to_toml(experiment_.config()));
+  save_config(folder_, experiment_.config());
   if (const std::string table = experiment_.task().partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
   caller_.say("backend: " + backend_);
