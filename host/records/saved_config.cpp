@@ -24,7 +24,8 @@ bool have_same_content(const fs::path& a, const fs::path& b) {
   return std::equal(std::istreambuf_iterator<char>(first), {}, std::istreambuf_iterator<char>(second));
 }
 
-/// Copies `from` to `to` unless it has the same content already: a run that goes on need not have room for another copy.
+/// Copies `from` to `to` unless it has the same content already: a run that goes on need not have room for another
+/// copy.
 void keep_copy(const fs::path& from, const fs::path& to) {
   if (fs::exists(to) && have_same_content(from, to)) return;
   const fs::path temporary = to.string() + ".tmp";

@@ -88,8 +88,10 @@ void check_strongly_connected(const Topology& topology, std::int64_t rounds) {
     if (to < 0 && back < 0) return;
   }
   if (to < 0 && back < 0) return;  // no rounds at all
-  throw InputError("{}: not strongly connected over rounds 0 to {}: no path from node {} to node {}", topology.name(),
-                   rounds - 1, to >= 0 ? 0 : back, to >= 0 ? to : 0);
+  const bool may_add_ways = has_key(topology_kind(topology.config()), "undirected") && !topology.config().undirected;
+  throw InputError("{}: not strongly connected over rounds 0 to {}: no path from node {} to node {}{}", topology.name(),
+                   rounds - 1, to >= 0 ? 0 : back, to >= 0 ? to : 0,
+                   may_add_ways ? "; if edges lead both ways, set topology.undirected = true" : "");
 }
 
 }  // namespace sparsepush
