@@ -14,6 +14,7 @@
 #include "host/program/standard_streams.h"
 #include "host/records/describe_keys.h"
 #include "host/records/describe_methods.h"
+#include "host/records/guards.h"
 #include "host/records/recorder.h"
 #include "host/records/run_plan.h"
 #include "host/records/saved_config.h"
@@ -67,6 +68,7 @@ template <class Backend>
 bool run(const Options& options, const Config& config) {
   Experiment experiment(config);  // topology, data, model
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
+  check_run(experiment);
   experiment.prepare_data();
 
   const RunFolder folder(results_folder(options), options.resume);
@@ -87,17 +89,25 @@ bool run(const Options& options, const Config& config) {
       Emulator<Backend> emulator(backend, experiment, transport);
       if (!train(emulator, recorder)) finished = false;
     });
-  } catch (const Diverged&) {
-    recorder.summarize("diverged");
+  } catch (const Diverged& diverged) {
+    recorder.summarize("diverged", diverged.what());
     throw;
   }
   recorder.summarize(finished ? "finished" : "interrupted");
   return finished;
 }
 
+/// Refuses at once what `run` would refuse, and warns of what it would warn of.
+void check(Experiment& experiment) {
+  check_run(experiment);
+  for (const std::string& line : warnings_before(experiment)) print_error("warning: " + line);
+}
+
 int describe_topologies(const Options& options) {
   const Config config = configure(options);
-  fmt::print("{}", describe_topology(make_topologies(config).front()));
+  Experiment experiment(config);
+  check(experiment);
+  fmt::print("{}", describe_topology(experiment.topologies().front()));
   return 0;
 }
 
@@ -108,13 +118,21 @@ int run(const Options& options) {
   return 1;
 }
 
+template <class Backend>
+int plan(const Config& config, bool runs_here) {
+  Experiment experiment(config);
+  fmt::print("{}", describe_run_plan<Backend>(experiment));
+  flush_standard_output();  // what does not fit is shown first
+  if (runs_here) check_memory_fits<Backend>(plan_memory<Backend>(experiment));
+  check(experiment);
+  return 0;
+}
+
 /// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
   const Config config = configure(options);
-  const bool cuda = config.run.backend == "cuda" || choose_backend(config) == "cuda";
-  const Experiment experiment(config);
-  fmt::print("{}", cuda ? describe_run_plan<Cuda>(experiment) : describe_run_plan<Cpu>(experiment));
-  return 0;
+  if (config.run.backend == "cuda") return plan<Cuda>(config, false);
+  return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }
 
 int print_table(std::string (*describe)(TextForm), const Options& options) {

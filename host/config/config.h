@@ -63,7 +63,7 @@ struct OptimizerConfig {
 
 struct EvaluateConfig {
   std::int64_t every_steps = 0;  ///< 0: each epoch
-  int nodes = 0;                 ///< evaluates the first of them only; 0: all
+  int nodes = 0;                 ///< that are tested, spread over all of them; 0: all
 };
 
 /// Everything a run needs to know, checked and with all defaults filled in.
