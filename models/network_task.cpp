@@ -45,8 +45,9 @@ NetworkTask::NetworkTask(const TaskSettings& settings)
 void NetworkTask::load() {
   if (is_loaded_) return;
   const std::int64_t samples = data_.train.count + data_.test.count;
-  check_memory_fits({{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
-                    available_memory());
+  check_memory_fits(
+      {{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
+      available_memory());
   data_ = source_of(settings_.data).load(settings_.data);
   is_loaded_ = true;
 }
@@ -102,8 +103,8 @@ std::vector<std::string> NetworkTask::warnings() const {
     for (const auto& own : partition) used += std::ssize(own);
   const std::int64_t unused = data_.train.count - used / std::max<std::int64_t>(1, std::ssize(partitions_));
   if (!partitions_.empty() && unused > 0)
-    warnings.push_back(fmt::format("data.partition_file: {} of {} training samples are not used", unused,
-                                   data_.train.count));
+    warnings.push_back(
+        fmt::format("data.partition_file: {} of {} training samples are not used", unused, data_.train.count));
   return warnings;
 }
 

@@ -8,9 +8,9 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kLongestCode = 15;      // bits
-constexpr int kEndOfBlock = 256;      // symbols above it are lengths of repeats
-constexpr std::size_t kTrailer = 8;   // checksum and size
+constexpr int kLongestCode = 15;     // bits
+constexpr int kEndOfBlock = 256;     // symbols above it are lengths of repeats
+constexpr std::size_t kTrailer = 8;  // checksum and size
 constexpr std::uint8_t kText = 1, kHasChecksum = 2, kHasExtra = 4, kHasName = 8, kHasComment = 16;
 
 /// What a damaged stream ends with.
@@ -43,10 +43,14 @@ class Inflater {
     for (bool last = false; !last;) {
       last = bits(1) == 1;
       const int type = bits(2);
-      if (type == 0) copy_stored();
-      else if (type == 1) unpack_fixed();
-      else if (type == 2) unpack_dynamic();
-      else throw Damaged();
+      if (type == 0)
+        copy_stored();
+      else if (type == 1)
+        unpack_fixed();
+      else if (type == 2)
+        unpack_dynamic();
+      else
+        throw Damaged();
     }
     return std::move(out_);
   }
@@ -130,8 +134,8 @@ class Inflater {
                                              31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
     constexpr std::array<int, 29> kLengthBits = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                                  2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-    constexpr std::array<int, 30> kDistance = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                                               33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
+    constexpr std::array<int, 30> kDistance = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
+                                               33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
                                                1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
     for (int symbol = decode(literal); symbol != kEndOfBlock; symbol = decode(literal)) {
       if (symbol < kEndOfBlock) {

@@ -145,10 +145,8 @@ const std::vector<PartitionRule>& partition_rules() {
                     int) { return partition_iid(set.train.count, nodes, seed); }},
       {.name = "skew",
        .keys = {"data.skew"},
-       .divide =
-           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed, int) {
-             return partition_skew(set.train.label, set.classes, nodes, data.skew, seed);
-           }},
+       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed,
+                    int) { return partition_skew(set.train.label, set.classes, nodes, data.skew, seed); }},
       {.name = "dirichlet",
        .keys = {"data.alpha"},
        .is_redrawn = true,

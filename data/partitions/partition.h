@@ -31,7 +31,7 @@ Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes,
 struct PartitionRule {
   std::string_view name;
   std::vector<std::string_view> keys = {};  ///< that count for it
-  bool is_redrawn = false;  ///< may be attempted again
+  bool is_redrawn = false;                  ///< may be attempted again
   /// Needs the labels of the set, not its bytes.
   std::function<Partition(const DataConfig&, const Dataset&, int nodes, std::uint64_t seed, int attempt)> divide;
 };

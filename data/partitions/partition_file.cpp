@@ -31,7 +31,9 @@ Partition read_partition_file(const std::string& path, int samples, int nodes) {
   if (!file) throw InputError("{}: cannot be opened: {}", path, std::strerror(errno));
   Partition partition(nodes);
   std::vector<std::int64_t> line_of(samples, 0);
-  std::array<char, kLongestLine + 2> buffer;
+  std::array<char, kLongestLine + 2> buffer{};
+  if (file.peek() == std::ifstream::traits_type::eof()) throw InputError("{}:1: expected the header sample,node", path);
+  file.clear();
   for (std::int64_t number = 1; file.getline(buffer.data(), buffer.size()) || file.gcount() > 0; ++number) {
     if (file.fail() && !file.eof())
       throw InputError("{}:{}: expected a line of at most {} characters", path, number, kLongestLine);

@@ -106,18 +106,16 @@ std::string check_identity(const IdxFormat& format, const std::string& path, std
 
 std::vector<KnownLabels> published_labels() {
   return {
-    {"mnist", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
-    {"mnist", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"},
-    {"fashion_mnist", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
-    {"fashion_mnist", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"},
-    {"KMNIST", "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"},
-    {"KMNIST", "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"},
+      {"mnist", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
+      {"mnist", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"},
+      {"fashion_mnist", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
+      {"fashion_mnist", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"},
+      {"KMNIST", "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"},
+      {"KMNIST", "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"},
   };
 }
 
-IdxFormat mnist_format() {
-  return {.name = "mnist", .channel = {0.1307, 0.3081}, .subfolders = {"raw", "MNIST/raw"}};
-}
+IdxFormat mnist_format() { return {.name = "mnist", .channel = {0.1307, 0.3081}, .subfolders = {"raw", "MNIST/raw"}}; }
 
 IdxFormat fashion_mnist_format() {
   return {.name = "fashion_mnist", .channel = {0.2860, 0.3530}, .subfolders = {"raw", "FashionMNIST/raw"}};

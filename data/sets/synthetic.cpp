@@ -83,10 +83,7 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
 
 DataSource synthetic_source() {
   const auto settings = [](const DataConfig& data) -> SyntheticSettings {
-    return {.samples = data.samples,
-            .features = data.features,
-            .classes = data.classes,
-            .separation = data.separation};
+    return {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation};
   };
   return {.name = "synthetic",
           .keys = {"data.samples", "data.features", "data.classes", "data.separation"},

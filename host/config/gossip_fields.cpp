@@ -63,8 +63,9 @@ std::vector<Field> topology_fields() {
        .also_called = "symmetric bidirectional",
        .came_later = true},
       {.key = "weights",
-       .meaning = "uniform: a node sends as much to each as it keeps; metropolis: 1 / (1 + the larger degree of an edge's "
-                  "ends), for edges that lead both ways; a file may have weights of its own",
+       .meaning =
+           "uniform: a node sends as much to each as it keeps; metropolis: 1 / (1 + the larger degree of an edge's "
+           "ends), for edges that lead both ways; a file may have weights of its own",
        .member = at<topology, &T::weights>,
        .constraint = Choices{"uniform", "metropolis"},
        .also_called = "mixing"},

@@ -10,7 +10,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr double kLossGrowth = 10;     // no run that learns has a loss so far above that of its start
+constexpr double kLossGrowth = 10;       // no run that learns has a loss so far above that of its start
 constexpr double kMostErrorRatio = 100;  // ||E|| / ||X||; stable runs stay below 10, unstable ones grow without bound
 
 std::string of_replica(const Experiment& experiment, int replica) {

@@ -175,13 +175,13 @@ void Recorder::summarize(const std::string& status, const std::string& reason) {
   auto replicas = nlohmann::json::array();
   for (const MetricsRow& row : last_rows_) replicas.push_back(summary_of(row));
   nlohmann::json summary = {{"status", status},
-                                  {"version", version_line()},
-                                  {"backend", backend_.substr(0, backend_.find(','))},
-                                  {"config_hash", experiment_.hash()},
-                                  {"sgd_steps", experiment_.schedule().sgd_steps()},
-                                  {"final_rounds", experiment_.schedule().final_rounds()},
-                                  {"seconds", seconds()},
-                                  {"replicas", replicas}};
+                            {"version", version_line()},
+                            {"backend", backend_.substr(0, backend_.find(','))},
+                            {"config_hash", experiment_.hash()},
+                            {"sgd_steps", experiment_.schedule().sgd_steps()},
+                            {"final_rounds", experiment_.schedule().final_rounds()},
+                            {"seconds", seconds()},
+                            {"replicas", replicas}};
   if (!reason.empty()) summary["reason"] = reason;
   folder_.write_text("summary.json", summary.dump(2) + "\n");
   folder_.log(reason.empty() ? status : reason);

@@ -252,10 +252,10 @@ template <class Backend>
 void Emulator<Backend>::report_divergence(const StepClock& clock) const {
   const int row = static_cast<int>(clock.diverged_row);
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(fmt::format(
-      "diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step,
-      id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row),
-      likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm)));
+  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step,
+                             id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "",
+                             first_not_finite(row),
+                             likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm)));
 }
 
 template class Emulator<Cpu>;

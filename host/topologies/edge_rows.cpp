@@ -114,9 +114,10 @@ void EdgeRows::read_header() {
     columns_.push_back(column);
   }
   if (!has(kSource) || !has(kTarget))
-    refuse(fmt::format("expected a header with source and target, and perhaps round or weight, such as "
-                       "round,source,target,weight; got {}",
-                       in_quotes_short(text_)));
+    refuse(
+        fmt::format("expected a header with source and target, and perhaps round or weight, such as "
+                    "round,source,target,weight; got {}",
+                    in_quotes_short(text_)));
 }
 
 void EdgeRows::check_columns() const {

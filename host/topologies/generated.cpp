@@ -124,9 +124,10 @@ TopologyKind random_out_row() {
           .redrawn = round,
           .drawn_by_backends = [](const TopologyConfig& config,
                                   int nodes) { return RandomOut{.nodes = nodes, .degree = config.degree}; },
-          .redrawn_doubly_stochastic = [](const TopologyConfig& config) {
-            return config.undirected ? config.weights == "metropolis" : config.degree == 1;
-          }};
+          .redrawn_doubly_stochastic =
+              [](const TopologyConfig& config) {
+                return config.undirected ? config.weights == "metropolis" : config.degree == 1;
+              }};
 }
 
 }  // namespace sparsepush

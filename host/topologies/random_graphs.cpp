@@ -23,8 +23,8 @@ Draw draw_of(std::uint64_t seed, std::uint64_t node, std::uint64_t step, std::ui
 }
 
 /// The edges of attempt `step`, both ways where they have no direction; nothing if the attempt came to an end.
-using Attempt = std::function<std::optional<EdgeList>(const TopologyConfig&, int nodes, std::uint64_t seed,
-                                                      std::uint64_t step)>;
+using Attempt =
+    std::function<std::optional<EdgeList>(const TopologyConfig&, int nodes, std::uint64_t seed, std::uint64_t step)>;
 
 /// The first attempt that connects all nodes.
 TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Attempt& attempt,
@@ -35,7 +35,8 @@ TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint6
     if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0)
       return uniform_round(nodes, std::move(*edges));
   }
-  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", raise, kMostAttempts, config.name, nodes);
+  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", raise, kMostAttempts, config.name,
+                   nodes);
 }
 
 void check_degree(const TopologyConfig& config, int nodes, bool holds, const std::string& expected) {
@@ -46,8 +47,9 @@ void check_degree(const TopologyConfig& config, int nodes, bool holds, const std
 
 void check_pairs(const TopologyConfig& config, int nodes) {
   if (std::int64_t{nodes} * nodes > kMostPairs)
-    throw InputError("topology.name: {} looks at all pairs of nodes; expected run.nodes * run.nodes <= {}, got {} nodes",
-                     config.name, kMostPairs, nodes);
+    throw InputError(
+        "topology.name: {} looks at all pairs of nodes; expected run.nodes * run.nodes <= {}, got {} nodes",
+        config.name, kMostPairs, nodes);
 }
 
 std::optional<EdgeList> regular_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
@@ -62,8 +64,7 @@ std::optional<EdgeList> regular_attempt(const TopologyConfig& config, int nodes,
     for (std::uint32_t i = 0; i < count; ++i) order.push_back(open[random_permutation(draw, i, count)]);
     for (std::size_t i = 0; i + 1 < order.size(); i += 2) {
       const auto edge = std::minmax(order[i], order[i + 1]);
-      if (edge.first == edge.second || !joined.insert(edge).second)
-        left.insert(left.end(), {order[i], order[i + 1]});
+      if (edge.first == edge.second || !joined.insert(edge).second) left.insert(left.end(), {order[i], order[i + 1]});
     }
     if (left.size() == open.size()) return std::nullopt;
     open = std::move(left);
@@ -174,10 +175,8 @@ TopologyKind erdos_renyi_row() {
                 return static_cast<std::int64_t>(std::ceil(config.probability * pairs));
               },
           .period = drawn_once(erdos_renyi_attempt, "topology.probability"),
-          .redrawn =
-              [](const TopologyConfig& config, int nodes, std::uint64_t seed, std::int64_t t) {
-                return uniform_round(nodes, *erdos_renyi_attempt(config, nodes, seed, t));
-              },
+          .redrawn = [](const TopologyConfig& config, int nodes, std::uint64_t seed,
+                        std::int64_t t) { return uniform_round(nodes, *erdos_renyi_attempt(config, nodes, seed, t)); },
           .redrawn_doubly_stochastic =
               [](const TopologyConfig& config) { return config.undirected && config.weights == "metropolis"; }};
 }

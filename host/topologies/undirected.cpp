@@ -48,13 +48,13 @@ EdgeList star_edges(int nodes) {
 /// A topology of one round that is no matter of chance; `edges` counts each edge once.
 template <class Edges>
 TopologyKind fixed_row(const std::string& name, std::vector<std::string> keys, const Edges& edges) {
-  return {.name = name,
-          .keys = std::move(keys),
-          .is_undirected = true,
-          .count_edges = [edges](const TopologyConfig& config,
-                                 int nodes) { return 2 * std::ssize(edges(config, nodes)); },
-          .period = [edges](const TopologyConfig& config, int nodes,
-                            std::uint64_t) { return std::vector{uniform_round(nodes, both_ways(edges(config, nodes)))}; }};
+  return {
+      .name = name,
+      .keys = std::move(keys),
+      .is_undirected = true,
+      .count_edges = [edges](const TopologyConfig& config, int nodes) { return 2 * std::ssize(edges(config, nodes)); },
+      .period = [edges](const TopologyConfig& config, int nodes,
+                        std::uint64_t) { return std::vector{uniform_round(nodes, both_ways(edges(config, nodes)))}; }};
 }
 
 }  // namespace

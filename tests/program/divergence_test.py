@@ -35,8 +35,9 @@ class Divergence(ProgramTest):
             ("rate", {"keep": 0.01, "averaging_rate": 1.0}, "try an averaging_rate of at most keep"),
             ("lr", {"keep": 0.01}, "try a smaller optimizer.lr"),
         ):
-            config = self.write_config(FEW_STEPS | {"algorithm": settings, "optimizer": {"lr": 0.1 if out == "rate" else 1e6}})
-            done = self.command("run", config, "--out", out, "--set", "run.steps=5000", "--quiet")
+            config = self.write_config({"run": {"steps": 1000}, "evaluate": {"every_steps": 500}, "algorithm": settings,
+                                        "optimizer": {"lr": 0.1 if out == "rate" else 1e6}})
+            done = self.command("run", config, "--out", out, "--quiet")
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn(remedy, done.stderr)
             self.assertIn(remedy, (self.folder / out / "log.txt").read_text())

@@ -124,7 +124,7 @@ class CommandLine(ErrorsTest):
 
     def test_data_too_large_for_memory_is_refused_before_it_is_made(self):
         vast = self.write_config({"data": {"name": "synthetic", "samples": 10**9, "features": 10**6}})
-        self.assert_refused("memory", "data set [1000000000, 1000000]", config=vast)
+        self.assert_refused("memory", "data set, as read [1000000000, 1000000]", config=vast)
 
     def test_topologies_too_large_for_memory_are_refused_before_they_are_made(self):
         many = self.write_config({"run": {"nodes": 200000, "replicas": 10000},
@@ -425,7 +425,7 @@ class DataSets(ErrorsTest):
             (self.folder / folder).mkdir()
             self.write(f"{folder}/{file}", "")
             for path in (".", folder):
-                self.assert_refused("is of the Python version", "binary version", f'"data/fetch.sh {name} {path}"',
+                self.assert_refused("is of the Python version", "binary version", f'"data/fetch.sh {name} ',
                                     arguments=["--set", f"data.name={name}", "--set", f"data.path={path}"])
 
     def test_the_plan_counts_a_large_set(self):

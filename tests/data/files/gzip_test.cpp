@@ -14,7 +14,8 @@ using Bytes = std::vector<std::uint8_t>;
 
 Bytes from_hex(const std::string& hex) {
   Bytes bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -23,7 +24,8 @@ std::string text(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 // Written by Python's gzip.compress(text, level, mtime=0).
 constexpr const char* kStored = "1f8b0800000000000403010b00f4ff68656c6c6f2068656c6c6f40a62d010b000000";
 constexpr const char* kFixed = "1f8b0800000000000203cb48cdc9c957c84090008088f9e511000000";
-constexpr const char* kDynamic = "1f8b08000000000002032d55c9b524310c4aa502e883b5cbefe79fd7009e4b772dd606883abfcffebefcfbeedf67fdf779fd"
+constexpr const char* kDynamic =
+    "1f8b08000000000002032d55c9b524310c4aa502e883b5cbefe79fd7009e4b772dd606883abfcffebefcfbeedf67fdf779fd"
     "7d81ffbcbfaff178f1d6cec18ff32a93c778f6f6ef739ef662d8e259783298f9189169bf2f17cfcaf1b606e79a11cdabe1b3"
     "d9fc7d9b88b88cb8ad6a4c638719cd98dc50076dfae575a87aaa91524fadf65a9d4e23a16daa43cee1473d9a66f383e71e07"
     "b19e07dd7931d6fb20d647cf57672ecf876203257f9c8d1306318964ad50dd18f610cb7ee23650cbc33e53d864b0ff4cce92"
@@ -72,7 +74,9 @@ TEST(Gunzip, RefusesWhatIsDamagedOrOfAnotherSize) {
 }
 
 TEST(Sha256, IsThatOfTheStandardsExamples) {
-  const auto of = [](const std::string& text) { return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}); };
+  const auto of = [](const std::string& text) {
+    return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
   EXPECT_EQ(of(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),

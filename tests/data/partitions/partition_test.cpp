@@ -159,7 +159,8 @@ TEST(DivideSamples, TakesTheFirstAttemptThatLeavesNobodyOut) {
               partition_dirichlet(labels, 10, 10, 0.1, seed, first));
   }
   EXPECT_NE(partition_dirichlet(labels, 10, 10, 0.1, 1, 0), partition_dirichlet(labels, 10, 10, 0.1, 1, 1));
-  EXPECT_EQ(divide_samples(dirichlet(0.01, 0), labelled(labels, 10), 10, 1), partition_dirichlet(labels, 10, 10, 0.01, 1));
+  EXPECT_EQ(divide_samples(dirichlet(0.01, 0), labelled(labels, 10), 10, 1),
+            partition_dirichlet(labels, 10, 10, 0.01, 1));
 }
 
 TEST(DivideSamples, MendsTheFirstAttemptWhereNoneWill) {
@@ -184,12 +185,14 @@ TEST(Mend, TheLargestGivesItsLastSampleToTheLowest) {
 TEST(DivideSamples, NamesTheFirstNodeThatHasTooFew) {
   DataConfig data;
   const Labels labels = {0, 1};
-  EXPECT_EQ(error_of([&] { divide_samples(data, labelled(labels, 2), 3, 1); })
-                .find("data.partition: node 0 of 3 has no training samples; data.min_samples is 1"),
+  EXPECT_EQ(error_of([&] {
+              divide_samples(data, labelled(labels, 2), 3, 1);
+            }).find("data.partition: node 0 of 3 has no training samples; data.min_samples is 1"),
             0u);
   data.min_samples = 2;
-  EXPECT_EQ(error_of([&] { divide_samples(data, labelled(labels, 2), 2, 1); })
-                .find("data.partition: node 0 of 2 has 1 training samples; data.min_samples is 2"),
+  EXPECT_EQ(error_of([&] {
+              divide_samples(data, labelled(labels, 2), 2, 1);
+            }).find("data.partition: node 0 of 2 has 1 training samples; data.min_samples is 2"),
             0u);
   EXPECT_NE(error_of([&] { divide_samples(dirichlet(1, 2), labelled(labels, 2), 2, 1); }), "");
 }

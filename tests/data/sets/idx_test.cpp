@@ -126,8 +126,13 @@ TEST_F(Idx, LabelsOfAnotherKnownSetAreRefusedAndOfNoneWarnedOf) {
   EXPECT_TRUE(load_with({{"mnist", train_digest}, {"mnist", test_digest}}).warnings.empty());
   const auto warnings = load_with({{"mnist", train_digest}}).warnings;
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_NE(warnings[0].find("t10k-labels-idx1-ubyte: its SHA-256 is not that of the labels of mnist"), std::string::npos);
-  EXPECT_EQ(error_of([&] { load_with({{"mnist", train_digest}, {"KMNIST", test_digest}}); }, folder_.path()),
+  EXPECT_NE(warnings[0].find("t10k-labels-idx1-ubyte: its SHA-256 is not that of the labels of mnist"),
+            std::string::npos);
+  EXPECT_EQ(error_of(
+                [&] {
+                  load_with({{"mnist", train_digest}, {"KMNIST", test_digest}});
+                },
+                folder_.path()),
             "F/t10k-labels-idx1-ubyte: by its SHA-256 it has the labels of KMNIST, not of mnist");
 }
 

@@ -165,8 +165,20 @@ TEST(SmallWorld, RewiringKeepsTheNumberOfEdges) {
   }
   TopologyConfig lattice = named("small_world");
   lattice.probability = 0;
-  EXPECT_EQ(pairs(round_of(lattice, 7)), undirected({{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 0},
-                                                     {0, 2}, {1, 3}, {2, 4}, {3, 5}, {4, 6}, {5, 0}, {6, 1}}));
+  EXPECT_EQ(pairs(round_of(lattice, 7)), undirected({{0, 1},
+                                                     {1, 2},
+                                                     {2, 3},
+                                                     {3, 4},
+                                                     {4, 5},
+                                                     {5, 6},
+                                                     {6, 0},
+                                                     {0, 2},
+                                                     {1, 3},
+                                                     {2, 4},
+                                                     {3, 5},
+                                                     {4, 6},
+                                                     {5, 0},
+                                                     {6, 1}}));
   lattice.degree = 5;
   EXPECT_EQ(error_of([&] { make_topology(lattice, 9, 1); }).find("topology.degree: expected an even degree"), 0u);
 }
@@ -188,10 +200,12 @@ TEST(RandomOut, UndirectedAddsTheOtherWay) {
 }
 
 TEST(Torus, NeedsRowsThatDivide) {
-  for (const int nodes : {5, 7}) EXPECT_EQ(error_of([&] { make_topology(named("torus"), nodes, 1); }).find("topology.rows"), 0u);
+  for (const int nodes : {5, 7})
+    EXPECT_EQ(error_of([&] { make_topology(named("torus"), nodes, 1); }).find("topology.rows"), 0u);
   TopologyConfig config = named("torus");
   config.rows = 3;
-  EXPECT_EQ(error_of([&] { make_topology(config, 8, 1); }).find("topology.rows: expected a divisor of run.nodes = 8"), 0u);
+  EXPECT_EQ(error_of([&] { make_topology(config, 8, 1); }).find("topology.rows: expected a divisor of run.nodes = 8"),
+            0u);
 }
 
 }  // namespace
