@@ -65,7 +65,8 @@ TEST(Gunzip, RefusesWhatIsDamagedOrOfAnotherSize) {
             "f: expected " + std::to_string(size + 1) + " bytes when unpacked, got " + std::to_string(size));
   for (std::size_t cut = 0; cut < good.size(); ++cut)
     EXPECT_NE(error_of([&] { gunzip(std::span(good).first(cut), size, "f"); }), "") << cut;
-  for (std::size_t at = 10; at < good.size(); ++at)
+  const std::size_t padded = good.size() - 9;  // the last byte of the blocks, some of whose bits mean nothing
+  for (std::size_t at = 10; at < good.size(); at += at + 1 == padded ? 2 : 1)
     for (const int bit : {1, 16, 128}) {
       Bytes bad = good;
       bad[at] ^= bit;
