@@ -10,6 +10,8 @@ struct DataConfig {
   std::string file;  ///< of `quadratic`
   std::string path;  ///< folder of the sets that are read from files
   std::string partition = "iid";
+  std::string partition_file;  ///< of the partition `file`
+  int min_samples = 1;         ///< of every node; 0: nodes without data only mix
   double skew = 0.0;
   double alpha = 1.0;                                ///< of `dirichlet`
   int batch = 16;                                    ///< samples a node and step

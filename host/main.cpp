@@ -14,8 +14,10 @@
 #include "host/program/standard_streams.h"
 #include "host/records/describe_keys.h"
 #include "host/records/describe_methods.h"
+#include "host/records/guards.h"
 #include "host/records/recorder.h"
 #include "host/records/run_plan.h"
+#include "host/records/saved_config.h"
 #include "host/records/version.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
@@ -27,7 +29,7 @@ namespace {
 struct Options {
   std::string config;
   std::vector<std::string> overrides;
-  std::string backend, out;
+  std::string backend, out;  ///< `out` is where `resume` goes on, too
   bool resume = false, quiet = false, markdown = false;
 };
 
@@ -53,7 +55,7 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
 Config configure(const Options& options) {
   auto overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back("run.backend=" + options.backend);
-  return load_config(options.config, overrides);
+  return options.config.empty() ? load_saved_config(options.out, overrides) : load_config(options.config, overrides);
 }
 
 std::filesystem::path results_folder(const Options& options) {
@@ -66,6 +68,7 @@ template <class Backend>
 bool run(const Options& options, const Config& config) {
   Experiment experiment(config);  // topology, data, model
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
+  check_run(experiment);
   experiment.prepare_data();
 
   const RunFolder folder(results_folder(options), options.resume);
@@ -86,35 +89,50 @@ bool run(const Options& options, const Config& config) {
       Emulator<Backend> emulator(backend, experiment, transport);
       if (!train(emulator, recorder)) finished = false;
     });
-  } catch (const Diverged&) {
-    recorder.summarize("diverged");
+  } catch (const Diverged& diverged) {
+    recorder.summarize("diverged", diverged.what());
     throw;
   }
   recorder.summarize(finished ? "finished" : "interrupted");
   return finished;
 }
 
+/// Refuses at once what `run` would refuse, and warns of what it would warn of.
+void check(Experiment& experiment) {
+  check_run(experiment);
+  for (const std::string& line : warnings_before(experiment)) print_error("warning: " + line);
+}
+
 int describe_topologies(const Options& options) {
   const Config config = configure(options);
-  fmt::print("{}", describe_topology(make_topologies(config).front()));
+  Experiment experiment(config);
+  check(experiment);
+  fmt::print("{}", describe_topology(experiment.topologies().front()));
   return 0;
 }
 
 int run(const Options& options) {
   const Config config = configure(options);
   if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;
-  print_error(fmt::format("stopped; go on with: sparsepush run {} --out {} --resume", options.config,
-                          results_folder(options).string()));
+  print_error("stopped; go on with: sparsepush resume " + shell_word(results_folder(options).string()));
   return 1;
+}
+
+template <class Backend>
+int plan(const Config& config, bool runs_here) {
+  Experiment experiment(config);
+  fmt::print("{}", describe_run_plan<Backend>(experiment));
+  flush_standard_output();  // what does not fit is shown first
+  if (runs_here) check_memory_fits<Backend>(plan_memory<Backend>(experiment));
+  check(experiment);
+  return 0;
 }
 
 /// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
   const Config config = configure(options);
-  const bool cuda = config.run.backend == "cuda" || choose_backend(config) == "cuda";
-  const Experiment experiment(config);
-  fmt::print("{}", cuda ? describe_run_plan<Cuda>(experiment) : describe_run_plan<Cpu>(experiment));
-  return 0;
+  if (config.run.backend == "cuda") return plan<Cuda>(config, false);
+  return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }
 
 int print_table(std::string (*describe)(TextForm), const Options& options) {
@@ -127,11 +145,14 @@ int command_line(int argc, char** argv) {
   app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   Options options;
+  const auto add_overrides = [&](CLI::App* command) {
+    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
+        ->allow_extra_args(false);
+  };
   const auto add = [&](const std::string& name, const std::string& help) {
     auto* command = app.add_subcommand(name, help);
     command->add_option("config", options.config, "description of the experiment (TOML)")->required();
-    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
-        ->allow_extra_args(false);
+    add_overrides(command);
     return command;
   };
   const auto add_table = [&](const std::string& name, const std::string& help) {
@@ -139,11 +160,17 @@ int command_line(int argc, char** argv) {
     command->add_flag("--markdown", options.markdown, "as Markdown");
     return command;
   };
-  auto* run_command = add("run", "train");
-  run_command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
+  const auto add_training = [&](CLI::App* command) {
+    command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
+    command->add_flag("--quiet", options.quiet, "print errors only");
+    return command;
+  };
+  auto* run_command = add_training(add("run", "train"));
   run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
   run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
-  run_command->add_flag("--quiet", options.quiet, "print errors only");
+  auto* resume_command = add_training(app.add_subcommand("resume", "go on with the run in a folder, from that alone"));
+  resume_command->add_option("folder", options.out, "folder of the run")->required();
+  add_overrides(resume_command);
   auto* topology_command = add("topology", "check and describe the topology");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
@@ -155,7 +182,8 @@ int command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (*run_command) return run(options);
+  options.resume |= static_cast<bool>(*resume_command);
+  if (*run_command || *resume_command) return run(options);
   if (*topology_command) return describe_topologies(options);
   if (*plan_command) return plan(options);
   if (*keys_command) return print_table(describe_keys, options);

@@ -14,6 +14,13 @@ namespace {
 constexpr int kTestSamples = 64;  // at once: enough for efficient products, few enough to stay in the cache
 constexpr std::int64_t kTestBytes = 16 << 20;  // of activations at once, unless the batch has more
 
+/// Nodes without samples get one, so that every node has a batch; nothing of it is left.
+Partition with_stand_ins(Partition owned) {
+  for (auto& samples : owned)
+    if (samples.empty()) samples.push_back(0);
+  return owned;
+}
+
 std::vector<std::int64_t> begins(const Partition& owned) {
   std::vector<std::int64_t> begin = {0};
   for (const auto& samples : owned) begin.push_back(begin.back() + static_cast<std::int64_t>(samples.size()));
@@ -46,7 +53,6 @@ const LocalTask& checked(const LocalTask& task) {
   check_set(task.data.train, task.data);
   check_set(task.data.test, task.data);
   for (std::size_t node = 0; node < nodes; ++node) {
-    CHECK(!task.owned[node].empty(), "node ", node, " without samples");
     for (const std::int32_t sample : task.owned[node])
       CHECK(sample >= 0 && sample < task.data.train.count, "sample ", sample, " of ", task.data.train.count);
   }
@@ -100,8 +106,8 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LocalTask ta
       augment_(task.augment),
       train_(backend, task.data, task.data.train),
       test_(backend, task.data, task.data.test),
-      begin_(backend, begins(task.owned)),
-      sample_(backend, joined(task.owned)),
+      begin_(backend, begins(with_stand_ins(task.owned))),
+      sample_(backend, joined(with_stand_ins(task.owned))),
       identity_(backend, task.identity),
       seed_(backend, task.seed),
       loss_(backend, 1, static_cast<int>(task.seed.size())),
@@ -114,6 +120,7 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LocalTask ta
       waves_(backend, bytes_per_node<Backend>(network_, batch_)) {
   CHECK(kHasImageLayers<Backend> || !has_image_layers(network_), "this backend has no image layers");
   use_single_threaded_products(backend);
+  for (const auto& samples : task.owned) learns_.push_back(!samples.empty());
   const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node<Backend>(network_, batch_));
   for (int worker = 0; worker < waves_.workers(); ++worker)
     passes_.emplace_back(backend, network_, nodes, nodes * samples_at_once(network_, batch_));
@@ -149,6 +156,11 @@ void NetworkGradients<Backend>::compute(const Backend& backend, const GradientIn
                           .gradient = pass.logits_gradient(samples),
                           .loss = loss.subspan(first, count)});
     pass.backward(inside, wave, samples, gradient.rows_from(first, count));
+    for (int node = first; node < first + count; ++node) {
+      if (learns_[node]) continue;
+      clear(inside, gradient.row(node), static_cast<std::size_t>(gradient.cols) * sizeof(float));
+      clear(inside, &loss[node], sizeof(double));
+    }
   });
 }
 

@@ -82,6 +82,7 @@ class NetworkGradients final : public Gradients<Backend> {
   Buffer<Backend, double> ones_;                     ///< [nodes]
   Buffer<Backend, float> statistics_;                ///< [nodes, network_.statistics]
   Buffer<Backend, float> mean_statistics_;           ///< [1, network_.statistics]
+  std::vector<bool> learns_;                         ///< [nodes] those with samples
   Waves<Backend> waves_;
   std::vector<NetworkPass<Backend>> passes_;  ///< [workers]
 };

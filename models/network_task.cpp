@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "data/files/input_error.h"
 #include "data/sets/data_sources.h"
 #include "data/table.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
@@ -17,15 +21,6 @@ const PartitionRule& rule_of(const DataConfig& data) {
   return row_named(partition_rules(), "data.partition", data.partition);
 }
 
-/// Refuses a set that does not fit before it is loaded: the plan of the whole run can count it only afterwards.
-Dataset load(const DataConfig& data) {
-  const DataSource& source = source_of(data);
-  const auto [samples, features] = source.size(data);
-  check_memory_fits({{{"data set", fmt::format("[{}, {}] u8", samples, features), samples * (features + 1)}}},
-                    available_memory());
-  return source.load(data);
-}
-
 /// Counts what oneDNN takes for the layers of images, as measured with version 2.6.
 PlannedArray convolution_code(int workers) {
   constexpr std::int64_t kCodeAvx512 = 4'000'000, kCode = 7'500'000, kPlansEach = 750'000;
@@ -33,14 +28,84 @@ PlannedArray convolution_code(int workers) {
   return {"code and plans of convolutions", fmt::format("{} workers", workers), code + workers * kPlansEach};
 }
 
+std::int64_t learners_of(const Partition& partition) {
+  return std::ranges::count_if(partition, [](const auto& own) { return !own.empty(); });
+}
+
 }  // namespace
 
 NetworkTask::NetworkTask(const TaskSettings& settings)
-    : settings_(settings), data_(load(settings.data)), network_(make_network(settings.model, data_, settings.nodes)) {}
+    : settings_(settings),
+      data_(source_of(settings.data).outline(settings.data)),
+      network_(make_network(settings.model, data_, settings.nodes)) {
+  const bool may_leave_out = settings.data.min_samples == 0 || !settings.data.partition_file.empty();
+  if (may_leave_out) divide();  // nodes or samples, so that steps an epoch depend on it
+}
+
+void NetworkTask::load() {
+  if (is_loaded_) return;
+  const std::int64_t samples = data_.train.count + data_.test.count;
+  check_memory_fits(
+      {{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
+      available_memory());
+  data_ = source_of(settings_.data).load(settings_.data);
+  is_loaded_ = true;
+}
+
+void NetworkTask::divide() {
+  if (!partitions_.empty()) return;
+  const DataSource& source = source_of(settings_.data);
+  if (source.train_labels)
+    data_.train.label = source.train_labels(settings_.data);
+  else
+    load();
+  const std::int64_t nodes = settings_.nodes, lists = nodes * settings_.replicas;
+  check_memory_fits({{{"samples of nodes", fmt::format("[{}] lists", lists),
+                       lists * static_cast<std::int64_t>(sizeof(Partition::value_type))}}},
+                    available_memory());
+  for (int r = 0; r < settings_.replicas; ++r)
+    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, settings_.seed + r));
+  check_learners();
+}
+
+void NetworkTask::check_learners() const {
+  const std::int64_t steps = steps_per_epoch(partitions_.front());
+  for (const Partition& partition : partitions_) {
+    const std::int64_t learners = learners_of(partition);
+    if (learners == 0) throw InputError("data.partition: no node has training samples");
+    if (network_.statistics > 0 && learners < settings_.nodes)
+      throw InputError("model.norm: {} is estimated by nodes from their samples, but {} of {} nodes have none",
+                       settings_.model.norm, settings_.nodes - learners, settings_.nodes);
+    if (steps_per_epoch(partition) != steps)
+      throw InputError(
+          "data.min_samples: replicas have different numbers of nodes without samples, and so {} and {} steps an epoch",
+          steps, steps_per_epoch(partition));
+  }
+}
+
+std::int64_t NetworkTask::steps_per_epoch(const Partition& partition) const {
+  std::int64_t samples = 0;
+  for (const auto& own : partition) samples += std::ssize(own);
+  const std::int64_t samples_a_step = std::max<std::int64_t>(1, learners_of(partition)) * settings_.data.batch;
+  return (samples + samples_a_step - 1) / samples_a_step;
+}
 
 std::int64_t NetworkTask::steps_per_epoch() const {
+  if (!partitions_.empty()) return steps_per_epoch(partitions_.front());
   const std::int64_t samples_a_step = static_cast<std::int64_t>(settings_.nodes) * settings_.data.batch;
   return (data_.train.count + samples_a_step - 1) / samples_a_step;
+}
+
+std::vector<std::string> NetworkTask::warnings() const {
+  std::vector<std::string> warnings = data_.warnings;
+  std::int64_t used = 0;
+  for (const Partition& partition : partitions_)
+    for (const auto& own : partition) used += std::ssize(own);
+  const std::int64_t unused = data_.train.count - used / std::max<std::int64_t>(1, std::ssize(partitions_));
+  if (!partitions_.empty() && unused > 0)
+    warnings.push_back(
+        fmt::format("data.partition_file: {} of {} training samples are not used", unused, data_.train.count));
+  return warnings;
 }
 
 std::vector<std::string_view> NetworkTask::keys() const {
@@ -70,12 +135,8 @@ std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) cons
 }
 
 void NetworkTask::prepare() {
-  const DataConfig& data = settings_.data;
-  const PartitionRule& rule = rule_of(data);
-  for (int r = 0; r < settings_.replicas; ++r) {
-    partitions_.push_back(rule.divide(data, data_, settings_.nodes, settings_.seed + r));
-    check_every_node_has_samples(partitions_.back());
-  }
+  divide();
+  load();
 }
 
 void NetworkTask::initialize(std::uint64_t seed, int /*node*/, float* row) const {
@@ -123,7 +184,7 @@ std::unique_ptr<Gradients<Cuda>> NetworkTask::make_gradients(const Cuda& gpu, co
 
 TaskKind network_kind() {
   return {.name = "network",
-          .keys = {"data.partition", "data.batch", "model.name", "model.norm"},
+          .keys = {"data.partition", "data.min_samples", "data.batch", "model.name", "model.norm"},
           .make = [](const TaskSettings& settings) { return std::make_unique<NetworkTask>(settings); }};
 }
 

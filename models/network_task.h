@@ -15,7 +15,7 @@ namespace sparsepush {
 
 class NetworkTask final : public Task {
  public:
-  /// Loads the data set and lays out the parameters. Throws InputError.
+  /// Lays out the parameters; loads nothing but what steps an epoch depend on. Throws InputError.
   explicit NetworkTask(const TaskSettings& settings);
 
   const Network& network() const { return network_; }
@@ -26,7 +26,12 @@ class NetworkTask final : public Task {
   std::int64_t steps_per_epoch() const override;
   std::vector<std::string_view> keys() const override;
   std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
+  void check() override { divide(); }
   void prepare() override;
+  std::vector<std::string> warnings() const override;
+  bool learns(int replica, int node) const override {
+    return partitions_.empty() || !partitions_[replica][node].empty();
+  }
   /// Of `seed` alone, so that all nodes of a replica start equal.
   void initialize(std::uint64_t seed, int node, float* row) const override;
   /// Samples and class histogram of each node.
@@ -38,8 +43,15 @@ class NetworkTask final : public Task {
   template <class Backend>
   std::unique_ptr<Gradients<Backend>> gradients_on(const Backend& backend, const Shard& shard) const;
 
+  void load();
+  /// Divides the training samples among the nodes, by labels alone where these are there before the rest.
+  void divide();
+  void check_learners() const;
+  std::int64_t steps_per_epoch(const Partition& partition) const;
+
   TaskSettings settings_;
-  Dataset data_;
+  Dataset data_;  ///< an outline until it is loaded
+  bool is_loaded_ = false;
   Network network_;
   std::vector<Partition> partitions_;  ///< [replicas]
 };

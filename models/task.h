@@ -51,6 +51,14 @@ class Task {
   /// Reads or divides what the functions below need; a step of its own, because the memory check comes before it.
   virtual void prepare() {}
 
+  /// What users should know of its data, a line each; known once it is prepared.
+  virtual std::vector<std::string> warnings() const { return {}; }
+  /// Refuses what `prepare` would refuse, with no more work than that takes.
+  virtual void check() { prepare(); }
+
+  /// Whether a node has data; one without only mixes: its gradient is 0. Known once it is checked.
+  virtual bool learns(int /*replica*/, int /*node*/) const { return true; }
+
   /// Writes the initial parameters of node `node` of the replica with seed `seed` to the host row `row`, whose padding
   /// is 0.
   virtual void initialize(std::uint64_t seed, int node, float* row) const = 0;

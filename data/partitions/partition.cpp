@@ -2,9 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "data/files/input_error.h"
+#include "data/partitions/partition_file.h"
+#include "data/table.h"
 #include "kernels/backend/check.h"
 #include "kernels/backend/random.h"
 
@@ -12,6 +18,9 @@ namespace sparsepush {
 namespace {
 
 using Samples = std::vector<std::int32_t>;
+
+constexpr int kMostAttempts = 100;
+constexpr std::uint64_t kStepsAnAttempt = 65'536;  // more than a set has classes
 
 Draw partition_draw(std::uint64_t seed) { return {.seed = seed, .stream = Stream::kPartition}; }
 
@@ -106,13 +115,14 @@ Partition partition_skew(std::span<const std::uint8_t> labels, int classes, int 
 }
 
 Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes, int nodes, double alpha,
-                              std::uint64_t seed) {
+                              std::uint64_t seed, int attempt) {
   CHECK(nodes >= 1 && alpha > 0, "nodes ", nodes, ", alpha ", alpha);
   const std::vector<Samples> samples_of = by_class(labels, classes);
   Partition partition(nodes);
   for (int c = 0; c < classes; ++c) {
-    const Samples pool = shuffled(samples_of[c], seed, 1 + c);
-    const std::vector<double> share = dirichlet_shares(nodes, alpha, seed, 1 + c);
+    const std::uint64_t step = 1 + c + kStepsAnAttempt * static_cast<std::uint64_t>(attempt);
+    const Samples pool = shuffled(samples_of[c], seed, step);
+    const std::vector<double> share = dirichlet_shares(nodes, alpha, seed, step);
     const auto size = static_cast<std::int64_t>(pool.size());
     double sum = 0;
     std::int64_t begin = 0;
@@ -131,30 +141,64 @@ Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes,
 const std::vector<PartitionRule>& partition_rules() {
   static const std::vector<PartitionRule> table = {
       {.name = "iid",
-       .divide = [](const DataConfig&, const Dataset& set, int nodes,
-                    std::uint64_t seed) { return partition_iid(set.train.count, nodes, seed); }},
+       .divide = [](const DataConfig&, const Dataset& set, int nodes, std::uint64_t seed,
+                    int) { return partition_iid(set.train.count, nodes, seed); }},
       {.name = "skew",
        .keys = {"data.skew"},
-       .divide =
-           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
-             return partition_skew(set.train.label, set.classes, nodes, data.skew, seed);
-           }},
+       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed,
+                    int) { return partition_skew(set.train.label, set.classes, nodes, data.skew, seed); }},
       {.name = "dirichlet",
        .keys = {"data.alpha"},
+       .is_redrawn = true,
        .divide =
-           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
-             return partition_dirichlet(set.train.label, set.classes, nodes, data.alpha, seed);
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed, int attempt) {
+             return partition_dirichlet(set.train.label, set.classes, nodes, data.alpha, seed, attempt);
            }},
+      {.name = "file",
+       .keys = {"data.partition_file"},
+       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t,
+                    int) { return read_partition_file(data.partition_file, set.train.count, nodes); }},
   };
   return table;
 }
 
-void check_every_node_has_samples(const Partition& partition) {
-  for (std::size_t node = 0; node < partition.size(); ++node)
-    if (partition[node].empty())
-      throw InputError(
-          "data.partition: node {} of {} has no training samples; use fewer nodes or a less skewed partition", node,
-          partition.size());
+void mend(Partition& partition, int least) {
+  const auto rank = [&](std::size_t node) { return std::pair(-std::ssize(partition[node]), node); };
+  std::set<std::pair<std::ptrdiff_t, std::size_t>> largest;
+  for (std::size_t node = 0; node < partition.size(); ++node) largest.insert(rank(node));
+  for (std::size_t node = 0; node < partition.size(); ++node) {
+    largest.erase(rank(node));
+    while (std::ssize(partition[node]) < least) {
+      const std::size_t giver = largest.begin()->second;
+      largest.erase(largest.begin());
+      partition[node].push_back(partition[giver].back());
+      partition[giver].pop_back();
+      largest.insert(rank(giver));
+    }
+    largest.insert(rank(node));
+  }
+}
+
+Partition divide_samples(const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed) {
+  const PartitionRule& rule = row_named(partition_rules(), "data.partition", data.partition);
+  const auto poor = [&](const Partition& partition) {
+    return std::ranges::find_if(partition, [&](const auto& own) { return std::ssize(own) < data.min_samples; });
+  };
+  Partition first = rule.divide(data, set, nodes, seed, 0);
+  const auto node = poor(first);
+  if (node == first.end()) return first;
+  const bool enough = std::int64_t{nodes} * data.min_samples <= set.train.count;
+  if (!rule.is_redrawn || !enough)
+    throw InputError(
+        "data.partition: node {} of {} has {} training samples; data.min_samples is {}: use fewer nodes, a less skewed "
+        "partition, or data.min_samples = 0 for nodes without data",
+        node - first.begin(), nodes, node->empty() ? "no" : std::to_string(node->size()), data.min_samples);
+  for (int attempt = 1; attempt < kMostAttempts; ++attempt) {
+    Partition again = rule.divide(data, set, nodes, seed, attempt);
+    if (poor(again) == again.end()) return again;
+  }
+  mend(first, data.min_samples);
+  return first;
 }
 
 std::vector<std::int64_t> class_histogram(const Partition& partition, std::span<const std::uint8_t> labels,

@@ -22,20 +22,29 @@ Partition partition_iid(int samples, int nodes, std::uint64_t seed);
 /// distribution.
 Partition partition_skew(std::span<const std::uint8_t> labels, int classes, int nodes, double skew, std::uint64_t seed);
 
-/// Per class, the shares of the nodes are drawn from a symmetric Dirichlet distribution with concentration alpha > 0.
+/// Per class, the shares of the nodes are drawn from a symmetric Dirichlet distribution with concentration alpha > 0;
+/// differently in each `attempt`.
 Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes, int nodes, double alpha,
-                              std::uint64_t seed);
+                              std::uint64_t seed, int attempt = 0);
 
 /// What data.partition can be.
 struct PartitionRule {
   std::string_view name;
   std::vector<std::string_view> keys = {};  ///< that count for it
-  std::function<Partition(const DataConfig&, const Dataset&, int nodes, std::uint64_t seed)> divide;
+  bool is_redrawn = false;                  ///< may be attempted again
+  /// Needs the labels of the set, not its bytes.
+  std::function<Partition(const DataConfig&, const Dataset&, int nodes, std::uint64_t seed, int attempt)> divide;
 };
 const std::vector<PartitionRule>& partition_rules();
 
-/// Throws InputError that names the first node without samples.
-void check_every_node_has_samples(const Partition& partition);
+/// Divides the training set by the rule that `data` names, such that every node has data.min_samples: by the first of
+/// 100 attempts that does, or else by attempt 0 after `mend`. Throws InputError that names the first node that has too
+/// few where the rule is not drawn, or there are too few samples for all.
+Partition divide_samples(const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed);
+
+/// While a node has fewer than `least` samples, the lowest first, the node with the most (the lowest of several) gives
+/// it its last one.
+void mend(Partition& partition, int least);
 
 /// counts[i * classes + c] = samples of class c that node i owns.
 std::vector<std::int64_t> class_histogram(const Partition& partition, std::span<const std::uint8_t> labels,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <span>
 
 #include "data/files/input_error.h"
@@ -52,11 +53,24 @@ void reserve(int images, SampleSet* set) {  // growing would take several times 
   set->bytes.reserve(static_cast<std::size_t>(images) * kCifarImage.size());
 }
 
+/// The same images, pickled: what others keep under the same name.
+void refuse_python_version(const CifarFormat& format, const SetFolder& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(folder.find(format.train_files.front()), error)) return;
+  for (const std::string& place : {format.python_subfolder, std::string(".")})
+    for (const std::string& file : {std::string("data_batch_1"), std::string("train")})
+      if (std::filesystem::is_regular_file(folder.path_of(place + "/" + file), error))
+        throw InputError("{}: is of the Python version of {}; expected the binary version, with {}: \"{}\" gets it",
+                         folder.path_of(place == "." ? file : place + "/" + file), format.name,
+                         format.train_files.front(), folder.command());
+}
+
 }  // namespace
 
 CifarFormat cifar10_format() {
   return {.name = "cifar10",
           .subfolder = "cifar-10-batches-bin",
+          .python_subfolder = "cifar-10-batches-py",
           .train_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
                           "data_batch_5.bin"},
           .test_file = "test_batch.bin",
@@ -69,6 +83,7 @@ CifarFormat cifar10_format() {
 CifarFormat cifar100_format() {
   return {.name = "cifar100",
           .subfolder = "cifar-100-binary",
+          .python_subfolder = "cifar-100-python",
           .train_files = {"train.bin"},
           .test_file = "test.bin",
           .train_images = 50'000,
@@ -77,15 +92,24 @@ CifarFormat cifar100_format() {
           .channels = {{{0.5071, 0.2673}, {0.4865, 0.2564}, {0.4409, 0.2762}}}};
 }
 
+Dataset cifar_outline(const CifarFormat& format) {
+  Dataset set{.name = format.name, .classes = format.label_classes.back()};
+  set_image(&set, kCifarImage, format.channels);
+  set.train.count = static_cast<int>(format.train_files.size()) * format.train_images;
+  set.test.count = format.test_images;
+  return set;
+}
+
 Dataset load_cifar(const CifarFormat& format, const std::string& path) {
   SetFolder folder(format.name, path);
   folder.enter(format.subfolder, format.train_files.front());
+  refuse_python_version(format, folder);
   std::vector<SetFile> train;
   for (const std::string& name : format.train_files)
     train.push_back(open_file(format, folder, name, format.train_images));
   SetFile test = open_file(format, folder, format.test_file, format.test_images);
-  Dataset set{.name = format.name, .classes = format.label_classes.back()};
-  set_image(&set, kCifarImage, format.channels);
+  Dataset set = cifar_outline(format);
+  set.train.count = set.test.count = 0;
   reserve(static_cast<int>(train.size()) * format.train_images, &set.train);
   reserve(format.test_images, &set.test);
   for (SetFile& file : train) append_images(format, file, format.train_images, &set.train);
@@ -96,9 +120,7 @@ Dataset load_cifar(const CifarFormat& format, const std::string& path) {
 DataSource cifar_source(const CifarFormat& format) {
   return {.name = format.name,
           .keys = {"data.path", "data.augment"},
-          .size = [format](const DataConfig&) -> DataSource::Size {
-            return {format.samples(), kCifarImage.size()};
-          },
+          .outline = [format](const DataConfig&) { return cifar_outline(format); },
           .load = [format](const DataConfig& data) { return load_cifar(format, data.path); }};
 }
 

@@ -14,7 +14,8 @@ namespace sparsepush {
 /// The files of a set, as their page describes them ([CIFAR]).
 struct CifarFormat {
   std::string name;
-  std::string subfolder;  ///< of the archive
+  std::string subfolder;         ///< of the archive
+  std::string python_subfolder;  ///< of the archive with the same images that Python reads
   std::vector<std::string> train_files;
   std::string test_file;
   int train_images = 0, test_images = 0;  ///< of each file

@@ -8,6 +8,11 @@
 
 namespace sparsepush {
 
+Dataset outline_of(Dataset set) {
+  for (SampleSet* part : {&set.train, &set.test}) *part = {.count = part->count, .bytes = {}, .label = {}};
+  return set;
+}
+
 const std::vector<DataSource>& data_sources() {
   static const std::vector<DataSource> table = {
       digits_source(),

@@ -18,13 +18,16 @@ struct DataSource {
   std::string_view file = {};               ///< what data.file has to be, where it is needed
   std::string_view task = "network";        ///< the kind of task that learns it
 
-  /// Known before anything is loaded.
-  struct Size {
-    std::int64_t samples = 0, features = 0;
-  };
-  std::function<Size(const DataConfig&)> size = {};     ///< of labelled sets
-  std::function<Dataset(const DataConfig&)> load = {};  ///< of labelled sets; throws InputError
+  /// Of labelled sets: all but bytes and labels, which is known before anything is read or made.
+  std::function<Dataset(const DataConfig&)> outline = {};
+  /// Of labelled sets; throws InputError.
+  std::function<Dataset(const DataConfig&)> load = {};
+  /// The labels for training where they are there long before the rest; throws what `load` would throw at once.
+  std::function<std::vector<std::uint8_t>(const DataConfig&)> train_labels = {};
 };
+
+/// The set without its bytes and labels.
+Dataset outline_of(Dataset set);
 
 const std::vector<DataSource>& data_sources();
 

@@ -24,6 +24,7 @@ struct Dataset {
   int classes = 0;
   std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
   SampleSet train = {}, test = {};
+  std::vector<std::string> warnings = {};  ///< about its files, for users
 };
 
 /// The split of sets that come without one: every sixth sample is for the test.

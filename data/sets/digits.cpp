@@ -1,7 +1,5 @@
 #include "data/sets/digits.h"
 
-#include <iterator>
-
 namespace sparsepush {
 namespace {
 
@@ -30,9 +28,7 @@ Dataset load_digits() {
 DataSource digits_source() {
   return {.name = "digits",
           .keys = {"data.augment"},
-          .size = [](const DataConfig&) -> DataSource::Size {
-            return {std::size(kImages), kPixels};
-          },
+          .outline = [](const DataConfig&) { return outline_of(load_digits()); },
           .load = [](const DataConfig&) { return load_digits(); }};
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/sets/dataset.h"
 
@@ -28,6 +29,9 @@ class SetFolder {
   void enter(const std::string& subfolder, const std::string& file);
 
   std::string path_of(const std::string& file) const { return path_ + "/" + file; }
+  /// The path of the set's file `file` under any of the names that it has: with a dot instead of the first dash before
+  /// "idx", and as gzip packs it. That of `file` itself if there is none.
+  std::string find(const std::string& file) const;
   /// The command that gets the set.
   const std::string& command() const { return command_; }
 
@@ -35,10 +39,11 @@ class SetFolder {
   std::string path_, command_;
 };
 
-/// A regular file of a set, read front to back.
+/// A regular file of a set, which may be packed by gzip, read front to back.
 class SetFile {
  public:
-  /// Throws InputError unless the file has `bytes` bytes, which are those of `content`; reads none of them yet.
+  /// Throws InputError unless the file has `bytes` bytes, which are those of `content`; reads none of them yet, unless
+  /// it is packed.
   SetFile(const SetFolder& folder, const std::string& file, std::int64_t bytes, const std::string& content);
 
   /// The next bytes. Throws InputError if there are none.
@@ -46,8 +51,12 @@ class SetFile {
   const std::string& path() const { return path_; }
 
  private:
+  void unpack(std::int64_t bytes);
+
   std::string path_;
   std::ifstream stream_;
+  std::vector<std::uint8_t> unpacked_;  ///< what a packed file holds
+  std::size_t at_ = 0;                  ///< in it
 };
 
 }  // namespace sparsepush

@@ -22,17 +22,43 @@ double mean_deviation(double separation, int features) {
   return separation / (2 * std::exp(std::lgamma((features + 1) / 2.0) - std::lgamma(features / 2.0)));
 }
 
+/// Values lie on [-limit, limit].
+double limit_of(const SyntheticSettings& settings) {
+  const double deviation = mean_deviation(settings.separation, settings.features);
+  return kClampDeviations * std::sqrt(1 + deviation * deviation);
+}
+
+int label_of(const SyntheticSettings& settings, int sample) {
+  const Draw order{.seed = kSeed, .stream = Stream::kSynthetic, .step = kOrder};
+  return static_cast<int>(random_permutation(order, sample, settings.samples) % settings.classes);
+}
+
 }  // namespace
 
-Dataset make_synthetic(const SyntheticSettings& settings) {
+Dataset synthetic_outline(const SyntheticSettings& settings) {
   const auto& [samples, features, classes, separation] = settings;
   CHECK(samples >= 6 && features >= 1, "samples ", samples, ", features ", features);
   CHECK(classes >= 2 && classes <= 256 && separation >= 0, "classes ", classes, ", separation ", separation);
-  const double deviation = mean_deviation(separation, features);
-  const double limit = kClampDeviations * std::sqrt(1 + deviation * deviation);
+  const double limit = limit_of(settings);
   const ByteScale scale{.scale = static_cast<float>(2 * limit / 255), .offset = static_cast<float>(-limit)};
   Dataset set{
       .name = "synthetic", .features = features, .image = {.width = features}, .classes = classes, .channel = {scale}};
+  set.test.count = samples / 6;
+  set.train.count = samples - set.test.count;
+  return set;
+}
+
+std::vector<std::uint8_t> synthetic_train_labels(const SyntheticSettings& settings) {
+  std::vector<std::uint8_t> labels;
+  for (int i = 0; i < settings.samples; ++i)
+    if (!is_test_sample(i)) labels.push_back(static_cast<std::uint8_t>(label_of(settings, i)));
+  return labels;
+}
+
+Dataset make_synthetic(const SyntheticSettings& settings) {
+  const int features = settings.features;
+  const double deviation = mean_deviation(settings.separation, features), limit = limit_of(settings);
+  Dataset set = synthetic_outline(settings);
   const auto normal = [](Part part, int row, int feature) {
     return random_normal({.seed = kSeed,
                           .stream = Stream::kSynthetic,
@@ -40,14 +66,11 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
                           .step = part,
                           .index = static_cast<std::uint64_t>(feature)});
   };
-  const std::size_t tests = static_cast<std::size_t>(samples) / 6;
-  set.test.bytes.reserve(tests * features);  // growing would take several times the memory
-  set.train.bytes.reserve((samples - tests) * features);
-  for (int i = 0; i < samples; ++i) {
+  for (SampleSet* part : {&set.train, &set.test})  // growing would take several times the memory
+    part->bytes.reserve(static_cast<std::size_t>(part->count) * features);
+  for (int i = 0; i < settings.samples; ++i) {
     SampleSet& part = is_test_sample(i) ? set.test : set.train;
-    const Draw order{.seed = kSeed, .stream = Stream::kSynthetic, .step = kOrder};
-    const int label = static_cast<int>(random_permutation(order, i, samples) % classes);
-    ++part.count;
+    const int label = label_of(settings, i);
     part.label.push_back(static_cast<std::uint8_t>(label));
     for (int f = 0; f < features; ++f) {
       const double value = deviation * normal(kMeans, label, f) + normal(kNoise, i, f);
@@ -59,18 +82,14 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
 }
 
 DataSource synthetic_source() {
+  const auto settings = [](const DataConfig& data) -> SyntheticSettings {
+    return {.samples = data.samples, .features = data.features, .classes = data.classes, .separation = data.separation};
+  };
   return {.name = "synthetic",
           .keys = {"data.samples", "data.features", "data.classes", "data.separation"},
-          .size = [](const DataConfig& data) -> DataSource::Size {
-            return {data.samples, data.features};
-          },
-          .load =
-              [](const DataConfig& data) {
-                return make_synthetic({.samples = data.samples,
-                                       .features = data.features,
-                                       .classes = data.classes,
-                                       .separation = data.separation});
-              }};
+          .outline = [settings](const DataConfig& data) { return synthetic_outline(settings(data)); },
+          .load = [settings](const DataConfig& data) { return make_synthetic(settings(data)); },
+          .train_labels = [settings](const DataConfig& data) { return synthetic_train_labels(settings(data)); }};
 }
 
 }  // namespace sparsepush

@@ -18,6 +18,10 @@ struct SyntheticSettings {
 /// run's seed, so that replicas share it.
 Dataset make_synthetic(const SyntheticSettings& settings);
 
+/// The same without its bytes and labels; and the labels for training alone, which take no time.
+Dataset synthetic_outline(const SyntheticSettings& settings);
+std::vector<std::uint8_t> synthetic_train_labels(const SyntheticSettings& settings);
+
 DataSource synthetic_source();
 
 }  // namespace sparsepush

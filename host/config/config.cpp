@@ -16,6 +16,7 @@
 #include "host/config/config_toml.h"
 #include "host/config/spelling.h"
 #include "host/topologies/file.h"
+#include "host/topologies/topologies.h"
 #include "models/models.h"
 
 namespace sparsepush {
@@ -97,6 +98,9 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
   if (!origins.is_set("algorithm.averaging_rate"))
     config.algorithm.averaging_rate = default_averaging_rate(rows_of(config), config.algorithm);
+  if (const TopologyKind& kind = topology_kind(config.topology);
+      has_key(kind, "degree") && !origins.is_set("topology.degree"))
+    config.topology.degree = kind.default_degree;
   check_config(config, origins);
   find_files(config, origins);
   find_data_folder(config, origins);

@@ -22,13 +22,18 @@ struct RunConfig {
   int threads = 0;  ///< 0: one per processor
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
+  std::string start;                  ///< a checkpoint whose parameters nodes start with
   bool verify = false;                ///< do every selection of messages again in a second way, and compare
 };
 
 struct TopologyConfig {
   std::string name = "directed_ring";
   int degree = 2;
+  double probability = 0.3;  ///< of an edge of `erdos_renyi`
+  int rows = 0;              ///< of `torus`; 0: as square as it can be
+  double radius = 0.0;       ///< of `geometric`; 0: what connects most draws
   bool redraw = false;
+  bool undirected = false;  ///< edges lead both ways
   std::string weights = "uniform";
   std::string file;
 };
@@ -62,7 +67,7 @@ struct OptimizerConfig {
 
 struct EvaluateConfig {
   std::int64_t every_steps = 0;  ///< 0: each epoch
-  int nodes = 0;                 ///< evaluates the first of them only; 0: all
+  int nodes = 0;                 ///< that are tested, spread over all of them; 0: all
 };
 
 /// Everything a run needs to know, checked and with all defaults filled in.

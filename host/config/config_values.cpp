@@ -51,9 +51,7 @@ std::string hash_of(const Config& config, const Counts& counts, std::int64_t sgd
   Fnv1a hash;
   for (const Field& field : config_fields()) {
     if (!counts_for_hash(field, config) || !counts(field)) continue;
-    const Member member = field.member(copy);
-    const std::string value = field.is_file ? content_hash(*std::get<std::string*>(member)) : value_text(member);
-    hash.add(fmt::format("{}={}\n", field.name(), value));
+    hash.add(fmt::format("{}={}\n", field.name(), hashed_text(field, field.member(copy))));
   }
   if (config.optimizer.schedule != "steps") hash.add(fmt::format("sgd_steps={}\n", sgd_steps));
   if (!identity.empty()) hash.add(fmt::format("task={}\n", identity));
@@ -79,6 +77,11 @@ bool counts_for_hash(const Field& field, const Config& config) {
   if (!field.came_later) return true;
   Config copy = config, defaults;
   return value_text(field.member(copy)) != value_text(field.member(defaults));
+}
+
+std::string hashed_text(const Field& field, const Member& member) {
+  const auto* path = field.is_file ? std::get<std::string*>(member) : nullptr;
+  return path && !path->empty() ? content_hash(*path) : value_text(member);
 }
 
 std::string value_text(const Member& member) {

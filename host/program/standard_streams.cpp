@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -27,6 +28,17 @@ void flush_standard_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
   const std::string why = errno != 0 ? ": " + std::generic_category().message(errno) : "";
   throw std::runtime_error("cannot write to the standard output" + why);
+}
+
+std::string shell_word(const std::string& text) {
+  const std::string path = text.starts_with('-') ? "./" + text : text;
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("_-./+:,=@%").find(c) != std::string_view::npos;
+  };
+  if (!path.empty() && std::ranges::all_of(path, is_plain)) return path;
+  std::string word = "'";
+  for (const char c : path) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
 }
 
 void print_error(std::string_view line) {

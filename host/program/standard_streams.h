@@ -1,5 +1,6 @@
 // The program's three standard streams, whatever state they were handed over in.
 #pragma once
+#include <string>
 #include <string_view>
 
 namespace sparsepush {
@@ -10,6 +11,9 @@ void prepare_standard_streams();
 
 /// Throws std::runtime_error if something printed to the standard output was lost.
 void flush_standard_output();
+
+/// `text` as one word of a shell's command line, which is no option.
+std::string shell_word(const std::string& text);
 
 /// One line on the standard error, control characters replaced. Never throws.
 void print_error(std::string_view line);

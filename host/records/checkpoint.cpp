@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "data/files/input_error.h"
 #include "data/files/safetensors_header.h"
+#include "host/records/saved_config.h"
 #include "host/records/sent_totals.h"
 #include "host/state/row_blocks.h"
 
@@ -196,28 +198,66 @@ std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& 
   return sent;
 }
 
+void check_shape(const SafetensorsReader& file, const TensorInfo& expected) {
+  const TensorInfo& found = file.info(expected.name);
+  if (found.dtype != expected.dtype || found.shape != expected.shape)
+    throw InputError("{}: tensor \"{}\": expected {} [{}], got {} [{}]", file.path(), expected.name, expected.dtype,
+                     fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
+}
+
+void check_push_weights(const SafetensorsReader& file) {
+  for (const double u : file.read<double>("u"))
+    if (!(u > 0 && std::isfinite(u)))
+      throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", file.path(), u);
+}
+
+[[noreturn]] void refuse_hash(const std::string& path, const std::string& found, const Experiment& experiment) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const std::string differences = differences_from_saved(folder, experiment.config());
+  throw InputError("{}: belongs to another configuration: {}; choose another --out", path,
+                   differences.empty() ? fmt::format("its hash is {}, this one's {}", quote(found), experiment.hash())
+                                       : differences);
+}
+
 }  // namespace
 
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment) {
   const SafetensorsReader file(path);
   const auto hash = file.metadata().find("config_hash");
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
-  if (hash->second != experiment.hash())
-    throw InputError("{}: belongs to another configuration (hash {}, this one has {}); choose another --out", path,
-                     quote(hash->second), experiment.hash());
-  for (const TensorInfo& expected : checkpoint_tensors(experiment)) {
-    const TensorInfo& found = file.info(expected.name);
-    if (found.dtype != expected.dtype || found.shape != expected.shape)
-      throw InputError("{}: tensor \"{}\": expected {} [{}], got {} [{}]", path, expected.name, expected.dtype,
-                       fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
-  }
+  if (hash->second != experiment.hash()) refuse_hash(path, hash->second, experiment);
+  for (const TensorInfo& expected : checkpoint_tensors(experiment)) check_shape(file, expected);
   const CheckpointHead head{file.read<std::int64_t>("step").front(), metadata_number(file, "sgd_steps")};
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
-  for (const double u : file.read<double>("u"))
-    if (!(u > 0 && std::isfinite(u)))
-      throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", path, u);
+  check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
   return head;
+}
+
+void check_start(const std::string& path, const Experiment& experiment) {
+  const SafetensorsReader file(path);
+  const auto parameters = file.metadata().find("parameters");
+  if (parameters == file.metadata().end())
+    throw InputError("run.start: {}: not a checkpoint: no \"parameters\" in its metadata", path);
+  for (const TensorInfo& expected : checkpoint_tensors(experiment))
+    if (expected.name == state::x.name || expected.name == state::u.name) check_shape(file, expected);
+  if (parameters->second != parameter_table(experiment.task().parameters(), experiment.layout()))
+    throw InputError("run.start: {}: is of a model with other tensors", path);
+  check_push_weights(file);
+}
+
+template <class Backend>
+void read_start(const std::string& path, Emulator<Backend>& emulator) {
+  const SafetensorsReader file(path);
+  Nodes<Backend>& nodes = emulator.nodes();
+  const std::vector<double> u = read_values<double>(file, "u", nodes.shard);
+  std::vector<float> packed(nodes.layout.params);
+  fill_rows(nodes.backend, nodes[state::x], [&](int row, float* values) {
+    file.read_part<float>("x", file_row(nodes.shard, row) * nodes.layout.params, packed);
+    const auto factor = static_cast<float>(1 / u[row]);
+    for (float& value : packed) value *= factor;
+    unpack_row(nodes.layout, packed.data(), values);
+  });
 }
 
 template <class Backend>
@@ -270,8 +310,10 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
 template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&);
 template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
 template void read_checkpoint(const std::string&, Emulator<Cpu>&);
+template void read_start(const std::string&, Emulator<Cpu>&);
 template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&);
 template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&);
 template void read_checkpoint(const std::string&, Emulator<Cuda>&);
+template void read_start(const std::string&, Emulator<Cuda>&);
 
 }  // namespace sparsepush

@@ -17,6 +17,14 @@ struct CheckpointHead {
 /// Reads `path` and checks that it belongs to `experiment`: its configuration, arrays and shapes. InputError if not.
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment);
 
+/// Checks that nodes of `experiment` can start at the parameters in the checkpoint `path`, of a run with as many nodes
+/// and replicas and the same tensors. InputError if not.
+void check_start(const std::string& path, const Experiment& experiment);
+
+/// Local nodes start at x / u of the checkpoint `path`, with u = 1; all else is as in any new run.
+template <class Backend>
+void read_start(const std::string& path, Emulator<Backend>& emulator);
+
 /// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: the
 /// saved ones of the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32
 /// [R * N, columns] if there are any, step I64 [1], and the running sums of the measures.

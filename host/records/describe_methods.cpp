@@ -92,10 +92,12 @@ std::string averaging_rate_text(const Method& method) {
   return fmt::format("{}", fmt::join(rates, ", "));
 }
 
-/// The topology in every form that methods may judge differently: by its keys `degree` and `redraw`, if it has them.
+/// The topology in every form that methods may judge differently: by its weights, if it is undirected, and by its keys
+/// `degree` and `redraw`, if it has them.
 std::vector<Settings> forms_of(const TopologyKind& kind) {
   std::vector<Settings> forms = {{}};
-  if (has_key(kind, "degree")) forms = {{"degree=1"}, {"degree=2"}};
+  if (kind.is_undirected) forms.push_back({"weights=metropolis"});
+  if (kind.drawn_by_backends) forms = {{"degree=1"}, {"degree=2"}};
   if (!has_key(kind, "redraw")) return forms;
   for (std::size_t i = 0, plain = forms.size(); i < plain; ++i) {
     forms.push_back(forms[i]);

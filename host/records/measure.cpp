@@ -35,13 +35,14 @@ struct ScoreTable {
 template <class Backend>
 class Measures {
  public:
-  Measures(const Backend& backend, const Task& task, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
+  Measures(const Backend& backend, const Experiment& experiment, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
       : backend_(backend),
-        task_(task),
+        experiment_(experiment),
+        task_(experiment.task()),
         gradients_(gradients),
         nodes_(nodes),
         shard_(nodes.shard),
-        names_(task.scores()) {}
+        names_(task_.scores()) {}
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
     u_ = gather(nodes_.to_host(state::u));
@@ -84,10 +85,12 @@ class Measures {
     };
     const auto x = norms(state::x);
     const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
-    if (bad != x.end())
-      throw Diverged(
-          fmt::format("diverged at step {}: the parameters of node {} are not finite; try a smaller optimizer.lr", step,
-                      (bad - x.begin()) % shard_.all_nodes));
+    if (bad != x.end()) {
+      const std::int64_t row = bad - x.begin(), replica = row / shard_.all_nodes;
+      throw Diverged(fmt::format("diverged at step {}: the parameters of node {} are not finite; {}", step,
+                                 row % shard_.all_nodes,
+                                 likely_remedy(experiment_.rows(), experiment_.replicas()[replica].algorithm)));
+    }
     if (!nodes_.state.has(state::error)) return;
     const auto error = norms(state::error);
     for (MetricsRow& row : rows) {
@@ -96,38 +99,32 @@ class Measures {
     }
   }
 
-  /// Scores of the first `evaluated` nodes of each replica (0: all).
+  /// Scores of `evaluated` nodes of each replica (0: all), spread over all of them: partitions by class, rings and
+  /// the like give neighbouring nodes similar data.
   void add_node_scores(std::vector<MetricsRow>& rows, int evaluated) {
     if (evaluated == 0) evaluated = shard_.all_nodes;
-    std::vector<int> local;
+    std::vector<int> tested, local;
+    for (std::int64_t k = 0; k < evaluated; ++k) tested.push_back(static_cast<int>(k * shard_.all_nodes / evaluated));
     for (int row = 0; row < shard_.rows(); ++row)
-      if (shard_.id_of(row).node < evaluated) local.push_back(row);
+      if (std::ranges::binary_search(tested, shard_.id_of(row).node)) local.push_back(row);
     ScoreTable scores(static_cast<int>(local.size()), columns());
     gradients_.score_nodes(backend_, parameters_of(nodes_, task_), local, scores.view());
     for (int s = 0; s < columns(); ++s) {
       std::vector<double> of_rows(shard_.rows());
       for (std::size_t k = 0; k < local.size(); ++k) of_rows[local[k]] = scores.view().row(static_cast<int>(k))[s];
       const auto all = gather(of_rows);
-      for (MetricsRow& row : rows) {
-        const auto of_nodes = of_replica(all, row.replica).first(evaluated);
-        const double mean = sum_of(of_nodes) / evaluated;
-        if (s == 0) {
-          row.test_loss = mean;
-          continue;
-        }
-        ScoreSummary& summary = summary_of(row, s);
-        summary.mean = mean;
-        summary.min = std::ranges::min(of_nodes);
-        summary.max = std::ranges::max(of_nodes);
-      }
+      for (MetricsRow& row : rows) add_scores(row, s, tested, of_replica(all, row.replica));
     }
   }
 
   void add_train_loss(std::vector<MetricsRow>& rows, const LossWindow<Backend>& loss) {
     if (loss.steps == 0) return;
     const auto sums = gather(loss.sum.to_host());
-    for (MetricsRow& row : rows)
-      row.train_loss = sum_of(of_replica(sums, row.replica)) / static_cast<double>(loss.steps) / shard_.all_nodes;
+    for (MetricsRow& row : rows) {
+      int learners = 0;
+      for (int node = 0; node < shard_.all_nodes; ++node) learners += task_.learns(row.replica, node) ? 1 : 0;
+      row.train_loss = sum_of(of_replica(sums, row.replica)) / static_cast<double>(loss.steps) / learners;
+    }
   }
 
   void add_traffic(std::vector<MetricsRow>& rows) {
@@ -159,6 +156,26 @@ class Measures {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
+  /// Score `column` of the tested nodes, from that of all nodes of the row's replica.
+  void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, std::span<const double> all) {
+    std::vector<double> of_nodes;
+    for (const int node : tested) of_nodes.push_back(all[node]);
+    const double mean = sum_of(of_nodes) / static_cast<double>(tested.size());
+    row.nodes.resize(tested.size());
+    for (std::size_t k = 0; k < tested.size(); ++k) {
+      row.nodes[k].node = tested[k];
+      if (column == 0) row.nodes[k].loss = of_nodes[k];
+      if (column > 0 && names_[column - 1] == kAccuracy) row.nodes[k].accuracy = of_nodes[k];
+    }
+    if (column == 0) {
+      row.test_loss = mean;
+      return;
+    }
+    ScoreSummary& summary = summary_of(row, column);
+    summary.mean = mean;
+    summary.min = std::ranges::min(of_nodes);
+    summary.max = std::ranges::max(of_nodes);
+  }
   /// Finds the score of column `column` in a row.
   ScoreSummary& summary_of(MetricsRow& row, int column) const {
     const auto begin = names_.begin(), name = begin + column - 1;
@@ -169,6 +186,7 @@ class Measures {
   }
 
   const Backend& backend_;
+  const Experiment& experiment_;
   const Task& task_;
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
@@ -191,7 +209,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
     rows[r].epoch = schedule.epoch(step);
     if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step, experiment.replicas()[r].optimizer);
   }
-  Measures<Backend> measures(backend, experiment.task(), gradients, nodes);
+  Measures<Backend> measures(backend, experiment, gradients, nodes);
   measures.add_error_ratio(rows, step);
   measures.add_push_weights(rows);
   for (MetricsRow& row : rows) measures.add_mean_model(row);

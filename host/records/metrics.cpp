@@ -123,6 +123,13 @@ std::string metrics_line(const MetricsRow& row) {
   return line;
 }
 
+std::vector<std::string> node_lines(const MetricsRow& row) {
+  std::vector<std::string> lines;
+  for (const NodeScores& scores : row.nodes)
+    lines.push_back(join(std::int64_t{row.replica}, row.step, std::int64_t{scores.node}, scores.loss, scores.accuracy));
+  return lines;
+}
+
 CsvFile::CsvFile(const std::string& path, const std::string& header, std::int64_t keep_through_step,
                  std::int64_t expected_step)
     : file_(begin_csv(path, header, keep_through_step, expected_step), O_WRONLY | O_APPEND) {}

@@ -1,4 +1,4 @@
-// metrics.csv: what a run measures, in a form that is the same bytes for the same run.
+// metrics.csv and nodes.csv: what a run measures, in a form that is the same bytes for the same run.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,6 +18,13 @@ struct ScoreSummary {
   double mean = 0, min = 0, max = 0, mean_model = 0;
 };
 
+/// The scores of one tested node.
+struct NodeScores {
+  int node = 0;
+  double loss = 0;
+  std::optional<double> accuracy = {};  ///< none where the task has no such score
+};
+
 /// One line per replica and evaluation; empty where undefined. Accuracies are fractions in [0, 1].
 struct MetricsRow {
   int replica = 0;
@@ -32,11 +39,16 @@ struct MetricsRow {
   std::int64_t messages = 0;  ///< cumulative, as the bytes
   std::int64_t bytes_authors = 0, bytes_coo32 = 0, bytes_wire = 0, bytes_dense = 0;
   std::vector<ScoreSummary> other_scores = {};  ///< of the task, in its order
+  std::vector<NodeScores> nodes = {};           ///< of every tested node; lines of nodes.csv
 };
 
 /// The columns that `scores` of a task have, without newline: "accuracy" its own, others behind the last one.
 std::string metrics_header(const std::vector<std::string>& scores = {});
 std::string metrics_line(const MetricsRow& row);  ///< %.9g, NaN as "nan", without newline
+
+/// The columns of nodes.csv, and its lines of one evaluation, a node each.
+inline constexpr std::string_view kNodesHeader = "replica,step,node,loss,accuracy";
+std::vector<std::string> node_lines(const MetricsRow& row);
 
 /// A CSV file that grows line by line. Throws std::runtime_error naming the file when the disk is full.
 class CsvFile {

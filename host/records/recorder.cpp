@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
+#include "host/records/saved_config.h"
 #include "host/records/version.h"
 
 namespace sparsepush {
@@ -65,7 +68,8 @@ Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::s
       folder_(folder),
       backend_(std::move(backend)),
       checkpoint_(folder.file("checkpoint.safetensors")),
-      caller_(std::move(caller)) {
+      caller_(std::move(caller)),
+      growth_(experiment) {
   if (resume && std::filesystem::exists(checkpoint_)) {
     resumed_ = read_checkpoint_head(checkpoint_, experiment);
     check_length(*resumed_, experiment.schedule(), checkpoint_);
@@ -82,14 +86,16 @@ void Recorder::open_files() {
   }
   metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
                    resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
+  nodes_.emplace(folder_.file("nodes.csv"), std::string(kNodesHeader), keep);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
-  folder_.write_text("config.toml", to_toml(experiment_.config()));
+  save_config(folder_, experiment_.config());
   if (const std::string table = experiment_.task().partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
   caller_.say("backend: " + backend_);
   caller_.progress(resumed_ ? resumed_->step : 0, schedule.end());
   folder_.log(
       fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
+  for (const std::string& line : warnings_before(experiment_)) warn(line);
 }
 
 template <class Backend>
@@ -98,6 +104,7 @@ void Recorder::begin(Emulator<Backend>& emulator) {
   if (resumed_) {
     read_checkpoint(checkpoint_, emulator);
   } else {
+    if (const std::string& start = experiment_.config().run.start; !start.empty()) read_start(start, emulator);
     record(emulator);
   }
 }
@@ -122,12 +129,15 @@ template <class Backend>
 void Recorder::measure(Emulator<Backend>& emulator) {
   auto rows = emulator.measure(experiment_.schedule().evaluates_by_cadence(emulator.step()));
   if (emulator.nodes().shard.index != 0) return;
-  std::vector<std::string> lines;
+  std::vector<std::string> lines, of_nodes;
   for (const MetricsRow& row : rows) {
     lines.push_back(metrics_line(row));
+    std::ranges::copy(node_lines(row), std::back_inserter(of_nodes));
     caller_.say(evaluation_line(row, static_cast<int>(rows.size())));
+    if (const auto warning = growth_.look_at(row)) warn(*warning);
   }
   metrics_->append(lines);
+  nodes_->append(of_nodes);
   timing_->append({fmt::format("{},{:.3f}", emulator.step(), seconds())});
   last_rows_ = std::move(rows);
 }
@@ -139,6 +149,7 @@ void Recorder::save(Emulator<Backend>& emulator) {
   const bool first = transport.shard().index == 0;
   if (first) {
     metrics_->sync();
+    nodes_->sync();
     writing_ = std::make_unique<SafetensorsWriter>(open_checkpoint(checkpoint_, emulator));
   }
   transport.barrier();
@@ -151,23 +162,29 @@ void Recorder::save(Emulator<Backend>& emulator) {
   transport.barrier();
 }
 
+void Recorder::warn(const std::string& line) {
+  caller_.say("warning: " + line);
+  folder_.log("warning: " + line);
+}
+
 double Recorder::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Recorder::summarize(const std::string& status) {
+void Recorder::summarize(const std::string& status, const std::string& reason) {
   auto replicas = nlohmann::json::array();
   for (const MetricsRow& row : last_rows_) replicas.push_back(summary_of(row));
-  const nlohmann::json summary = {{"status", status},
-                                  {"version", version_line()},
-                                  {"backend", backend_.substr(0, backend_.find(','))},
-                                  {"config_hash", experiment_.hash()},
-                                  {"sgd_steps", experiment_.schedule().sgd_steps()},
-                                  {"final_rounds", experiment_.schedule().final_rounds()},
-                                  {"seconds", seconds()},
-                                  {"replicas", replicas}};
+  nlohmann::json summary = {{"status", status},
+                            {"version", version_line()},
+                            {"backend", backend_.substr(0, backend_.find(','))},
+                            {"config_hash", experiment_.hash()},
+                            {"sgd_steps", experiment_.schedule().sgd_steps()},
+                            {"final_rounds", experiment_.schedule().final_rounds()},
+                            {"seconds", seconds()},
+                            {"replicas", replicas}};
+  if (!reason.empty()) summary["reason"] = reason;
   folder_.write_text("summary.json", summary.dump(2) + "\n");
-  folder_.log(status);
+  folder_.log(reason.empty() ? status : reason);
 }
 
 template void Recorder::begin(Emulator<Cpu>&);

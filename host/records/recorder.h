@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/records/checkpoint.h"
+#include "host/records/guards.h"
 #include "host/records/metrics.h"
 #include "host/records/run_folder.h"
 #include "host/state/emulator.h"
@@ -42,8 +43,8 @@ class Recorder {
   template <class Backend>
   bool stopped(Emulator<Backend>& emulator);
 
-  /// Writes summary.json; `status` is finished, interrupted, diverged or failed.
-  void summarize(const std::string& status);
+  /// Writes summary.json; `status` is finished, interrupted, diverged or failed, the last two for a `reason`.
+  void summarize(const std::string& status, const std::string& reason = "");
 
  private:
   void open_files();
@@ -51,6 +52,7 @@ class Recorder {
   void measure(Emulator<Backend>& emulator);
   template <class Backend>
   void save(Emulator<Backend>& emulator);
+  void warn(const std::string& line);
   double seconds() const;
 
   const Experiment& experiment_;
@@ -58,8 +60,9 @@ class Recorder {
   std::string backend_, checkpoint_;
   std::optional<CheckpointHead> resumed_;
   Caller caller_;
+  GrowthGuard growth_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::optional<CsvFile> metrics_, timing_;
+  std::optional<CsvFile> metrics_, nodes_, timing_;
   std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
   std::vector<MetricsRow> last_rows_;
 };

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
 #include "host/state/nodes.h"
 #include "host/state/row_blocks.h"
@@ -198,6 +199,11 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
             address_space_of_threads(workers * config.run.shards), false});
   return plan.take();
+}
+
+void check_run(Experiment& experiment) {
+  experiment.check();
+  if (const std::string& start = experiment.config().run.start; !start.empty()) check_start(start, experiment);
 }
 
 template <class Backend>

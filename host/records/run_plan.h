@@ -11,6 +11,9 @@ namespace sparsepush {
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment);
 
+/// Refuses at once, before data are made, whatever a run of `experiment` would refuse but for its memory.
+void check_run(Experiment& experiment);
+
 /// Memory per array, steps, messages and bytes; bytes on the wire as an upper bound.
 template <class Backend>
 std::string describe_run_plan(const Experiment& experiment);

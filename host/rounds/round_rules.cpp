@@ -111,7 +111,7 @@ RoundRules topology_rules(const std::vector<Topology>& topologies, int replicas,
                    .bounds = [&topologies](const Shard& shard) { return topology_bounds(topologies, shard); },
                    .drawn = {}};
   const TopologyKind& kind = topology_kind(any.config());
-  if (any.period() == 0 && kind.drawn_by_backends) {
+  if (any.period() == 0 && kind.drawn_by_backends && !any.config().undirected) {
     rules.drawn = DrawnRounds{.topology = kind.drawn_by_backends(any.config(), any.nodes()), .seed = {}};
     for (int r = 0; r < replicas; ++r) rules.drawn->seed.push_back(of(r).seed());
   }

@@ -14,12 +14,21 @@
 namespace sparsepush {
 namespace {
 
+bool all_learn(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  for (int replica = 0; replica < run.replicas; ++replica)
+    for (int node = 0; node < run.nodes; ++node)
+      if (!experiment.task().learns(replica, node)) return false;
+  return true;
+}
+
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
   NodesPlan plan{.rows = experiment.rows(),
                  .algorithm = {},
                  .own = own_state(experiment),
                  .halo_slots = halo_slots,
-                 .verify = experiment.config().run.verify};
+                 .verify = experiment.config().run.verify,
+                 .settings_of_rows = !all_learn(experiment)};
   for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
   return plan;
 }
@@ -190,8 +199,20 @@ void Emulator<Backend>::set_learning_rates() {
                         .momentum = static_cast<float>(replica.optimizer.momentum),
                         .weight_decay = static_cast<float>(replica.optimizer.weight_decay)});
   if (settings == settings_) return;
-  nodes_.settings.assign(settings);
+  nodes_.settings.assign(settings_of_rows(settings));
   settings_ = std::move(settings);
+}
+
+template <class Backend>
+std::vector<SgdSettings> Emulator<Backend>::settings_of_rows(const std::vector<SgdSettings>& of_replicas) const {
+  if (nodes_.settings.span().size() == of_replicas.size()) return of_replicas;
+  std::vector<SgdSettings> settings;
+  for (int row = 0; row < nodes_.shard.rows(); ++row) {
+    const auto [replica, node] = nodes_.shard.id_of(row);
+    settings.push_back(of_replicas[replica]);
+    if (!experiment_.task().learns(replica, node)) settings.back().weight_decay = 0;
+  }
+  return settings;
 }
 
 template <class Backend>
@@ -228,9 +249,10 @@ template <class Backend>
 void Emulator<Backend>::report_divergence(const StepClock& clock) const {
   const int row = static_cast<int>(clock.diverged_row);
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(fmt::format(
-      "diverged at step {}: node {}{}, tensor {} is not finite; try a smaller optimizer.lr", clock.diverged_step,
-      id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row)));
+  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step,
+                             id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "",
+                             first_not_finite(row),
+                             likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm)));
 }
 
 template class Emulator<Cpu>;

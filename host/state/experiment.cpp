@@ -91,6 +91,20 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
   }
 }
 
+void Experiment::check() {
+  task_->check();
+  if (!rows_.method.message) return;
+  std::vector<double> rates;
+  for (const ReplicaSettings& replica : replicas_) rates.push_back(replica.algorithm.averaging_rate);
+  if (schedule_.final_rounds() > 0) rates.push_back(1.0);
+  std::ranges::sort(rates);
+  const auto repeated = std::ranges::unique(rates);
+  rates.erase(repeated.begin(), repeated.end());
+  for (const Topology& topology : topologies_)
+    for (std::int64_t t = 0; t < std::max<std::int64_t>(1, topology.period()); ++t)
+      for (const double rate : rates) mixing_weights(topology.round(t), rate, t);
+}
+
 StateList own_state(const Experiment& experiment) {
   StateList own = experiment.task().state();
   if (experiment.task().wants_z() && mixes_push_weights(experiment.rows().method)) own.push_back(&state::z);

@@ -29,6 +29,9 @@ class Experiment {
   /// Gives every replica settings of its own; before there is an emulator.
   void set_replicas(std::vector<ReplicaSettings> replicas);
 
+  /// Refuses at once what a run would refuse later, before data are made: weights that vanish, and what the task
+  /// checks.
+  void check();
   /// Divides the data among the nodes, or reads the problem; a step of its own, because the memory check comes before
   /// it.
   void prepare_data() { task_->prepare(); }

@@ -29,6 +29,7 @@ struct NodesPlan {
   StateList own = {};                      ///< arrays of what is learned
   int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
   bool verify = false;                     ///< whether selections are done again and compared
+  bool settings_of_rows = false;           ///< whether nodes of a replica differ in their settings
 };
 
 /// Entries of the longest sparse message of any replica; 0 where none is sent.
@@ -102,7 +103,7 @@ class Nodes {
   Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
   Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
   std::optional<Outgoing<Backend>> message, final_message;
-  Buffer<Backend, SgdSettings> settings;   ///< [replicas]
+  Buffer<Backend, SgdSettings> settings;   ///< [replicas], or [rows] where some nodes do not learn
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
   Buffer<Backend, std::int64_t> sent;      ///< [kSentCounts, local rows]
   RepeatedWork<Backend> work;              ///< records of steps; verbs tell it what no graph can hold

@@ -3,129 +3,40 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <limits>
-#include <string_view>
+#include <tuple>
 
 #include "data/files/input_error.h"
-#include "host/config/spelling.h"
+#include "host/topologies/edge_rows.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr std::size_t kLongestLine = 200;                         // characters: four numbers at full length take 90
 constexpr std::int64_t kMostRows = std::int64_t{1} << 27;         // as many as a topology may have edges
 constexpr std::int64_t kMostSelfWeights = std::int64_t{1} << 27;  // rounds * nodes: 1 GiB
 constexpr double kColumnTolerance = 1e-6;
 constexpr double kSmallestSelfWeight = 1e-12;  // of 1 minus a sum: what is less is rounding
 
-// One line of the file.
-struct Row {
-  std::int64_t round = 0;
-  int source = 0, target = 0;
-  double weight = 0;
-  std::int64_t line = 0;
-};
+using Place = std::tuple<std::int64_t, int, int>;
 
-class TopologyReader {
- public:
-  explicit TopologyReader(const std::string& path) : path_(path), file_(path, std::ios::binary) {
-    if (!file_) throw InputError("{}: cannot be opened: {}", path, std::strerror(errno));
-    next_line();
-    has_weights_ = text_ == "round,source,target,weight";
-    if (!has_weights_ && text_ != "round,source,target")
-      refuse(fmt::format("expected the header round,source,target or round,source,target,weight, got {}",
-                         in_quotes_short(text_)));
-  }
+Place place_of(const EdgeRow& row) { return {row.round, row.target, row.source}; }
 
-  bool has_weights() const { return has_weights_; }
-
-  // The next row, if any.
-  bool next(int nodes, Row& row) {
-    if (!next_line()) return false;
-    std::array<std::string_view, 4> column;
-    split(column);
-    row.line = line_;
-    row.round = integer("round", column[0], std::numeric_limits<std::int64_t>::max());
-    row.source = static_cast<int>(integer("source", column[1], nodes - 1));
-    row.target = static_cast<int>(integer("target", column[2], nodes - 1));
-    row.weight = has_weights_ ? weight(column[3]) : 0;
-    return true;
-  }
-
- private:
-  [[noreturn]] void refuse(const std::string& what) const { throw InputError("{}:{}: {}", path_, line_, what); }
-
-  bool next_line() {
-    std::array<char, kLongestLine + 2> buffer;
-    ++line_;
-    file_.getline(buffer.data(), buffer.size());
-    if (file_.bad()) throw InputError("{}: cannot be read: {}", path_, std::strerror(errno));
-    text_.assign(buffer.data(), static_cast<std::size_t>(file_.gcount()) - (file_.good() ? 1 : 0));
-    if (text_.empty() && file_.eof()) return false;
-    if (file_.fail()) refuse(fmt::format("expected a line of at most {} characters", kLongestLine));
-    if (text_.ends_with('\r')) text_.pop_back();
-    return true;
-  }
-
-  void split(std::array<std::string_view, 4>& column) const {
-    const auto wanted = static_cast<std::ptrdiff_t>(has_weights_ ? 4 : 3);
-    const auto found = std::ranges::count(text_, ',') + 1;
-    if (found != wanted) refuse(fmt::format("expected {} columns, got {}", wanted, in_quotes_short(text_)));
-    std::string_view rest = text_;
-    for (std::ptrdiff_t i = 0; i < wanted; ++i) {
-      column[i] = rest.substr(0, rest.find(','));
-      rest.remove_prefix(std::min(rest.size(), column[i].size() + 1));
-    }
-  }
-
-  std::int64_t integer(std::string_view name, std::string_view text, std::int64_t last) const {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc::invalid_argument || end != text.data() + text.size())
-      refuse(fmt::format("{}: expected an integer, got {}", name, in_quotes_short(text)));
-    if (error != std::errc{} || value < 0 || value > last)
-      refuse(fmt::format("{}: expected 0 <= {} <= {}, got {}", name, name, last, text));
-    return value;
-  }
-
-  double weight(std::string_view text) const {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size())
-      refuse(fmt::format("weight: expected a number, got {}", in_quotes_short(text)));
-    if (!(value > 0) || !std::isfinite(value)) refuse(fmt::format("weight: expected 0 < weight <= 1, got {}", text));
-    return value;
-  }
-
-  std::string path_;
-  std::ifstream file_;
-  std::string text_;
-  std::int64_t line_ = 0;
-  bool has_weights_ = false;
-};
-
-std::vector<Row> read_rows(TopologyReader& reader, const std::string& path, int nodes) {
-  std::vector<Row> rows;
-  for (Row row; reader.next(nodes, row);) {
+std::vector<EdgeRow> read_rows(EdgeRows& reader, const std::string& path, int nodes) {
+  std::vector<EdgeRow> rows;
+  for (EdgeRow row; reader.next(nodes, row);) {
     if (static_cast<std::int64_t>(rows.size()) == kMostRows)
       throw InputError("{}: expected at most {} rows", path, kMostRows);
     rows.push_back(row);
   }
   if (rows.empty()) throw InputError("{}: expected at least one row after the header", path);
-  std::ranges::stable_sort(rows, {}, [](const Row& row) { return std::tuple(row.round, row.target, row.source); });
+  std::ranges::stable_sort(rows, {}, place_of);
   return rows;
 }
 
 // Before anything is allocated per round: rounds must count up from 0 without gaps.
-void check_rounds(const std::vector<Row>& rows, const std::string& path, int nodes) {
+void check_rounds(const std::vector<EdgeRow>& rows, const std::string& path, int nodes) {
   std::int64_t expected = 0;
-  for (const Row& row : rows) {
+  for (const EdgeRow& row : rows) {
     if (row.round > expected)
       throw InputError("{}:{}: round {} has no rows, but this is a row of round {}; expected every round from 0 on",
                        path, row.line, expected, row.round);
@@ -136,53 +47,97 @@ void check_rounds(const std::vector<Row>& rows, const std::string& path, int nod
                      kMostSelfWeights);
 }
 
+void check_duplicates(const std::vector<EdgeRow>& rows, const std::string& path) {
+  for (std::size_t i = 1; i < rows.size(); ++i)
+    if (place_of(rows[i]) == place_of(rows[i - 1]))
+      throw InputError("{}:{}: duplicate edge {} -> {} in round {}; it is in line {} already", path, rows[i].line,
+                       rows[i].source, rows[i].target, rows[i].round, rows[i - 1].line);
+}
+
+// A node that occurs nowhere has no path to others: most often the file is for another number of nodes.
+void check_every_node_occurs(const std::vector<EdgeRow>& rows, const std::string& path, int nodes) {
+  std::vector<bool> occurs(nodes, false);
+  for (const EdgeRow& row : rows) occurs[row.source] = occurs[row.target] = true;
+  const auto begin = std::ranges::find(occurs, false), end = std::find(begin, occurs.end(), true);
+  if (begin == occurs.end()) return;
+  const auto first = begin - occurs.begin(), last = end - occurs.begin() - 1;
+  throw InputError("{}: {} {} in no row; run.nodes is {}", path,
+                   first == last ? fmt::format("node {}", first) : fmt::format("nodes {} to {}", first, last),
+                   first == last ? "occurs" : "occur", nodes);
+}
+
+bool is_edge(const EdgeRow& row, bool has_weights) {
+  return row.source != row.target && (!has_weights || row.weight != 0);
+}
+
+// Adds the other way of every edge that lacks it; the rows stay in order.
+void add_reverses(std::vector<EdgeRow>& rows, const std::string& path, bool has_weights) {
+  const std::vector<EdgeRow> given = rows;
+  for (const EdgeRow& row : given) {
+    if (!is_edge(row, has_weights)) continue;
+    EdgeRow reverse = row;
+    std::swap(reverse.source, reverse.target);
+    const auto found = std::ranges::lower_bound(given, place_of(reverse), {}, place_of);
+    const bool is_there = found != given.end() && place_of(*found) == place_of(reverse);
+    if (!is_there) {
+      rows.push_back(reverse);
+    } else if (!is_edge(*found, has_weights)) {
+      rows[found - given.begin()].weight = row.weight;
+    } else if (found->weight != row.weight) {
+      throw InputError("{}:{}: the weights of {} -> {} and, in line {}, {} -> {} differ; topology.undirected is true",
+                       path, row.line, row.source, row.target, found->line, reverse.source, reverse.target);
+    }
+  }
+  std::ranges::sort(rows, {}, place_of);
+}
+
 // Builds one round out of its rows, which are ordered by target, then source.
 class RoundBuilder {
  public:
   RoundBuilder(const std::string& path, int nodes, bool has_weights)
       : path_(path), nodes_(nodes), has_weights_(has_weights), degree_(nodes), last_line_(nodes) {}
 
-  TopologyRound build(std::span<const Row> rows) {
-    check_duplicates(rows);
+  TopologyRound build(std::span<const EdgeRow> rows) {
     std::ranges::fill(degree_, 0);
     std::ranges::fill(last_line_, 0);
-    for (const Row& row : rows)
-      if (row.source != row.target) ++degree_[row.source];
+    for (const EdgeRow& row : rows)
+      if (is_edge(row, has_weights_)) ++degree_[row.source];
     TopologyRound round{.edges = {}, .self_weight = std::vector<double>(nodes_, -1)};  // -1: not given
     std::vector<double> sent(nodes_, 0);
-    for (const Row& row : rows) {
+    for (const EdgeRow& row : rows) {
       const double weight = has_weights_ ? row.weight : 1.0 / (degree_[row.source] + 1);
       last_line_[row.source] = std::max(last_line_[row.source], row.line);
       if (row.source == row.target) {
         round.self_weight[row.source] = weight;
-      } else {
+      } else if (is_edge(row, has_weights_)) {
         round.edges.push_back({row.source, row.target, weight});
         sent[row.source] += weight;
       }
     }
-    for (int node = 0; node < nodes_; ++node)
-      close_column(rows.front().round, node, sent[node], round.self_weight[node]);
+    for (int node = 0; node < nodes_; ++node) close_column(rows, node, sent[node], round.self_weight[node]);
     return round;
   }
 
  private:
-  void check_duplicates(std::span<const Row> rows) const {
-    for (std::size_t i = 1; i < rows.size(); ++i)
-      if (rows[i].source == rows[i - 1].source && rows[i].target == rows[i - 1].target)
-        throw InputError("{}:{}: duplicate edge {} -> {} in round {}; it is in line {} already", path_, rows[i].line,
-                         rows[i].source, rows[i].target, rows[i].round, rows[i - 1].line);
-  }
-
   // Fills in a self weight that was not given, and checks the column's sum.
-  void close_column(std::int64_t round, int node, double sent, double& self) const {
+  void close_column(std::span<const EdgeRow> rows, int node, double sent, double& self) const {
     const bool given = self >= 0;
+    const double sum = given ? sent + self : std::max(sent, 1.0);
+    if (has_weights_ && std::abs(sum - 1) > kColumnTolerance)
+      throw InputError("{}:{}: round {}: the weights of node {} (its column) sum to {:.9g}; expected 1{}", path_,
+                       last_line_[node], rows.front().round, node, sum, hint(rows));
     if (!given) self = has_weights_ ? 1 - sent : 1.0 / (degree_[node] + 1);
     if (self <= (given ? 0 : kSmallestSelfWeight) || sent >= 1)
-      throw InputError("{}:{}: round {}: node {} sends a sum of {:.9g} and keeps nothing; expected a self weight > 0",
-                       path_, last_line_[node], round, node, sent);
-    if (has_weights_ && std::abs(sent + self - 1) > kColumnTolerance)
-      throw InputError("{}:{}: round {}: the weights of node {} (its column) sum to {:.9g}; expected 1", path_,
-                       last_line_[node], round, node, sent + self);
+      throw InputError("{}:{}: round {}: node {} sends a sum of {:.9g} and keeps nothing; expected a self weight > 0{}",
+                       path_, last_line_[node], rows.front().round, node, sent, hint(rows));
+  }
+
+  // Says so where the matrix seems to be the transpose of what is expected.
+  std::string hint(std::span<const EdgeRow> rows) const {
+    std::vector<double> received(nodes_, 0);
+    for (const EdgeRow& row : rows) received[row.target] += row.weight;
+    const bool sum_to_1 = std::ranges::all_of(received, [](double r) { return std::abs(r - 1) <= kColumnTolerance; });
+    return sum_to_1 ? "; what each node receives sums to 1, so source and target may be exchanged" : "";
   }
 
   const std::string& path_;
@@ -194,10 +149,13 @@ class RoundBuilder {
 
 }  // namespace
 
-std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes) {
-  TopologyReader reader(path);
-  const std::vector<Row> rows = read_rows(reader, path, nodes);
+std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes, bool undirected) {
+  EdgeRows reader(path);
+  std::vector<EdgeRow> rows = read_rows(reader, path, nodes);
   check_rounds(rows, path, nodes);
+  check_duplicates(rows, path);
+  check_every_node_occurs(rows, path, nodes);
+  if (undirected) add_reverses(rows, path, reader.has_weights());
   RoundBuilder builder(path, nodes, reader.has_weights());
   std::vector<TopologyRound> rounds;
   for (std::size_t first = 0, end = 0; first < rows.size(); first = end) {
@@ -207,14 +165,14 @@ std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes
   return rounds;
 }
 
-bool topology_file_has_weights(const std::string& path) { return TopologyReader(path).has_weights(); }
+bool topology_file_has_weights(const std::string& path) { return EdgeRows(path).has_weights(); }
 
 TopologyKind file_row() {
   return {.name = "file",
-          .keys = {"file"},
+          .keys = {"file", "undirected"},
           .is_given = true,
           .period = [](const TopologyConfig& config, int nodes, std::uint64_t) {
-            return read_topology_file(config.file, nodes);
+            return read_topology_file(config.file, nodes, config.undirected);
           }};
 }
 

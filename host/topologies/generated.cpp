@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "data/files/input_error.h"
+#include "host/topologies/edge_lists.h"
 #include "kernels/backend/check.h"
 #include "kernels/backend/vector_level.h"
 #include "kernels/mixing/random_out.h"
@@ -102,24 +103,31 @@ TopologyKind one_peer_exponential_row() {
 
 TopologyKind random_out_row() {
   const auto round = [](const TopologyConfig& config, int nodes, std::uint64_t seed, std::int64_t t) {
-    return random_out_round(nodes, config.degree, seed, t);
+    TopologyRound made = random_out_round(nodes, config.degree, seed, t);
+    if (!config.undirected) return made;
+    EdgeList edges;
+    for (const Edge& edge : made.edges) edges.emplace_back(edge.source, edge.target);
+    return uniform_round(nodes, both_ways(edges));
   };
   return {.name = "random_out",
-          .keys = {"degree", "redraw"},
+          .keys = {"degree", "redraw", "undirected"},
           .depends_on_seed = true,
           .count_edges =
               [](const TopologyConfig& config, int nodes) {
                 if (config.degree < 1 || config.degree >= nodes)
                   throw InputError("topology.degree: expected 1 <= degree < run.nodes, got degree {} for {} nodes",
                                    config.degree, nodes);
-                return std::int64_t{config.degree} * nodes;
+                return std::int64_t{config.degree} * nodes * (config.undirected ? 2 : 1);
               },
           .period = [round](const TopologyConfig& config, int nodes,
                             std::uint64_t seed) { return std::vector{round(config, nodes, seed, 0)}; },
           .redrawn = round,
           .drawn_by_backends = [](const TopologyConfig& config,
                                   int nodes) { return RandomOut{.nodes = nodes, .degree = config.degree}; },
-          .redrawn_doubly_stochastic = [](const TopologyConfig& config) { return config.degree == 1; }};
+          .redrawn_doubly_stochastic =
+              [](const TopologyConfig& config) {
+                return config.undirected ? config.weights == "metropolis" : config.degree == 1;
+              }};
 }
 
 }  // namespace sparsepush

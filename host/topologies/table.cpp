@@ -3,12 +3,15 @@
 #include "host/topologies/file.h"
 #include "host/topologies/generated.h"
 #include "host/topologies/topologies.h"
+#include "host/topologies/undirected.h"
 
 namespace sparsepush {
 
 const std::vector<TopologyKind>& topologies() {
-  static const std::vector<TopologyKind> table = {directed_ring_row(),        complete_row(),   exponential_row(),
-                                                  one_peer_exponential_row(), random_out_row(), file_row()};
+  static const std::vector<TopologyKind> table = {
+      directed_ring_row(), complete_row(),  exponential_row(), one_peer_exponential_row(), random_out_row(),
+      ring_row(),          torus_row(),     star_row(),        random_regular_row(),       erdos_renyi_row(),
+      small_world_row(),   geometric_row(), file_row()};
   return table;
 }
 

@@ -16,7 +16,9 @@ struct TopologyKind {
   std::string name;
   std::vector<std::string> keys = {};  ///< of [topology] that count for it
   bool depends_on_seed = false;
-  bool is_given = false;  ///< by the user: checked for connectivity whatever it is used for
+  bool is_undirected = false;  ///< every edge has its reverse, whatever the configuration says
+  int default_degree = 2;      ///< where the key counts and is not set
+  bool is_given = false;       ///< by the user: checked for connectivity whatever it is used for
   /// Refuses configurations that it cannot be made from, and counts the edges of one period; empty: no limit here.
   std::function<std::int64_t(const TopologyConfig&, int nodes)> count_edges = {};
   /// All rounds of one period.

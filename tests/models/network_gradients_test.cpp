@@ -294,6 +294,25 @@ TEST(NetworkGradients, AugmentTrainingSamplesAlone) {
   }
 }
 
+TEST(NetworkGradients, AreZeroAtNodesWithoutSamples) {
+  const Fixture f({6});
+  const auto compute = [&](const LocalTask& task, std::vector<double>& loss) {
+    NetworkGradients<Cpu> gradients(f.cpu, task);
+    std::vector<float> gradient(f.x.size(), 7.0f);
+    const std::int64_t step = 1;
+    gradients.compute(f.cpu, {.at = f.at(), .step = &step}, {{gradient.data(), 4, f.row()}, loss}, step);
+    return gradient;
+  };
+  LocalTask some = f.task();
+  some.owned[2].clear();
+  std::vector<double> loss(4), some_loss(4);
+  const std::vector<float> all = compute(f.task(), loss), found = compute(some, some_loss);
+  for (int node = 0; node < 4; ++node) {
+    EXPECT_EQ(some_loss[node], node == 2 ? 0 : loss[node]);
+    for (int j = 0; j < f.row(); ++j) EXPECT_EQ(found[node * f.row() + j], node == 2 ? 0 : all[node * f.row() + j]);
+  }
+}
+
 TEST(NetworkGradients, RefuseATaskThatDoesNotFit) {
   const Fixture f({6});
   const auto refuses = [&](auto change) {
@@ -301,7 +320,6 @@ TEST(NetworkGradients, RefuseATaskThatDoesNotFit) {
     change(task);
     EXPECT_THROW(NetworkGradients<Cpu>(f.cpu, task), std::invalid_argument);
   };
-  refuses([](LocalTask& t) { t.owned[2].clear(); });
   refuses([](LocalTask& t) { t.owned[0][0] = -1; });
   refuses([](LocalTask& t) { t.owned[3][0] = 1 << 20; });
   refuses([](LocalTask& t) { t.seed.pop_back(); });

@@ -1,5 +1,6 @@
 """Whatever comes in from outside, the program answers with one clear line and the right exit code."""
 
+import gzip
 import json
 import os
 import random
@@ -112,7 +113,7 @@ class CommandLine(ErrorsTest):
         done = self.command("run", large, "--out", "large")
         self.assertEqual(done.returncode, 2, done.stderr)
         plan = self.command("plan", large)
-        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertEqual(plan.returncode, 2, plan.stderr)  # but it shows what is too large
         for array in ("x", "momentum", "error", "gradient"):
             self.assertRegex(done.stderr, rf"\b{array}\b")
             self.assertRegex(plan.stdout, rf"\b{array}\b")
@@ -132,7 +133,7 @@ class CommandLine(ErrorsTest):
 
     def test_data_too_large_for_memory_is_refused_before_it_is_made(self):
         vast = self.write_config({"data": {"name": "synthetic", "samples": 10**9, "features": 10**6}})
-        self.assert_refused("memory", "data set [1000000000, 1000000]", config=vast)
+        self.assert_refused("memory", "data set, as read [1000000000, 1000000]", config=vast)
 
     def test_topologies_too_large_for_memory_are_refused_before_they_are_made(self):
         many = self.write_config({"run": {"nodes": 200000, "replicas": 10000},
@@ -393,6 +394,49 @@ class DataSets(ErrorsTest):
         self.write_zeros("data/mnist/train-images-idx3-ubyte", 2**40)
         self.assert_refused("train-images-idx3-ubyte: expected 47040016 bytes", str(2**40))
 
+    def test_files_are_found_under_the_names_that_others_give_them(self):
+        self.write_mnist()
+        expected = read_metrics(self.run_ok(self.config, "expected"))
+        plain = self.folder / "data/mnist"
+        for name, place, rename, packed in (
+            ("dotted", "", lambda name: name.replace("-idx", ".idx"), False),
+            ("packed", "", lambda name: name, True),
+            ("both", "", lambda name: name.replace("-idx", ".idx"), True),
+            ("torchvision", "MNIST/raw", lambda name: name, False),
+            ("raw", "raw", lambda name: name, True),
+        ):
+            with self.subTest(name):
+                folder = self.folder / name / place
+                folder.mkdir(parents=True)
+                for path in plain.iterdir():
+                    content = path.read_bytes()
+                    target = folder / (rename(path.name) + (".gz" if packed else ""))
+                    target.write_bytes(gzip.compress(content, 1) if packed else content)
+                out = self.run_ok(self.config, f"out_{name}", "--set", f"data.path={name}")
+                self.assertEqual(read_metrics(out), expected)
+        labels = self.folder / "packed" / "t10k-labels-idx1-ubyte.gz"
+        labels.write_bytes(gzip.compress(b""))
+        self.assert_setting_refused("data.path=packed", "t10k-labels-idx1-ubyte.gz: expected 10008 bytes when unpacked, got 0")
+        labels.write_bytes(labels.read_bytes()[:9])
+        self.assert_setting_refused("data.path=packed", "t10k-labels-idx1-ubyte.gz: is damaged")
+
+    def test_labels_of_no_known_set_are_warned_of(self):
+        self.write_mnist()
+        for command in (["plan", self.config], ["run", self.config, "--out", "out"]):
+            done = self.command(*command)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for part in ("train", "t10k"):
+                self.assertRegex(done.stderr, f"warning: .*{part}-labels-idx1-ubyte: its SHA-256 is not that of the labels of mnist")
+        self.assertIn("SHA-256", (self.folder / "out/log.txt").read_text())
+
+    def test_the_python_version_of_cifar_is_told_from_a_wrong_path(self):
+        for name, folder, file in (("cifar10", "cifar-10-batches-py", "data_batch_1"), ("cifar100", "cifar-100-python", "train")):
+            (self.folder / folder).mkdir()
+            self.write(f"{folder}/{file}", "")
+            for path in (".", folder):
+                self.assert_refused("is of the Python version", "binary version", f'"data/fetch.sh {name} ',
+                                    arguments=["--set", f"data.name={name}", "--set", f"data.path={path}"])
+
     def test_the_plan_counts_a_large_set(self):
         for i in range(1, 6):
             self.write_zeros(f"data/cifar10/cifar-10-batches-bin/data_batch_{i}.bin", 10000 * 3073)
@@ -401,6 +445,42 @@ class DataSets(ErrorsTest):
         self.assertEqual(plan.returncode, 0, plan.stderr)
         self.assertRegex(plan.stdout, r"data set, as read +\[60000, 3072\] u8 +184.4 MB")
         self.assertRegex(plan.stdout, r"data set of the shards +1 x \[60000, 3072\] u8 +184.4 MB")
+
+
+class EveryCommand(ErrorsTest):
+    """What `run` refuses, `plan` and `topology` refuse as well, before any data are made."""
+
+    def assert_refused_by_all(self, sections, *words, commands=("run", "plan", "topology")):
+        config = self.write_config(sections, "refused.toml")
+
+        def limited():  # a set of the sizes below takes longer to make
+            resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
+
+        for command in commands:
+            with self.subTest(command):
+                done = self.command(command, config, *(["--out", "refused"] if command == "run" else []), preexec_fn=limited)
+                self.assert_one_line(done, 2, words)
+
+    def test_weights_that_vanish(self):
+        self.assert_refused_by_all({"algorithm": {"averaging_rate": 1e-42}}, "becomes 0 at averaging rate 1e-42")
+
+    def test_a_method_on_a_topology_that_it_cannot_use(self):
+        self.assert_refused_by_all({"algorithm": {"name": "d_psgd"}, "topology": {"name": "star"}}, "doubly stochastic")
+
+    def test_a_problem_for_another_number_of_nodes(self):
+        self.assert_refused_by_all(EXPERIMENT | {"run": {"nodes": 5, "steps": 1}}, "problem.safetensors")
+
+    def test_a_missing_set(self):
+        self.assert_refused_by_all({"data": {"name": "cifar10"}}, "data/cifar10")
+
+    def test_nodes_without_samples_of_a_large_set(self):
+        self.assert_refused_by_all({"run": {"nodes": 200}, "data": {"name": "synthetic", "samples": 200, "features": 100000},
+                                    "model": {"name": "softmax"}}, "node 0 of 200 has no training samples")
+
+    def test_arrays_that_do_not_fit(self):
+        self.assert_refused_by_all({"run": {"nodes": 200000, "steps": 1}, "model": {"hidden": [1000]},
+                                    "data": {"name": "synthetic", "samples": 200000, "features": 200}},
+                                   "GB of memory", commands=("run", "plan"))
 
 
 class FailingRuns(ErrorsTest):

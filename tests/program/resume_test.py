@@ -1,6 +1,7 @@
 """Interrupted runs that are resumed end with the same bytes as runs that were left alone."""
 
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -145,7 +146,7 @@ class Interrupted(ResumeTest):
         run.send_signal(signal_number)
         output, _ = run.communicate(timeout=60)
         self.assertGreaterEqual(run.returncode, 1, output)  # neither done nor killed
-        self.assertIn("--resume", output)
+        self.assertIn("sparsepush resume ", output)
         tensors, _ = read_safetensors(self.folder / "out" / "checkpoint.safetensors")
         total = experiment["run"]["steps"] + experiment["algorithm"].get("final_rounds", 0)
         self.assertTrue(0 < tensors["step"][0] < total)
@@ -160,6 +161,88 @@ class Interrupted(ResumeTest):
 
     def test_by_the_end_of_a_batch_system(self):
         self.interrupt_and_resume(TRAINING, after_rows=9, signal_number=signal.SIGTERM)
+
+
+class FromTheFolderAlone(ResumeTest):
+    """`sparsepush resume FOLDER`."""
+
+    def stop(self, out, *arguments):
+        """Interrupts a run whose configuration and files are then gone; the command that it printed."""
+        self.write("edges.csv", "round,source,target\n" + "".join(f"0,{i},{(i + 1) % 8}\n" for i in range(8)))
+        sections = TRAINING | {"topology": {"name": "file", "file": "edges.csv"}}
+        config = self.write_config(sections)
+        expected = self.run_ok(config, "expected", "--set", "run.steps=2000", "--set", "optimizer.lr=0.05")
+        run = self.start(config, out, "--quiet", "--set", "run.steps=2000", "--set", "optimizer.lr=0.05", *arguments)
+        while run.poll() is None and not (self.folder / out / "metrics.csv").exists():
+            time.sleep(0.002)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 1, output)
+        for name in (config.name, "edges.csv", "problem.safetensors"):
+            (self.folder / name).unlink()
+        return expected, output.split("go on with: sparsepush ")[1].strip()
+
+    def test_the_printed_command_goes_on_with_what_was_set(self):
+        for out in ("out", "it's a run $HOME"):
+            with self.subTest(out):
+                self.write("problem.safetensors", quadratic(8, (700, 31, 1500)))
+                expected, command = self.stop(out)
+                subprocess.run(f"'{self.program}' {command} --quiet", shell=True, cwd="/", check=True)
+                self.assert_same_results(expected, self.folder / out)
+                shutil.rmtree(expected)
+
+    def test_the_folder_may_be_moved_and_the_run_lengthened(self):
+        self.stop("out")
+        (self.folder / "out").rename(self.folder / "elsewhere")
+        done = self.command("resume", "elsewhere", "--set", "run.steps=2100", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(read_metrics(self.folder / "elsewhere")[-1]["step"], "2100")
+        self.assertEqual(self.command("resume", "elsewhere", "--quiet").returncode, 0)  # finished
+
+    def test_files_of_the_same_name_are_both_kept(self):
+        (self.folder / "a").mkdir()
+        (self.folder / "problem.safetensors").rename(self.folder / "a" / "input")
+        self.write("input", "round,source,target\n" + "".join(f"0,{i},{(i + 1) % 8}\n" for i in range(8)))
+        out = self.run_ok(self.write_config(TRAINING | {
+            "run": {"nodes": 8, "steps": 5}, "data": {"name": "quadratic", "file": "a/input"},
+            "topology": {"name": "file", "file": "input"}}), "out")
+        done = self.command("resume", out, "--set", "run.steps=9", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_is_no_run_is_refused(self):
+        for folder in ("nowhere", "problem.safetensors", "."):
+            done = self.command("resume", folder)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("config.toml", done.stderr)
+
+
+class AnotherConfiguration(ResumeTest):
+    def refusal(self, config, out, *arguments):
+        done = self.command("run", config, "--out", out, "--resume", *arguments)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        return done.stderr
+
+    def test_the_keys_that_differ_are_named_with_both_values(self):
+        config = self.write_config(TRAINING)
+        out = self.run_ok(config, "out", "--set", "run.steps=5")
+        for key, there, here in (("optimizer.lr", "0.1", "0.01"), ("evaluate.every_steps", "50", "7"),
+                                 ("topology.degree", "3", "2"), ("algorithm.name", '"sparse_push"', '"scsp"'),
+                                 ("optimizer.milestones", "[]", "[5]")):
+            if key == "optimizer.milestones":  # which quadratic problems do not have
+                config = self.write_config(DIGITS | {"optimizer": {}})
+                out = self.run_ok(config, "digits", "--set", "run.epochs=1")
+            with self.subTest(key):
+                words = self.refusal(config, out, "--set", f"{key}={here}")
+                self.assertIn(f"{key} is {here}, and {there} in {out}/config.toml", words)
+                self.assertEqual(words.count(" is "), 1)
+        words = self.refusal(config, out, "--set", "run.seed=3", "--set", "data.batch=4")
+        self.assertRegex(words, r"run.seed is 3, and 1 in .*; data.batch is 4, and 8 in ")
+
+    def test_a_file_of_another_content_is_named(self):
+        config = self.write_config(TRAINING)
+        out = self.run_ok(config, "out", "--set", "run.steps=5")
+        self.write("problem.safetensors", quadratic(8, (700, 31, 1500), seed=4))
+        self.assertIn("the file of data.file has another content", self.refusal(config, out))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/files/input_error.h"
+#include "tests/data/error_of.h"
 
 namespace sparsepush {
 namespace {
@@ -129,14 +130,71 @@ TEST(PartitionDirichlet, LeavesNoNodeOutOfAllClassesByPosition) {
   for (const auto& owned : partition) EXPECT_NEAR(static_cast<double>(owned.size()), 2000, 1500);
 }
 
-TEST(CheckEveryNodeHasSamples, NamesTheFirstNodeWithout) {
-  check_every_node_has_samples({{1}, {0, 2}});
-  try {
-    check_every_node_has_samples(partition_iid(2, 3, 1));
-    FAIL() << "no error";
-  } catch (const InputError& e) {
-    EXPECT_NE(std::string(e.what()).find("node 0 of 3"), std::string::npos) << e.what();
+Dataset labelled(const Labels& labels, int classes) {
+  Dataset set{.name = "set", .features = 1, .classes = classes};
+  set.train.count = static_cast<int>(labels.size());
+  set.train.label = labels;
+  return set;
+}
+
+DataConfig dirichlet(double alpha, int min_samples = 1) {
+  DataConfig data;
+  data.partition = "dirichlet";
+  data.alpha = alpha;
+  data.min_samples = min_samples;
+  return data;
+}
+
+bool all_have(const Partition& partition, int least) {
+  return std::ranges::all_of(partition, [&](const auto& own) { return std::ssize(own) >= least; });
+}
+
+TEST(DivideSamples, TakesTheFirstAttemptThatLeavesNobodyOut) {
+  const Labels labels = mixed_labels(1000, 10);
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5}) {
+    int first = 0;
+    while (!all_have(partition_dirichlet(labels, 10, 10, 0.1, seed, first), 3)) ++first;
+    ASSERT_LT(first, 100);
+    EXPECT_EQ(divide_samples(dirichlet(0.1, 3), labelled(labels, 10), 10, seed),
+              partition_dirichlet(labels, 10, 10, 0.1, seed, first));
   }
+  EXPECT_NE(partition_dirichlet(labels, 10, 10, 0.1, 1, 0), partition_dirichlet(labels, 10, 10, 0.1, 1, 1));
+  EXPECT_EQ(divide_samples(dirichlet(0.01, 0), labelled(labels, 10), 10, 1),
+            partition_dirichlet(labels, 10, 10, 0.01, 1));
+}
+
+TEST(DivideSamples, MendsTheFirstAttemptWhereNoneWill) {
+  const Labels labels = mixed_labels(2000, 10);
+  Partition expected = partition_dirichlet(labels, 10, 500, 0.1, 4);
+  mend(expected, 1);
+  const Partition divided = divide_samples(dirichlet(0.1), labelled(labels, 10), 500, 4);
+  EXPECT_EQ(divided, expected);
+  expect_every_sample_once(divided, 2000);
+  EXPECT_TRUE(all_have(divided, 1));
+}
+
+TEST(Mend, TheLargestGivesItsLastSampleToTheLowest) {
+  Partition partition = {{}, {1, 2, 3}, {4, 5, 6}, {7}};
+  mend(partition, 1);
+  EXPECT_EQ(partition, (Partition{{3}, {1, 2}, {4, 5, 6}, {7}}));
+  partition = {{3}, {1, 2, 9}, {4, 5, 6}, {7}};
+  mend(partition, 2);
+  EXPECT_EQ(partition, (Partition{{3, 9}, {1, 2}, {4, 5}, {7, 6}}));
+}
+
+TEST(DivideSamples, NamesTheFirstNodeThatHasTooFew) {
+  DataConfig data;
+  const Labels labels = {0, 1};
+  EXPECT_EQ(error_of([&] {
+              divide_samples(data, labelled(labels, 2), 3, 1);
+            }).find("data.partition: node 0 of 3 has no training samples; data.min_samples is 1"),
+            0u);
+  data.min_samples = 2;
+  EXPECT_EQ(error_of([&] {
+              divide_samples(data, labelled(labels, 2), 2, 1);
+            }).find("data.partition: node 0 of 2 has 1 training samples; data.min_samples is 2"),
+            0u);
+  EXPECT_NE(error_of([&] { divide_samples(dirichlet(1, 2), labelled(labels, 2), 2, 1); }), "");
 }
 
 TEST(ClassHistogram, CountsTheLabelsOfEachNode) {

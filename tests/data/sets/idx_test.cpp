@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/files/input_error.h"
+#include "data/files/sha256.h"
 #include "tests/data/error_of.h"
 #include "tests/temporary_folder.h"
 
@@ -106,6 +107,33 @@ TEST_F(Idx, MissingFilesNameTheCommandThatGetsThem) {
   EXPECT_EQ(error_of([] { load_idx(fashion_mnist_format(), "data/fashion_mnist"); }),
             "data.path: no folder \"data/fashion_mnist\" with the files of fashion_mnist; \"data/fetch.sh "
             "fashion_mnist\" gets them");
+}
+
+TEST_F(Idx, LabelsOfAnotherKnownSetAreRefusedAndOfNoneWarnedOf) {
+  const std::string train = header({0x801, kTrain}) + train_labels_, test = header({0x801, kTest}) + test_labels_;
+  const auto digest = [](const std::string& file) {
+    return sha256({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+  };
+  const std::string train_digest = digest(train), test_digest = digest(test);
+  IdxFormat format = mnist_format();
+  format.train_images = kTrain;
+  format.test_images = kTest;
+  format.image = {.height = kHeight, .width = kWidth};
+  const auto load_with = [&](std::vector<KnownLabels> known) {
+    format.known = std::move(known);
+    return load_idx(format, folder_.path());
+  };
+  EXPECT_TRUE(load_with({{"mnist", train_digest}, {"mnist", test_digest}}).warnings.empty());
+  const auto warnings = load_with({{"mnist", train_digest}}).warnings;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("t10k-labels-idx1-ubyte: its SHA-256 is not that of the labels of mnist"),
+            std::string::npos);
+  EXPECT_EQ(error_of(
+                [&] {
+                  load_with({{"mnist", train_digest}, {"KMNIST", test_digest}});
+                },
+                folder_.path()),
+            "F/t10k-labels-idx1-ubyte: by its SHA-256 it has the labels of KMNIST, not of mnist");
 }
 
 TEST_F(Idx, SizesMustBeExact) {

@@ -80,7 +80,8 @@ TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
             "\"spars_push\"; did you mean "
             "\"sparse_push\"?");
   EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");
-  EXPECT_EQ(set_error("topology.weights=metropolis"), "topology.weights: expected uniform; got \"metropolis\"");
+  EXPECT_EQ(set_error("topology.weights=moebius"),
+            "topology.weights: expected one of uniform, metropolis; got \"moebius\"");
 }
 
 TEST_F(ConfigFile, SyntaxErrorsNameTheLine) {

@@ -27,7 +27,7 @@ TEST(ConfigTables, AnUnknownNameIsAnErrorEverywhere) {
             "data.name: expected one of digits, cifar10, cifar100, mnist, fashion_mnist, synthetic, quadratic; got "
             "\"digit\"");
   EXPECT_EQ(error_after([](Config& c) { c.data.partition = "idd"; }),
-            "data.partition: expected one of iid, skew, dirichlet; got \"idd\"");
+            "data.partition: expected one of iid, skew, dirichlet, file; got \"idd\"");
   EXPECT_EQ(error_after([](Config& c) { c.model.name = "MLP"; }),
             "model.name: expected one of softmax, mlp, lenet5, resnet20, vgg11; got \"MLP\"");
   EXPECT_EQ(error_after([](Config& c) { c.model.norm = ""; }),
@@ -41,9 +41,16 @@ TEST(DataSources, KnowTheirSizeBeforeTheyAreLoaded) {
   for (const std::string_view name : {"digits", "synthetic"}) {
     const DataSource& source = row_named(data_sources(), "data.name", name);
     const Dataset set = source.load(config);
-    EXPECT_EQ(source.size(config).samples, set.train.count + set.test.count) << name;
-    EXPECT_EQ(source.size(config).features, set.features) << name;
+    const Dataset outline = source.outline(config);
+    EXPECT_EQ(outline.train.count, set.train.count) << name;
+    EXPECT_EQ(outline.test.count, set.test.count) << name;
+    EXPECT_EQ(outline.features, set.features) << name;
+    EXPECT_EQ(outline.image, set.image) << name;
+    EXPECT_EQ(outline.classes, set.classes) << name;
+    EXPECT_TRUE(outline.train.bytes.empty() && outline.train.label.empty() && outline.test.label.empty());
     EXPECT_EQ(source.name, set.name);
+    EXPECT_EQ(outline.name, set.name);
+    EXPECT_TRUE(!source.train_labels || source.train_labels(config) == set.train.label) << name;
   }
 }
 

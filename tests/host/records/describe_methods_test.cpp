@@ -33,14 +33,18 @@ TEST_F(DescribeMethods, MessagesCompressorsAndRatesAreThoseOfTheRow) {
 
 TEST_F(DescribeMethods, TopologiesAreThoseOnWhichAMethodRuns) {
   EXPECT_NE(row_of("choco").find(" | the same edges in every round | `directed_ring`, `complete`, `exponential`, "
-                                 "`random_out` (degree=1), `random_out` (degree=2), `file` with what is needed | "),
+                                 "`random_out` (degree=1), `random_out` (degree=2), `ring`, "),
             std::string::npos)
       << row_of("choco");
   EXPECT_NE(row_of("d_psgd").find(" | doubly stochastic weights | `directed_ring`, `complete`, `exponential`, "
                                   "`one_peer_exponential`, `random_out` (degree=1), `random_out` (degree=1, "
-                                  "redraw=true), `file` with what is needed | "),
+                                  "redraw=true), `ring`, "),
             std::string::npos)
       << row_of("d_psgd");
+  for (const char* method : {"choco", "d_psgd"})
+    EXPECT_NE(row_of(method).find(", `file` with what is needed | "), std::string::npos) << row_of(method);
+  EXPECT_NE(row_of("d_psgd").find("`star` (weights=metropolis), "), std::string::npos);
+  EXPECT_EQ(row_of("d_psgd").find("`star`, "), std::string::npos);
 }
 
 TEST_F(DescribeMethods, WhatIsRefusedIsSaidAsTheProgramSaysIt) {

@@ -187,15 +187,21 @@ TEST(Measure, FollowsTheDefinitionsOnAnyNumberOfShards) {
     });
 }
 
-TEST(Measure, ScoresTheFirstNodesOnlyIfTold) {
+TEST(Measure, ScoresNodesSpreadOverAllIfToldHowMany) {
   for (const int shards : {1, 3})
     measure_on(shards, 2, 0, [](Nodes<Cpu>&, KnownScores& scores, auto measure) {
       const std::vector<MetricsRow> rows = measure();
       EXPECT_LE(scores.scored, 2u * kReplicas);
       for (int r = 0; r < kReplicas; ++r) {
-        EXPECT_EQ(rows[r].test_loss, (loss_of({r, 0}) + loss_of({r, 1})) / 2);
-        EXPECT_EQ(rows[r].accuracy->min, accuracy_of({r, 1}));
+        EXPECT_EQ(rows[r].test_loss, (loss_of({r, 0}) + loss_of({r, 2})) / 2);
+        EXPECT_EQ(rows[r].accuracy->min, accuracy_of({r, 2}));
         EXPECT_EQ(rows[r].accuracy->max, accuracy_of({r, 0}));
+        ASSERT_EQ(rows[r].nodes.size(), 2u);
+        for (const int k : {0, 1}) {
+          EXPECT_EQ(rows[r].nodes[k].node, 2 * k);
+          EXPECT_EQ(rows[r].nodes[k].loss, loss_of({r, 2 * k}));
+          EXPECT_EQ(rows[r].nodes[k].accuracy, accuracy_of({r, 2 * k}));
+        }
       }
     });
 }

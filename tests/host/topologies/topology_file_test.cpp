@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/topologies/file.h"
+#include "tests/data/error_of.h"
 #include "tests/host/config/config_file.h"
 
 namespace sparsepush {
@@ -48,7 +49,7 @@ TEST_F(TopologyFile, WithoutWeightsIsUniform) {
 }
 
 TEST_F(TopologyFile, WithWeightsUsesItsOwn) {
-  const auto rounds = read("round,source,target,weight\r\n0,1,0,0.25\r\n0,0,1,5e-1\r\n0,0,0,.5\r\n", 3);
+  const auto rounds = read("round,source,target,weight\r\n0,1,0,0.25\r\n0,0,1,5e-1\r\n0,0,0,.5\r\n0,2,2,1\r\n", 3);
   ASSERT_EQ(rounds.size(), 1u);
   EXPECT_EQ(triples(rounds[0]), (Triples{{1, 0, 0.25}, {0, 1, 0.5}}));
   EXPECT_EQ(rounds[0].self_weight, (std::vector<double>{0.5, 0.75, 1}));
@@ -77,14 +78,16 @@ TEST_F(TopologyFile, IsUsedRoundByRoundWithItsPeriod) {
 }
 
 TEST_F(TopologyFile, BadHeadersAndColumnsNameTheLine) {
-  const std::string header = "e.csv:1: expected the header round,source,target or round,source,target,weight, got ";
-  EXPECT_EQ(refusal("source,target\n0,1\n", 2), header + "\"source,target\"");
-  EXPECT_EQ(refusal("", 2), header + "\"\"");
-  EXPECT_EQ(refusal("\xEF\xBB\xBFround,source,target\n", 2), header + "\"\xEF\xBB\xBFround,source,target\"");
+  const std::string header =
+      "e.csv:1: expected a header with source and target, and perhaps round or weight, such as "
+      "round,source,target,weight; got ";
+  EXPECT_EQ(refusal("source,color\n0,1\n", 2), header + "\"source,color\"");
+  EXPECT_EQ(refusal("source,target,source\n0,1,0\n", 2), header + "\"source,target,source\"");
+  EXPECT_EQ(refusal("", 2),
+            "e.csv:1: expected rows source,target or round,source,target, with or without a weight, got nothing");
   EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n0,1\n", 2), "e.csv:3: expected 3 columns, got \"0,1\"");
   EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1,0.5\n", 2), "e.csv:2: expected 3 columns, got \"0,0,1,0.5\"");
   EXPECT_EQ(refusal(std::string(kWeighted) + "0,0,1\n", 2), "e.csv:2: expected 4 columns, got \"0,0,1\"");
-  EXPECT_EQ(refusal(std::string(kPlain) + "\n0,0,1\n", 2), "e.csv:2: expected 3 columns, got \"\"");
   EXPECT_EQ(refusal(kPlain, 2), "e.csv: expected at least one row after the header");
   EXPECT_EQ(refusal(std::string(kPlain) + std::string(202, '0') + "\n", 2),
             "e.csv:2: expected a line of at most 200 characters");
@@ -94,22 +97,21 @@ TEST_F(TopologyFile, BadHeadersAndColumnsNameTheLine) {
 TEST_F(TopologyFile, BadNumbersNameTheLine) {
   const auto plain = [&](const std::string& row) { return refusal(kPlain + row + "\n", 8); };
   EXPECT_EQ(plain("0,x,1"), "e.csv:2: source: expected an integer, got \"x\"");
-  EXPECT_EQ(plain("0, 1,2"), "e.csv:2: source: expected an integer, got \" 1\"");
-  EXPECT_EQ(plain("0,1,2 "), "e.csv:2: target: expected an integer, got \"2 \"");
   EXPECT_EQ(plain("0,+1,2"), "e.csv:2: source: expected an integer, got \"+1\"");
   EXPECT_EQ(plain("0,1.0,2"), "e.csv:2: source: expected an integer, got \"1.0\"");
   EXPECT_EQ(plain(",1,2"), "e.csv:2: round: expected an integer, got \"\"");
-  EXPECT_EQ(plain("0,8,1"), "e.csv:2: source: expected 0 <= source <= 7, got 8");
-  EXPECT_EQ(plain("0,-1,1"), "e.csv:2: source: expected 0 <= source <= 7, got -1");
-  EXPECT_EQ(plain("0,1,4294967296"), "e.csv:2: target: expected 0 <= target <= 7, got 4294967296");
-  EXPECT_EQ(plain("0,1,99999999999999999999"), "e.csv:2: target: expected 0 <= target <= 7, got 99999999999999999999");
+  EXPECT_EQ(plain("0,8,1"), "e.csv:2: source: expected 0 <= source < run.nodes, which is 8; got 8");
+  EXPECT_EQ(plain("0,-1,1"), "e.csv:2: source: expected 0 <= source < run.nodes, which is 8; got -1");
+  EXPECT_EQ(plain("0,1,4294967296"), "e.csv:2: target: expected 0 <= target < run.nodes, which is 8; got 4294967296");
+  EXPECT_EQ(plain("0,1,99999999999999999999"),
+            "e.csv:2: target: expected 0 <= target < run.nodes, which is 8; got 99999999999999999999");
   EXPECT_EQ(plain("-1,1,2"), "e.csv:2: round: expected 0 <= round <= 9223372036854775807, got -1");
   const auto weighted = [&](const std::string& weight) { return refusal(kWeighted + ("0,1,2," + weight + "\n"), 8); };
   EXPECT_EQ(weighted("half"), "e.csv:2: weight: expected a number, got \"half\"");
   EXPECT_EQ(weighted(""), "e.csv:2: weight: expected a number, got \"\"");
   EXPECT_EQ(weighted("1e-999"), "e.csv:2: weight: expected a number, got \"1e-999\"");
-  for (const char* weight : {"nan", "inf", "-inf", "0", "-0.5"})
-    EXPECT_EQ(weighted(weight), std::string("e.csv:2: weight: expected 0 < weight <= 1, got ") + weight);
+  for (const char* weight : {"nan", "inf", "-inf", "-0.5"})
+    EXPECT_EQ(weighted(weight), std::string("e.csv:2: weight: expected 0 <= weight <= 1, got ") + weight);
 }
 
 TEST_F(TopologyFile, ColumnsMustSumToOneAndLeaveSomethingBehind) {
@@ -121,9 +123,65 @@ TEST_F(TopologyFile, ColumnsMustSumToOneAndLeaveSomethingBehind) {
   EXPECT_NE(weighted(back + "0,0,1,0.5\n0,0,0,0.5000015\n"), "");
   EXPECT_EQ(weighted(back + "0,0,1,1\n"),
             "e.csv:3: round 0: node 0 sends a sum of 1 and keeps nothing; expected a self weight > 0");
-  EXPECT_NE(weighted(back + "0,0,1,1.5\n"), "");
+  EXPECT_EQ(weighted(back + "0,0,1,1.5\n"),
+            "e.csv:3: round 0: the weights of node 0 (its column) sum to 1.5; expected 1");
   EXPECT_NE(weighted(back + "0,0,1,1\n0,0,0,0.0000005\n"), "") << "sends all, yet claims to keep some";
   EXPECT_NE(weighted(back + "0,0,0,0.5\n"), "") << "the self weight alone does not sum to 1";
+}
+
+TEST_F(TopologyFile, WhoseRowsSumToOneInsteadOfItsColumnsMayBeTransposed) {
+  EXPECT_EQ(refusal(kWeighted + std::string("0,1,0,0.25\n0,2,0,0.25\n0,0,0,0.5\n0,0,1,0.5\n0,1,1,0.5\n0,0,2,0.5\n"
+                                            "0,2,2,0.5\n"),
+                    3),
+            "e.csv:7: round 0: the weights of node 0 (its column) sum to 1.5; expected 1; what each node receives sums "
+            "to 1, so source and target may be exchanged");
+}
+
+TEST_F(TopologyFile, OfOneRoundNeedsNoRoundsAndPerhapsNoHeader) {
+  const Triples ring = {{2, 0, 0.5}, {0, 1, 0.5}, {1, 2, 0.5}};
+  for (const char* text :
+       {"source,target\n0,1\n1,2\n2,0\n", "target,source\n1,0\n2,1\n0,2\n", "0,1\n1,2\n2,0\n",
+        "Source\tTarget\n0\t1\n1\t2\n2\t0\n", "0 1\n1   2\n 2 \t0 \n", "3\n0 1\n1 2\n2 0\n",
+        "# a graph\n\n0 1 # an edge\n1 2\n#\n2 0", "\xEF\xBB\xBFsource,target\r\n0, 1\r\n1, 2\r\n2, 0\r\n",
+        "source,target,weight\n0,1,.5\n1,2,.5\n2,0,.5\n", "0 1 .5\n1 2 0.5\n2 0 5e-1\n"}) {
+    const auto rounds = read(text, 3);
+    ASSERT_EQ(rounds.size(), 1u) << text;
+    EXPECT_EQ(triples(rounds[0]), ring) << text;
+  }
+  EXPECT_EQ(read("0 0 1 0.5\n1 1 0 0.25\n", 2).size(), 2u) << "round, source, target, weight";
+  EXPECT_EQ(refusal("4\n0 1\n1 0\n", 2), "e.csv: is for 4 nodes; run.nodes is 2");
+  EXPECT_EQ(refusal("0 1 0.5 1 1\n", 2), "e.csv:1: expected 2 to 4 columns, got \"0 1 0.5 1 1\"");
+  EXPECT_EQ(refusal("0 1\n1,0\n", 2), "e.csv:2: expected 2 columns, got \"1,0\"");
+  EXPECT_EQ(refusal("0 1\n1 one\n", 2), "e.csv:2: target: expected an integer, got \"one\"");
+  EXPECT_EQ(refusal("# only a comment\n", 2).substr(0, 16), "e.csv:2: expecte");
+  EXPECT_EQ(read("#" + std::string(5000, 'x') + "\n0 1\n1 0\n", 2)[0].edges.size(), 2u) << "a long comment";
+}
+
+TEST_F(TopologyFile, AWeightOfZeroIsNoEdge) {
+  std::string text = kWeighted;
+  for (int source = 0; source < 3; ++source)
+    for (int target = 0; target < 3; ++target)
+      text += fmt::format("0,{},{},{}\n", source, target, (target - source + 3) % 3 < 2 ? 0.5 : 0);
+  EXPECT_EQ(triples(read(text, 3)[0]), (Triples{{2, 0, 0.5}, {0, 1, 0.5}, {1, 2, 0.5}}));
+  EXPECT_NE(refusal(text + "0,0,2,0\n", 3).find("duplicate"), std::string::npos);
+}
+
+TEST_F(TopologyFile, UndirectedAddsTheOtherWayThatIsMissing) {
+  const auto undirected = [&](const std::string& text, int nodes) {
+    return read_topology_file(write("e.csv", text), nodes, true);
+  };
+  const Triples path = {{1, 0, 1.0 / 3}, {0, 1, 0.5}, {2, 1, 0.5}, {1, 2, 1.0 / 3}};
+  EXPECT_EQ(triples(undirected("0 1\n1 2\n", 3)[0]), path);
+  EXPECT_EQ(triples(undirected("0 1\n1 0\n2 1\n", 3)[0]), path);
+  const auto rounds = undirected("round,source,target\n0,0,1\n1,2,1\n", 3);
+  EXPECT_EQ(triples(rounds[1]), (Triples{{2, 1, 0.5}, {1, 2, 0.5}})) << "round by round";
+  EXPECT_EQ(triples(undirected("0 1 0.25\n2 1 0.5\n1 2 0\n", 3)[0]),
+            (Triples{{1, 0, 0.25}, {0, 1, 0.25}, {2, 1, 0.5}, {1, 2, 0.5}}));
+  EXPECT_NE(sparsepush::error_of([&] {
+              undirected("0 1 0.25\n1 0 0.5\n", 2);
+            }).find("e.csv:2: the weights of 1 -> 0 and, in line 1"),
+            std::string::npos);
+  make_topology({.name = "file", .undirected = true, .file = write("e.csv", "0 1\n1 2\n2 3\n0 3\n")}, 4, 1);
 }
 
 TEST_F(TopologyFile, OfTenTenthsKeepsNothing) {
@@ -154,10 +212,11 @@ TEST_F(TopologyFile, MissingRoundsAreErrorsAndAllocateNothing) {
 }
 
 TEST_F(TopologyFile, MustConnectAllNodesOverOnePeriod) {
-  EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n0,1,0\n", 3),
-            "e.csv: not strongly connected over rounds 0 to 0: no path from node 0 to node 2");
+  EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n0,1,0\n", 3), "e.csv: node 2 occurs in no row; run.nodes is 3");
+  EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n0,1,0\n", 5), "e.csv: nodes 2 to 4 occur in no row; run.nodes is 5");
   EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n1,1,2\n", 3),
-            "e.csv: not strongly connected over rounds 0 to 1: no path from node 1 to node 0");
+            "e.csv: not strongly connected over rounds 0 to 1: no path from node 1 to node 0; if edges lead both ways, "
+            "set topology.undirected = true");
   EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n1,1,2\n2,2,0\n", 3), "");
   EXPECT_EQ(refusal(std::string(kPlain) + "0,0,1\n1,0,1\n2,0,1\n3,0,1\n4,1,0\n", 2), "")
       << "only the last round returns";

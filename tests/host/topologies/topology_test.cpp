@@ -162,7 +162,7 @@ TEST(Topology, RefusesWhatItCannotBuild) {
   EXPECT_THROW(make("random_out", 3, 3), InputError);
   EXPECT_THROW(make("random_out", 3, 0), InputError);
   EXPECT_THROW(make("random_out", 1, 1), InputError);
-  EXPECT_THROW(make("torus", 9), InputError);
+  EXPECT_THROW(make("moebius", 9), InputError);
   EXPECT_THROW(make("complete", 1000000), InputError) << "10^12 edges";
   EXPECT_THROW(make("random_out", 1000000, 999999), InputError);
   EXPECT_THROW(make("directed_ring", 4).round(-1), std::invalid_argument);

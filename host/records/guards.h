@@ -1,0 +1,29 @@
+// Warnings about runs that are likely to come to nothing.
+#pragma once
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/records/metrics.h"
+#include "host/state/experiment.h"
+
+namespace sparsepush {
+
+/// What can be said before the run, a line each, without "warning: ".
+std::vector<std::string> warnings_before(const Experiment& experiment);
+
+/// Watches evaluations: says once a replica that its loss or its error memory has grown beyond bounds.
+class GrowthGuard {
+ public:
+  explicit GrowthGuard(const Experiment& experiment) : experiment_(experiment) {}
+  /// The warning about an evaluation, if any. Losses are compared with those of the first one that it sees.
+  std::optional<std::string> look_at(const MetricsRow& row);
+
+ private:
+  const Experiment& experiment_;
+  std::vector<std::optional<double>> first_loss_;  ///< [replicas] as far as seen
+  std::set<int> warned_;
+};
+
+}  // namespace sparsepush

@@ -1,0 +1,60 @@
+// Rows of topology files: edges in the forms that people keep them in.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sparsepush {
+
+/// One row of the file.
+struct EdgeRow {
+  std::int64_t round = 0;
+  int source = 0, target = 0;
+  double weight = 0;
+  std::int64_t line = 0;
+};
+
+/// Reads a file front to back. Rows have the columns source and target, and may have round and weight; commas separate
+/// them, or blanks and tabs. A header names the columns, in any order; without one, rows are `source target`, `source
+/// target weight` or `round source target weight`, and a first line of one number says how many nodes there are. What
+/// stands behind a # is a comment, and so is a line without anything else.
+class EdgeRows {
+ public:
+  /// Opens the file and reads what comes before the rows. Throws InputError with file and line, as `next` does.
+  explicit EdgeRows(const std::string& path);
+
+  bool has_weights() const { return has(kWeight); }
+  /// The next row of a topology of `nodes` nodes, if any.
+  bool next(int nodes, EdgeRow& row);
+
+ private:
+  enum Column { kRound, kSource, kTarget, kWeight, kColumns };
+  static constexpr std::array<std::string_view, kColumns> kNames = {"round", "source", "target", "weight"};
+
+  [[noreturn]] void refuse(const std::string& what) const;
+  bool has(Column column) const;
+  bool next_line();
+  bool read_line();
+  void split();
+  void read_header();
+  void check_columns() const;
+  std::int64_t integer(std::string_view name, std::string_view text, std::int64_t last) const;
+  int node(Column column, std::string_view text, int nodes) const;
+  double weight(std::string_view text) const;
+
+  std::string path_;
+  std::ifstream file_;
+  std::string text_;                     ///< the line, without comment
+  std::vector<std::string_view> cells_;  ///< of it
+  std::int64_t line_ = 0;
+  bool by_commas_ = false;
+  bool is_pending_ = false;       ///< the line is the first row
+  std::vector<Column> columns_;   ///< in the order of the cells
+  std::optional<int> all_nodes_;  ///< as the file says
+};
+
+}  // namespace sparsepush
