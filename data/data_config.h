@@ -1,5 +1,6 @@
 // The section [data] of a configuration.
 #pragma once
+#include <cstdint>
 #include <string>
 
 namespace sparsepush {
@@ -15,6 +16,7 @@ struct DataConfig {
   bool augment = false;                              ///< crop and mirror images while training
   int samples = 10000, features = 16, classes = 10;  ///< of `synthetic`
   double separation = 3.0;                           ///< of `synthetic`
+  std::int64_t epoch_steps = 0;                      ///< of `quadratic`; 0: it has no epochs
 };
 
 }  // namespace sparsepush

@@ -18,6 +18,7 @@ std::vector<std::int32_t> identities(const Shard& shard) {
 
 QuadraticTask::QuadraticTask(const TaskSettings& settings)
     : file_(settings.data.file),
+      epoch_steps_(settings.data.epoch_steps),
       shape_(read_quadratic_shape(file_, settings.nodes)),
       layout_(make_row_layout(shape_.segments)) {}
 

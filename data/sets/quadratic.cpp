@@ -71,7 +71,10 @@ QuadraticProblem load_quadratic(const std::string& path, int nodes) {
 }
 
 DataSource quadratic_source() {
-  return {.name = "quadratic", .keys = {"data.file"}, .file = "a safetensors file", .task = "quadratic"};
+  return {.name = "quadratic",
+          .keys = {"data.file", "data.epoch_steps"},
+          .file = "a safetensors file",
+          .task = "quadratic"};
 }
 
 }  // namespace sparsepush

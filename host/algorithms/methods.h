@@ -27,6 +27,7 @@ struct Message {
 struct Needs {
   bool is_static = false;          ///< the same edges in every round
   bool doubly_stochastic = false;  ///< rows of P sum to 1 as well
+  bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
 };
 
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
@@ -48,6 +49,8 @@ const std::vector<Method>& methods();
 /// Whether u may leave 1: other methods neither mix nor send it.
 bool mixes_push_weights(const Method& method);
 
+/// Names of those for which [topology] counts.
+std::vector<std::string_view> methods_with_topology();
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
 

@@ -38,7 +38,8 @@ struct AlgorithmConfig {
   std::string compressor = "top_k";
   std::string scope = "layer";
   double keep = 0.01;
-  double averaging_rate = 0.01;  ///< eta; not set: what method or compressor say
+  double averaging_rate = 0.01;         ///< eta; not set: what method or compressor say
+  std::vector<double> averaging_decay;  ///< factors of eta, from each milestone of the optimizer on
   std::int64_t local_steps = 1;
   std::optional<std::int64_t> final_rounds = 50;  ///< nullopt: "auto"
   std::string final = "gossip";
@@ -47,12 +48,15 @@ struct AlgorithmConfig {
 
 struct OptimizerConfig {
   double lr = 0.1;
+  std::string schedule = "steps";
+  double lr_end = 0;  ///< of `cosine` and `linear`
   double momentum = 0.9;
   std::string kind = "heavy_ball";
   double weight_decay = 1e-4;
   std::vector<std::int64_t> milestones;  ///< epochs
   double decay = 0.1;
   std::int64_t warmup_epochs = 0;
+  std::string warmup = "ramp";
   double warmup_factor = 0.1;
 };
 
@@ -87,8 +91,13 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
 /// The resolved configuration as TOML; loading it gives the same Config.
 std::string to_toml(const Config& config);
 
+/// SGD steps of a run: epochs times steps_per_epoch if they are not given.
+constexpr std::int64_t sgd_steps(const RunConfig& run, std::int64_t steps_per_epoch) {
+  return run.steps > 0 ? run.steps : run.epochs * steps_per_epoch;
+}
+
 /// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
-/// or the run's length (steps, epochs, final_rounds).
+/// or the run's length (steps, epochs, final_rounds), unless learning rates depend on it.
 std::string config_hash(const Config& config);
 /// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
 std::string config_hash(const Config& config, const Task& task);

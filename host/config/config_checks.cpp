@@ -48,7 +48,7 @@ void check_data_keys(const Config& config, const Origins& origins) {
   const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
   require(source.file.empty() || !config.data.file.empty(), origins, "data.name",
           fmt::format("{} needs data.file, {}", in_quotes(source.name), source.file));
-  if (kind_of_task(source.name).has_epochs) return;
+  if (kind_of_task(source.name).has_epochs || config.data.epoch_steps > 0) return;
   const std::string with = " with data.name = " + in_quotes(source.name);
   require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",
           "expected run.steps > 0" + with + ", which has no epochs");
@@ -91,6 +91,9 @@ void check_config(const Config& config, const Origins& origins) {
   const auto& milestones = config.optimizer.milestones;
   require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
           "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));
+  const auto& decay = config.algorithm.averaging_decay;
+  require(decay.empty() || decay.size() == milestones.size(), origins, "algorithm.averaging_decay",
+          fmt::format("expected a factor for each of {} milestones, got {}", milestones.size(), decay.size()));
   require(
       config.evaluate.nodes <= config.run.nodes, origins, "evaluate.nodes",
       fmt::format("expected evaluate.nodes <= run.nodes, got {} of {} nodes", config.evaluate.nodes, config.run.nodes));

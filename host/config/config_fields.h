@@ -13,7 +13,7 @@ namespace sparsepush {
 
 /// Where the value of a key is stored. The optional is an integer or the word "auto" (nullopt).
 using Member = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
-                            std::vector<std::int64_t>*, std::optional<std::int64_t>*>;
+                            std::vector<std::int64_t>*, std::vector<double>*, std::optional<std::int64_t>*>;
 
 /// min <= value <= max; of every entry if the key is a list.
 struct IntegerRange {
@@ -44,12 +44,13 @@ struct Field {
   Member (*member)(Config&);
   Constraint constraint = {};
   std::vector<OnlyFor> only_for = {};
-  std::string_view default_in_words = "";  ///< where that of a default Config does not count
-  std::string_view also_called = "";       ///< what others call it, separated by spaces: suggested for these
-  bool changes_bits = true;                ///< counts for the hash
-  bool came_later = false;                 ///< not at its default: runs of before keep their hash
-  bool is_file = false;                    ///< a path; its contents count for the hash, not its name
-  bool is_folder = false;                  ///< a path; the data set's name tells the contents
+  std::string_view default_in_words = "";      ///< where that of a default Config does not count
+  std::string_view also_called = "";           ///< what others call it, separated by spaces: suggested for these
+  bool changes_bits = true;                    ///< counts for the hash
+  bool came_later = false;                     ///< not at its default: runs of before keep their hash
+  bool (*counts_in)(const Config&) = nullptr;  ///< only there for the hash, if set
+  bool is_file = false;                        ///< a path; its contents count for the hash, not its name
+  bool is_folder = false;                      ///< a path; the data set's name tells the contents
 
   std::string name() const { return std::string(section) + '.' + std::string(key); }
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <type_traits>
 
 #include "data/files/input_error.h"
 #include "host/config/config_fields.h"
@@ -66,17 +67,19 @@ void store(const Setting& setting, std::optional<std::int64_t>* member) {
     *member = integer_in_range(setting, setting.value, "an integer or \"auto\"");
 }
 
-void store(const Setting& setting, double* member) {
-  if (!setting.value.is_number()) refuse_type(setting, "a number");
-  const double number = *setting.value.value<double>();
+double number_in_range(const Setting& setting, const toml::node& value, std::string_view expected) {
+  if (!value.is_number()) refuse_type(setting, expected);
+  const double number = *value.value<double>();
   const auto& range = std::get<NumberRange>(setting.field.constraint);
   const bool above = range.open_min ? number > range.min : number >= range.min;
   const bool below = range.open_max ? number < range.max : number <= range.max;
   if (!above || !below)  // NaN is neither
     throw InputError("{}: {}: expected {} {} {} {} {}, got {}", setting.where, setting.field.name(), range.min,
                      range.open_min ? "<" : "<=", setting.field.key, range.open_max ? "<" : "<=", range.max, number);
-  *member = number;
+  return number;
 }
+
+void store(const Setting& setting, double* member) { *member = number_in_range(setting, setting.value, "a number"); }
 
 void store(const Setting& setting, std::string* member) {
   if (!setting.value.is_string()) refuse_type(setting, "a string");
@@ -92,19 +95,33 @@ void store(const Setting& setting, std::string* member) {
   *member = word;
 }
 
-void store(const Setting& setting, std::vector<std::int64_t>* member) {
+/// read(entry) is each entry's value.
+template <class Number, class Read>
+void store_list(const Setting& setting, std::vector<Number>* member, std::string_view expected, const Read& read) {
   const auto* list = setting.value.as_array();
-  if (!list) refuse_type(setting, "a list of integers");
+  if (!list) refuse_type(setting, expected);
   if (list->size() > kMostEntries)
     throw InputError("{}: {}: expected at most {} entries, got {}", setting.where, setting.field.name(), kMostEntries,
                      list->size());
   member->clear();
   for (const toml::node& entry : *list) {
-    if (!entry.is_integer())
-      throw InputError("{}: {}: expected a list of integers, got one with {}", setting.where, setting.field.name(),
+    if (!(std::is_integral_v<Number> ? entry.is_integer() : entry.is_number()))
+      throw InputError("{}: {}: expected {}, got one with {}", setting.where, setting.field.name(), expected,
                        describe(entry));
-    member->push_back(integer_in_range(setting, entry, "a list of integers"));
+    member->push_back(read(entry));
   }
+}
+
+void store(const Setting& setting, std::vector<std::int64_t>* member) {
+  constexpr std::string_view kExpected = "a list of integers";
+  store_list(setting, member, kExpected,
+             [&](const toml::node& entry) { return integer_in_range(setting, entry, kExpected); });
+}
+
+void store(const Setting& setting, std::vector<double>* member) {
+  constexpr std::string_view kExpected = "a list of numbers";
+  store_list(setting, member, kExpected,
+             [&](const toml::node& entry) { return number_in_range(setting, entry, kExpected); });
 }
 
 void apply(const Setting& setting, Config& config, Origins& origins) {

@@ -43,9 +43,10 @@ bool is_refused(const Field& field, const Config& config) {
   return rule && rule->refused;
 }
 
-/// Over the keys that change bits, are used and are among those that `counts` accepts, and over a task's identity.
+/// Over the keys that change bits, are used and are among those that `counts` accepts, over the run's length where
+/// learning rates depend on it, and over a task's identity.
 template <class Counts>
-std::string hash_of(const Config& config, const Counts& counts, const std::string& identity) {
+std::string hash_of(const Config& config, const Counts& counts, std::int64_t sgd_steps, const std::string& identity) {
   Config copy = config;
   Fnv1a hash;
   for (const Field& field : config_fields()) {
@@ -54,6 +55,7 @@ std::string hash_of(const Config& config, const Counts& counts, const std::strin
     const std::string value = field.is_file ? content_hash(*std::get<std::string*>(member)) : value_text(member);
     hash.add(fmt::format("{}={}\n", field.name(), value));
   }
+  if (config.optimizer.schedule != "steps") hash.add(fmt::format("sgd_steps={}\n", sgd_steps));
   if (!identity.empty()) hash.add(fmt::format("task={}\n", identity));
   return hash.hex();
 }
@@ -73,6 +75,7 @@ std::string number_text(double value) {
 
 bool counts_for_hash(const Field& field, const Config& config) {
   if (!field.changes_bits || why_unused(field, config)) return false;
+  if (field.counts_in && !field.counts_in(config)) return false;
   if (!field.came_later) return true;
   Config copy = config, defaults;
   return value_text(field.member(copy)) != value_text(field.member(defaults));
@@ -88,6 +91,11 @@ std::string value_text(const Member& member) {
     std::string operator()(const std::string* v) const { return in_quotes(*v); }
     std::string operator()(const std::vector<std::int64_t>* v) const {
       return fmt::format("[{}]", fmt::join(*v, ", "));
+    }
+    std::string operator()(const std::vector<double>* v) const {
+      std::vector<std::string> numbers;
+      for (const double number : *v) numbers.push_back(number_text(number));
+      return fmt::format("[{}]", fmt::join(numbers, ", "));
     }
     std::string operator()(const std::optional<std::int64_t>* v) const {
       return *v ? fmt::format("{}", **v) : "\"auto\"";
@@ -112,7 +120,7 @@ std::string to_toml(const Config& config) {
 
 std::string config_hash(const Config& config) {
   return hash_of(
-      config, [](const Field&) { return true; }, "");
+      config, [](const Field&) { return true; }, sgd_steps(config.run, 0), "");
 }
 
 std::string config_hash(const Config& config, const Task& task) {
@@ -121,7 +129,7 @@ std::string config_hash(const Config& config, const Task& task) {
     if (field.section != "data" && field.section != "model") return true;
     return std::ranges::find(keys, field.name()) != keys.end();
   };
-  return hash_of(config, counts, task.identity());
+  return hash_of(config, counts, sgd_steps(config.run, task.steps_per_epoch()), task.identity());
 }
 
 }  // namespace sparsepush

@@ -99,6 +99,12 @@ std::vector<Field> data_fields() {
        .member = at<data, &C::separation>,
        .constraint = NumberRange{0, kHuge},
        .only_for = {of_sets("data.separation")}},
+      {.key = "epoch_steps",
+       .meaning = "steps that count as an epoch; 0: there are none",
+       .member = at<data, &C::epoch_steps>,
+       .constraint = IntegerRange{0, 1'000'000'000},
+       .only_for = {of_sets("data.epoch_steps")},
+       .came_later = true},
   };
 }
 

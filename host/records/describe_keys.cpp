@@ -47,6 +47,7 @@ struct Values {
   std::string operator()(const std::vector<std::int64_t>*) const {
     return "list of integers, " + range<IntegerRange>();
   }
+  std::string operator()(const std::vector<double>*) const { return "list of numbers, " + range<NumberRange>(); }
   std::string operator()(const std::optional<std::int64_t>*) const {
     return "integer, " + range<IntegerRange>() + "; or `auto`";
   }

@@ -106,6 +106,7 @@ std::vector<Settings> forms_of(const TopologyKind& kind) {
 
 /// The topologies that a method runs on; the others are noted.
 std::string topologies_text(const Method& method, TextTable& refusals) {
+  if (!method.needs.topology) return "-";
   const bool needs_nothing = needs_in_words(method).empty();
   std::vector<std::string> run;
   bool all = needs_nothing;

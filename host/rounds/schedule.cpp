@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace sparsepush {
 
 Schedule::Schedule(const Config& config, std::int64_t steps_per_epoch, std::int64_t final_rounds)
     : optimizer_(config.optimizer),
       steps_per_epoch_(steps_per_epoch),
-      sgd_steps_(config.run.steps > 0 ? config.run.steps : config.run.epochs * steps_per_epoch),
+      sgd_steps_(sparsepush::sgd_steps(config.run, steps_per_epoch)),
       final_rounds_(final_rounds),
       local_steps_(config.algorithm.local_steps),
       every_steps_(config.evaluate.every_steps > 0 ? config.evaluate.every_steps : steps_per_epoch),
@@ -25,11 +26,32 @@ std::optional<std::int64_t> Schedule::epoch(std::int64_t step) const {
   return std::min(step, sgd_steps_) / steps_per_epoch_;
 }
 
-double Schedule::learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const {
+std::int64_t Schedule::milestones_passed(std::int64_t step, const OptimizerConfig& optimizer) const {
   const std::int64_t now = epoch(step).value_or(0);
-  const auto passed = std::ranges::count_if(optimizer.milestones, [&](std::int64_t m) { return m <= now; });
-  const double rate = optimizer.lr * std::pow(optimizer.decay, static_cast<double>(passed));
-  return now < optimizer.warmup_epochs ? rate * optimizer.warmup_factor : rate;
+  return std::ranges::count_if(optimizer.milestones, [&](std::int64_t m) { return m <= now; });
+}
+
+double Schedule::learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const {
+  const double lr = optimizer.lr, end = optimizer.lr_end, factor = optimizer.warmup_factor;
+  const std::int64_t warmup = optimizer.warmup_epochs * steps_per_epoch_;
+  double rate = lr * std::pow(optimizer.decay, static_cast<double>(milestones_passed(step, optimizer)));
+  if (optimizer.schedule != "steps") {
+    const auto falling = static_cast<double>(std::max<std::int64_t>(1, sgd_steps_ - warmup));  // steps
+    const double passed = static_cast<double>(std::max<std::int64_t>(0, step - warmup)) / falling;
+    rate = optimizer.schedule == "linear" ? end + (lr - end) * (1 - passed)
+                                          : end + (lr - end) * (0.5 * (1 + std::cos(std::numbers::pi * passed)));
+  }
+  if (step >= warmup) return rate;
+  if (optimizer.warmup == "constant") return rate * factor;
+  return rate * (factor + (1 - factor) * (static_cast<double>(step) / static_cast<double>(warmup)));
+}
+
+double Schedule::averaging_rate(std::int64_t round, const AlgorithmConfig& algorithm,
+                                const OptimizerConfig& optimizer) const {
+  if (round >= rounds_in(sgd_steps_)) return 1;
+  const std::int64_t passed = milestones_passed((round + 1) * local_steps_ - 1, optimizer);
+  if (passed == 0 || algorithm.averaging_decay.empty()) return algorithm.averaging_rate;
+  return algorithm.averaging_rate * algorithm.averaging_decay.at(passed - 1);
 }
 
 bool Schedule::evaluates_by_cadence(std::int64_t step) const {

@@ -24,10 +24,15 @@ class Schedule {
   /// The round of final round k (0-based).
   std::int64_t final_round(std::int64_t k) const { return rounds_in(sgd_steps_) + k; }
 
-  /// lr * decay^(milestones passed) * (warmup_factor while warming up), in double.
+  /// In double, where `passed` are the milestones' epochs so far, and p goes from 0 to 1 between warm-up and last step:
+  ///   steps: lr * decay^passed, linear: lr_end + (lr - lr_end) (1 - p),
+  ///   cosine: lr_end + (lr - lr_end) (1 + cos(pi p)) / 2
+  /// times warmup_factor in the warm-up, which rises to 1 there if `warmup` is a ramp.
   double learning_rate(std::int64_t step) const { return learning_rate(step, optimizer_); }
   /// The same by the settings of a replica that has its own.
   double learning_rate(std::int64_t step, const OptimizerConfig& optimizer) const;
+  /// eta of a round: averaging_rate, times the factor of the last milestone that has passed; 1 in final rounds.
+  double averaging_rate(std::int64_t round, const AlgorithmConfig& algorithm, const OptimizerConfig& optimizer) const;
   std::optional<std::int64_t> epoch(std::int64_t step) const;
 
   /// Whether a row is due after `step` whatever the run's length.
@@ -39,6 +44,8 @@ class Schedule {
   bool checkpoints_at(std::int64_t step) const;
 
  private:
+  std::int64_t milestones_passed(std::int64_t step, const OptimizerConfig& optimizer) const;
+
   OptimizerConfig optimizer_;
   std::int64_t steps_per_epoch_, sgd_steps_, final_rounds_, local_steps_, every_steps_, checkpoint_steps_;
   bool each_epoch_;

@@ -38,11 +38,8 @@ enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 }  // namespace
 
 RoundRules round_rules(const Experiment& experiment) {
-  const Schedule& schedule = experiment.schedule();
-  std::vector<double> eta;
-  for (const ReplicaSettings& replica : experiment.replicas()) eta.push_back(replica.algorithm.averaging_rate);
-  const auto rate = [eta, rounds = schedule.rounds_in(schedule.sgd_steps())](int replica, std::int64_t t) {
-    return t < rounds ? eta[replica] : 1.0;
+  const auto rate = [schedule = experiment.schedule(), replicas = experiment.replicas()](int r, std::int64_t t) {
+    return schedule.averaging_rate(t, replicas[r].algorithm, replicas[r].optimizer);
   };
   return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
 }

@@ -6,6 +6,7 @@
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
+#include "host/topologies/mixing.h"
 #include "host/topologies/topologies.h"
 #include "host/topologies/topology_needs.h"
 #include "kernels/backend/check.h"
@@ -40,6 +41,19 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
+/// The topology counts for no method that needs none: any will do.
+Config with_topology_that_counts(Config config, const Method& method) {
+  if (!method.needs.topology) config.topology = {};
+  return config;
+}
+
+/// Refuses a round in which a weight would vanish at the averaging rate `eta`. Throws InputError.
+void check_weights(const Topology& topology, double eta) {
+  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // weights depend on the degree alone
+  std::int64_t t = 0;
+  for (const TopologyRound& round : topology.stored_rounds()) mixing_weights(round, eta, t++);
+}
+
 }  // namespace
 
 std::vector<Topology> make_topologies(const Config& config) {
@@ -61,17 +75,19 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
     : config_(config),
       rows_(std::move(rows)),
       replicas_(config.run.replicas, {config.algorithm, config.optimizer}),
-      topologies_(make_topologies(config)),
+      topologies_(make_topologies(with_topology_that_counts(config, rows_.method))),
       task_(task ? std::move(task) : make_task(config)),
       layout_(row_layout_of(task_->parameters())),
       schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
   for (const StateArray* array : rows_.method.state)
     CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");
-  if (!rows_.method.message) return;
+  if (!rows_.method.message || !rows_.method.needs.topology) return;
   for (const Topology& topology : topologies_) {
     check_needs(rows_.method, topology);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
+    for (const double factor : config.algorithm.averaging_decay)
+      check_weights(topology, config.algorithm.averaging_rate * factor);
   }
 }
 

@@ -142,6 +142,13 @@ void subtract(Nodes<Backend>& n, const Array<float>& a, const Array<float>& b, c
   subtract(n.backend, n[a], n[b], n[difference]);
 }
 
+/// to = from.
+template <class Backend>
+void copy_rows(Nodes<Backend>& n, const Array<float>& from, const Array<float>& to) {
+  const MatrixView<float> rows = n[from];
+  copy_within(n.backend, n[to].data, rows.data, rows.size() * sizeof(float));
+}
+
 /// u as it is sent and mixed in this round.
 template <class Backend>
 void keep_push_weights(Nodes<Backend>& n);

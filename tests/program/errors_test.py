@@ -90,6 +90,15 @@ class CommandLine(ErrorsTest):
         self.assert_setting_refused("optimizer.milestones=[1]", "milestones")
         self.assert_setting_refused("run.steps=0", "steps")
 
+    def test_a_weight_that_vanishes_at_a_later_averaging_rate_is_found_before_the_run(self):
+        tiny = 3.5e-8  # half a unit of the grid at a rate of 1, less at 0.75
+        self.write("edges.csv", f"round,source,target,weight\n0,0,1,{tiny}\n0,1,0,0.5\n")
+        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "topology": {"name": "file", "file": "edges.csv"},
+                                    "algorithm": {"name": "sgp"}, "optimizer": {"milestones": [3]}}, "tiny.toml")
+        self.assertEqual(self.command("plan", config).returncode, 0)
+        refused = self.command("plan", config, "--set", "algorithm.averaging_decay=[0.75]")
+        self.assert_one_line(refused, 2, ["weight", "0.75"])
+
     def test_an_output_folder_in_use_is_left_as_it_is(self):
         out = self.folder / "precious"
         out.mkdir()

@@ -99,6 +99,14 @@ class Lengthened(ResumeTest):
         self.run_ok(config, "out", "--resume")
         self.assert_same_results(self.run_ok(config, "straight"), out)
 
+    def test_a_run_whose_rates_fall_to_its_end_cannot_get_longer(self):
+        config = self.write_config(TRAINING | {"optimizer": {"lr": 0.05, "schedule": "cosine", "lr_end": 0.01}})
+        out = self.run_ok(config, "out", "--set", "run.steps=100")
+        done = self.command("run", config, "--out", out, "--resume", "--set", "run.steps=150")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("configuration", done.stderr)
+        self.run_ok(config, "out", "--resume", "--set", "run.steps=100")
+
     def test_running_statistics_go_on_as_they_were(self):
         config = self.write_config(RESNET | {"algorithm": {"name": "sparse_push", "keep": 0.05}})
         for steps in (2, 3, 6):

@@ -7,7 +7,7 @@ import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
 from twin.arithmetic import fma32, fmaf
-from twin.emulator import COMPRESSED, WITH_ERROR, Settings, Twin
+from twin.emulator import COMPRESSED, TRACKING, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
 from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
 
@@ -77,7 +77,10 @@ class TwinTest(ProgramTest):
         state = {"x": twin.x, "momentum": twin.momentum, "u": twin.u}
         state |= {"error": twin.error} if settings.algorithm in WITH_ERROR else {}
         state |= {"public_copy": twin.public_copy} if settings.algorithm == "choco" else {}
-        self.assertEqual(set(tensors) & {"x", "momentum", "u", "error", "public_copy"}, set(state))
+        if settings.algorithm in TRACKING:
+            state |= {"tracker": twin.tracker, "last_gradient": twin.last_gradient}
+        self.assertEqual(set(tensors) & {"x", "momentum", "u", "error", "public_copy", "tracker", "last_gradient"},
+                         set(state))
         for name, expected in state.items():
             expected = np.concatenate([expected] * replicas)
             self.assertEqual(tensors[name].shape, expected.shape, name)
@@ -89,19 +92,23 @@ class TwinTest(ProgramTest):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
-        algorithm["local_steps"] = settings.local_steps
+        if settings.algorithm not in (*TRACKING, "all_reduce"):
+            algorithm["local_steps"] = settings.local_steps
+        if settings.averaging_decay:
+            algorithm["averaging_decay"] = list(settings.averaging_decay)
         if settings.algorithm in COMPRESSED:
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
             algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}
         return self.write_config({
             "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2},
-            "data": {"name": "quadratic", "file": "problem.safetensors"},
+            "data": {"name": "quadratic", "file": "problem.safetensors", "epoch_steps": settings.epoch_steps},
             "topology": topology or {"name": "file", "file": "edges.csv"},
             "algorithm": algorithm,
             "optimizer": {
                 "lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay,
                 "kind": "nesterov" if settings.nesterov else "heavy_ball",
+                "milestones": list(settings.milestones), "decay": settings.decay,
             },
             "evaluate": {"every_steps": every},
         })
@@ -124,7 +131,9 @@ class TwinTest(ProgramTest):
         self.assert_close(row["train_loss"], np.mean(losses) if losses else None, f"train_loss at step {step}")
         for name, expected in twin.rows[step].items():
             self.assert_close(row[name], expected, f"{name} at step {step}")
-        for name in ("epoch", "accuracy_mean", "accuracy_min", "accuracy_max", "accuracy_mean_model"):
+        epoch_steps = twin.settings.epoch_steps
+        self.assertEqual(row["epoch"], str(min(step, twin.settings.steps) // epoch_steps) if epoch_steps else "")
+        for name in ("accuracy_mean", "accuracy_min", "accuracy_max", "accuracy_mean_model"):
             self.assertEqual(row[name], "")
         self.assertEqual(row["lr"] == "", step > twin.settings.steps)
 
@@ -146,6 +155,26 @@ class TwinTest(ProgramTest):
 
     def test_sparse_push_with_weights_from_a_file(self):
         self.compare(WEIGHTED, Settings(keep=0.2, averaging_rate=0.3), nodes=3)
+
+    def test_exact_means(self):
+        for settings in (Settings("all_reduce", nesterov=True), Settings("local_sgd"), Settings("local_sgd", local_steps=7)):
+            with self.subTest(settings.algorithm, local_steps=settings.local_steps):
+                self.compare(IRREGULAR, settings, replicas=2)
+
+    def test_gradient_tracking(self):
+        for rate in (1.0, 0.3):
+            with self.subTest(rate=rate):
+                self.compare(REGULAR, Settings("gradient_tracking", averaging_rate=rate), nodes=6)
+                self.compare(IRREGULAR, Settings("push_gradient_tracking", averaging_rate=rate), replicas=2)
+        self.compare(VARYING, Settings("push_gradient_tracking", averaging_rate=1.0, nesterov=True), nodes=4)
+
+    def test_averaging_rates_that_fall_at_milestones(self):
+        falling = {"milestones": (2, 4), "averaging_decay": (0.5, 0.3), "epoch_steps": 6, "steps": 30, "decay": 0.4}
+        for settings in (Settings(keep=0.2, averaging_rate=0.3, **falling), Settings("sgp", averaging_rate=1.0, **falling),
+                         Settings("choco", keep=0.2, averaging_rate=0.3, local_steps=4, **falling),
+                         Settings("scsp", keep=0.2, averaging_rate=0.3, final_rounds=3, **falling)):
+            with self.subTest(settings.algorithm):
+                self.compare(IRREGULAR, settings, every=6)
 
     def test_sgp_on_an_irregular_digraph(self):
         for rate in (1.0, 0.01):

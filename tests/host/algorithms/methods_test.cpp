@@ -149,6 +149,43 @@ TYPED_TEST(MethodsOn, DPsgdSendsItsParametersAndNoWeight) {
   }
 }
 
+TYPED_TEST(MethodsOn, ExactMeansAndTrackingHaveTheSameBitsOnAnyShards) {
+  const QuadraticFile file(kNodes, {1, 33, 20}, 1);
+  for (const std::string method : {"all_reduce", "local_sgd", "gradient_tracking", "push_gradient_tracking"}) {
+    SCOPED_TRACE(method);
+    Config config = gossip_config(file, kNodes, "one_peer_exponential");
+    config.algorithm.name = method;
+    config.algorithm.averaging_rate = 1;
+    config.optimizer.lr = 0.05;
+    config.run.replicas = 2;
+    const auto outcomes_on = [&](int shards) {
+      config.run.shards = shards;
+      Experiment experiment(config);
+      experiment.prepare_data();
+      return outcomes_of<TypeParam>(experiment, 5);
+    };
+    const auto whole = outcomes_on(1);
+    EXPECT_EQ(outcomes_on(2), whole);
+    EXPECT_EQ(outcomes_on(3), whole);
+  }
+}
+
+TYPED_TEST(MethodsOn, ExactMeansAreCountedAlongAChainAndBack) {
+  for (const std::string method : {"all_reduce", "local_sgd"}) {
+    Config config = gossip_config(this->file_, kNodes, "directed_ring");
+    config.algorithm.name = method;
+    Experiment experiment(config);
+    experiment.prepare_data();
+    std::int64_t messages = 0, bytes = 0;
+    for (const auto& sent : outcomes_of<TypeParam>(experiment, 5).front().sent) {
+      messages += sent[kMessagesSent];
+      bytes += sent[kWireBytes];
+    }
+    EXPECT_EQ(messages, 5 * 2 * (kNodes - 1)) << method;
+    EXPECT_EQ(bytes, messages * 4 * kParameters) << method;
+  }
+}
+
 TEST_F(Methods, ChocoOnAStarComesToTheMeanOfItsStart) {
   emulate_on(tested_cpu(1), choco_config(star()), [](Emulator<Cpu>& e) {
     const Nodes<Cpu>& n = e.nodes();
@@ -172,8 +209,15 @@ TEST_F(Methods, ChocoNeedsTheSameEdgesInEveryRound) {
   EXPECT_EQ(refusal("choco", star()), "");
 }
 
+TEST_F(Methods, ExactMeansTakeAnyTopologyForNone) {
+  for (const std::string method : {"all_reduce", "local_sgd"}) {
+    EXPECT_EQ(refusal(method, random_out(2, true)), "");
+    EXPECT_EQ(refusal(method, topology_file("0,0,1\n")), "") << "not strongly connected";
+  }
+}
+
 TEST_F(Methods, WithoutPushSumNeedDoublyStochasticRounds) {
-  for (const std::string method : {"d_psgd", "deep_squeeze"}) {
+  for (const std::string method : {"d_psgd", "deep_squeeze", "gradient_tracking"}) {
     const std::string needs = "algorithm.name: " + method + " needs doubly stochastic weights; in round ";
     // In its second round node 0 keeps 1/3 and hears node 1 with 1/2.
     const std::string circle = "0,0,1\n0,1,2\n0,2,3\n0,3,4\n0,4,5\n0,5,0\n";

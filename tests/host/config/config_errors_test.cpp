@@ -75,7 +75,8 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
 
 TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
   EXPECT_EQ(set_error("algorithm.name=spars_push"),
-            "algorithm.name: expected one of none, sgp, sparse_push, scsp, deep_squeeze, d_psgd, choco; got "
+            "algorithm.name: expected one of none, sgp, sparse_push, scsp, deep_squeeze, d_psgd, choco, all_reduce, "
+            "local_sgd, gradient_tracking, push_gradient_tracking; got "
             "\"spars_push\"; did you mean "
             "\"sparse_push\"?");
   EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");
@@ -163,6 +164,19 @@ TEST_F(ConfigFile, NormalizationIsOfImageModels) {
   EXPECT_NE(error("", {"model.name=lenet5", "model.norm=batch", "algorithm.final_statistics=local"}), "");
 }
 
+TEST_F(ConfigFile, MilestonesAndWhatTheyChangeAreOfTheScheduleBySteps) {
+  const std::string schedule = "optimizer.schedule=cosine";
+  for (const char* setting : {"optimizer.milestones=[2]", "optimizer.decay=0.5", "algorithm.averaging_decay=[0.5]"})
+    EXPECT_NE(error("", {schedule, setting}).find("only used with optimizer.schedule = \"steps\""), std::string::npos)
+        << error("", {schedule, setting});
+  EXPECT_EQ(error("", {schedule, "optimizer.lr_end=0.01"}), "");
+  EXPECT_NE(error("", {"optimizer.lr_end=0.01"}), "");
+  EXPECT_NE(error("", {"algorithm.name=none", "optimizer.milestones=[2]", "algorithm.averaging_decay=[0.5]"}), "");
+  EXPECT_NE(set_error("algorithm.averaging_decay=[0]"), "") << "a rate of 0 is no gossip";
+  EXPECT_EQ(set_error("algorithm.averaging_decay=[\"half\"]"),
+            "algorithm.averaging_decay: expected a list of numbers, got one with string \"half\"");
+}
+
 TEST_F(ConfigFile, NumbersMustFitEachOther) {
   EXPECT_EQ(error("", {"run.seed=9223372036854775807", "run.replicas=2"}),
             "--set run.seed=9223372036854775807: run.seed: expected seed + replicas - 1 <= 9223372036854775807, got "
@@ -174,6 +188,9 @@ TEST_F(ConfigFile, NumbersMustFitEachOther) {
   EXPECT_EQ(error("", {"evaluate.nodes=8"}), "");
   EXPECT_EQ(set_error("optimizer.milestones=[3, 2]"), "optimizer.milestones: expected ascending epochs, got [3, 2]");
   EXPECT_NE(set_error("optimizer.milestones=[3, 3]"), "");
+  EXPECT_EQ(set_error("algorithm.averaging_decay=[0.5]"),
+            "algorithm.averaging_decay: expected a factor for each of 0 milestones, got 1");
+  EXPECT_EQ(error("", {"optimizer.milestones=[2, 3]", "algorithm.averaging_decay=[0.5, 1]"}), "");
   const std::string degree = "expected topology.degree < run.nodes, got degree 2 for 2 nodes";
   EXPECT_EQ(error("[run]\nnodes = 2\n[topology]\nname = \"random_out\"\n"), "a.toml:2: run.nodes: " + degree);
   EXPECT_EQ(error("[run]\nnodes = 2\n[topology]\nname = \"random_out\"\ndegree = 2\n"),

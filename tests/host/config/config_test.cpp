@@ -226,6 +226,14 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
         "algorithm.local_steps=2", "optimizer.lr=0.2", "optimizer.kind=nesterov", "optimizer.milestones=[1]",
         "evaluate.every_steps=5"})
     EXPECT_NE(config_hash(load("", {other})), plain) << other;
+  const std::string warm = config_hash(load("", {"optimizer.warmup_epochs=2", "optimizer.warmup=constant"}));
+  EXPECT_NE(warm, plain);
+  EXPECT_NE(config_hash(load("", {"optimizer.warmup_epochs=2"})), warm) << "a ramp, as runs of before had none";
+  EXPECT_EQ(config_hash(load("", {"optimizer.warmup=constant"})), plain) << "without warm-up";
+  for (const char* schedule : {"optimizer.schedule=cosine", "optimizer.schedule=linear"}) {
+    EXPECT_NE(config_hash(load("", {schedule, "run.steps=9"})), config_hash(load("", {schedule, "run.steps=10"})));
+    EXPECT_NE(config_hash(load("", {schedule, "run.steps=9"})), plain);
+  }
   EXPECT_EQ(config_hash(load("", {"algorithm.name=scsp", "algorithm.final_rounds=3"})),
             config_hash(load("", {"algorithm.name=scsp"})));
   std::vector<std::string> overrides = {"model.name=resnet20", "algorithm.name=scsp"};

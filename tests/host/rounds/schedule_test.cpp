@@ -24,14 +24,63 @@ TEST(Schedule, StepsWinOverEpochs) {
   EXPECT_EQ(Schedule(config, 7, 0).sgd_steps(), 1);
 }
 
-TEST(Schedule, LearningRateFollowsMilestonesAndWarmUp) {
-  const Schedule schedule(ten_epochs(), 7, 0);
+TEST(Schedule, LearningRateFollowsMilestonesAndConstantWarmUp) {
+  Config config = ten_epochs();
+  config.optimizer.warmup = "constant";
+  const Schedule schedule(config, 7, 0);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(0), 0.01);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(13), 0.01);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(14), 0.1);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(27), 0.1);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(28), 0.05);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(42), 0.025);
+}
+
+TEST(Schedule, WarmUpRisesFromItsFactorStepByStep) {
+  Config config = ten_epochs();
+  config.optimizer.warmup_factor = 0.3;
+  const Schedule schedule(config, 7, 0);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(0), 0.03);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(7), 0.1 * 0.65);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(14), 0.1);
+}
+
+TEST(Schedule, LearningRateFallsFromWarmUpToTheLastStep) {
+  Config config;
+  config.run.steps = 44;
+  config.optimizer.lr = 0.5;
+  config.optimizer.lr_end = 0.1;
+  config.optimizer.schedule = "linear";
+  config.optimizer.warmup_epochs = 2;
+  config.optimizer.warmup_factor = 0.5;
+  const Schedule linear(config, 7, 3);
+  EXPECT_DOUBLE_EQ(linear.learning_rate(7), 0.5 * 0.75);
+  EXPECT_DOUBLE_EQ(linear.learning_rate(14), 0.5);
+  EXPECT_DOUBLE_EQ(linear.learning_rate(29), 0.3);
+  EXPECT_DOUBLE_EQ(linear.learning_rate(44), 0.1);
+  config.optimizer.schedule = "cosine";
+  const Schedule cosine(config, 7, 3);
+  EXPECT_DOUBLE_EQ(cosine.learning_rate(14), 0.5);
+  EXPECT_DOUBLE_EQ(cosine.learning_rate(24), 0.1 + 0.4 * 0.75) << "a third of the way";
+  EXPECT_DOUBLE_EQ(cosine.learning_rate(29), 0.3);
+  EXPECT_DOUBLE_EQ(cosine.learning_rate(44), 0.1);
+}
+
+TEST(Schedule, AveragingRateHasTheFactorOfTheLastMilestone) {
+  Config config = ten_epochs();
+  config.algorithm.averaging_rate = 0.4;
+  config.algorithm.local_steps = 3;
+  const auto rate = [&](std::int64_t round) {
+    return Schedule(config, 7, 2).averaging_rate(round, config.algorithm, config.optimizer);
+  };
+  EXPECT_EQ(rate(22), 0.4) << "without factors";
+  config.algorithm.averaging_decay = {0.5, 0.25};
+  EXPECT_EQ(rate(0), 0.4);
+  EXPECT_EQ(rate(8), 0.4) << "after step 26, the last but one of epoch 3";
+  EXPECT_EQ(rate(9), 0.2) << "after step 29, of epoch 4";
+  EXPECT_EQ(rate(13), 0.2);
+  EXPECT_EQ(rate(14), 0.1) << "after step 44, of epoch 6";
+  EXPECT_EQ(rate(23), 1) << "a final round";
 }
 
 TEST(Schedule, EpochsEndWithTheLastStep) {

@@ -1,4 +1,5 @@
-"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze and CHOCO on quadratic problems, from their definition.
+"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking and exact means on quadratic
+problems, from their definition.
 
 Rows are nodes; states are float32 except the push-sum weights u, which are float64.
 """
@@ -11,8 +12,10 @@ from twin.arithmetic import fma, fma32
 from twin.messages import encode, top_k
 from twin.topology import mixing_weights
 
-DENSE = ("sgp", "d_psgd")
-WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze")
+TRACKING = ("gradient_tracking", "push_gradient_tracking")
+DENSE = ("sgp", "d_psgd") + TRACKING
+EXACT_MEANS = ("all_reduce", "local_sgd")
+WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze", "gradient_tracking") + EXACT_MEANS
 WITH_ERROR = ("sparse_push", "scsp", "deep_squeeze")
 COMPRESSED = WITH_ERROR + ("choco",)
 
@@ -23,6 +26,7 @@ class Settings:
     scope: str = "layer"
     keep: float = 0.05
     averaging_rate: float = 0.05
+    averaging_decay: tuple = ()
     local_steps: int = 1
     final_rounds: int = 0
     final: str = "gossip"
@@ -31,6 +35,9 @@ class Settings:
     nesterov: bool = False
     weight_decay: float = 1e-4
     steps: int = 40
+    epoch_steps: int = 0
+    milestones: tuple = ()
+    decay: float = 0.1
 
 
 class Twin:
@@ -44,6 +51,7 @@ class Twin:
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
         self.public_copy = np.zeros_like(self.x)
+        self.tracker, self.last_gradient = np.zeros_like(self.x), np.zeros_like(self.x)
         self.u = np.ones(self.nodes)
         self.step = self.round = self.messages = 0
         self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
@@ -66,39 +74,80 @@ class Twin:
     def z(self):
         return self.x * (1.0 / self.u).astype(np.float32)[:, None]
 
+    def milestones_passed(self):
+        settings = self.settings
+        return sum(milestone <= self.step // settings.epoch_steps for milestone in settings.milestones)
+
+    def averaging_rate(self):
+        factors, passed = self.settings.averaging_decay, self.milestones_passed()
+        return self.settings.averaging_rate * (factors[passed - 1] if factors and passed else 1.0)
+
     def update(self):
         settings = self.settings
-        lr, beta, decay = (np.float32(value) for value in (settings.lr, settings.momentum, settings.weight_decay))
+        lr = np.float32(settings.lr * settings.decay ** self.milestones_passed())
+        beta, decay = np.float32(settings.momentum), np.float32(settings.weight_decay)
         z = self.z()
         self.train_loss.append(self.mean_loss(z))
-        gradient = fma32(decay, z, self.curvature * (z - self.target))
+        gradient = fma32(decay, z, self.followed(self.curvature * (z - self.target)))
         self.momentum = fma32(beta, self.momentum, gradient)
         direction = fma32(beta, self.momentum, gradient) if settings.nesterov else self.momentum
         self.x = fma32(-lr, direction, self.x)
 
+    def followed(self, gradient):
+        """What a node steps along: its gradient, the mean of all, or what it knows of that."""
+        if self.settings.algorithm == "all_reduce":
+            self.count_exact_mean()
+            gradient = self.mean_of_nodes(gradient)
+        elif self.settings.algorithm in TRACKING:
+            self.tracker = self.tracker + (gradient - self.last_gradient)
+            self.last_gradient, gradient = gradient, self.tracker
+        return gradient
+
+    def mean_of_nodes(self, rows):
+        return np.broadcast_to((self.sum_of_nodes(rows) / self.nodes).astype(np.float32), rows.shape)
+
+    def count_exact_mean(self):
+        for _ in range(2 * (self.nodes - 1)):
+            self.count_message()
+
     def exchange(self):
         """One round of messages: whole rows, or what top-k keeps of parameters and error, or of a difference."""
         settings, everything = self.settings, np.arange(self.params)
-        if settings.algorithm in DENSE:
+        if settings.algorithm == "local_sgd":
+            self.count_exact_mean()
+            self.x = self.mean_of_nodes(self.x).copy()
+        elif settings.algorithm == "all_reduce":
+            pass  # before the step
+        elif settings.algorithm in DENSE:
+            if settings.algorithm in TRACKING:
+                self.mix_tracker()
             rows = [(everything, row) for row in self.x.copy()]
-            self.mix(rows, settings.averaging_rate, [None] * self.nodes)
+            self.mix(rows, self.averaging_rate(), [None] * self.nodes)
         elif settings.algorithm == "choco":
             difference = self.x - self.public_copy
             sent = [self.compressed(row) for row in difference]
             for node, (chosen, values) in enumerate(sent):
                 self.public_copy[node, chosen] += values
             rows = [(everything, row) for row in self.public_copy.copy()]
-            self.mix(rows, settings.averaging_rate, sent)
+            self.mix(rows, self.averaging_rate(), sent)
         else:
             v = self.x + self.error
             sent, self.error = [self.compressed(row) for row in v], v.copy()
             for node, (chosen, _) in enumerate(sent):
                 self.error[node, chosen] = 0.0
-            self.mix(sent, settings.averaging_rate, sent)
+            self.mix(sent, self.averaging_rate(), sent)
 
     def compressed(self, row):
         chosen = top_k(row, self.sizes, self.settings.scope, self.settings.keep)
         return chosen, row[chosen]
+
+    def mix_tracker(self):
+        weights = mixing_weights(self.rounds[self.round % len(self.rounds)], self.averaging_rate())
+        before = self.tracker.copy()
+        for target in range(self.nodes):
+            sources = [source for i, source in weights if i == target]
+            for source in sorted(sources, key=lambda source: (source != target, source)):
+                self.tracker[target] = fma32(np.float32(weights[target, source]), before[source], self.tracker[target])
 
     def mix(self, rows, eta, sent):
         """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source.
@@ -121,7 +170,8 @@ class Twin:
 
     def count_message(self, u=None, indices=None, values=None):
         """Books one message: sparse if it has entries, else dense, with u where it is sent."""
-        dense = 4 * self.params + (0 if self.settings.algorithm == "d_psgd" else 4)
+        arrays = 2 if self.settings.algorithm in TRACKING else 1
+        dense = 4 * self.params * arrays + (0 if self.settings.algorithm in WITHOUT_PUSH_SUM else 4)
         self.messages += 1
         self.bytes["dense"] += 4 * self.params + 4
         self.bytes["authors"] += dense if indices is None else 6 * len(indices) + 3
@@ -133,8 +183,7 @@ class Twin:
         if self.settings.final == "all_reduce":
             self.x[:] = (self.sum_of_nodes(self.x) / self.sum_of_nodes(self.u)).astype(np.float32)
             self.u[:] = 1.0
-            for _ in range(2 * (self.nodes - 1)):
-                self.count_message()
+            self.count_exact_mean()
             self.finish_step()
             return
         everything = np.arange(self.params)

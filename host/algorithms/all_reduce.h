@@ -1,0 +1,22 @@
+// All-reduce SGD: every node steps along the mean of all gradients. What decentralized methods are measured against.
+#pragma once
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
+
+namespace sparsepush {
+
+/// Nodes that start equal stay equal in every bit.
+template <class Backend>
+void all_reduce(Nodes<Backend>& n, const PlannedRound&) {
+  average(n, state::gradient, *n.message);  // G(Z) <- its mean over the nodes
+  local_step(n);                            // X+ = X - a G(Z)
+}
+
+inline Method all_reduce_row() {
+  return {.name = "all_reduce",
+          .message = Message{{&state::gradient}},
+          .needs = {.topology = false},
+          .play = [](auto& n, const PlannedRound& round) { all_reduce(n, round); }};
+}
+
+}  // namespace sparsepush
