@@ -38,7 +38,8 @@ class NetworkPass {
       saved_.emplace_back(backend, nodes, static_cast<int>(saved));
       if constexpr (kHasImageLayers<Backend>) {
         if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
-          convolutions_.emplace(static_cast<int>(saved_.size()) - 1, Conv2d<Backend>(*conv));
+          convolutions_.emplace(static_cast<int>(saved_.size()) - 1,
+                                Conv2d<Backend>(backend, *conv, nodes, samples / nodes));
       }
     }
   }
@@ -54,7 +55,7 @@ class NetworkPass {
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
       if constexpr (kHasImageLayers<Backend>) {
         if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
-          bytes += Conv2d<Backend>::bytes(*conv, samples / nodes);
+          bytes += Conv2d<Backend>::bytes(*conv, nodes, samples / nodes);
       }
     }
     return bytes + floats * static_cast<std::int64_t>(sizeof(float));
@@ -190,7 +191,7 @@ class NetworkPass {
   std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
   std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
-  std::map<int, Conv2d<Cpu>> convolutions_;       ///< by call
+  std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 
 }  // namespace sparsepush

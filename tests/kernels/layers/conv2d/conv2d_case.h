@@ -95,7 +95,7 @@ std::vector<float> forward(const Backend& backend, Conv2d<Backend>& conv, const 
 }
 template <class Backend>
 std::vector<float> forward(const Backend& backend, const Conv2dCase& c) {
-  Conv2d<Backend> conv(c.layer);
+  Conv2d<Backend> conv(backend, c.layer, c.shape.nodes, c.shape.samples);
   return forward(backend, conv, c);
 }
 
@@ -120,7 +120,7 @@ Conv2dGradients backward(const Backend& backend, Conv2d<Backend>& conv, const Co
 }
 template <class Backend>
 Conv2dGradients backward(const Backend& backend, const Conv2dCase& c, bool wants_input = true) {
-  Conv2d<Backend> conv(c.layer);
+  Conv2d<Backend> conv(backend, c.layer, c.shape.nodes, c.shape.samples);
   return backward(backend, conv, c, wants_input);
 }
 

@@ -62,7 +62,7 @@ void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed) 
 
 template <class Backend>
 class Conv2dOn : public BackendTest<Backend> {};
-TYPED_TEST_SUITE(Conv2dOn, testing::Types<Cpu>);
+TYPED_TEST_SUITE(Conv2dOn, Backends);
 
 TYPED_TEST(Conv2dOn, ForwardIsTheConvolutionAtZWithinItsBound) {
   for (const Conv2dShape& shape : shapes()) {
@@ -138,7 +138,7 @@ TYPED_TEST(Conv2dOn, CallsOfOneObjectDoNotDependOnEachOther) {
   for (Conv2dShape shape :
        {Conv2dShape{6, 6, 17, 33, 3, 1, 1}, Conv2dShape{6, 6, 3, 6, 5, 1, 2}, Conv2dShape{10, 10, 7, 16, 5, 1, 2}}) {
     SCOPED_TRACE(testing::Message() << shape);
-    Conv2d<TypeParam> conv(Conv2dCase(shape).layer);
+    Conv2d<TypeParam> conv(backend, Conv2dCase(shape).layer, 3, 7);
     for (const int samples : {2, 7, 1, 2})
       for (const int nodes : {1, 3}) {
         shape.samples = samples;
@@ -251,9 +251,10 @@ TEST(Conv2d, BytesOfOurOwnLoopsHoldAnImageAndTheWeights) {
   const Conv2dLayer second{.in = {14, 14, 6}, .out = 16, .kernel = 5, .padding = 0};
   for (const Conv2dLayer& layer : {first, second}) {
     const std::int64_t weights = std::int64_t{25} * layer.in.channels * layer.out;
-    EXPECT_GT(Conv2d<Cpu>::bytes(layer, 1, VectorLevel::kAvx512), 4 * (layer.in.size() + weights));
+    EXPECT_GT(Conv2d<Cpu>::bytes(layer, 1, 1, VectorLevel::kAvx512), 4 * (layer.in.size() + weights));
   }
-  EXPECT_EQ(Conv2d<Cpu>::bytes(second, 1, VectorLevel::kAvx512), Conv2d<Cpu>::bytes(second, 32, VectorLevel::kAvx512))
+  EXPECT_EQ(Conv2d<Cpu>::bytes(second, 1, 1, VectorLevel::kAvx512),
+            Conv2d<Cpu>::bytes(second, 1, 32, VectorLevel::kAvx512))
       << "one sample at a time";
 }
 
@@ -263,8 +264,8 @@ TEST(Conv2d, BytesHoldTheWeightsOnce) {
   const Conv2dLayer layer{.in = {4, 4, 256}, .out = 512};
   const std::int64_t weights = std::int64_t{4} * 256 * 512 * 9;
   for (const int samples : {1, 32}) {
-    EXPECT_GE(Conv2d<Cpu>::bytes(layer, samples), weights);
-    EXPECT_LT(Conv2d<Cpu>::bytes(layer, samples), (2 + of_onednn) * weights);
+    EXPECT_GE(Conv2d<Cpu>::bytes(layer, 1, samples), weights);
+    EXPECT_LT(Conv2d<Cpu>::bytes(layer, 1, samples), (2 + of_onednn) * weights);
   }
 }
 
