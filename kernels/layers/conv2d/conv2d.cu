@@ -30,6 +30,7 @@ struct ForwardPass {
   Conv2dLayer layer;
   int samples;
   Patches patches;  ///< of node 0
+  WeightStrides strides;
 };
 
 /// output [samples * out pixels, out] = patches W^T + b, a product per node; mapping as in `multiply_all`.
@@ -38,29 +39,25 @@ __global__ void __launch_bounds__(PixelTile<kSixteens>::kThreads, PixelTile<kSix
     conv2d_forward_kernel(ForwardPass pass) {
   const Conv2dForward& f = pass.arrays;
   const Conv2dLayer& layer = pass.layer;
-  const int taps = layer.kernel * layer.kernel;
   const auto product_of = [&](std::int64_t node) -> Product<PatchRows, Weights<true>> {
     Patches patches = pass.patches;
     patches.image = f.input.row(node * pass.samples);
-    const float r = debias_factor(f.u[node]);
     return {.a = PatchRows(patches),
             .b = {.data = f.x.row(node) + layer.weight,
-                  .r = r,
                   .count = layer.out,
                   .depth = patches.terms,
-                  .vector_stride = layer.in.channels * taps,
-                  .channel_stride = taps,
-                  .tap_y_stride = layer.kernel,
-                  .tap_x_stride = 1,
+                  .strides = pass.strides,
                   .channels = patches.channels,
                   .taps_across = patches.x.taps},
-            .scale = r};
+            .scale = debias_factor(f.u[node])};
   };
   multiply_all<PixelTile<kSixteens>>(
       f.x.rows, pass.patches.pixels, layer.out, product_of, [&](const auto& product, const Place& at, float(&sum)[4]) {
-        if (layer.bias != Conv2dLayer::kNoBias)
-          for_each_lane(at.columns,
-                        [&](int j) { sum[j] += f.x.row(at.product)[layer.bias + at.col + j] * product.scale; });
+        const float* bias = f.x.row(at.product) + layer.bias + at.col;
+        for_each_lane(at.columns, [&](int j) {
+          sum[j] *= product.scale;
+          if (layer.bias != Conv2dLayer::kNoBias) sum[j] += bias[j] * product.scale;
+        });
         float* output = f.output.row(at.product * pass.samples);
         store_run(sum, at.columns, output + static_cast<std::int64_t>(at.row) * layer.out + at.col);
       });
@@ -133,21 +130,22 @@ struct InputGradient {
   int samples;
   InputPhases y, x;
   Divisor out;  ///< channels
+  WeightStrides strides;
   bool output_quads;
 };
 
-/// dX = dY W, gathered by the input's pixels: a product per (node, phase), with the taps that reach the phase's pixels;
-/// mapping as in `multiply_all`.
+/// dX = dY W at z, gathered by the input's pixels: a product per (node, phase), with the taps that reach the phase's
+/// pixels; mapping as in `multiply_all`.
 template <int kSixteens>
 __global__ void __launch_bounds__(PixelTile<kSixteens>::kThreads, PixelTile<kSixteens>::kBlocksTogether)
     conv2d_input_gradient_kernel(InputGradient g) {
   const Conv2dLayer& layer = g.layer;
-  const int stride = layer.stride, phases = stride * stride, taps = layer.kernel * layer.kernel;
-  const auto phase_y = [&](std::int64_t number) { return g.y.phase(static_cast<int>(number % phases) / stride); };
-  const auto phase_x = [&](std::int64_t number) { return g.x.phase(static_cast<int>(number % phases) % stride); };
+  const int stride = layer.stride, phases = stride * stride;
+  const auto y_phase = [&](std::int64_t number) { return g.y.phase(static_cast<int>(number % phases) / stride); };
+  const auto x_phase = [&](std::int64_t number) { return g.x.phase(static_cast<int>(number % phases) % stride); };
   const auto product_of = [&](std::int64_t number) -> Product<PatchRows, Weights<false>> {
     const std::int64_t node = number / phases;
-    const InputPhases::Phase y = phase_y(number), x = phase_x(number);
+    const InputPhases::Phase y = y_phase(number), x = x_phase(number);
     const int depth = y.taps * x.taps * layer.out;
     return {.a = PatchRows(Patches{.image = g.arrays.output_gradient.row(node * g.samples),
                                    .y = y.axis,
@@ -157,22 +155,20 @@ __global__ void __launch_bounds__(PixelTile<kSixteens>::kThreads, PixelTile<kSix
                                    .terms = depth,
                                    .quads = g.output_quads}),
             .b = {.data = g.arrays.x.row(node) + layer.weight + y.first_tap * layer.kernel + x.first_tap,
-                  .r = debias_factor(g.arrays.u[node]),
                   .count = layer.in.channels,
                   .depth = depth,
-                  .vector_stride = taps,
-                  .channel_stride = layer.in.channels * taps,
-                  .tap_y_stride = stride * layer.kernel,
-                  .tap_x_stride = stride,
+                  .strides = g.strides,
                   .channels = g.out,
-                  .taps_across = x.axis.taps}};
+                  .taps_across = x.axis.taps},
+            .scale = debias_factor(g.arrays.u[node])};
   };
   multiply_all<PixelTile<kSixteens>>(
       static_cast<std::int64_t>(g.arrays.x.rows) * phases, g.samples * g.y.most_pixels() * g.x.most_pixels(),
       layer.in.channels, product_of, [&](const auto& product, const Place& at, float(&sum)[4]) {
-        const Patches::Pixel pixel = product.a.pixel(at.row);
-        const int y = phase_y(at.product).first_pixel + pixel.y * stride;
-        const int x = phase_x(at.product).first_pixel + pixel.x * stride;
+        const InputPhases::Phase phase_y = y_phase(at.product), phase_x = x_phase(at.product);
+        const GridPixel pixel = grid_pixel(phase_y.axis, phase_x.axis, at.row);
+        const int y = phase_y.first_pixel + pixel.y * stride, x = phase_x.first_pixel + pixel.x * stride;
+        for (float& value : sum) value *= product.scale;
         const std::int64_t sample = at.product / phases * g.samples + pixel.sample;
         store_run(sum, at.columns,
                   g.arrays.input_gradient.row(sample) + (y * layer.in.width + x) * layer.in.channels + at.col);
@@ -208,8 +204,13 @@ Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int s
 void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = samples_a_node(layer_, f.x, f.input);
+  const int taps = layer_.kernel * layer_.kernel;
   const ForwardPass pass{
-      .arrays = f, .layer = layer_, .samples = samples, .patches = patches_of(layer_, samples, f.input.data)};
+      .arrays = f,
+      .layer = layer_,
+      .samples = samples,
+      .patches = patches_of(layer_, samples, f.input.data),
+      .strides = {.vector = layer_.in.channels * taps, .channel = taps, .tap_y = layer_.kernel, .tap_x = 1}};
   with_tile_side(layer_.out, [&](auto sixteens) {
     using Shape = PixelTile<sixteens()>;
     launch(gpu, launch_shape<Shape>(gpu, f.x.rows, pass.patches.pixels, layer_.out), conv2d_forward_kernel<sixteens()>,
@@ -246,12 +247,17 @@ void Conv2d<Cuda>::backward(const Cuda& gpu, const Conv2dBackward& b) {
   if (b.input_gradient.data == nullptr) return;
 
   const ImageShape in = layer_.in, out = layer_.out_shape();
+  const int taps = layer_.kernel * layer_.kernel;
   const InputGradient input{.arrays = b,
                             .layer = layer_,
                             .samples = samples,
                             .y = InputPhases(layer_, in.height, out.height),
                             .x = InputPhases(layer_, in.width, out.width),
                             .out = Divisor(layer_.out),
+                            .strides = {.vector = taps,
+                                        .channel = in.channels * taps,
+                                        .tap_y = layer_.stride * layer_.kernel,
+                                        .tap_x = layer_.stride},
                             .output_quads = output_quads};
   with_tile_side(in.channels, [&](auto sixteens) {
     const int pixels = samples * input.y.most_pixels() * input.x.most_pixels();

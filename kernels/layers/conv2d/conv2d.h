@@ -62,8 +62,8 @@ class OnednnConvolution;
 ///   forward    output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u)
 ///   backward   gradients of the sum of output_gradient times output with respect to W, b and the input
 ///
-/// Sums are in fp32. A sum of n terms is within (n + 1) 2^-24 of what their magnitudes add up to of the exact value of
-/// its terms at rounded z, on every backend; backends do not agree in bits. What is not finite reaches what its
+/// Sums are in fp32. A sum of n terms is within (n + 3) 2^-24 of what their magnitudes add up to of its exact value, on
+/// every backend; backends do not agree in bits. What is not finite reaches what its
 /// products add to; products with the zeros of the padding may be taken or left out, so it may also make NaN of sums
 /// that meet it there. Arrays that are written overlap no others.
 template <class Backend>

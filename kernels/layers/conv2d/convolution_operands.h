@@ -21,16 +21,9 @@ struct Patches {
   int terms;   ///< taps times channels
   bool quads;  ///< channels come in aligned quads
 
-  struct Pixel {
-    int sample, y, x;
-  };
-  constexpr Pixel pixel(int p) const {
-    const int line = x.pixels.divide(p), sample = y.pixels.divide(line);
-    return {sample, line - sample * y.pixels.value(), p - line * x.pixels.value()};
-  }
   constexpr Part of_pixel(int p) const {
     if (p >= pixels) return {kOutside, 0, 0};
-    const Pixel at = pixel(p);
+    const GridPixel at = grid_pixel(y, x, p);
     const int in_y = at.y * y.step + y.first, in_x = at.x * x.step + x.first;
     return {in_y, in_x, ((at.sample * y.length + in_y) * x.length + in_x) * channels.value()};
   }
@@ -80,8 +73,14 @@ struct PatchColumns : Patches {
   }
 };
 
-/// One node's weights at z. Vectors are the channels of one side, terms taps and channels of the other. Vectors are
-/// what stands closer together in memory unless kTerms says that terms are.
+/// How far apart weights stand in a row.
+struct WeightStrides {
+  int vector, channel;  ///< of the side whose channels are vectors, and of the other
+  int tap_y, tap_x;
+};
+
+/// One node's weights as they stand in its row. Vectors are the channels of one side, terms taps and channels of the
+/// other. Vectors are what stands closer together in memory unless kTerms says that terms are.
 template <bool kTerms>
 struct Weights {
   static constexpr bool kTermsAdjoin = kTerms;
@@ -92,18 +91,17 @@ struct Weights {
   };
 
   const float* data;  ///< the first tap's
-  float r;            ///< z = x r
   int count, depth;
-  int vector_stride, channel_stride, tap_y_stride, tap_x_stride;
+  WeightStrides strides;
   Divisor channels, taps_across;
 
-  constexpr Part vector(int v) const { return {v * vector_stride, v < count}; }
+  constexpr Part vector(int v) const { return {v * strides.vector, v < count}; }
   constexpr Part term(int k) const {
     const int tap = channels.divide(k), y = taps_across.divide(tap), x = tap - y * taps_across.value();
-    return {(k - tap * channels.value()) * channel_stride + y * tap_y_stride + x * tap_x_stride, k < depth};
+    return {(k - tap * channels.value()) * strides.channel + y * strides.tap_y + x * strides.tap_x, k < depth};
   }
   constexpr float at(const Part& v, const Part& k) const {
-    return v.inside && k.inside ? data[v.offset + k.offset] * r : 0.0f;
+    return v.inside && k.inside ? data[v.offset + k.offset] : 0.0f;
   }
 };
 

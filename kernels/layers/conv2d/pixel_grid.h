@@ -14,6 +14,15 @@ struct GridAxis {
   int step, first, direction, length;
 };
 
+/// Pixel `number` of the grids of all samples, in rows.
+struct GridPixel {
+  int sample, y, x;
+};
+constexpr GridPixel grid_pixel(const GridAxis& y, const GridAxis& x, int number) {
+  const int line = x.pixels.divide(number), sample = y.pixels.divide(line);
+  return {sample, line - sample * y.pixels.value(), number - line * x.pixels.value()};
+}
+
 /// The axis of the outputs, which read `in` pixels.
 inline GridAxis output_axis(const Conv2dLayer& layer, int in, int out) {
   return {Divisor(out), Divisor(layer.kernel), layer.stride, -layer.padding, 1, in};
