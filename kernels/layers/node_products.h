@@ -63,7 +63,8 @@ struct Product {
   float scale = 1;
 };
 
-/// A thread's share of one operand's part of a tile: kSlow runs of neighbours of `kSize` vectors from `first` on.
+/// A thread's share in copying `kSize` vectors of an operand, from `first` on: several runs of neighbours, which
+/// neighbouring threads continue. What is read waits in registers.
 template <class Operand, int kSize, int kThreads>
 class TileCopy {
  public:
@@ -109,8 +110,8 @@ class TileCopy {
   float value_[kSlow][kRun];
 };
 
-/// Adds up the thread's sums of the tile at (row, col), terms in order. The whole block calls it. What comes next is
-/// read before the products of what is there.
+/// Adds up the thread's sums of the tile at (row, col), terms in order. The whole block calls it. While it multiplies,
+/// the terms that come next are on their way from memory.
 template <class Shape, class A, class B>
 __device__ void sum_tile(const Product<A, B>& product, int row, int col,
                          float (&sum)[Shape::kPerThread][Shape::kPerThread]) {
@@ -158,17 +159,18 @@ __device__ void multiply_all(std::int64_t products, int rows, int cols, const Pr
     sum_tile<Shape>(product, row, col, sum);
     const int r = row + threadIdx.x / Shape::kThreadsAcross * kPer,
               c = col + threadIdx.x % Shape::kThreadsAcross * kPer;
-    const int columns = std::min(product.b.count - c, 1 * kPer);
+    const int columns = std::min(product.b.count - c, +kPer);
     for (int i = 0; i < kPer; ++i)
       if (r + i < product.a.count && columns > 0) write(product, Place{number, r + i, c, columns}, sum[i]);
   }
 }
 
-/// Writes the first `count` of `value` to `to` on, in one access where it is four.
+/// Writes the first `count` of `value` to `to` on: four that may be written at once, in one access.
 template <int kPer>
 __device__ void store_run(const float (&value)[kPer], int count, float* to) {
   if constexpr (kPer == 4)
-    if (count == 4 && is_quad_aligned(to)) return store_quad({{value[0], value[1], value[2], value[3]}}, to, 0);
+    if (count == 4 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0)
+      return store_quad({{value[0], value[1], value[2], value[3]}}, to, 0);
   for (int j = 0; j < kPer; ++j)
     if (j < count) to[j] = value[j];
 }

@@ -63,9 +63,9 @@ class OnednnConvolution;
 ///   backward   gradients of the sum of output_gradient times output with respect to W, b and the input
 ///
 /// Sums are in fp32. A sum of n terms is within (n + 3) 2^-24 of what their magnitudes add up to of its exact value, on
-/// every backend; backends do not agree in bits. What is not finite reaches what its
-/// products add to; products with the zeros of the padding may be taken or left out, so it may also make NaN of sums
-/// that meet it there. Arrays that are written overlap no others.
+/// every backend; backends do not agree in bits. What is not finite reaches what its products add to; products with
+/// zeros beyond the edges, of the padding or of outputs that there are not, may be taken or left out, so it may also
+/// make NaN of sums that meet it there. Arrays that are written overlap no others.
 template <class Backend>
 class Conv2d;
 
