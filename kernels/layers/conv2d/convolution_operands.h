@@ -1,5 +1,6 @@
 // A convolution's arrays as operands of matrix products, read where they stand: for .cu files only.
 #pragma once
+#include "kernels/backend/divisor.h"
 #include "kernels/backend/quad.h"
 #include "kernels/layers/conv2d/pixel_grid.h"
 
