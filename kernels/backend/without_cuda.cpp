@@ -6,6 +6,7 @@
 #include "kernels/backend/repeated_work.h"
 #include "kernels/layers/dense.h"
 #include "kernels/layers/gather_batch.h"
+#include "kernels/layers/normalize/normalize.h"
 #include "kernels/layers/pool.h"
 #include "kernels/layers/quadratic.h"
 #include "kernels/layers/softmax_xent.h"
@@ -66,6 +67,8 @@ void load_samples(const Cuda&, const SampleView&, const SampleRange&, MatrixView
 }
 void dense_forward(const Cuda&, const DenseForward&) { refuse(); }
 void dense_backward(const Cuda&, const DenseBackward&) { refuse(); }
+void normalize_forward(const Cuda&, const NormalizeForward&) { refuse(); }
+void normalize_backward(const Cuda&, const NormalizeBackward&) { refuse(); }
 void pool_forward(const Cuda&, const PoolForward&) { refuse(); }
 void pool_backward(const Cuda&, const PoolBackward&) { refuse(); }
 void softmax_xent(const Cuda&, const SoftmaxXent&) { refuse(); }

@@ -1,16 +1,14 @@
 // Neighbouring channels of a pixel that a thread takes in one access, for .cu files only.
 #pragma once
 #include <cstdint>
-#include <stdexcept>
+#include <initializer_list>
 #include <type_traits>
 
+#include "kernels/backend/check.h"
 #include "kernels/backend/quad.h"
+#include "kernels/layers/image_shape.h"
 
 namespace sparsepush {
-
-/// 16 bytes where the channels are a multiple of 4, so that every pixel of an array that begins on 16 bytes does too;
-/// else one.
-constexpr int floats_at_once(int channels) { return channels % 4 == 0 ? 4 : 1; }
 
 template <int kFloats>
 struct ChannelVector {
@@ -49,11 +47,12 @@ void with_channel_vectors(int channels, const Body& body) {
     body(std::integral_constant<int, 1>{});
 }
 
-/// Throws std::invalid_argument if vectors of `channels` channels do not begin where one access can take them. Buffers
-/// and their rows of whole images do.
-inline void check_aligned(const float* array, int channels) {
-  if (reinterpret_cast<std::uintptr_t>(array) % (4 * floats_at_once(channels)) != 0)
-    throw std::invalid_argument("an array of images does not begin on 16 bytes");
+/// Throws std::invalid_argument unless all arrays of images of `channels` channels begin where one access can take a
+/// pixel's first ones, as buffers and their rows do.
+inline void check_aligned(int channels, std::initializer_list<const float*> arrays) {
+  for (const float* array : arrays)
+    CHECK(reinterpret_cast<std::uintptr_t>(array) % (4 * floats_at_once(channels)) == 0, "images of ", channels,
+          " channels at ", array);
 }
 
 }  // namespace sparsepush

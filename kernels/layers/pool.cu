@@ -143,8 +143,7 @@ void pool_forward(const Cuda& gpu, const PoolForward& forward) {
   if (forward.layer.pool == Pool::kFlatten)
     return launch(gpu, blocks_of_items(gpu, samples, in.size()), transpose_kernel, forward.input, in.pixels(),
                   in.channels, forward.output);
-  check_aligned(forward.input.data, in.channels);
-  check_aligned(forward.output.data, in.channels);
+  check_aligned(in.channels, {forward.input.data, forward.output.data});
   with_channel_vectors(in.channels, [&](auto floats) {
     const auto kernel =
         forward.layer.pool == Pool::kMax ? take_maxima_kernel<floats()> : take_averages_kernel<floats()>;
@@ -159,9 +158,7 @@ void pool_backward(const Cuda& gpu, const PoolBackward& backward) {
   if (backward.layer.pool == Pool::kFlatten)
     return launch(gpu, blocks_of_items(gpu, samples, in.size()), transpose_kernel, backward.output_gradient,
                   in.channels, in.pixels(), backward.input_gradient);
-  for (const float* array :
-       {backward.input.data, backward.output_gradient.data, static_cast<const float*>(backward.input_gradient.data)})
-    check_aligned(array, in.channels);
+  check_aligned(in.channels, {backward.input.data, backward.output_gradient.data, backward.input_gradient.data});
   with_channel_vectors(in.channels, [&](auto floats) {
     if (backward.layer.pool == Pool::kAverage)
       return launch(gpu, blocks_of_items(gpu, samples, in.size() / floats()), share_among_pixels_kernel<floats()>,
