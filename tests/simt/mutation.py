@@ -36,6 +36,8 @@ BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
+# Files whose tests have another stem.
+OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"}
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
@@ -72,8 +74,12 @@ def mutants_of(text):
                     yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
+def tests_of(source):
+    return [OTHER_TEST.get(source.stem, source.stem), *MORE_TESTS.get(source.stem, [])]
+
+
 def has_test(source):
-    return any((ROOT / "tests").rglob(f"{source.stem}_test.cpp"))
+    return any((ROOT / "tests").rglob(f"{tests_of(source)[0]}_test.cpp"))
 
 
 def users_of(source):
@@ -106,8 +112,7 @@ def fails(user, source, text, build):
                                   capture_output=True)
         if compiled.returncode != 0:
             return True
-        tests = [user.stem, *MORE_TESTS.get(user.stem, [])]
-        return any(program_fails(f"{test}_test", folder, build) for test in tests)
+        return any(program_fails(f"{test}_test", folder, build) for test in tests_of(user))
 
 
 def program_fails(name, folder, build):
