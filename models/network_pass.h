@@ -1,8 +1,11 @@
 // Forward and backward through a network, for the nodes of one wave at a time.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
@@ -24,7 +27,10 @@ class NetworkPass {
  public:
   /// Room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
   NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
-      : network_(network), slots_(assign_gradient_slots(network)), label_(backend, 1, samples) {
+      : network_(network),
+        slots_(assign_gradient_slots(network)),
+        label_(backend, 1, samples),
+        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))) {
     for (const int size : network.tensor_sizes) tensor_.emplace_back(backend, samples, size);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
     for (const LayerCall& call : network.calls) {
@@ -43,7 +49,7 @@ class NetworkPass {
     for (const int size : network.tensor_sizes) floats += size;
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
-    std::int64_t bytes = 0;
+    std::int64_t bytes = nodes * scratch(network, samples / nodes) * static_cast<std::int64_t>(sizeof(double));
     for (const LayerCall& call : network.calls) {
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
@@ -97,6 +103,15 @@ class NetworkPass {
   }
   bool is_after_relu(int call) const { return call > 0 && network_.calls[call - 1].relu; }
   MatrixView<float> saved(const Place& p) const { return saved_[p.call].view().rows_from(0, p.nodes.at.x.rows); }
+  MatrixView<double> scratch(const Place& p) const { return scratch_.view().rows_from(0, p.nodes.at.x.rows); }
+  /// Doubles a node that any normalization works in.
+  static std::int64_t scratch(const Network& network, int samples) {
+    std::int64_t most = 0;
+    if (std::is_same_v<Backend, Cuda>)
+      for (const LayerCall& call : network.calls)
+        if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) most = std::max(most, norm->scratch(samples));
+    return most;
+  }
 
   void call_forward(const Backend& backend, const DenseLayer& layer, const Place& p, bool /*training*/) {
     dense_forward(backend, {.layer = layer,
@@ -122,6 +137,7 @@ class NetworkPass {
                                 .output = tensor(p.call + 1, p.samples),
                                 .saved = saved(p),
                                 .statistics = p.nodes.statistics,
+                                .scratch = scratch(p),
                                 .training = training});
   }
   void call_forward(const Backend& backend, const PoolLayer& layer, const Place& p, bool /*training*/) {
@@ -161,7 +177,8 @@ class NetworkPass {
                   .skip_shape = later == kNoTensor ? ImageShape{}
                                                    : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
                   .gradient = gradient,
-                  .input_gradient = gradient_of(p.call, p.samples)});
+                  .input_gradient = gradient_of(p.call, p.samples),
+                  .scratch = scratch(p)});
   }
   void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {
     pool_backward(backend, {.layer = layer,
@@ -176,6 +193,7 @@ class NetworkPass {
   std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
   std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
+  Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
   std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 
