@@ -93,7 +93,7 @@ __device__ inline void add_tiles(std::int64_t tiles, int count, double* sums) {
   for (int first = 0; first < count; first += across) {
     const int i = first + static_cast<int>(threadIdx.x) % across;
     double sum = 0;
-    if (row < rows && i < count)
+    if (i < count)
       for (std::int64_t tile = row; tile < tiles; tile += rows) sum += sums[tile * count + i];
     of_thread[threadIdx.x] = sum;
     __syncthreads();
