@@ -1,6 +1,7 @@
 // Image networks with batch normalization on every node, batch 32 of 32 x 32 x 3: network_gradients takes one gradient,
 // picking and converting the batches included, and network_round one whole step of Sparse-Push at keep 1 % on a
 // directed ring (the baseline of both is bench/baselines/network_torch.py). Arguments: nodes, and threads of the Cpu.
+// Where there is a GPU, both run on it too, a step being one CUDA graph as in the emulator.
 #include <benchmark/benchmark.h>
 
 #include <random>
@@ -57,46 +58,54 @@ Config round_config(int nodes) {
 }
 
 /// The emulation's steps without its host: on one shard, with a learning rate that never changes.
+template <class Backend>
 class Training {
  public:
-  Training(const Cpu& cpu, const Network& network, int nodes)
-      : cpu_(cpu),
+  Training(const Backend& backend, const Network& network, int nodes)
+      : backend_(backend),
         layout_(network.layout),
         data_(random_images(nodes * 4 * kBatch, 1)),
-        gradients_(cpu, make_task(network, data_, nodes)),
+        gradients_(backend, make_task(network, data_, nodes)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
-        nodes_(cpu, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
+        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
-        plan_(cpu, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
-        loss_(cpu, 1, nodes),
-        clock_(cpu, 1, 1) {
+        plan_(backend, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
+        loss_(backend, 1, nodes),
+        clock_(backend, 1, 1) {
     plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
-    for (int node = 0; node < nodes; ++node) initialize_network(network, 1, nodes_[state::x].row(node));
+    std::vector<float> row(layout_.row);
+    initialize_network(network, 1, row.data());
+    for (int node = 0; node < nodes; ++node)
+      copy(backend, nodes_[state::x].row(node), row.data(), row.size() * sizeof(float));
   }
 
-  void take_gradients() {
-    gradients_.compute(cpu_,
-                       {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock_.span().data()->step},
-                       {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
+  /// One step, without its gossip if not `whole_round`; the same each time. Has ended on return.
+  void step(bool whole_round) {
+    nodes_.work.run(backend_, 0, 0, [&] {
+      StepClock* const clock = clock_.span().data();
+      gradients_.compute(backend_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock->step},
+                         {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
+      if (whole_round) nodes_.rows.method.play(nodes_, plan_.at(&clock->round));
+      end_step(backend_, nodes_.diverged.span(), 1, clock);
+    });
+    backend_.synchronize();
   }
-  void finish_round() { nodes_.rows.method.play(nodes_, plan_.at(&clock_.span().data()->round)); }
-  void end() { end_step(cpu_, nodes_.diverged.span(), 1, clock_.span().data()); }
 
  private:
-  const Cpu& cpu_;
+  const Backend& backend_;
   RowLayout layout_;
   Dataset data_;
-  NetworkGradients<Cpu> gradients_;
+  NetworkGradients<Backend> gradients_;
   Config config_;
   LocalMeeting meeting_{1};
-  LocalTransport<Cpu> transport_;
-  Nodes<Cpu> nodes_;
+  LocalTransport<Backend> transport_;
+  Nodes<Backend> nodes_;
   std::vector<Topology> topologies_;
-  RoundPlan<Cpu> plan_;
-  Buffer<Cpu, double> loss_;      ///< [1, nodes]
-  Buffer<Cpu, StepClock> clock_;  ///< [1]
+  RoundPlan<Backend> plan_;
+  Buffer<Backend, double> loss_;      ///< [1, nodes]
+  Buffer<Backend, StepClock> clock_;  ///< [1]
 };
 
 /// Multiplications and additions of one sample's forward and backward pass, of layers with weights.
@@ -118,34 +127,45 @@ void report(benchmark::State& state, const Network& network) {
   state.counters["flops"] = benchmark::Counter(images * flops_of_sample(network), benchmark::Counter::kIsRate);
 }
 
-void time_steps(benchmark::State& state, const Network& network, bool whole_round) {
-  const Cpu cpu = tested_cpu(static_cast<int>(state.range(1)));
-  Training training(cpu, network, static_cast<int>(state.range(0)));
-  const auto step = [&] {
-    training.take_gradients();
-    if (whole_round) training.finish_round();
-    training.end();
-  };
-  for (int i = 0; i < 3; ++i) step();
-  for (auto _ : state) step();
+template <class Backend>
+void time_steps(const Backend& backend, benchmark::State& state, const Network& network, bool whole_round) {
+  Training<Backend> training(backend, network, static_cast<int>(state.range(0)));
+  for (int i = 0; i < 3; ++i) training.step(whole_round);
+  for (auto _ : state) training.step(whole_round);
   report(state, network);
 }
 
-void register_benchmarks() {
-  const auto add = [](const std::string& name, const Network& network, std::vector<std::int64_t> nodes) {
-    for (const bool whole_round : {false, true}) {
-      const std::string kind = whole_round ? "network_round/" : "network_gradients/";
-      benchmark::RegisterBenchmark((kind + name).c_str(),
-                                   [=](benchmark::State& state) { time_steps(state, network, whole_round); })
-          ->ArgNames({"nodes", "threads"})
-          ->ArgsProduct({nodes, {1, 2}})
-          ->UseRealTime()
-          ->Unit(benchmark::kMillisecond);
-    }
+struct Case {
+  std::string name;
+  Network network;
+  std::vector<std::int64_t> cpu_nodes, cuda_nodes;
+};
+
+void register_case(const Case& c, bool whole_round) {
+  const std::string name = (whole_round ? "network_round/" : "network_gradients/") + c.name;
+  const auto on_cpu = [=](benchmark::State& state) {
+    time_steps(tested_cpu(static_cast<int>(state.range(1))), state, c.network, whole_round);
   };
-  add("lenet5", make_lenet5(kCifarImage, kClasses, Norm::kBatch), {8, 64});
-  add("resnet20", make_resnet20(kCifarImage, kClasses, Norm::kBatch), {8});
-  add("vgg11", make_vgg11(kCifarImage, kClasses, Norm::kBatch), {8});
+  benchmark::RegisterBenchmark(name.c_str(), on_cpu)
+      ->ArgNames({"nodes", "threads"})
+      ->ArgsProduct({c.cpu_nodes, {1, 2}})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+  if (!Cuda::is_available()) return;
+  const auto on_cuda = [=](benchmark::State& state) { time_steps(Cuda(), state, c.network, whole_round); };
+  benchmark::RegisterBenchmark((name + "/cuda").c_str(), on_cuda)
+      ->ArgName("nodes")
+      ->ArgsProduct({c.cuda_nodes})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+void register_benchmarks() {
+  const Case cases[] = {{"lenet5", make_lenet5(kCifarImage, kClasses, Norm::kBatch), {8, 64}, {64, 1024}},
+                        {"resnet20", make_resnet20(kCifarImage, kClasses, Norm::kBatch), {8}, {8, 64}},
+                        {"vgg11", make_vgg11(kCifarImage, kClasses, Norm::kBatch), {8}, {8, 64}}};
+  for (const Case& c : cases)
+    for (const bool whole_round : {false, true}) register_case(c, whole_round);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ std::string gpu_problem() {
 
 std::string choose_backend(const Config& config) {
   const std::string& wanted = config.run.backend;
-  if (wanted == "cpu" || !runs_on_cuda(config)) return "cpu";
+  if (wanted == "cpu") return "cpu";
   const std::string problem = gpu_problem();
   if (problem.empty()) return "cuda";
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
@@ -49,9 +49,7 @@ template <>
 std::string describe_backend<Cpu>(const Config& config) {
   const RunConfig& run = config.run;
   const int threads = threads_per_shard(run.threads, run.shards) * run.shards;
-  const bool rules_out_gpus = run.backend == "auto" && !runs_on_cuda(config);
-  return fmt::format("cpu, {} {}{}", threads, threads == 1 ? "thread" : "threads",
-                     rules_out_gpus ? fmt::format(" ({} runs on the cpu only so far)", config.model.name) : "");
+  return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
 }
 template <>
 std::string describe_backend<Cuda>(const Config&) {

@@ -16,7 +16,6 @@ struct Model {
   std::string_view name;
   std::vector<std::string_view> keys = {};  ///< that count for it alone, such as "model.hidden"
   bool has_image_layers = false;            ///< for images of some sizes only; takes model.norm
-  bool runs_on_cuda = true;                 ///< as far as the Cuda backend has its layers
 
   /// What a network is made for.
   struct Request {

@@ -118,7 +118,6 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LocalTask ta
                   initial_statistics(network_, task.seed.size())),
       mean_statistics_(backend, 1, static_cast<int>(network_.statistics)),
       waves_(backend, bytes_per_node<Backend>(network_, batch_)) {
-  CHECK(kHasImageLayers<Backend> || !has_image_layers(network_), "this backend has no image layers");
   use_single_threaded_products(backend);
   for (const auto& samples : task.owned) learns_.push_back(!samples.empty());
   const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node<Backend>(network_, batch_));

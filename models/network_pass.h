@@ -1,9 +1,11 @@
 // Forward and backward through a network, for the nodes of one wave at a time.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
@@ -12,10 +14,6 @@
 #include "models/network.h"
 
 namespace sparsepush {
-
-/// Whether a backend has convolutions, normalization and pooling.
-template <class Backend>
-inline constexpr bool kHasImageLayers = std::is_same_v<Backend, Cpu>;
 
 /// The nodes that a pass is for: their parameters, and their running statistics [nodes, network.statistics].
 struct PassNodes {
@@ -29,17 +27,19 @@ class NetworkPass {
  public:
   /// Room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
   NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
-      : network_(network), slots_(assign_gradient_slots(network)), label_(backend, 1, samples) {
+      : network_(network),
+        slots_(assign_gradient_slots(network)),
+        label_(backend, 1, samples),
+        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))) {
     for (const int size : network.tensor_sizes) tensor_.emplace_back(backend, samples, size);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
     for (const LayerCall& call : network.calls) {
       const auto* norm = std::get_if<NormalizeLayer>(&call.layer);
       const std::int64_t saved = norm == nullptr ? 0 : norm->saved(samples / nodes);
       saved_.emplace_back(backend, nodes, static_cast<int>(saved));
-      if constexpr (kHasImageLayers<Backend>) {
-        if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
-          convolutions_.emplace(static_cast<int>(saved_.size()) - 1, Conv2d<Backend>(*conv));
-      }
+      if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+        convolutions_.emplace(static_cast<int>(saved_.size()) - 1,
+                              Conv2d<Backend>(backend, *conv, nodes, samples / nodes));
     }
   }
 
@@ -49,13 +49,11 @@ class NetworkPass {
     for (const int size : network.tensor_sizes) floats += size;
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
-    std::int64_t bytes = 0;
+    std::int64_t bytes = nodes * scratch(network, samples / nodes) * static_cast<std::int64_t>(sizeof(double));
     for (const LayerCall& call : network.calls) {
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
-      if constexpr (kHasImageLayers<Backend>) {
-        if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
-          bytes += Conv2d<Backend>::bytes(*conv, samples / nodes);
-      }
+      if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+        bytes += Conv2d<Backend>::bytes(*conv, nodes, samples / nodes);
     }
     return bytes + floats * static_cast<std::int64_t>(sizeof(float));
   }
@@ -105,6 +103,15 @@ class NetworkPass {
   }
   bool is_after_relu(int call) const { return call > 0 && network_.calls[call - 1].relu; }
   MatrixView<float> saved(const Place& p) const { return saved_[p.call].view().rows_from(0, p.nodes.at.x.rows); }
+  MatrixView<double> scratch(const Place& p) const { return scratch_.view().rows_from(0, p.nodes.at.x.rows); }
+  /// Doubles a node that any normalization works in.
+  static std::int64_t scratch(const Network& network, int samples) {
+    std::int64_t most = 0;
+    if (std::is_same_v<Backend, Cuda>)
+      for (const LayerCall& call : network.calls)
+        if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) most = std::max(most, norm->scratch(samples));
+    return most;
+  }
 
   void call_forward(const Backend& backend, const DenseLayer& layer, const Place& p, bool /*training*/) {
     dense_forward(backend, {.layer = layer,
@@ -115,29 +122,27 @@ class NetworkPass {
                             .relu = network_.calls[p.call].relu});
   }
   void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool /*training*/) {
-    if constexpr (kHasImageLayers<Backend>)
-      convolutions_.at(p.call).forward(backend, {.x = p.nodes.at.x,
-                                                 .u = p.nodes.at.u,
-                                                 .input = tensor(p.call, p.samples),
-                                                 .output = tensor(p.call + 1, p.samples)});
+    convolutions_.at(p.call).forward(backend, {.x = p.nodes.at.x,
+                                               .u = p.nodes.at.u,
+                                               .input = tensor(p.call, p.samples),
+                                               .output = tensor(p.call + 1, p.samples)});
   }
   void call_forward(const Backend& backend, const NormalizeLayer& layer, const Place& p, bool training) {
     const int skip = network_.calls[p.call].skip;
-    if constexpr (kHasImageLayers<Backend>)
-      normalize_forward(backend, {.layer = layer,
-                                  .x = p.nodes.at.x,
-                                  .u = p.nodes.at.u,
-                                  .input = tensor(p.call, p.samples),
-                                  .skip = skip == kNoTensor ? MatrixView<float>{} : tensor(skip, p.samples),
-                                  .output = tensor(p.call + 1, p.samples),
-                                  .saved = saved(p),
-                                  .statistics = p.nodes.statistics,
-                                  .training = training});
+    normalize_forward(backend, {.layer = layer,
+                                .x = p.nodes.at.x,
+                                .u = p.nodes.at.u,
+                                .input = tensor(p.call, p.samples),
+                                .skip = skip == kNoTensor ? MatrixView<float>{} : tensor(skip, p.samples),
+                                .output = tensor(p.call + 1, p.samples),
+                                .saved = saved(p),
+                                .statistics = p.nodes.statistics,
+                                .scratch = scratch(p),
+                                .training = training});
   }
   void call_forward(const Backend& backend, const PoolLayer& layer, const Place& p, bool /*training*/) {
-    if constexpr (kHasImageLayers<Backend>)
-      pool_forward(backend,
-                   {.layer = layer, .input = tensor(p.call, p.samples), .output = tensor(p.call + 1, p.samples)});
+    pool_forward(backend,
+                 {.layer = layer, .input = tensor(p.call, p.samples), .output = tensor(p.call + 1, p.samples)});
   }
 
   void call_backward(const Backend& backend, const DenseLayer& layer, const Place& p, MatrixView<float> gradient) {
@@ -151,37 +156,35 @@ class NetworkPass {
                              .relu = is_after_relu(p.call)});
   }
   void call_backward(const Backend& backend, const Conv2dLayer&, const Place& p, MatrixView<float> gradient) {
-    if constexpr (kHasImageLayers<Backend>)
-      convolutions_.at(p.call).backward(backend, {.x = p.nodes.at.x,
-                                                  .u = p.nodes.at.u,
-                                                  .input = tensor(p.call, p.samples),
-                                                  .output_gradient = gradient_of(p.call + 1, p.samples),
-                                                  .gradient = gradient,
-                                                  .input_gradient = gradient_of(p.call, p.samples)});
+    convolutions_.at(p.call).backward(backend, {.x = p.nodes.at.x,
+                                                .u = p.nodes.at.u,
+                                                .input = tensor(p.call, p.samples),
+                                                .output_gradient = gradient_of(p.call + 1, p.samples),
+                                                .gradient = gradient,
+                                                .input_gradient = gradient_of(p.call, p.samples)});
   }
   void call_backward(const Backend& backend, const NormalizeLayer& layer, const Place& p, MatrixView<float> gradient) {
     const int later = network_.calls[p.call].skipped_to;
-    if constexpr (kHasImageLayers<Backend>)
-      normalize_backward(
-          backend, {.layer = layer,
-                    .x = p.nodes.at.x,
-                    .u = p.nodes.at.u,
-                    .input = tensor(p.call, p.samples),
-                    .output = tensor(p.call + 1, p.samples),
-                    .saved = saved(p),
-                    .output_gradient = gradient_of(p.call + 1, p.samples),
-                    .skip_gradient = gradient_of(later, p.samples),
-                    .skip_shape = later == kNoTensor ? ImageShape{}
-                                                     : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
-                    .gradient = gradient,
-                    .input_gradient = gradient_of(p.call, p.samples)});
+    normalize_backward(
+        backend, {.layer = layer,
+                  .x = p.nodes.at.x,
+                  .u = p.nodes.at.u,
+                  .input = tensor(p.call, p.samples),
+                  .output = tensor(p.call + 1, p.samples),
+                  .saved = saved(p),
+                  .output_gradient = gradient_of(p.call + 1, p.samples),
+                  .skip_gradient = gradient_of(later, p.samples),
+                  .skip_shape = later == kNoTensor ? ImageShape{}
+                                                   : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
+                  .gradient = gradient,
+                  .input_gradient = gradient_of(p.call, p.samples),
+                  .scratch = scratch(p)});
   }
   void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {
-    if constexpr (kHasImageLayers<Backend>)
-      pool_backward(backend, {.layer = layer,
-                              .input = tensor(p.call, p.samples),
-                              .output_gradient = gradient_of(p.call + 1, p.samples),
-                              .input_gradient = gradient_of(p.call, p.samples)});
+    pool_backward(backend, {.layer = layer,
+                            .input = tensor(p.call, p.samples),
+                            .output_gradient = gradient_of(p.call + 1, p.samples),
+                            .input_gradient = gradient_of(p.call, p.samples)});
   }
 
   const Network& network_;
@@ -190,7 +193,8 @@ class NetworkPass {
   std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
   std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
-  std::map<int, Conv2d<Cpu>> convolutions_;       ///< by call
+  Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
+  std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 
 }  // namespace sparsepush

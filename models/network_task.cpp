@@ -130,7 +130,7 @@ std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) cons
       {"samples of nodes", fmt::format("2 x [{}] i32", assigned), 8 * assigned, false},
       {"samples of the shards", fmt::format("[{}] i32", assigned), 4 * assigned},
       {"activations", fmt::format("{} workers", workers), workers * wave}};
-  if (has_image_layers(network_)) arrays.push_back(convolution_code(static_cast<int>(workers)));
+  if (has_image_layers(network_) && !run.cuda) arrays.push_back(convolution_code(static_cast<int>(workers)));
   return arrays;
 }
 

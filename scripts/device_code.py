@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What device code may name of namespace std, and why nvcc compiles it rightly.
 ALLOWED = {
-    "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t byte": "types",
+    "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t size_t byte": "types",
     "true_type false_type integral_constant is_same_v conditional_t": "types",
     "array span ssize": "indexing, iterating, size, data and subspan are a few lines of arithmetic without builtins",
     "min max": "return one of their arguments; not of a named constant, which has no address",

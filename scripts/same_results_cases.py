@@ -171,7 +171,6 @@ def wrong_combinations():
         refused("lenet5 of small images", "model.name=lenet5", experiment=IMAGES),
         refused("vgg11 of small images", "model.name=vgg11", experiment=mnist),
         refused("no such folder", "data.path=nowhere", experiment=mnist),
-        refused("resnet20 on cuda", "run.backend=cuda", experiment=RESNET),
         refused("auto of different topologies", "algorithm.name=scsp", "algorithm.final_rounds=auto", "run.replicas=3",
                 "run.nodes=40", experiment=changed(DIGITS, topology={"name": "random_out"})),
         refused("too large for memory", "run.nodes=1400", "model.hidden=[1000000]", experiment=DIGITS),

@@ -108,9 +108,4 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   return config;
 }
 
-bool runs_on_cuda(const Config& config) {
-  return why_unused(*find_field("model", "name"), config) ||
-         row_named(models(), "model.name", config.model.name).runs_on_cuda;
-}
-
 }  // namespace sparsepush

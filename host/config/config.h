@@ -107,7 +107,4 @@ std::string config_hash(const Config& config);
 /// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
 std::string config_hash(const Config& config, const Task& task);
 
-/// Whether the Cuda backend has all layers of the model.
-bool runs_on_cuda(const Config& config);
-
 }  // namespace sparsepush

@@ -77,10 +77,6 @@ void check_topology_keys(const Config& config, const Origins& origins) {
 void check_model_keys(const Config& config, const Origins& origins) {
   const ModelConfig& model = config.model;
   const Model& row = row_named(models(), "model.name", model.name);
-  require(
-      runs_on_cuda(config) || config.run.backend != "cuda", origins, "run.backend",
-      fmt::format("expected \"cpu\" or \"auto\" for model.name = {}, which runs on the cpu only so far, got \"cuda\"",
-                  in_quotes(model.name)));
   require(std::ranges::find(row.keys, "model.hidden") == row.keys.end() || !model.hidden.empty(), origins,
           "model.hidden", "expected at least one width; a model without hidden layers is model.name = \"softmax\"");
   require(row.has_image_layers || model.norm == "none", origins, "model.norm",

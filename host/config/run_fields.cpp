@@ -42,7 +42,7 @@ std::vector<Field> run_fields() {
        .constraint = IntegerRange{1, kMostEpochs},
        .changes_bits = false},
       {.key = "backend",
-       .meaning = "auto: a GPU if one works and has the model's layers, else the CPU",
+       .meaning = "auto: a GPU if one works, else the CPU",
        .member = at<run, &C::backend>,
        .constraint = Choices{"auto", "cpu", "cuda"},
        .also_called = "device platform",

@@ -4,8 +4,11 @@
 
 #include "kernels/backend/event.h"
 #include "kernels/backend/repeated_work.h"
+#include "kernels/layers/conv2d/conv2d.h"
 #include "kernels/layers/dense.h"
 #include "kernels/layers/gather_batch.h"
+#include "kernels/layers/normalize/normalize.h"
+#include "kernels/layers/pool.h"
 #include "kernels/layers/quadratic.h"
 #include "kernels/layers/softmax_xent.h"
 #include "kernels/messages/topk/update_select.h"
@@ -65,6 +68,13 @@ void load_samples(const Cuda&, const SampleView&, const SampleRange&, MatrixView
 }
 void dense_forward(const Cuda&, const DenseForward&) { refuse(); }
 void dense_backward(const Cuda&, const DenseBackward&) { refuse(); }
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int, int) : layer_(layer), partial_(gpu, 0, 0) {}
+void Conv2d<Cuda>::forward(const Cuda&, const Conv2dForward&) { refuse(); }
+void Conv2d<Cuda>::backward(const Cuda&, const Conv2dBackward&) { refuse(); }
+void normalize_forward(const Cuda&, const NormalizeForward&) { refuse(); }
+void normalize_backward(const Cuda&, const NormalizeBackward&) { refuse(); }
+void pool_forward(const Cuda&, const PoolForward&) { refuse(); }
+void pool_backward(const Cuda&, const PoolBackward&) { refuse(); }
 void softmax_xent(const Cuda&, const SoftmaxXent&) { refuse(); }
 void score_logits(const Cuda&, const ScoreLogits&) { refuse(); }
 void quadratic_gradient(const Cuda&, const QuadraticGradient&) { refuse(); }

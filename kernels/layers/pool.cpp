@@ -92,21 +92,21 @@ void clear_odd_edges(const ImageShape& in, float* input_gradient) {
   if (in.height % 2 == 1) std::fill_n(input_gradient + (in.height - 1) * row, row, 0.0f);
 }
 
-float share_of_pixel(const ImageShape& in) { return static_cast<float>(1.0 / in.pixels()); }
-
-void take_averages(const ImageShape& in, const float* __restrict input, float* __restrict output) {
+void take_averages(const PoolLayer& layer, const float* __restrict input, float* __restrict output) {
+  const ImageShape& in = layer.in;
   std::copy_n(input, in.channels, output);
   for (int p = 1; p < in.pixels(); ++p) {
     input += in.channels;
     for (int c = 0; c < in.channels; ++c) output[c] += input[c];
   }
-  for (int c = 0; c < in.channels; ++c) output[c] *= share_of_pixel(in);
+  for (int c = 0; c < in.channels; ++c) output[c] *= layer.share_of_pixel();
 }
 
-void share_among_pixels(const ImageShape& in, const float* __restrict output_gradient,
+void share_among_pixels(const PoolLayer& layer, const float* __restrict output_gradient,
                         float* __restrict input_gradient) {
+  const ImageShape& in = layer.in;
   for (int p = 0; p < in.pixels(); ++p, input_gradient += in.channels)
-    for (int c = 0; c < in.channels; ++c) input_gradient[c] = output_gradient[c] * share_of_pixel(in);
+    for (int c = 0; c < in.channels; ++c) input_gradient[c] = output_gradient[c] * layer.share_of_pixel();
 }
 
 /// to [cols, rows] = the transpose of from [rows, cols].
@@ -124,7 +124,7 @@ void forward_sample(const PoolForward& f, std::int64_t sample) {
     case Pool::kMax:
       return take_maxima(in, input, output);
     case Pool::kAverage:
-      return take_averages(in, input, output);
+      return take_averages(f.layer, input, output);
     case Pool::kFlatten:
       return transpose(input, in.pixels(), in.channels, output);
   }
@@ -139,7 +139,7 @@ void backward_sample(const PoolBackward& b, std::int64_t sample) {
       pass_to_maxima(in, b.input.row(sample), output_gradient, input_gradient);
       return clear_odd_edges(in, input_gradient);
     case Pool::kAverage:
-      return share_among_pixels(in, output_gradient, input_gradient);
+      return share_among_pixels(b.layer, output_gradient, input_gradient);
     case Pool::kFlatten:
       return transpose(output_gradient, in.channels, in.pixels(), input_gradient);
   }

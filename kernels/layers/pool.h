@@ -20,6 +20,8 @@ struct PoolLayer {
     if (pool == Pool::kMax) return {in.height / 2, in.width / 2, in.channels};
     return pool == Pool::kAverage ? ImageShape{1, 1, in.channels} : ImageShape{1, 1, in.size()};
   }
+  /// What kAverage multiplies by.
+  constexpr float share_of_pixel() const { return static_cast<float>(1.0 / in.pixels()); }
 };
 
 struct PoolForward {
@@ -28,10 +30,12 @@ struct PoolForward {
   MatrixView<float> output;       ///< [samples, out_shape] written
 };
 
-/// Averages are fp32 sums over pixels in order, times (float)(1.0 / pixels). Of a square the maximum is the first of
+/// Averages are fp32 sums over pixels in order, times share_of_pixel(). Of a square the maximum is the first of
 /// its largest elements, rows before columns, where a NaN is larger than all numbers. Backends agree exactly. Here and
-/// in the backward pass arrays that are written overlap no others.
+/// in the backward pass arrays that are written overlap no others, and on Cuda arrays begin on 16 bytes where channels
+/// are a multiple of 4, unless nothing but the order changes.
 void pool_forward(const Cpu& cpu, const PoolForward& forward);
+void pool_forward(const Cuda& gpu, const PoolForward& forward);
 
 struct PoolBackward {
   PoolLayer layer;
@@ -40,9 +44,10 @@ struct PoolBackward {
   MatrixView<float> input_gradient;         ///< [samples, in] written
 };
 
-/// The gradient of a maximum goes to the element that was taken, an average's in equal shares, times (float)(1.0 /
-/// pixels). Backends agree exactly.
+/// The gradient of a maximum goes to the element that was taken, an average's in equal shares, times share_of_pixel().
+/// Backends agree exactly.
 void pool_backward(const Cpu& cpu, const PoolBackward& backward);
+void pool_backward(const Cuda& gpu, const PoolBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_pool_forward_shapes(const PoolForward& forward);

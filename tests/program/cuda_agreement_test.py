@@ -22,6 +22,12 @@ DIGITS = {
     "optimizer": {"lr": 0.05},
     "evaluate": {"every_steps": 3, "nodes": 2},
 }
+IMAGES = {
+    "run": {"nodes": 3, "steps": 2},
+    "data": {"name": "digits", "batch": 3, "augment": True},
+    "optimizer": {"lr": 0.02},
+    "evaluate": {"every_steps": 2, "nodes": 1},
+}
 SOFTMAX, MLP = {"model": {"name": "softmax"}}, {"model": {"name": "mlp", "hidden": [9]}}
 RING = {"topology": {"name": "directed_ring"}}
 REDRAWN = {"topology": {"name": "random_out", "degree": 2, "redraw": True}}
@@ -87,6 +93,16 @@ def add_tests():
                 setattr(BackendsAgree, f"test_{problem}_{algorithm}_{topology}", test)
 
 
+def add_image_tests():
+    """Layers of images: with running statistics in training, tests and checkpoints, and with two other norms."""
+    for norm in ("batch", "group", "evonorm"):
+
+        def test(self, norm=norm):
+            self.assert_nearly_equal(*self.run_both(IMAGES | SPARSE | {"model": {"name": "resnet20", "norm": norm}}))
+
+        setattr(BackendsAgree, f"test_resnet20_{norm}", test)
+
+
 def add_large_tests():
     """Many blocks a kernel, large segments, many rounds: what a simulator would take hours for."""
 
@@ -110,4 +126,5 @@ if __name__ == "__main__":
         del sys.argv[2]
         add_large_tests()
     add_tests()
+    add_image_tests()
     main()

@@ -312,18 +312,6 @@ class ProblemFiles(ErrorsTest):
 
 
 class ImageModels(ErrorsTest):
-    def test_a_gpu_is_refused_and_auto_takes_the_cpu_and_says_why(self):
-        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20"},
-                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}})
-        words = ["run.backend", '"resnet20", which runs on the cpu only so far']
-        self.assert_refused(*words, config=config, arguments=["--backend", "cuda"])
-        self.assert_one_line(self.command("plan", config, "--backend", "cuda"), 2, words)
-        done = self.command("run", config, "--out", "auto", "--backend", "auto")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("(resnet20 runs on the cpu only so far)", done.stdout + done.stderr)
-        self.assertIn("(resnet20 runs on the cpu only so far)", (self.folder / "auto/log.txt").read_text())
-        self.assertEqual(json.loads((self.folder / "auto/summary.json").read_text())["backend"], "cpu")
-
     def test_a_checkpoint_without_its_statistics_is_refused(self):
         config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20", "norm": "batch"},
                                     "data": {"batch": 2}, "evaluate": {"nodes": 1}})

@@ -36,6 +36,8 @@ BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
 WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
+# Files whose tests have another stem.
+OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"}
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
@@ -72,17 +74,21 @@ def mutants_of(text):
                     yield kind, number + 1, name, "".join(lines[:number] + [mutated] + lines[number + 1 :])
 
 
+def tests_of(source):
+    return [OTHER_TEST.get(source.stem, source.stem), *MORE_TESTS.get(source.stem, [])]
+
+
 def has_test(source):
-    return any((ROOT / "tests").rglob(f"{source.stem}_test.cpp"))
+    return any((ROOT / "tests").rglob(f"{tests_of(source)[0]}_test.cpp"))
 
 
 def users_of(source):
     """The files whose tests try `source`: itself, or those with a test that include the header, those that include it
-    through another one last."""
+    through another one last; small files first, which compile faster."""
     if source.suffix in (".cu", ".cpp"):
         return [source]
     def including(pattern):
-        return [file for file in sorted((ROOT / "kernels").rglob(pattern))
+        return [file for file in sorted((ROOT / "kernels").rglob(pattern), key=lambda file: (file.stat().st_size, file))
                 if f'#include "{source.relative_to(ROOT)}"' in file.read_text()]
     users = [file for file in including("*.cu") if has_test(file)]
     through = sorted({user for header in including("*.h") for user in users_of(header)})
@@ -106,8 +112,7 @@ def fails(user, source, text, build):
                                   capture_output=True)
         if compiled.returncode != 0:
             return True
-        tests = [user.stem, *MORE_TESTS.get(user.stem, [])]
-        return any(program_fails(f"{test}_test", folder, build) for test in tests)
+        return any(program_fails(f"{test}_test", folder, build) for test in tests_of(user))
 
 
 def program_fails(name, folder, build):

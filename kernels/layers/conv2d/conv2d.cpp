@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/backend/check.h"
+#include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
 #include "kernels/layers/few_channels/channel_convolution.h"
 #include "kernels/layers/few_channels/plane_convolution.h"
@@ -69,17 +70,24 @@ struct Conv2d<Cpu>::OwnLoops {
   std::unique_ptr<TapGradient> taps;
 };
 
-Conv2d<Cpu>::Conv2d(const Conv2dLayer& layer) : layer_(layer) {}
+Conv2d<Cpu>::Conv2d(const Cpu& /*cpu*/, const Conv2dLayer& layer, int /*nodes*/, int /*samples*/) : layer_(layer) {}
 Conv2d<Cpu>::~Conv2d() = default;
 Conv2d<Cpu>::Conv2d(Conv2d&&) noexcept = default;
 
-std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int samples, VectorLevel level) {
+std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int /*nodes*/, int samples, VectorLevel level) {
   const bool wide = level == VectorLevel::kAvx512;
   if (wide && ChannelConvolution::suits(layer)) return ChannelConvolution::bytes(layer) + TapGradient::bytes(layer);
   const std::int64_t scratch = OnednnConvolution(layer, samples).scratch_bytes();
   if (wide && PlaneConvolution::suits(layer))
     return PlaneConvolution::bytes(layer) + TapGradient::bytes(layer) + scratch;
   return scratch;
+}
+
+std::int64_t Conv2d<Cuda>::bytes(const Conv2dLayer& layer, int nodes, int samples) {
+  const int ranges = GradientRanges(layer, samples).count;
+  if (ranges == 1) return 0;  // there are no sums but the gradient's
+  const std::int64_t parameters = std::int64_t{layer.out} * gradient_columns(layer);
+  return std::int64_t{nodes} * ranges * parameters * static_cast<std::int64_t>(sizeof(float));
 }
 
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backend/backend.h"
+#include "kernels/backend/buffer.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/image_shape.h"
 
@@ -55,32 +56,37 @@ struct Conv2dBackward {
 
 class OnednnConvolution;
 
-/// One layer's plan for a backend: what can be prepared once.
+/// One layer on a backend, with what can be prepared once: for calls of at most `nodes` nodes with `samples` samples
+/// each, and any smaller ones.
+///
+///   forward    output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u)
+///   backward   gradients of the sum of output_gradient times output with respect to W, b and the input
+///
+/// Sums are in fp32. A sum of n terms is within (n + 3) 2^-24 of what their magnitudes add up to of its exact value, on
+/// every backend; backends do not agree in bits. What is not finite reaches what its products add to; products with
+/// zeros beyond the edges, of the padding or of outputs that there are not, may be taken or left out, so it may also
+/// make NaN of sums that meet it there. Arrays that are written overlap no others.
 template <class Backend>
 class Conv2d;
 
 /// By oneDNN or loops of our own, on the calling thread: parallelism is over nodes. Not thread-safe; each worker has
-/// its own.
+/// its own. The order of a sum and how often it is rounded depend on the layer, the samples of a node, the type of
+/// processor, the vector level, the compiler and oneDNN's version, not on threads.
 template <>
 class Conv2d<Cpu> {
  public:
-  explicit Conv2d(const Conv2dLayer& layer);
+  /// Works for any numbers of nodes and samples: what they need is prepared when they first come.
+  Conv2d(const Cpu& cpu, const Conv2dLayer& layer, int nodes, int samples);
   ~Conv2d();
   Conv2d(Conv2d&&) noexcept;
 
-  /// output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u). Sums in fp32; their order and how often
-  /// they are rounded depend on the layer, `samples`, the type of processor, the vector level, the compiler and
-  /// oneDNN's version, not on threads. What is not finite reaches what its products add to; products with the zeros of
-  /// the padding may be taken or left out, so it may also make NaN of sums that meet it there.
   void forward(const Cpu& cpu, const Conv2dForward& forward);
-  /// Gradients of the sum of output_gradient times output with respect to W, b and the input. As in the forward pass,
-  /// arrays that are written overlap no others.
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
   /// Memory that calls of `samples` a node on a Cpu of `level` work in; calls of several numbers of samples share the
-  /// largest.
-  static std::int64_t bytes(const Conv2dLayer& layer, int samples, VectorLevel level = best_vector_level());
+  /// largest, nodes one after the other.
+  static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples, VectorLevel level = best_vector_level());
 
  private:
   struct OwnLoops;
@@ -94,6 +100,27 @@ class Conv2d<Cpu> {
   std::map<int, std::unique_ptr<OnednnConvolution>> prepared_;  ///< by samples a node
   std::vector<CacheLine> scratch_;                              ///< that of the most demanding
   std::unique_ptr<OwnLoops> own_;
+};
+
+/// By products of matrices in fp32 cores, for any layer, all nodes of a call in one launch a pass. The order of a sum
+/// depends on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the
+/// call has.
+template <>
+class Conv2d<Cuda> {
+ public:
+  /// Allocates all that calls work in, so that they can be recorded. Backward passes of more are refused.
+  Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples);
+
+  void forward(const Cuda& gpu, const Conv2dForward& forward);
+  void backward(const Cuda& gpu, const Conv2dBackward& backward);
+
+  const Conv2dLayer& layer() const { return layer_; }
+  /// Memory that it holds.
+  static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples);
+
+ private:
+  Conv2dLayer layer_;
+  Buffer<Cuda, float> partial_;  ///< [nodes, ranges * parameters] sums of the parameter gradient over ranges of pixels
 };
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.

@@ -1,7 +1,7 @@
 #include "kernels/layers/normalize/normalize.h"
 
 #include "kernels/backend/check.h"
-#include "kernels/layers/normalize/normalize_terms.h"
+#include "kernels/layers/normalize/normalize_plan.h"
 
 namespace sparsepush {
 namespace {
@@ -43,6 +43,10 @@ void check_shortcut(const ImageShape& from, const ImageShape& to) {
 }
 
 }  // namespace
+
+std::int64_t NormalizeLayer::scratch(int samples) const {
+  return norm == Norm::kNone ? 0 : norm_plan(*this, samples).scratch();
+}
 
 void check_normalize_forward_shapes(const NormalizeForward& f) {
   const NormalizeLayer& layer = f.layer;

@@ -41,6 +41,8 @@ struct NormalizeLayer {
     if (norm == Norm::kNone) return 0;
     return norm == Norm::kBatch ? 2 * shape.channels : std::int64_t{2} * samples * groups;
   }
+  /// Doubles a node that either pass takes on Cuda, within a call.
+  std::int64_t scratch(int samples) const;
 };
 
 /// Arguments of `normalize_forward`. Samples of one node are consecutive, `samples` of them per node.
@@ -58,6 +60,7 @@ struct NormalizeForward {
   /// kMomentum * batch, of the variance with Bessel's correction n / (n - 1) unless n = 1, where it stays 0; otherwise
   /// they are what normalizes, and stay as they are.
   MatrixView<float> statistics;
+  MatrixView<double> scratch = {};  ///< [nodes, >= layer.scratch(samples)] overwritten on Cuda; the Cpu needs none
   bool training = true;
 };
 
@@ -67,6 +70,7 @@ struct NormalizeForward {
 /// where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that its statistics
 /// normalize. Backends agree to the tolerance that tests/kernels/layers/normalize/normalize_test.cpp states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
+void normalize_forward(const Cuda& gpu, const NormalizeForward& forward);
 
 /// Arguments of `normalize_backward`, for a forward pass in training.
 struct NormalizeBackward {
@@ -85,11 +89,13 @@ struct NormalizeBackward {
   ImageShape skip_shape;             ///< shape of that later layer
   MatrixView<float> gradient;        ///< [nodes, row] gamma, beta and v are written, at z
   MatrixView<float> input_gradient;  ///< [nodes * samples, shape] written
+  MatrixView<double> scratch = {};   ///< as in the forward pass; nothing of that needs to stand there
 };
 
 /// Sums as in the forward pass. Running statistics have no part in it. In both passes arrays that are written overlap
-/// no others.
+/// no others, and on Cuda arrays of images begin on 16 bytes where channels are a multiple of 4.
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
+void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_normalize_forward_shapes(const NormalizeForward& forward);

@@ -152,18 +152,6 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
   EXPECT_EQ(error("[data]\nfile = \"\"\npath = \"\"\n"), "") << "an empty path is none";
 }
 
-TEST_F(ConfigFile, ImageModelsRunOnTheCpuOnly) {
-  const std::string expected =
-      "run.backend: expected \"cpu\" or \"auto\" for model.name = \"resnet20\", which runs on the cpu only so far, got "
-      "\"cuda\"";
-  EXPECT_EQ(error("[run]\nbackend = \"cuda\"\n[model]\nname = \"resnet20\"\n"), "a.toml:2: " + expected);
-  EXPECT_EQ(error("", {"model.name=resnet20", "run.backend=cuda"}), "--set run.backend=cuda: " + expected);
-  for (const char* name : {"lenet5", "vgg11"})
-    EXPECT_NE(error("", {std::string("model.name=") + name, "run.backend=cuda"}), "");
-  EXPECT_EQ(error("", {"model.name=resnet20", "run.backend=auto"}), "");
-  EXPECT_EQ(error("", {"model.name=mlp", "run.backend=cuda"}), "");
-}
-
 TEST_F(ConfigFile, NormalizationIsOfImageModels) {
   EXPECT_EQ(set_error("model.norm=batch"), "model.norm: expected \"none\" for model.name = \"mlp\", got \"batch\"");
   EXPECT_NE(error("", {"model.name=softmax", "model.norm=group"}), "");

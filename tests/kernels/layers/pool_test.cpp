@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
@@ -124,13 +125,14 @@ std::vector<Case> cases() {
           result.emplace_back(pool, ImageShape{height, width, channels}, samples);
   result.emplace_back(Pool::kAverage, ImageShape{1, 1, 5}, 2);
   result.emplace_back(Pool::kFlatten, ImageShape{1, 1, 512}, 2);
+  for (const Pool pool : {Pool::kMax, Pool::kAverage, Pool::kFlatten})  // more than a block takes at once
+    for (const ImageShape& large : {ImageShape{24, 23, 64}, {2, 2, 1029}}) result.emplace_back(pool, large, 2);
   return result;
 }
 
 template <class Backend>
 class PoolOn : public BackendTest<Backend> {};
-using PoolBackends = testing::Types<Cpu>;
-TYPED_TEST_SUITE(PoolOn, PoolBackends);
+TYPED_TEST_SUITE(PoolOn, Backends);
 
 TYPED_TEST(PoolOn, IsTheDefinition) {
   for (const Case& c : cases()) {
@@ -148,14 +150,16 @@ TYPED_TEST(PoolOn, IsTheDefinition) {
 TYPED_TEST(PoolOn, OfHardValuesTheFirstLargestIsTaken) {
   const float hard[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1e-45f, -3e38f};
   constexpr int kValues = 7, kSquares = kValues * kValues * kValues * kValues;
-  Case c(Pool::kMax, {2, 2, 7}, kSquares);
-  for (int s = 0; s < kSquares; ++s)
-    for (int k = 0; k < 7; ++k)
-      for (int p = 0, rest = (s + 11 * k) % kSquares; p < 4; ++p, rest /= kValues)
-        c.input[s * 28 + p * 7 + k] = hard[rest % kValues];
-  const Expected e = expected(c);
-  EXPECT_TRUE(same_values(forward(tested_backend<TypeParam>(), c), e.output));
-  EXPECT_TRUE(same_values(backward(tested_backend<TypeParam>(), c), e.input_gradient));
+  for (const int channels : {7, 8}) {
+    Case c(Pool::kMax, {2, 2, channels}, kSquares);
+    for (int s = 0; s < kSquares; ++s)
+      for (int k = 0; k < channels; ++k)
+        for (int p = 0, rest = (s + 11 * k) % kSquares; p < 4; ++p, rest /= kValues)
+          c.input[(s * 4 + p) * channels + k] = hard[rest % kValues];
+    const Expected e = expected(c);
+    EXPECT_TRUE(same_values(forward(tested_backend<TypeParam>(), c), e.output));
+    EXPECT_TRUE(same_values(backward(tested_backend<TypeParam>(), c), e.input_gradient));
+  }
 }
 
 TYPED_TEST(PoolOn, AveragesPassOnWhatIsNotFinite) {
@@ -164,6 +168,37 @@ TYPED_TEST(PoolOn, AveragesPassOnWhatIsNotFinite) {
     c.input[7] = bad;
     const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
     for (int i = 0; i < 12; ++i) EXPECT_EQ(std::isfinite(output[i]), i != 1) << i;
+  }
+}
+
+TYPED_TEST(PoolOn, FourChannelsBeginOnSixteenBytes) {
+  if (std::is_same_v<TypeParam, Cpu>) GTEST_SKIP() << "the Cpu takes them anywhere";
+  const auto expect_refused = [](const Case& c, auto change) {
+    const TypeParam backend = tested_backend<TypeParam>();
+    c.forward(backend, [&](PoolForward f) {
+      EXPECT_NO_THROW(pool_forward(backend, f));
+      change(f);
+      EXPECT_THROW(pool_forward(backend, f), std::invalid_argument);
+    });
+    c.backward(backend, [&](PoolBackward b) {
+      EXPECT_NO_THROW(pool_backward(backend, b));
+      change(b);
+      EXPECT_THROW(pool_backward(backend, b), std::invalid_argument);
+    });
+  };
+  for (const Pool pool : {Pool::kMax, Pool::kAverage}) {
+    const Case c(pool, {2, 2, 4}, 1);
+    expect_refused(c, [](auto& p) { ++p.input.data; });
+    expect_refused(c, [](auto& p) {
+      if constexpr (std::is_same_v<decltype(p), PoolForward&>)
+        ++p.output.data;
+      else
+        ++p.output_gradient.data;
+    });
+    c.backward(tested_backend<TypeParam>(), [](PoolBackward b) {
+      ++b.input_gradient.data;
+      EXPECT_THROW(pool_backward(tested_backend<TypeParam>(), b), std::invalid_argument);
+    });
   }
 }
 

@@ -37,7 +37,8 @@ inline std::vector<Conv2dShape> shapes() {
       {32, 32, 16, 32, 1, 2, 0, 2},   {28, 28, 1, 6, 5, 1, 2, 2, 3},  {14, 14, 6, 16, 5, 1, 0, 7},
       {31, 33, 17, 3, 3, 1, 1, 1},    {20, 10, 3, 32, 5, 1, 2, 2},    {14, 24, 8, 16, 5, 1, 0, 2, 3, false},
       {10, 10, 1, 48, 5, 1, 2, 1},    {14, 14, 7, 16, 5, 1, 0, 2, 1}, {8, 8, 64, 64, 3, 1, 1, 2},
-      {32, 32, 32, 64, 3, 1, 1, 1}};
+      {32, 32, 32, 64, 3, 1, 1, 1},   {4, 6, 20, 12, 3, 3, 1, 10, 2}, {7, 5, 2, 5, 2, 3, 0, 3},
+      {33, 31, 1, 2, 3, 1, 1, 5, 2},  {8, 8, 4, 70, 3, 2, 1, 3}};
   const int channels[] = {1, 3, 6, 16, 17, 32, 64}, samples[] = {1, 2, 7};
   int i = 0;
   for (const int kernel : {1, 3, 5})
@@ -72,6 +73,17 @@ struct Conv2dCase {
     for (int i = 0; i < count; ++i) v[i] = std::sin(static_cast<float>(salt + 7 * i));
     return v;
   }
+  /// One of the nodes alone.
+  Conv2dCase of_node(int node) const {
+    Conv2dCase one = *this;
+    one.shape.nodes = 1;
+    const auto part = [&](auto& all) {
+      const auto size = all.size() / shape.nodes;
+      all = {all.begin() + node * size, all.begin() + (node + 1) * size};
+    };
+    part(one.x), part(one.u), part(one.input), part(one.output_gradient);
+    return one;
+  }
   int rows() const { return shape.nodes * shape.samples; }
   int weights() const { return shape.out * shape.channels * shape.kernel * shape.kernel; }
   float z(int node, std::int64_t element) const { return x[node * row + element] * static_cast<float>(1.0 / u[node]); }
@@ -95,7 +107,7 @@ std::vector<float> forward(const Backend& backend, Conv2d<Backend>& conv, const 
 }
 template <class Backend>
 std::vector<float> forward(const Backend& backend, const Conv2dCase& c) {
-  Conv2d<Backend> conv(c.layer);
+  Conv2d<Backend> conv(backend, c.layer, c.shape.nodes, c.shape.samples);
   return forward(backend, conv, c);
 }
 
@@ -120,7 +132,7 @@ Conv2dGradients backward(const Backend& backend, Conv2d<Backend>& conv, const Co
 }
 template <class Backend>
 Conv2dGradients backward(const Backend& backend, const Conv2dCase& c, bool wants_input = true) {
-  Conv2d<Backend> conv(c.layer);
+  Conv2d<Backend> conv(backend, c.layer, c.shape.nodes, c.shape.samples);
   return backward(backend, conv, c, wants_input);
 }
 

@@ -18,7 +18,7 @@ struct Pass {
       : output(c.rows() * c.layer.out_shape().size()), row(c.x.size()), input(c.input.size()) {
     const int nodes = c.shape.nodes, samples = c.shape.samples;
     std::vector<Conv2d<Cpu>> convs;
-    for (int worker = 0; worker < cpu.threads(); ++worker) convs.emplace_back(c.layer);
+    for (int worker = 0; worker < cpu.threads(); ++worker) convs.emplace_back(cpu, c.layer, 1, samples);
     const MatrixView<const float> x{c.x.data(), nodes, c.row}, in{c.input.data(), c.rows(), c.layer.in.size()};
     const MatrixView<const float> dy{c.output_gradient.data(), c.rows(), c.layer.out_shape().size()};
     const MatrixView<float> y{output.data(), c.rows(), dy.cols}, gradient{row.data(), nodes, c.row};

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/layers/normalize/normalize_terms.h"
@@ -78,6 +79,7 @@ std::vector<NormalizeCase> cases() {
     result.emplace_back(norm, ImageShape{9, 11, 300}, 3, 2, 1);
     result.emplace_back(norm, ImageShape{40, 60, 6}, 2, 1, 1);
     result.emplace_back(norm, ImageShape{1, 1, 512}, 4, 3, 2);
+    for (const int channels : {301, 1036}) result.emplace_back(norm, ImageShape{2, 3, channels}, 7, 2, 2);
     result.emplace_back(norm, ImageShape{33, 35, 64}, 2, 2, 2, true, Shortcut::kOptionA, Shortcut::kOptionA);
   }
   return result;
@@ -85,32 +87,87 @@ std::vector<NormalizeCase> cases() {
 
 template <class Backend>
 class NormalizeOn : public BackendTest<Backend> {};
-using NormalizeBackends = testing::Types<Cpu>;
-TYPED_TEST_SUITE(NormalizeOn, NormalizeBackends);
+TYPED_TEST_SUITE(NormalizeOn, Backends);
 
 TYPED_TEST(NormalizeOn, ForwardIsTheDefinition) {
-  for (const NormalizeCase& c : cases()) {
-    const NormalizeCase::Forward first = forward(tested_backend<TypeParam>(), c);
-    expect_forward(c, first);
+  for (const NormalizeCase& c : cases()) expect_forward(c, forward(tested_backend<TypeParam>(), c));
+}
+
+TYPED_TEST(NormalizeOn, BackwardIsTheChainRule) {
+  for (const NormalizeCase& c : cases()) expect_backward(c, backward(tested_backend<TypeParam>(), c));
+}
+
+void expect_same(const NormalizeCase::Forward& f, const NormalizeCase::Forward& wanted) {
+  EXPECT_TRUE(same_values(f.output, wanted.output));
+  EXPECT_TRUE(same_values(f.saved, wanted.saved));
+  EXPECT_TRUE(same_values(f.statistics, wanted.statistics));
+}
+void expect_same(const NormalizeCase::Backward& b, const NormalizeCase::Backward& wanted) {
+  EXPECT_TRUE(same_values(b.output_gradient, wanted.output_gradient));
+  EXPECT_TRUE(same_values(b.gradient, wanted.gradient));
+  EXPECT_TRUE(same_values(b.input_gradient, wanted.input_gradient));
+}
+
+/// Some of every norm, with sums in one part and in several.
+std::vector<NormalizeCase> few_cases() {
+  std::vector<NormalizeCase> result;
+  for (const Norm norm : kNorms) {
+    for (const int channels : {6, 16}) result.emplace_back(norm, ImageShape{9, 11, channels}, 2, 2, 3);
+    result.emplace_back(norm, ImageShape{40, 60, 6}, 2, 1, 2);
+    result.emplace_back(norm, ImageShape{15, 17, 64}, 2, 2, 2, true, Shortcut::kOptionA, Shortcut::kOptionA);
+  }
+  return result;
+}
+
+TYPED_TEST(NormalizeOn, HasTheSameBitsHoweverItRuns) {
+  for (const NormalizeCase& c : few_cases()) {
+    SCOPED_TRACE(c.name());
+    const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
+    const NormalizeCase::Backward b = backward(tested_backend<TypeParam>(), c);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
-      const NormalizeCase::Forward f = forward(backend, c);
-      EXPECT_TRUE(same_values(f.output, first.output)) << c.name();
-      EXPECT_TRUE(same_values(f.saved, first.saved)) << c.name();
-      EXPECT_TRUE(same_values(f.statistics, first.statistics)) << c.name();
+      expect_same(forward(backend, c), f);
+      expect_same(backward(backend, c), b);
     });
   }
 }
 
-TYPED_TEST(NormalizeOn, BackwardIsTheChainRule) {
-  for (const NormalizeCase& c : cases()) {
-    const NormalizeCase::Backward first = backward(tested_backend<TypeParam>(), c);
-    expect_backward(c, first);
-    for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
-      const NormalizeCase::Backward b = backward(backend, c);
-      EXPECT_TRUE(same_values(b.output_gradient, first.output_gradient)) << c.name();
-      EXPECT_TRUE(same_values(b.gradient, first.gradient)) << c.name();
-      EXPECT_TRUE(same_values(b.input_gradient, first.input_gradient)) << c.name();
-    });
+/// One node of a case.
+NormalizeCase only_node(const NormalizeCase& c, int node) {
+  NormalizeCase one = c;
+  const auto take = [&](auto& all) {
+    const auto size = static_cast<std::ptrdiff_t>(all.size()) / c.nodes;
+    all = {all.begin() + node * size, all.begin() + (node + 1) * size};
+  };
+  one.nodes = 1;
+  for (auto* all : {&one.x, &one.input, &one.skip_input, &one.output_gradient, &one.skip_gradient, &one.statistics})
+    take(*all);
+  take(one.u);
+  return one;
+}
+
+template <class T>
+void append(std::vector<T>& all, const std::vector<T>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+TYPED_TEST(NormalizeOn, NodesHaveTheSameBitsOneByOne) {
+  for (const NormalizeCase& c : few_cases()) {
+    SCOPED_TRACE(c.name());
+    NormalizeCase::Forward f;
+    NormalizeCase::Backward b;
+    for (int node = 0; node < c.nodes; ++node) {
+      const NormalizeCase one = only_node(c, node);
+      const NormalizeCase::Forward forward_of = forward(tested_backend<TypeParam>(), one);
+      append(f.output, forward_of.output);
+      append(f.saved, forward_of.saved);
+      append(f.statistics, forward_of.statistics);
+      const NormalizeCase::Backward backward_of = backward(tested_backend<TypeParam>(), one);
+      append(b.output_gradient, backward_of.output_gradient);
+      append(b.gradient, backward_of.gradient);
+      append(b.input_gradient, backward_of.input_gradient);
+    }
+    expect_same(f, forward(tested_backend<TypeParam>(), c));
+    expect_same(b, backward(tested_backend<TypeParam>(), c));
   }
 }
 
@@ -157,7 +214,7 @@ TYPED_TEST(NormalizeOn, BackwardIsTheSlopeOfTheForwardPass) {
 }
 
 TYPED_TEST(NormalizeOn, SavesMeansAndInverseDeviations) {
-  for (const NormalizeCase& c : cases()) {
+  for (const NormalizeCase& c : few_cases()) {
     if (c.layer.norm == Norm::kNone) continue;
     const NormalizeCase::Forward f = forward(tested_backend<TypeParam>(), c);
     for (int n = 0; n < c.nodes; ++n) {
@@ -296,18 +353,61 @@ TYPED_TEST(NormalizeOn, GatesCloseAndOpenFarFromZero) {
 
 TEST(Normalize, HasTheSameBitsAtEveryVectorLevel) {
   for (const NormalizeCase& c : combinations()) {
+    SCOPED_TRACE(c.name());
     const NormalizeCase::Forward f = forward(tested_cpu(1), c);
     const NormalizeCase::Backward b = backward(tested_cpu(1), c);
     for (const VectorLevel level : tested_vector_levels()) {
-      const NormalizeCase::Forward at_level = forward(Cpu(1, level), c);
-      const NormalizeCase::Backward back = backward(Cpu(1, level), c);
-      EXPECT_TRUE(same_values(at_level.output, f.output)) << c.name();
-      EXPECT_TRUE(same_values(at_level.saved, f.saved)) << c.name();
-      EXPECT_TRUE(same_values(at_level.statistics, f.statistics)) << c.name();
-      EXPECT_TRUE(same_values(back.output_gradient, b.output_gradient)) << c.name();
-      EXPECT_TRUE(same_values(back.gradient, b.gradient)) << c.name();
-      EXPECT_TRUE(same_values(back.input_gradient, b.input_gradient)) << c.name();
+      expect_same(forward(Cpu(1, level), c), f);
+      expect_same(backward(Cpu(1, level), c), b);
     }
+  }
+}
+
+TYPED_TEST(NormalizeOn, FourChannelsBeginOnSixteenBytes) {
+  if (std::is_same_v<TypeParam, Cpu>) GTEST_SKIP() << "the Cpu takes them anywhere";
+  const NormalizeCase c(Norm::kNone, {1, 1, 4}, 1, 1, 1, true, Shortcut::kIdentity, Shortcut::kIdentity);
+  const TypeParam backend = tested_backend<TypeParam>();
+  const auto expect_refused = [&](auto change) {
+    c.forward(backend, [&](NormalizeForward f) {
+      change(f);
+      EXPECT_THROW(normalize_forward(backend, f), std::invalid_argument);
+    });
+  };
+  expect_refused([](NormalizeForward& f) { ++f.input.data; });
+  expect_refused([](NormalizeForward& f) { ++f.skip.data; });
+  expect_refused([](NormalizeForward& f) { ++f.output.data; });
+  const auto expect_refused_backward = [&](auto change) {
+    c.backward(backend, forward(backend, c), [&](NormalizeBackward b) {
+      change(b);
+      EXPECT_THROW(normalize_backward(backend, b), std::invalid_argument);
+    });
+  };
+  expect_refused_backward([](NormalizeBackward& b) { ++b.input.data; });
+  expect_refused_backward([](NormalizeBackward& b) { ++b.output.data; });
+  expect_refused_backward([](NormalizeBackward& b) { ++b.output_gradient.data; });
+  expect_refused_backward([](NormalizeBackward& b) { ++b.skip_gradient.data; });
+  expect_refused_backward([](NormalizeBackward& b) { ++b.input_gradient.data; });
+}
+
+TYPED_TEST(NormalizeOn, RefusesTooLittleScratch) {
+  if (std::is_same_v<TypeParam, Cpu>) GTEST_SKIP() << "the Cpu needs none";
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (const Norm norm : {Norm::kBatch, Norm::kGroup, Norm::kEvoNorm}) {
+    const NormalizeCase c(norm, {3, 2, 4}, 2, 2, 2);
+    for (const int too_few : {1, 2})
+      c.forward(backend, [&](NormalizeForward f) {
+        f.scratch.cols -= too_few;  // one is more than it needs
+        if (too_few == 1)
+          EXPECT_NO_THROW(normalize_forward(backend, f));
+        else
+          EXPECT_THROW(normalize_forward(backend, f), std::invalid_argument);
+        f.scratch.rows = 1;
+        EXPECT_THROW(normalize_forward(backend, f), std::invalid_argument);
+      });
+    c.backward(backend, forward(backend, c), [&](NormalizeBackward b) {
+      b.scratch.cols -= 2;
+      EXPECT_THROW(normalize_backward(backend, b), std::invalid_argument);
+    });
   }
 }
 

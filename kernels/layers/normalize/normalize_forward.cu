@@ -1,0 +1,192 @@
+#include <cmath>
+
+#include "kernels/layers/normalize/normalize_tiles.h"
+#include "kernels/nodes/debias.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kMomentSums = 2;  // of differences to the pivot, and of their squares
+
+/// Near the mean of channels of an instance whose pixels begin at `x`: that of 8 pixels spread over it. Equal pixels
+/// give their value.
+template <int kFloats>
+__device__ ChannelVector<kFloats> pivot_of(const float* x, const NormPlan& plan, int channel) {
+  const auto at = [&](int i) {
+    return load_channels<kFloats>(x + plan.groups.pixels * i / 8 * plan.channels + channel);
+  };
+  const ChannelVector<kFloats> pixel[] = {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+  ChannelVector<kFloats> pivot;
+  for (int lane = 0; lane < kFloats; ++lane) {
+    const auto pair = [&](int i) { return 0.125f * pixel[i].lane[lane] + 0.125f * pixel[i + 1].lane[lane]; };
+    pivot.lane[lane] = (pair(0) + pair(2)) + (pair(4) + pair(6));
+  }
+  return pivot;
+}
+
+__device__ const float* pixels_of(const NormalizeForward& f, const NormPlan& plan, std::int64_t instance) {
+  return f.input.data + instance * plan.groups.pixels * plan.channels;
+}
+
+/// The sums of moments of every tile of all nodes: a block per tile.
+template <int kFloats>
+__global__ void __launch_bounds__(NormPlan::kThreads) sum_moments_kernel(NormalizeForward f, NormPlan plan) {
+  for_each_norm_tile(plan, f.x.rows, [&](const NormTile& tile) {
+    const TileThread<kFloats> thread(plan, tile);
+    const float* x = pixels_of(f, plan, tile.instance);
+    ChannelVector<kFloats> pivot = {}, sum[kMomentSums] = {};
+    if (thread.works) pivot = pivot_of<kFloats>(x, plan, thread.channel);
+    thread.for_each_pixel(plan, tile, [&](std::int64_t, std::int64_t element) {
+      const auto input = load_channels<kFloats>(f.input.data + element);
+      for (int lane = 0; lane < kFloats; ++lane) {
+        const float difference = input.lane[lane] - pivot.lane[lane];
+        sum[0].lane[lane] += difference;
+        sum[1].lane[lane] += difference * difference;
+      }
+    });
+    const NormInstance instance(plan, tile.instance);
+    write_tile_sums(plan, tile, sum, instance.sums(plan, f.scratch) + tile.number * kMomentSums * plan.channels);
+  });
+}
+
+struct Moments {
+  double mean, variance;
+};
+
+/// From the sums [kMomentSums, channels] about the pivots of a group's channels. The threads of a group call it.
+__device__ Moments moments_of(const NormPlan& plan, const float* x, const double* sums, int first, int count) {
+  const auto pixels = static_cast<double>(plan.groups.pixels), values = pixels * plan.group_channels();
+  const auto pivot = [&](int c) { return static_cast<double>(pivot_of<1>(x, plan, c).lane[0]); };
+  const double mean = sum_of_group(plan, first, count, [&](int c) { return pivot(c) * pixels + sums[c]; }) / values;
+  const double squares = sum_of_group(plan, first, count, [&](int c) {
+    const double offset = mean - pivot(c);
+    return sums[plan.channels + c] + offset * (pixels * offset - 2 * sums[c]);
+  });
+  return {mean, squares < 0 ? 0 : squares / values};
+}
+
+/// Moves a channel's running statistics.
+__device__ void update_statistics(const NormalizeForward& f, const NormPlan& plan, std::int64_t node, int channel,
+                                  const Moments& batch) {
+  constexpr float kNew = NormalizeLayer::kMomentum, kOld = 1 - kNew;
+  const auto pixels = static_cast<double>(plan.groups.pixels);
+  const double bessel = plan.groups.pixels > 1 ? pixels / (pixels - 1) : 1;
+  float* running = f.statistics.row(node) + f.layer.statistics + channel;
+  running[0] = kOld * running[0] + kNew * static_cast<float>(batch.mean);
+  running[plan.channels] = kOld * running[plan.channels] + kNew * static_cast<float>(bessel * batch.variance);
+}
+
+/// A block per instance: adds up what its tiles have summed, and writes mean and 1 / deviation of every group, a few
+/// threads each, to where they are needed. With running statistics these are what it writes.
+__global__ void __launch_bounds__(NormPlan::kThreads)
+    finish_moments_kernel(NormalizeForward f, NormPlan plan, bool running) {
+  for (std::int64_t i = blockIdx.x; i < static_cast<std::int64_t>(f.x.rows) * plan.groups.instances; i += gridDim.x) {
+    const NormInstance instance(plan, i);
+    double* sums = instance.sums(plan, f.scratch);
+    if (!running) add_tiles(plan.tiles, kMomentSums * plan.channels, sums);
+    for_each_group(plan, [&](int group, int first, int count, bool writes) {
+      Moments moments{};
+      if (!running) moments = moments_of(plan, pixels_of(f, plan, i), sums, first, count);
+      if (!writes) return;
+      if (running) {
+        const float* statistics = f.statistics.row(instance.node) + f.layer.statistics + group;
+        moments = {statistics[0], statistics[plan.channels]};
+      }
+      const auto mean = static_cast<float>(moments.mean);
+      const auto inverse = static_cast<float>(1.0 / std::sqrt(moments.variance + NormalizeLayer::kEpsilon));
+      double* terms = instance.terms(plan, f.scratch, group);
+      terms[0] = mean;
+      terms[1] = inverse;
+      if (!f.training) return;
+      f.saved.row(instance.node)[instance.saved_mean(plan, group)] = mean;
+      f.saved.row(instance.node)[instance.saved_inverse(plan, group)] = inverse;
+      if (f.layer.norm == Norm::kBatch) update_statistics(f, plan, instance.node, group, moments);
+    });
+  }
+}
+
+/// What normalizes a thread's channels. Without a norm scale 1 and shift -0 keep every value, zeros with their sign.
+template <int kFloats>
+struct ChannelTerms {
+  float mean[kFloats], scale[kFloats], shift[kFloats], v[kFloats];
+
+  __device__ ChannelTerms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int channel) {
+    const float *x = f.x.row(instance.node), r = debias_factor(f.u[instance.node]);
+    for (int lane = 0; lane < kFloats; ++lane) {
+      mean[lane] = v[lane] = 0.0f;
+      scale[lane] = 1.0f;
+      shift[lane] = -0.0f;
+      if (f.layer.norm == Norm::kNone) continue;
+      const int c = channel + lane;
+      const double* terms = instance.terms(plan, f.scratch, c / plan.group_channels());
+      mean[lane] = static_cast<float>(terms[0]);
+      scale[lane] = x[f.layer.gamma + c] * r * static_cast<float>(terms[1]);
+      shift[lane] = x[f.layer.beta + c] * r;
+      if (f.layer.norm == Norm::kEvoNorm) v[lane] = x[f.layer.v + c] * r;
+    }
+  }
+};
+
+/// The skip tensor as it is added at a pixel.
+template <int kFloats>
+__device__ ChannelVector<kFloats> load_shortcut(const NormalizeForward& f, std::int64_t pixel, int channel) {
+  const ImageShape &ours = f.layer.shape, &theirs = f.layer.skip;
+  if (ours == theirs) return load_channels<kFloats>(f.skip.data + pixel * ours.channels + channel);
+  const PixelPlace at(ours, pixel);
+  const float* from = f.skip.row(at.sample) + (2 * at.y * theirs.width + 2 * at.x) * theirs.channels;
+  ChannelVector<kFloats> shortcut;
+  for (int lane = 0; lane < kFloats; ++lane) {
+    const int c = channel + lane - ours.channels / 4;
+    shortcut.lane[lane] = c >= 0 && c < theirs.channels ? from[c] : 0.0f;
+  }
+  return shortcut;
+}
+
+/// The output of every tile of all nodes: a block per tile.
+template <int kFloats>
+__global__ void __launch_bounds__(NormPlan::kThreads) normalize_kernel(NormalizeForward f, NormPlan plan) {
+  const float cut = relu_cut(f.layer.relu);
+  const bool evo_norm = f.layer.norm == Norm::kEvoNorm;
+  for_each_norm_tile(plan, f.x.rows, [&](const NormTile& tile) {
+    const TileThread<kFloats> thread(plan, tile);
+    if (!thread.works) return;
+    const ChannelTerms<kFloats> terms(f, plan, NormInstance(plan, tile.instance), thread.channel);
+    thread.for_each_pixel(plan, tile, [&](std::int64_t pixel, std::int64_t element) {
+      auto h = load_channels<kFloats>(f.input.data + element);
+      for (int lane = 0; lane < kFloats; ++lane) {
+        const float x = h.lane[lane];
+        const float numerator = evo_norm ? x * sigmoid(terms.v[lane] * x).value : x - terms.mean[lane];
+        h.lane[lane] = numerator * terms.scale[lane] + terms.shift[lane];
+      }
+      if (f.layer.has_skip) {
+        const auto shortcut = load_shortcut<kFloats>(f, pixel, thread.channel);
+        for (int lane = 0; lane < kFloats; ++lane) h.lane[lane] += shortcut.lane[lane];
+      }
+      for (int lane = 0; lane < kFloats; ++lane) h.lane[lane] = h.lane[lane] < cut ? cut : h.lane[lane];
+      store_channels(h, f.output.data + element);
+    });
+  });
+}
+
+}  // namespace
+
+void normalize_forward(const Cuda& gpu, const NormalizeForward& forward) {
+  check_normalize_forward_shapes(forward);
+  check_scratch(forward.layer, forward.x, forward.input, forward.scratch);
+  const int channels = forward.layer.shape.channels;
+  check_aligned(channels, {forward.input.data, forward.output.data});
+  if (forward.layer.skip == forward.layer.shape) check_aligned(channels, {forward.skip.data});
+  const int nodes = forward.x.rows;
+  const NormPlan plan = norm_plan(forward.layer, forward.input.rows / nodes);
+  const bool running = forward.layer.norm == Norm::kBatch && !forward.training;
+  with_channel_vectors(channels, [&](auto floats) {
+    if (forward.layer.norm != Norm::kNone) {
+      if (!running)
+        launch(gpu, norm_tiles_shape(gpu, plan, nodes, kMomentSums), sum_moments_kernel<floats()>, forward, plan);
+      launch(gpu, norm_instances_shape(gpu, plan, nodes), finish_moments_kernel, forward, plan, running);
+    }
+    launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), normalize_kernel<floats()>, forward, plan);
+  });
+}
+
+}  // namespace sparsepush
