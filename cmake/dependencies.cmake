@@ -1,5 +1,6 @@
 # Needed to build the libraries and to link them, from an installed copy too, where `need` is find_dependency.
 need(Threads)
+need(ZLIB)
 need(fmt)
 need(nlohmann_json)
 need(tomlplusplus)

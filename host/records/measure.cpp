@@ -99,12 +99,13 @@ class Measures {
     }
   }
 
-  /// Scores of `evaluated` nodes of each replica (0: all), spread over all of them: partitions by class, rings and
-  /// the like give neighbouring nodes similar data.
+  /// Scores of `evaluated` nodes of each replica (0: all), the middle ones of as many parts: partitions by class, rings
+  /// and the like give neighbouring nodes similar data.
   void add_node_scores(std::vector<MetricsRow>& rows, int evaluated) {
     if (evaluated == 0) evaluated = shard_.all_nodes;
     std::vector<int> tested, local;
-    for (std::int64_t k = 0; k < evaluated; ++k) tested.push_back(static_cast<int>(k * shard_.all_nodes / evaluated));
+    for (std::int64_t k = 0; k < evaluated; ++k)
+      tested.push_back(static_cast<int>((2 * k + 1) * shard_.all_nodes / (2 * evaluated)));
     for (int row = 0; row < shard_.rows(); ++row)
       if (std::ranges::binary_search(tested, shard_.id_of(row).node)) local.push_back(row);
     ScoreTable scores(static_cast<int>(local.size()), columns());

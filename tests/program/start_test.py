@@ -83,7 +83,7 @@ class TestedNodes(ProgramTest):
     def test_every_tested_node_has_a_line_at_every_evaluation(self):
         config = self.write_config({"run": {"nodes": 7, "steps": 4, "replicas": 2}, "model": {"name": "softmax"},
                                     "evaluate": {"every_steps": 2}})
-        for tested, nodes in ((0, range(7)), (3, (0, 2, 4)), (2, (0, 3)), (1, (0,))):
+        for tested, nodes in ((0, range(7)), (3, (1, 3, 5)), (2, (1, 5)), (1, (3,))):
             out = self.run_ok(config, f"out{tested}", "--set", f"evaluate.nodes={tested}", "--set", "run.shards=3")
             lines = self.nodes_csv(out)
             self.assertEqual(list(lines[0]), ["replica", "step", "node", "loss", "accuracy"])
@@ -113,7 +113,7 @@ class TestedNodes(ProgramTest):
                                     "evaluate": {"every_steps": 60}})
         means = [float(read_metrics(self.run_ok(config, f"out{n}", "--set", f"evaluate.nodes={n}"))[-1]["accuracy_mean"])
                  for n in (0, 10)]
-        self.assertAlmostEqual(means[0], means[1], delta=0.15 * means[0])
+        self.assertAlmostEqual(means[0], means[1], delta=0.1 * means[0])
 
 
 if __name__ == "__main__":
