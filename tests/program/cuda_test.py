@@ -34,13 +34,6 @@ class CudaTest(ProgramTest):
         self.assertIn("backend: cuda, ", done.stdout + done.stderr)
         self.assertIn('"backend": "cuda"', (self.folder / "auto/summary.json").read_text())
 
-    def test_auto_leaves_the_gpu_where_the_model_has_no_layers_for_it(self):
-        config = self.write_config({"run": {"nodes": 2, "steps": 1}, "model": {"name": "resnet20"},
-                                    "data": {"batch": 2}, "evaluate": {"nodes": 1}}, "image.toml")
-        done = self.command("run", config, "--out", "image")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("backend: cpu, ", done.stdout + done.stderr)
-
     def test_runs_resume_on_the_other_backend(self):
         experiment = QUADRATIC | {"algorithm": {"name": "sparse_push", "keep": 0.1}}
         config = self.write_config(experiment, "longer.toml")

@@ -113,7 +113,7 @@ class TestedNodes(ProgramTest):
                                     "evaluate": {"every_steps": 60}})
         means = [float(read_metrics(self.run_ok(config, f"out{n}", "--set", f"evaluate.nodes={n}"))[-1]["accuracy_mean"])
                  for n in (0, 10)]
-        self.assertAlmostEqual(means[0], means[1], delta=0.1 * means[0])
+        self.assertAlmostEqual(means[0], means[1], delta=0.15 * means[0])
 
 
 if __name__ == "__main__":

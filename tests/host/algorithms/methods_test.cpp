@@ -177,7 +177,8 @@ TYPED_TEST(MethodsOn, ExactMeansAreCountedAlongAChainAndBack) {
     Experiment experiment(config);
     experiment.prepare_data();
     std::int64_t messages = 0, bytes = 0;
-    for (const auto& sent : outcomes_of<TypeParam>(experiment, 5).front().sent) {
+    const Outcome outcome = outcomes_of<TypeParam>(experiment, 5).front();
+    for (const auto& sent : outcome.sent) {
       messages += sent[kMessagesSent];
       bytes += sent[kWireBytes];
     }

@@ -50,11 +50,12 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
     EXPECT_TRUE(row_of(key).ends_with(" | " + end + " |")) << row_of(key);
   };
   ends("run.nodes", "");
-  ends("algorithm.local_steps", "");  // every method has it
+  ends("algorithm.local_steps",
+       "refused where `algorithm.name` is `all_reduce`, `gradient_tracking` or `push_gradient_tracking`");
   ends("data.file", "only where `data.name` is `quadratic`, else refused");
   ends("data.batch", "ignored where `data.name` is `quadratic`");
   ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
-  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`");
+  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce` or `local_sgd`");
   ends("algorithm.final_statistics",
        "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
 }

@@ -194,8 +194,8 @@ TEST(Measure, ScoresNodesSpreadOverAllIfToldHowMany) {
       EXPECT_LE(scores.scored, 2u * kReplicas);
       for (int r = 0; r < kReplicas; ++r) {
         EXPECT_EQ(rows[r].test_loss, (loss_of({r, 1}) + loss_of({r, 3})) / 2);
-        EXPECT_EQ(rows[r].accuracy->min, accuracy_of({r, 3}));
-        EXPECT_EQ(rows[r].accuracy->max, accuracy_of({r, 1}));
+        EXPECT_EQ(rows[r].accuracy->min, accuracy_of({r, 1}));
+        EXPECT_EQ(rows[r].accuracy->max, accuracy_of({r, 3}));
         ASSERT_EQ(rows[r].nodes.size(), 2u);
         for (const int k : {0, 1}) {
           EXPECT_EQ(rows[r].nodes[k].node, 2 * k + 1);
