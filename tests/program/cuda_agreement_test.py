@@ -58,6 +58,10 @@ class BackendsAgree(ProgramTest):
         first = self.run_ok(config, "cpu", "--backend", "cpu", "--set", "run.threads=1")
         return first, self.run_ok(config, "other", *other)
 
+    def test_resnet20(self):
+        """Layers of images, with running statistics in training, tests and checkpoints."""
+        self.assert_nearly_equal(*self.run_both(IMAGES | SPARSE | {"model": {"name": "resnet20", "norm": "batch"}}))
+
     def assert_nearly_equal(self, first, second):
         (tensors, metadata), (others, other_metadata) = (
             read_safetensors(folder / "checkpoint.safetensors") for folder in (first, second)
@@ -93,16 +97,6 @@ def add_tests():
                 setattr(BackendsAgree, f"test_{problem}_{algorithm}_{topology}", test)
 
 
-def add_image_tests():
-    """Layers of images: with running statistics in training, tests and checkpoints, and with two other norms."""
-    for norm in ("batch", "group", "evonorm"):
-
-        def test(self, norm=norm):
-            self.assert_nearly_equal(*self.run_both(IMAGES | SPARSE | {"model": {"name": "resnet20", "norm": norm}}))
-
-        setattr(BackendsAgree, f"test_resnet20_{norm}", test)
-
-
 def add_large_tests():
     """Many blocks a kernel, large segments, many rounds: what a simulator would take hours for."""
 
@@ -126,5 +120,4 @@ if __name__ == "__main__":
         del sys.argv[2]
         add_large_tests()
     add_tests()
-    add_image_tests()
     main()
