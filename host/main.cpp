@@ -2,8 +2,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <new>
+#include <stdexcept>
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
@@ -12,6 +16,7 @@
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"
+#include "host/records/commented_config.h"
 #include "host/records/describe_keys.h"
 #include "host/records/describe_methods.h"
 #include "host/records/guards.h"
@@ -30,7 +35,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string backend, out;  ///< `out` is where `resume` goes on, too
-  bool resume = false, quiet = false, markdown = false;
+  bool resume = false, quiet = false, print_config = false, markdown = false;
 };
 
 /// One shard's share of a run. Every stage is for all of its nodes at once; false if the user stopped it.
@@ -49,7 +54,7 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
     }
     recorder.record(emulator);  // losses, accuracies, consensus, mass, bytes
   }
-  return true;
+  return !recorder.untested();
 }
 
 Config configure(const Options& options) {
@@ -63,6 +68,14 @@ std::filesystem::path results_folder(const Options& options) {
   return std::filesystem::path("runs") / std::filesystem::path(options.config).stem();
 }
 
+/// As far as the folder takes it: the disk may be what failed.
+void record_failure(Recorder& recorder, const std::exception& error) {
+  try {
+    recorder.summarize("failed", error.what());
+  } catch (const std::exception&) {  // the first failure is the one to be told
+  }
+}
+
 /// False if the user stopped it.
 template <class Backend>
 bool run(const Options& options, const Config& config) {
@@ -72,12 +85,18 @@ bool run(const Options& options, const Config& config) {
   experiment.prepare_data();
 
   const RunFolder folder(results_folder(options), options.resume);
-  const Interrupt interrupt;
+  Interrupt interrupt;
   Progress progress(options.quiet);
+  const auto request = [&] {
+    if (interrupt.stop_requested()) return Request::kStop;
+    if (!interrupt.take_save_request()) return Request::kNone;
+    progress.line("saving, as asked by SIGUSR1");
+    return Request::kSave;
+  };
   Recorder recorder(experiment, folder, describe_backend<Backend>(config), options.resume,
-                    {.stop = [&] { return interrupt.requested(); },
+                    {.request = request,
                      .say = [&](const std::string& line) { progress.line(line); },
-                     .progress = [&](std::int64_t step, std::int64_t last) { progress.update(step, last); }});
+                     .progress = [&](const RunPosition& position) { progress.update(position); }});
   if (recorder.finished()) {
     if (!options.quiet) fmt::print("{}: already finished\n", folder.path().string());
     return true;
@@ -92,6 +111,9 @@ bool run(const Options& options, const Config& config) {
   } catch (const Diverged& diverged) {
     recorder.summarize("diverged", diverged.what());
     throw;
+  } catch (const std::exception& error) {
+    record_failure(recorder, error);
+    throw;
   }
   recorder.summarize(finished ? "finished" : "interrupted");
   return finished;
@@ -105,14 +127,19 @@ void check(Experiment& experiment) {
 
 int describe_topologies(const Options& options) {
   const Config config = configure(options);
+  fmt::print("{}", describe_topology(make_topologies(config).front()));
+  flush_standard_output();  // what a run would be refused for comes after it
   Experiment experiment(config);
   check(experiment);
-  fmt::print("{}", describe_topology(experiment.topologies().front()));
   return 0;
 }
 
 int run(const Options& options) {
   const Config config = configure(options);
+  if (options.print_config) {
+    fmt::print("{}", to_toml(config));
+    return 0;
+  }
   if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;
   print_error("stopped; go on with: sparsepush resume " + shell_word(results_folder(options).string()));
   return 1;
@@ -133,6 +160,16 @@ int plan(const Options& options) {
   const Config config = configure(options);
   if (config.run.backend == "cuda") return plan<Cuda>(config, false);
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
+}
+
+/// Writes the configuration to begin with, and no file that is there.
+int begin(const Options& options) {
+  std::FILE* file = std::fopen(options.config.c_str(), "wx");
+  if (file == nullptr) throw InputError("{}: {}", options.config, std::strerror(errno));
+  const bool written = std::fputs(commented_config().c_str(), file) >= 0;
+  if (std::fclose(file) != 0 || !written) throw std::runtime_error(options.config + ": " + std::strerror(errno));
+  fmt::print("{}: written; change it and start it by: sparsepush run {}\n", options.config, shell_word(options.config));
+  return 0;
 }
 
 int print_table(std::string (*describe)(TextForm), const Options& options) {
@@ -161,19 +198,24 @@ int command_line(int argc, char** argv) {
     return command;
   };
   const auto add_training = [&](CLI::App* command) {
-    command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)");
+    command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)")
+        ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
     command->add_flag("--quiet", options.quiet, "print errors only");
     return command;
   };
   auto* run_command = add_training(add("run", "train"));
   run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
   run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
+  run_command->add_flag("--print-config", options.print_config, "print all keys as they count; runs nothing");
   auto* resume_command = add_training(app.add_subcommand("resume", "go on with the run in a folder, from that alone"));
   resume_command->add_option("folder", options.out, "folder of the run")->required();
   add_overrides(resume_command);
   auto* topology_command = add("topology", "check and describe the topology");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
-  plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
+  plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
+  auto* init_command = app.add_subcommand("init", "write a configuration with all keys and comments, to begin with");
+  init_command->add_option("file", options.config, "new file (experiment.toml)");
   auto* keys_command = add_table("keys", "all keys of a configuration: values, defaults, meaning");
   auto* methods_command =
       add_table("methods", "what runs together of methods, compressors, topologies, models, backends");
@@ -184,6 +226,10 @@ int command_line(int argc, char** argv) {
   }
   options.resume |= static_cast<bool>(*resume_command);
   if (*run_command || *resume_command) return run(options);
+  if (*init_command) {
+    if (options.config.empty()) options.config = "experiment.toml";
+    return begin(options);
+  }
   if (*topology_command) return describe_topologies(options);
   if (*plan_command) return plan(options);
   if (*keys_command) return print_table(describe_keys, options);

@@ -1,6 +1,7 @@
 // Losses, gradients and scores of the nodes of one shard: what a task does on a backend.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "kernels/backend/backend.h"
@@ -34,6 +35,10 @@ struct MeanModel {
   std::span<const double> statistics;  ///< [columns of statistics()]
 };
 
+/// Whoever waits for a test: is called before each batch of it, from any of its threads, with the share of one model's
+/// test that the batch is, of all models in it. If it says false, the rest is left out, and the scores mean nothing.
+using TestWatch = std::function<bool(double models)>;
+
 /// Rows replica-major. Not thread-safe.
 template <class Backend>
 class Gradients {
@@ -59,6 +64,8 @@ class Gradients {
   virtual void compute(const Backend& backend, const GradientIn& in, const GradientOut& out,
                        std::int64_t host_step) = 0;
 
+  /// Is watched from now on while it scores; short tests need not be.
+  virtual void watch_tests(TestWatch /*watch*/) {}
   /// score.row(i) = loss of node nodes[i]'s model z, then the task's other scores: on the test set, or, for problems
   /// without data, of the node's own objective. score: [nodes to score, 1 + scores] in host memory.
   virtual void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,

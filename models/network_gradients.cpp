@@ -221,6 +221,7 @@ void NetworkGradients<Backend>::add_scores(const Backend& backend, NetworkPass<B
   const int tests = test_.bytes.view().rows, models = nodes.at.x.rows, at_once = test_samples(network_);
   for (int first = 0; first < tests; first += at_once) {
     const int count = std::min(at_once, tests - first), samples = models * count;
+    if (!watch_(static_cast<double>(samples) / tests)) return;
     load_samples(backend, test_.view(), {first, count}, pass.input(samples), pass.label(samples));
     pass.forward(backend, nodes, samples, false);
     score_logits(backend, {.logits = pass.logits(samples),

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "data/partitions/partition.h"
@@ -37,6 +38,7 @@ class NetworkGradients final : public Gradients<Backend> {
   void score_nodes(const Backend& backend, const NodeParameters& at, std::span<const int> nodes,
                    MatrixView<double> score) override;
   void score_mean(const Backend& backend, const MeanModel& mean, int first_node, MatrixView<double> score) override;
+  void watch_tests(TestWatch watch) override { watch_ = std::move(watch); }
   MatrixView<float> statistics() const override { return statistics_.view(); }
   /// Means over the batches of the node's first pass over its samples: those of its first SGD steps, augmented if these
   /// were. A last batch that would begin the next pass is left out, unless it is the only one. Every batch has the same
@@ -62,7 +64,8 @@ class NetworkGradients final : public Gradients<Backend> {
   /// The batches of step *step, of nodes [first, first + count), as the input of a pass.
   void load_batches(const Backend& backend, NetworkPass<Backend>& pass, int first, int count, const std::int64_t* step);
   void reestimate_node(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& node, int number);
-  /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes.
+  /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes, as long as the watch
+  /// goes on.
   void add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes, int sums);
   void score_models(const Backend& backend, const PassNodes& models, std::span<const int> chosen,
                     MatrixView<double> score);
@@ -82,7 +85,8 @@ class NetworkGradients final : public Gradients<Backend> {
   Buffer<Backend, double> ones_;                     ///< [nodes]
   Buffer<Backend, float> statistics_;                ///< [nodes, network_.statistics]
   Buffer<Backend, float> mean_statistics_;           ///< [1, network_.statistics]
-  std::vector<bool> learns_;                         ///< [nodes] those with samples
+  TestWatch watch_ = [](double) { return true; };
+  std::vector<bool> learns_;  ///< [nodes] those with samples
   Waves<Backend> waves_;
   std::vector<NetworkPass<Backend>> passes_;  ///< [workers]
 };

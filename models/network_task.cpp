@@ -7,6 +7,7 @@
 
 #include "data/files/input_error.h"
 #include "data/sets/data_sources.h"
+#include "data/spread.h"
 #include "data/table.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
 #include "models/models.h"
@@ -28,6 +29,20 @@ PlannedArray convolution_code(int workers) {
   return {"code and plans of convolutions", fmt::format("{} workers", workers), code + workers * kPlansEach};
 }
 
+/// Leaves `count` samples (0: all); an outline has no more of them than their number.
+void thin_out(SampleSet& set, int count) {
+  if (count == 0 || count == set.count) return;
+  const std::size_t features = set.bytes.size() / set.count;
+  SampleSet some;
+  some.count = count;
+  for (const int sample : spread_over(set.count, count)) {
+    const auto begin = set.bytes.begin() + static_cast<std::int64_t>(sample * features);
+    some.bytes.insert(some.bytes.end(), begin, begin + static_cast<std::int64_t>(features));
+    if (!set.label.empty()) some.label.push_back(set.label[sample]);
+  }
+  set = std::move(some);
+}
+
 std::int64_t learners_of(const Partition& partition) {
   return std::ranges::count_if(partition, [](const auto& own) { return !own.empty(); });
 }
@@ -38,6 +53,10 @@ NetworkTask::NetworkTask(const TaskSettings& settings)
     : settings_(settings),
       data_(source_of(settings.data).outline(settings.data)),
       network_(make_network(settings.model, data_, settings.nodes)) {
+  if (settings.test_samples > data_.test.count)
+    throw InputError("evaluate.samples: expected at most the {} test samples of {}, got {}", data_.test.count,
+                     settings.data.name, settings.test_samples);
+  thin_out(data_.test, settings.test_samples);
   const bool may_leave_out = settings.data.min_samples == 0 || !settings.data.partition_file.empty();
   if (may_leave_out) divide();  // nodes or samples, so that steps an epoch depend on it
 }
@@ -49,6 +68,7 @@ void NetworkTask::load() {
       {{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
       available_memory());
   data_ = source_of(settings_.data).load(settings_.data);
+  thin_out(data_.test, settings_.test_samples);
   is_loaded_ = true;
 }
 
@@ -184,7 +204,7 @@ std::unique_ptr<Gradients<Cuda>> NetworkTask::make_gradients(const Cuda& gpu, co
 
 TaskKind network_kind() {
   return {.name = "network",
-          .keys = {"data.partition", "data.min_samples", "data.batch", "model.name", "model.norm"},
+          .keys = {"data.partition", "data.min_samples", "data.batch", "model.name", "model.norm", "evaluate.samples"},
           .make = [](const TaskSettings& settings) { return std::make_unique<NetworkTask>(settings); }};
 }
 

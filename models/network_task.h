@@ -32,8 +32,9 @@ class NetworkTask final : public Task {
   bool learns(int replica, int node) const override {
     return partitions_.empty() || !partitions_[replica][node].empty();
   }
-  /// Of `seed` alone, so that all nodes of a replica start equal.
+  /// Of `seed` alone.
   void initialize(std::uint64_t seed, int node, float* row) const override;
+  bool nodes_start_equal() const override { return true; }
   /// Samples and class histogram of each node.
   std::string partition_table() const override;
   std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const override;

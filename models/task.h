@@ -41,7 +41,7 @@ class Task {
   /// 0: no epochs.
   virtual std::int64_t steps_per_epoch() const { return 0; }
 
-  /// The keys of [data] and [model] that count for it, such as "data.batch": for its runs' hash.
+  /// The keys of [data], [model] and [evaluate] that count for it, such as "data.batch": for its runs' hash.
   virtual std::vector<std::string_view> keys() const { return {}; }
   /// Tells it from other tasks by what its keys do not: counts for its runs' hash where it is not empty.
   virtual std::string identity() const { return ""; }
@@ -62,6 +62,8 @@ class Task {
   /// Writes the initial parameters of node `node` of the replica with seed `seed` to the host row `row`, whose padding
   /// is 0.
   virtual void initialize(std::uint64_t seed, int node, float* row) const = 0;
+  /// Whether `initialize` gives all nodes of a replica the same parameters, and their scores depend on nothing else.
+  virtual bool nodes_start_equal() const { return false; }
   /// partition.csv; empty without data.
   virtual std::string partition_table() const { return ""; }
 

@@ -17,13 +17,15 @@ struct TaskSettings {
   DataConfig data = {};
   ModelConfig model = {};
   int nodes = 1, replicas = 1;
+  int test_samples = 0;  ///< of the set's, spread over it; 0: all
   std::uint64_t seed = 1;
 };
 
 /// A row stands in the file of its task.
 struct TaskKind {
-  std::string_view name;                    ///< DataSource::task
-  std::vector<std::string_view> keys = {};  ///< of [data] and [model] that count for all data sets of this kind
+  std::string_view name;  ///< DataSource::task
+  std::vector<std::string_view> keys =
+      {};  ///< of [data], [model] and [evaluate] that count for all data sets of this kind
   bool has_epochs = true;
   std::function<std::unique_ptr<Task>(const TaskSettings&)> make;  ///< throws InputError
 };

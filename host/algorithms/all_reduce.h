@@ -16,6 +16,7 @@ inline Method all_reduce_row() {
   return {.name = "all_reduce",
           .message = Message{{&state::gradient}},
           .needs = {.topology = false},
+          .steps_alike = true,
           .play = [](auto& n, const PlannedRound& round) { all_reduce(n, round); }};
 }
 

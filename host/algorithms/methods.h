@@ -37,6 +37,7 @@ struct Method {
   std::optional<Message> message = {};        ///< without one nothing is sent
   std::optional<Message> final_message = {};  ///< with one, rounds of merging without SGD may follow the last step
   Needs needs = {};
+  bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
   OnBothBackends<const PlannedRound&> play;

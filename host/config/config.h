@@ -68,7 +68,11 @@ struct OptimizerConfig {
 struct EvaluateConfig {
   std::int64_t every_steps = 0;  ///< 0: each epoch
   int nodes = 0;                 ///< that are tested, spread over all of them; 0: all
+  int samples = 0;               ///< of the test set, spread over it; 0: all
 };
+
+/// Whether learning rates fall towards the end of the run, and so are others where that is another.
+inline bool rates_depend_on_length(const OptimizerConfig& optimizer) { return optimizer.schedule != "steps"; }
 
 /// Everything a run needs to know, checked and with all defaults filled in.
 struct Config {

@@ -53,7 +53,7 @@ std::string hash_of(const Config& config, const Counts& counts, std::int64_t sgd
     if (!counts_for_hash(field, config) || !counts(field)) continue;
     hash.add(fmt::format("{}={}\n", field.name(), hashed_text(field, field.member(copy))));
   }
-  if (config.optimizer.schedule != "steps") hash.add(fmt::format("sgd_steps={}\n", sgd_steps));
+  if (rates_depend_on_length(config.optimizer)) hash.add(fmt::format("sgd_steps={}\n", sgd_steps));
   if (!identity.empty()) hash.add(fmt::format("task={}\n", identity));
   return hash.hex();
 }

@@ -48,7 +48,7 @@ std::vector<Field> run_fields() {
        .also_called = "device platform",
        .changes_bits = false},
       {.key = "threads",
-       .meaning = "of the CPU; 0: one per processor",
+       .meaning = "of the CPU; 0: one per processor that the process may use",
        .member = at<run, &C::threads>,
        .constraint = IntegerRange{0, 4096},
        .changes_bits = false},
@@ -152,6 +152,13 @@ std::vector<Field> evaluate_fields() {
        .meaning = "how many are tested, spread over all of them; 0: all",
        .member = at<evaluate, &E::nodes>,
        .constraint = IntegerRange{0, kMany}},
+      {.key = "samples",
+       .meaning = "how many of the test set are used, spread over it; 0: all",
+       .member = at<evaluate, &E::samples>,
+       .constraint = IntegerRange{0, kMany},
+       .only_for = {when("data.name", sets_with("evaluate.samples"))},
+       .also_called = "test_samples max_samples limit",
+       .came_later = true},
   };
 }
 

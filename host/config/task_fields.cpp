@@ -14,7 +14,11 @@ namespace {
 
 constexpr double kTinyAlpha = 1e-300;  // keeps logarithms of gamma variables finite
 
-// Names of the data sets for which `key` counts, on their own or because of what learns them.
+OnlyFor of_sets(std::string_view key) { return when("data.name", sets_with(key)); }
+OnlyFor of_rules(std::string_view key) { return when("data.partition", names_with_key(partition_rules(), key)); }
+
+}  // namespace
+
 Choices sets_with(std::string_view key) {
   Choices names;
   for (const DataSource& source : data_sources())
@@ -22,11 +26,6 @@ Choices sets_with(std::string_view key) {
       if (std::ranges::find(keys, key) != keys.end()) names.push_back(source.name);
   return names;
 }
-
-OnlyFor of_sets(std::string_view key) { return when("data.name", sets_with(key)); }
-OnlyFor of_rules(std::string_view key) { return when("data.partition", names_with_key(partition_rules(), key)); }
-
-}  // namespace
 
 std::vector<Field> data_fields() {
   using C = DataConfig;

@@ -26,8 +26,17 @@ std::string format_duration(double seconds) {
                    : fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
-double fraction_done(const ProgressState& state) {
-  return state.last > 0 ? std::clamp(static_cast<double>(state.step) / static_cast<double>(state.last), 0.0, 1.0) : 1;
+double fraction_done(const RunPosition& at) {
+  return at.last > 0 ? std::clamp(static_cast<double>(at.step) / static_cast<double>(at.last), 0.0, 1.0) : 1;
+}
+
+/// Not known before a step is done; tests count as soon as one is under way.
+std::optional<double> seconds_left(const ProgressState& state) {
+  const RunPosition& at = state.at;
+  const auto done = static_cast<double>(at.step - state.first), left = static_cast<double>(at.last - at.step);
+  if (left > 0 && (done <= 0 || state.step_seconds <= 0)) return std::nullopt;
+  const double in_steps = left > 0 ? left * state.step_seconds / done : 0;
+  return in_steps + (at.tested > 0 ? at.left_to_test * state.test_seconds / at.tested : 0);
 }
 
 int terminal_columns(std::FILE* out) {
@@ -39,15 +48,16 @@ int terminal_columns(std::FILE* out) {
 
 std::string describe_progress(const ProgressState& state) {
   // Rounded down: 100 % is said of a finished run only.
-  std::string text =
-      fmt::format("step {} of {} ({} %)", state.step, state.last, static_cast<int>(100 * fraction_done(state)));
-  const auto done = static_cast<double>(state.step - state.first);
-  if (done <= 0 || state.seconds <= 0) return text;
-  const double rate = done / state.seconds;
-  text += rate < 100 ? fmt::format(", {:.3g} steps/s", rate) : fmt::format(", {:.0f} steps/s", rate);
-  if (state.step < state.last) {
-    text += fmt::format(", {} left", format_duration(static_cast<double>(state.last - state.step) / rate));
+  const RunPosition& at = state.at;
+  std::string text = fmt::format("step {} of {} ({} %)", at.step, at.last, static_cast<int>(100 * fraction_done(at)));
+  const auto done = static_cast<double>(at.step - state.first);
+  if (done > 0 && state.step_seconds > 0) {
+    const double rate = done / state.step_seconds;
+    text += rate < 100 ? fmt::format(", {:.3g} steps/s", rate) : fmt::format(", {:.0f} steps/s", rate);
   }
+  if (at.testing) text += fmt::format(", testing {} %", static_cast<int>(100 * *at.testing));
+  const auto left = seconds_left(state);
+  if (left && (at.testing || at.step < at.last)) text += fmt::format(", {} left", format_duration(*left));
   return text;
 }
 
@@ -56,12 +66,12 @@ std::string progress_bar(const ProgressState& state, int columns) {
   const int room = columns - static_cast<int>(text.size()) - 3;  // brackets and a blank
   if (room < kShortestBar) return text.substr(0, std::max(columns, 0));
   const int length = std::min(room, kLongestBar);
-  const auto full = static_cast<int>(length * fraction_done(state));
+  const auto full = static_cast<int>(length * fraction_done(state.at));
   return fmt::format("[{:=<{}}{:{}}] {}", "", full, "", length - full, text);
 }
 
 Progress::Progress(bool quiet, std::FILE* out)
-    : quiet_(quiet), terminal_(isatty(fileno(out)) == 1), out_(out), start_(Clock::now()), drawn_(start_) {}
+    : quiet_(quiet), terminal_(isatty(fileno(out)) == 1), out_(out), updated_(Clock::now()), drawn_(updated_) {}
 
 Progress::~Progress() {
   if (!on_bar_) return;
@@ -69,18 +79,22 @@ Progress::~Progress() {
   std::fflush(out_);
 }
 
-void Progress::update(std::int64_t step, std::int64_t last_step) {
+void Progress::update(const RunPosition& position) {
   if (quiet_) return;
   const auto now = Clock::now();
-  if (!first_) {
-    first_ = step;
-    start_ = now;
+  if (begun_) {
+    const double passed = std::chrono::duration<double>(now - updated_).count();
+    (state_.at.testing ? state_.test_seconds : state_.step_seconds) += passed;
+  } else {
+    state_.first = position.step;
   }
-  if (step < last_step && now - drawn_ < (terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval)))
-    return;
+  begun_ = true;
+  updated_ = now;
+  state_.at = position;
+  const bool at_end = position.step >= position.last && !position.testing;
+  if (!at_end && now - drawn_ < (terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval))) return;
   drawn_ = now;
-  const std::chrono::duration<double> elapsed = now - start_;
-  draw({.first = *first_, .step = step, .last = last_step, .seconds = elapsed.count()});
+  draw();
 }
 
 void Progress::print(const std::string& text) {
@@ -88,13 +102,13 @@ void Progress::print(const std::string& text) {
   std::fflush(out_);
 }
 
-void Progress::draw(const ProgressState& state) {
+void Progress::draw() {
   if (terminal_) {
     // One column stays free: a character in the last one makes some terminals begin a new line.
-    print(kToLineStart + progress_bar(state, terminal_columns(out_) - 1));
+    print(kToLineStart + progress_bar(state_, terminal_columns(out_) - 1));
     on_bar_ = true;
   } else {
-    print(describe_progress(state) + '\n');
+    print(describe_progress(state_) + '\n');
   }
 }
 

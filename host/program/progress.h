@@ -6,17 +6,19 @@
 #include <optional>
 #include <string>
 
+#include "host/records/run_position.h"
+
 namespace sparsepush {
 
-/// How far a run is.
+/// How far a run is, and how long that took.
 struct ProgressState {
   std::int64_t first = 0;  ///< step that it began with, above 0 when resumed
-  std::int64_t step = 0;   ///< steps done
-  std::int64_t last = 0;
-  double seconds = 0;  ///< since it began
+  RunPosition at = {};
+  double step_seconds = 0, test_seconds = 0;  ///< that steps and tests took since it began
 };
 
-/// "step 450 of 1000 (45 %), 123 steps/s, 0:04 left"
+/// "step 450 of 1000 (45 %), 123 steps/s, 0:04 left"; during a test "testing 37 %" stands before the time left, which
+/// counts steps and tests apart.
 std::string describe_progress(const ProgressState& state);
 
 /// The same after a bar, in `columns` characters at most; the bar goes first where there is no room, then the end.
@@ -32,19 +34,20 @@ class Progress {
 
   /// The first call says where the run begins. Cheap enough for every step; draws a few times a second on a terminal,
   /// every few seconds otherwise, and at the end.
-  void update(std::int64_t step, std::int64_t last_step);
+  void update(const RunPosition& position);
   /// A line of its own, such as an evaluation's result.
   void line(const std::string& text);
 
  private:
-  void draw(const ProgressState& state);
+  void draw();
   void print(const std::string& text);  ///< a run goes on when nobody can read it
 
   using Clock = std::chrono::steady_clock;
-  std::optional<std::int64_t> first_;
   bool quiet_, terminal_;
   std::FILE* out_;
-  Clock::time_point start_, drawn_;
+  ProgressState state_;
+  Clock::time_point updated_, drawn_;
+  bool begun_ = false;
   bool on_bar_ = false;
 };
 

@@ -19,6 +19,8 @@ namespace {
 /// The order of the counts in a file's "traffic"; bytes on the wire stand by themselves, node by node.
 constexpr SentCount kTrafficCounts[] = {kMessagesSent, kAuthorsBytes, kCoo32Bytes, kDenseBytes};
 
+constexpr std::string_view kStatistics = "statistics";
+
 /// Without padding; arrays with one element a row are lists.
 TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   const std::int64_t elements = array.elements_in(all);
@@ -43,7 +45,7 @@ std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
   for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
     if (array->name == state::u.name && statistics > 0)
-      tensors.push_back({"statistics", "F32", {all.rows, statistics}});
+      tensors.push_back({std::string(kStatistics), "F32", {all.rows, statistics}});
     if (array->saved) tensors.push_back(saved_tensor(*array, all));
   }
   tensors.insert(tensors.end(), {{"step", "I64", {1}},
@@ -155,7 +157,8 @@ template <class Backend>
 void write_statistics(SafetensorsWriter& file, const Nodes<Backend>& nodes, MatrixView<const float> statistics) {
   if (statistics.cols == 0) return;
   read_rows(nodes.backend, statistics, [&](int row, const float* values) {
-    file.write<float>("statistics", file_row(nodes.shard, row) * statistics.cols, {values, values + statistics.cols});
+    file.write<float>(std::string(kStatistics), file_row(nodes.shard, row) * statistics.cols,
+                      {values, values + statistics.cols});
   });
 }
 
@@ -163,7 +166,7 @@ template <class Backend>
 void read_statistics(const SafetensorsReader& file, const Nodes<Backend>& nodes, MatrixView<float> statistics) {
   if (statistics.cols == 0) return;
   fill_rows(nodes.backend, statistics, [&](int row, float* values) {
-    file.read_part<float>("statistics", file_row(nodes.shard, row) * statistics.cols,
+    file.read_part<float>(std::string(kStatistics), file_row(nodes.shard, row) * statistics.cols,
                           {values, values + statistics.cols});
   });
 }
@@ -198,11 +201,11 @@ std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& 
   return sent;
 }
 
-void check_shape(const SafetensorsReader& file, const TensorInfo& expected) {
+void check_shape(const SafetensorsReader& file, const TensorInfo& expected, const std::string& before = "") {
   const TensorInfo& found = file.info(expected.name);
   if (found.dtype != expected.dtype || found.shape != expected.shape)
-    throw InputError("{}: tensor \"{}\": expected {} [{}], got {} [{}]", file.path(), expected.name, expected.dtype,
-                     fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
+    throw InputError("{}{}: tensor \"{}\": expected {} [{}], got {} [{}]", before, file.path(), expected.name,
+                     expected.dtype, fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
 }
 
 void check_push_weights(const SafetensorsReader& file) {
@@ -227,7 +230,9 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
   if (hash->second != experiment.hash()) refuse_hash(path, hash->second, experiment);
   for (const TensorInfo& expected : checkpoint_tensors(experiment)) check_shape(file, expected);
-  const CheckpointHead head{file.read<std::int64_t>("step").front(), metadata_number(file, "sgd_steps")};
+  const CheckpointHead head{.step = file.read<std::int64_t>("step").front(),
+                            .sgd_steps = metadata_number(file, "sgd_steps"),
+                            .untested = file.metadata().contains("untested")};
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
@@ -240,7 +245,8 @@ void check_start(const std::string& path, const Experiment& experiment) {
   if (parameters == file.metadata().end())
     throw InputError("run.start: {}: not a checkpoint: no \"parameters\" in its metadata", path);
   for (const TensorInfo& expected : checkpoint_tensors(experiment))
-    if (expected.name == state::x.name || expected.name == state::u.name) check_shape(file, expected);
+    for (const std::string_view name : {state::x.name, state::u.name, kStatistics})
+      if (expected.name == name) check_shape(file, expected, "run.start: ");
   if (parameters->second != parameter_table(experiment.task().parameters(), experiment.layout()))
     throw InputError("run.start: {}: is of a model with other tensors", path);
   check_push_weights(file);
@@ -256,12 +262,15 @@ void read_start(const std::string& path, Emulator<Backend>& emulator) {
     file.read_part<float>("x", file_row(nodes.shard, row) * nodes.layout.params, packed);
     const auto factor = static_cast<float>(1 / u[row]);
     for (float& value : packed) value *= factor;
+    if (!std::ranges::all_of(packed, [](float value) { return std::isfinite(value); }))
+      throw InputError("run.start: {}: the parameters of node {} are not finite", path, nodes.shard.id_of(row).node);
     unpack_row(nodes.layout, packed.data(), values);
   });
+  read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
 }
 
 template <class Backend>
-SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested) {
   const Experiment& experiment = emulator.experiment();
   std::map<std::string, std::string> metadata = {
       {"config_hash", experiment.hash()},
@@ -269,6 +278,7 @@ SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& em
       {"parameters", parameter_table(experiment.task().parameters(), experiment.layout())}};
   if (const auto tensors = experiment.task().statistics(); !tensors.empty())
     metadata["statistics"] = statistics_table(tensors);
+  if (untested) metadata["untested"] = "true";
   return {path, checkpoint_tensors(experiment), metadata};
 }
 
@@ -307,11 +317,11 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
   emulator.resume_at(file.read<std::int64_t>("step").front());
 }
 
-template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&, bool);
 template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
 template void read_checkpoint(const std::string&, Emulator<Cpu>&);
 template void read_start(const std::string&, Emulator<Cpu>&);
-template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&, bool);
 template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&);
 template void read_checkpoint(const std::string&, Emulator<Cuda>&);
 template void read_start(const std::string&, Emulator<Cuda>&);

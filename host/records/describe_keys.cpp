@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 
 namespace sparsepush {
@@ -80,6 +79,13 @@ std::string rule_text(const OnlyFor& rule) {
   return fmt::format("only where `{}` is {}, else {}", rule.decider, listed(rule.values, " or "), consequence);
 }
 
+}  // namespace
+
+std::string values_text(const Field& field) {
+  Config config;
+  return std::visit(Values{field}, field.member(config));
+}
+
 std::string rules_text(const Field& field) {
   std::vector<std::string> rules;
   for (const OnlyFor& rule : field.only_for)
@@ -87,14 +93,11 @@ std::string rules_text(const Field& field) {
   return fmt::format("{}", fmt::join(rules, "; "));
 }
 
-}  // namespace
-
 std::string describe_keys(TextForm form) {
   TextTable table{.header = {"key", "values", "default", "meaning", "where it counts, if not everywhere"}, .rows = {}};
-  Config config;
   for (const Field& field : config_fields())
-    table.rows.push_back({fmt::format("`{}`", field.name()), std::visit(Values{field}, field.member(config)),
-                          default_text(field), std::string(field.meaning), rules_text(field)});
+    table.rows.push_back({fmt::format("`{}`", field.name()), values_text(field), default_text(field),
+                          std::string(field.meaning), rules_text(field)});
   return to_text(table, form);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "host/state/diverged.h"
 
@@ -32,12 +33,16 @@ std::vector<std::string> warnings_before(const Experiment& experiment) {
 
 std::optional<std::string> GrowthGuard::look_at(const MetricsRow& row) {
   first_loss_.resize(std::max<std::size_t>(first_loss_.size(), row.replica + 1));
+  last_loss_.resize(first_loss_.size());
   std::optional<double>& first = first_loss_[row.replica];
   if (!first) first = row.test_loss;
+  const std::optional<double> last = std::exchange(last_loss_[row.replica], row.test_loss);
+  const bool rises_on = last && first && *last > kLossGrowth * *first && !(row.test_loss && *row.test_loss < *last);
+  const bool may_jump = !experiment_.config().run.start.empty() && !rises_on;
   if (warned_.contains(row.replica)) return std::nullopt;
   std::string what;
   for (const auto& [name, loss] : {std::pair("train loss", row.train_loss), std::pair("test loss", row.test_loss)})
-    if (what.empty() && first && *first > 0 && loss && !(*loss <= kLossGrowth * *first))
+    if (what.empty() && !may_jump && first && *first > 0 && loss && !(*loss <= kLossGrowth * *first))
       what = fmt::format("the {} is {:.4g} after {:.4g} at the start", name, *loss, *first);
   if (what.empty() && row.error_ratio && !(*row.error_ratio <= kMostErrorRatio))
     what = fmt::format("error memory has grown to {:.3g} times the parameters", *row.error_ratio);

@@ -13,7 +13,8 @@ namespace sparsepush {
 /// What can be said before the run, a line each, without "warning: ".
 std::vector<std::string> warnings_before(const Experiment& experiment);
 
-/// Watches evaluations: says once a replica that its loss or its error memory has grown beyond bounds.
+/// Watches evaluations: says once a replica that its loss or its error memory has grown beyond bounds. Where nodes
+/// start at trained parameters, other data may raise their loss at once: there it has to go on rising.
 class GrowthGuard {
  public:
   explicit GrowthGuard(const Experiment& experiment) : experiment_(experiment) {}
@@ -22,7 +23,7 @@ class GrowthGuard {
 
  private:
   const Experiment& experiment_;
-  std::vector<std::optional<double>> first_loss_;  ///< [replicas] as far as seen
+  std::vector<std::optional<double>> first_loss_, last_loss_;  ///< [replicas] as far as seen
   std::set<int> warned_;
 };
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "data/spread.h"
 #include "host/records/sent_totals.h"
 #include "host/state/diverged.h"
 #include "host/state/running_statistics.h"
@@ -99,13 +100,11 @@ class Measures {
     }
   }
 
-  /// Scores of `evaluated` nodes of each replica (0: all), the middle ones of as many parts: partitions by class, rings
-  /// and the like give neighbouring nodes similar data.
-  void add_node_scores(std::vector<MetricsRow>& rows, int evaluated) {
-    if (evaluated == 0) evaluated = shard_.all_nodes;
-    std::vector<int> tested, local;
-    for (std::int64_t k = 0; k < evaluated; ++k)
-      tested.push_back(static_cast<int>((2 * k + 1) * shard_.all_nodes / (2 * evaluated)));
+  /// Scores of `evaluated` nodes of each replica (0: all). Nodes that are `equal` have those of the first one.
+  void add_node_scores(std::vector<MetricsRow>& rows, int evaluated, bool equal) {
+    const std::vector<int> reported = spread_over(shard_.all_nodes, evaluated);
+    const auto tested = std::span(reported).first(equal ? 1 : reported.size());
+    std::vector<int> local;
     for (int row = 0; row < shard_.rows(); ++row)
       if (std::ranges::binary_search(tested, shard_.id_of(row).node)) local.push_back(row);
     ScoreTable scores(static_cast<int>(local.size()), columns());
@@ -114,7 +113,11 @@ class Measures {
       std::vector<double> of_rows(shard_.rows());
       for (std::size_t k = 0; k < local.size(); ++k) of_rows[local[k]] = scores.view().row(static_cast<int>(k))[s];
       const auto all = gather(of_rows);
-      for (MetricsRow& row : rows) add_scores(row, s, tested, of_replica(all, row.replica));
+      for (MetricsRow& row : rows) {
+        std::vector<double> of_nodes;
+        for (const int node : reported) of_nodes.push_back(of_replica(all, row.replica)[equal ? tested[0] : node]);
+        add_scores(row, s, reported, of_nodes);
+      }
     }
   }
 
@@ -157,10 +160,8 @@ class Measures {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
-  /// Score `column` of the tested nodes, from that of all nodes of the row's replica.
-  void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, std::span<const double> all) {
-    std::vector<double> of_nodes;
-    for (const int node : tested) of_nodes.push_back(all[node]);
+  /// Score `column` of the tested nodes.
+  void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, const std::vector<double>& of_nodes) {
     const double mean = sum_of(of_nodes) / static_cast<double>(tested.size());
     row.nodes.resize(tested.size());
     for (std::size_t k = 0; k < tested.size(); ++k) {
@@ -214,7 +215,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
   measures.add_error_ratio(rows, step);
   measures.add_push_weights(rows);
   for (MetricsRow& row : rows) measures.add_mean_model(row);
-  measures.add_node_scores(rows, experiment.config().evaluate.nodes);
+  measures.add_node_scores(rows, experiment.config().evaluate.nodes, experiment.nodes_are_equal_at(step));
   if (step <= schedule.sgd_steps()) measures.add_train_loss(rows, loss);
   measures.add_traffic(rows);
   return rows;

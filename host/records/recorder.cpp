@@ -38,6 +38,14 @@ std::string evaluation_line(const MetricsRow& row, int replicas) {
   return line + fmt::format("  sent {}", format_bytes(static_cast<double>(row.bytes_wire)));
 }
 
+/// How many models an evaluation tests: of nodes, which may be `equal`, and in every shard the mean.
+double models_to_test(const Experiment& experiment, bool equal) {
+  const RunConfig& run = experiment.config().run;
+  const int chosen = experiment.config().evaluate.nodes;
+  const int nodes = equal ? 1 : chosen > 0 ? chosen : run.nodes;
+  return static_cast<double>(run.replicas) * (nodes + run.shards);
+}
+
 nlohmann::json summary_of(const MetricsRow& row) {
   const auto number = [](const std::optional<double>& v) { return v ? nlohmann::json(*v) : nlohmann::json(nullptr); };
   const auto accuracy = [&](double ScoreSummary::*of) {
@@ -82,7 +90,8 @@ void Recorder::open_files() {
   if (resumed_) {
     // A shorter run's last row has no place in a longer one, unless it was due anyway.
     const bool lengthened = resumed_->step == resumed_->sgd_steps && resumed_->sgd_steps < schedule.sgd_steps();
-    keep = lengthened && !schedule.evaluates_by_cadence(resumed_->step) ? resumed_->step - 1 : resumed_->step;
+    const bool row_goes = resumed_->untested || (lengthened && !schedule.evaluates_by_cadence(resumed_->step));
+    keep = row_goes ? resumed_->step - 1 : resumed_->step;
   }
   metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
                    resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
@@ -92,7 +101,7 @@ void Recorder::open_files() {
   if (const std::string table = experiment_.task().partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
   caller_.say("backend: " + backend_);
-  caller_.progress(resumed_ ? resumed_->step : 0, schedule.end());
+  tell(resumed_ ? resumed_->step : 0, false);
   folder_.log(
       fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
   for (const std::string& line : warnings_before(experiment_)) warn(line);
@@ -103,6 +112,7 @@ void Recorder::begin(Emulator<Backend>& emulator) {
   if (emulator.nodes().shard.index == 0) open_files();
   if (resumed_) {
     read_checkpoint(checkpoint_, emulator);
+    if (resumed_->untested) record(emulator);
   } else {
     if (const std::string& start = experiment_.config().run.start; !start.empty()) read_start(start, emulator);
     record(emulator);
@@ -112,23 +122,65 @@ void Recorder::begin(Emulator<Backend>& emulator) {
 template <class Backend>
 void Recorder::record(Emulator<Backend>& emulator) {
   const Schedule& schedule = experiment_.schedule();
-  if (schedule.evaluates_at(emulator.step())) measure(emulator);
+  if (schedule.evaluates_at(emulator.step())) {
+    while (!measure(emulator)) {
+      save(emulator);
+      if (stopped(emulator)) return;
+    }
+  }
   if (schedule.checkpoints_at(emulator.step())) save(emulator);
-  if (emulator.nodes().shard.index == 0) caller_.progress(emulator.step(), schedule.end());
+  if (emulator.nodes().shard.index == 0) tell(emulator.step(), false);
 }
 
 template <class Backend>
 bool Recorder::stopped(Emulator<Backend>& emulator) {
-  const bool first = emulator.nodes().shard.index == 0;
-  if (!emulator.nodes().transport.broadcast(first && caller_.stop())) return false;
-  save(emulator);
-  return true;
+  Transport<Backend>& transport = emulator.nodes().transport;
+  const Request request = transport.shard().index == 0 ? caller_.request() : Request::kNone;
+  if (!transport.broadcast(request != Request::kNone)) return false;
+  if (saved_step_ != emulator.step()) save(emulator);
+  return transport.broadcast(request == Request::kStop);
+}
+
+bool Recorder::goes_on(double models) {
+  tested_ += models;
+  const std::unique_lock turn(asking_, std::try_to_lock);  // one thread that asks is enough
+  if (turn && !cut_off_) {
+    const Request request = caller_.request();
+    cut_off_ = request == Request::kStop || (request == Request::kSave && saved_step_ != step_);
+    caller_.progress(position());
+  }
+  return !cut_off_;
+}
+
+void Recorder::tell(std::int64_t step, bool testing) {
+  step_ = step;
+  testing_ = testing;
+  tested_before_ = tested_;
+  caller_.progress(position());
+}
+
+RunPosition Recorder::position() const {
+  const Schedule& schedule = experiment_.schedule();
+  RunPosition position{.step = step_, .last = schedule.end(), .tested = tested_};
+  position.left_to_test = models_to_test(experiment_, false) * static_cast<double>(schedule.evaluations_after(step_));
+  if (testing_) {
+    const double all = models_to_test(experiment_, experiment_.nodes_are_equal_at(step_));
+    position.testing = std::min(1.0, (position.tested - tested_before_) / all);
+    position.left_to_test += (1 - *position.testing) * all;
+  }
+  return position;
 }
 
 template <class Backend>
-void Recorder::measure(Emulator<Backend>& emulator) {
-  auto rows = emulator.measure(experiment_.schedule().evaluates_by_cadence(emulator.step()));
-  if (emulator.nodes().shard.index != 0) return;
+bool Recorder::measure(Emulator<Backend>& emulator) {
+  const bool first = emulator.nodes().shard.index == 0;
+  if (first) tell(emulator.step(), true);
+  auto rows = emulator.measure(experiment_.schedule().evaluates_by_cadence(emulator.step()),
+                               [this](double models) { return goes_on(models); });
+  untested_ = rows.empty();
+  if (first) cut_off_ = false;  // no shard tests any more
+  if (untested_) return false;
+  if (!first) return true;
   std::vector<std::string> lines, of_nodes;
   for (const MetricsRow& row : rows) {
     lines.push_back(metrics_line(row));
@@ -140,6 +192,7 @@ void Recorder::measure(Emulator<Backend>& emulator) {
   nodes_->append(of_nodes);
   timing_->append({fmt::format("{},{:.3f}", emulator.step(), seconds())});
   last_rows_ = std::move(rows);
+  return true;
 }
 
 template <class Backend>
@@ -150,7 +203,7 @@ void Recorder::save(Emulator<Backend>& emulator) {
   if (first) {
     metrics_->sync();
     nodes_->sync();
-    writing_ = std::make_unique<SafetensorsWriter>(open_checkpoint(checkpoint_, emulator));
+    writing_ = std::make_unique<SafetensorsWriter>(open_checkpoint(checkpoint_, emulator, untested_));
   }
   transport.barrier();
   write_checkpoint(*writing_, emulator);
@@ -158,6 +211,7 @@ void Recorder::save(Emulator<Backend>& emulator) {
   if (first) {
     writing_->commit();
     writing_.reset();
+    saved_step_ = emulator.step();
   }
   transport.barrier();
 }

@@ -38,6 +38,12 @@ std::string name_of_copy(const Field& field, const fs::path& path) {
   return fmt::format("{}_{}{}", field.section, field.key, path.extension().string());
 }
 
+/// Whether a key can be why checkpoints do not fit: the run's length is where learning rates fall towards its end.
+bool counts(const Field& field, const Config& config) {
+  const bool is_length = field.name() == "run.steps" || field.name() == "run.epochs";
+  return field.changes_bits || (is_length && rates_depend_on_length(config.optimizer));
+}
+
 }  // namespace
 
 void save_config(const RunFolder& folder, const Config& config) {
@@ -45,7 +51,7 @@ void save_config(const RunFolder& folder, const Config& config) {
   for (const Field& field : config_fields()) {
     if (!field.is_file && !field.is_folder) continue;
     std::string& path = *std::get<std::string*>(field.member(saved));
-    if (path.empty() || why_unused(field, saved)) continue;
+    if (path.empty()) continue;
     if (field.is_folder) {
       path = fs::absolute(path).lexically_normal().string();
       continue;
@@ -70,7 +76,7 @@ std::string differences_from_saved(const std::string& folder, const Config& conf
   std::string text;
   for (const Field& field : config_fields()) {
     // A key that counts on one side only follows from another, which differs as well.
-    if (!field.changes_bits || why_unused(field, mine) || why_unused(field, saved)) continue;
+    if (!counts(field, mine) || why_unused(field, mine) || why_unused(field, saved)) continue;
     const Member here = field.member(mine), there = field.member(saved);
     if (hashed_text(field, here) == hashed_text(field, there)) continue;
     text += text.empty() ? "" : "; ";

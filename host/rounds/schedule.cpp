@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 namespace sparsepush {
 
@@ -66,6 +67,17 @@ std::int64_t Schedule::last_evaluation_by_cadence(std::int64_t step) const {
 
 bool Schedule::evaluates_at(std::int64_t step) const {
   return evaluates_by_cadence(step) || step == sgd_steps_ || step == end();
+}
+
+std::int64_t Schedule::evaluations_after(std::int64_t step) const {
+  std::int64_t evaluations = 0;
+  if (every_steps_ > 0) {
+    const std::int64_t last = each_epoch_ ? sgd_steps_ : end();
+    evaluations = std::max<std::int64_t>(0, last / every_steps_ - step / every_steps_);
+  }
+  for (const std::int64_t extra : std::set{sgd_steps_, end()})
+    if (extra > step && !evaluates_by_cadence(extra)) ++evaluations;
+  return evaluations;
 }
 
 bool Schedule::checkpoints_at(std::int64_t step) const {

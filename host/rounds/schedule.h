@@ -41,6 +41,8 @@ class Schedule {
   bool evaluates_at(std::int64_t step) const;
   /// The last step up to `step` that has a row whatever the run's length.
   std::int64_t last_evaluation_by_cadence(std::int64_t step) const;
+  /// How many are due after `step`.
+  std::int64_t evaluations_after(std::int64_t step) const;
   bool checkpoints_at(std::int64_t step) const;
 
  private:

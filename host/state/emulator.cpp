@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
 
@@ -14,12 +15,14 @@
 namespace sparsepush {
 namespace {
 
-bool all_learn(const Experiment& experiment) {
+/// Whether nodes without data have no weight decay, where others do.
+bool nodes_differ(const Experiment& experiment) {
+  if (experiment.rows().method.steps_alike) return false;
   const RunConfig& run = experiment.config().run;
   for (int replica = 0; replica < run.replicas; ++replica)
     for (int node = 0; node < run.nodes; ++node)
-      if (!experiment.task().learns(replica, node)) return false;
-  return true;
+      if (!experiment.task().learns(replica, node)) return true;
+  return false;
 }
 
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
@@ -28,7 +31,7 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
                  .own = own_state(experiment),
                  .halo_slots = halo_slots,
                  .verify = experiment.config().run.verify,
-                 .settings_of_rows = !all_learn(experiment)};
+                 .settings_of_rows = nodes_differ(experiment)};
   for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
   return plan;
 }
@@ -181,9 +184,18 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
 }
 
 template <class Backend>
-std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window) {
+std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestWatch& watch) {
   check_finite();
+  std::atomic<bool> goes_on = true;
+  gradients_->watch_tests([&](double models) {
+    if (watch && !watch(models)) goes_on = false;
+    return goes_on.load();
+  });
   auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
+  gradients_->watch_tests([](double) { return true; });
+  double cut_off = 0;  // shards
+  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += goes_on ? 0 : 1; });
+  if (cut_off > 0) return {};
   if (ends_window) {
     clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());
     loss_.steps = 0;
@@ -205,7 +217,7 @@ void Emulator<Backend>::set_learning_rates() {
 
 template <class Backend>
 std::vector<SgdSettings> Emulator<Backend>::settings_of_rows(const std::vector<SgdSettings>& of_replicas) const {
-  if (nodes_.settings.span().size() == of_replicas.size()) return of_replicas;
+  if (!nodes_differ(experiment_)) return of_replicas;
   std::vector<SgdSettings> settings;
   for (int row = 0; row < nodes_.shard.rows(); ++row) {
     const auto [replica, node] = nodes_.shard.id_of(row);

@@ -47,7 +47,8 @@ class Emulator {
   void check_finite();
 
   /// Losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for train_loss.
-  std::vector<MetricsRow> measure(bool ends_window);
+  /// No rows, and nothing else has happened, if `watch` said in any shard not to go on with the tests.
+  std::vector<MetricsRow> measure(bool ends_window, const TestWatch& watch = nullptr);
 
   const Experiment& experiment() const { return experiment_; }
   Nodes<Backend>& nodes() { return nodes_; }

@@ -21,6 +21,7 @@ std::unique_ptr<Task> make_task(const Config& config) {
              .model = config.model,
              .nodes = config.run.nodes,
              .replicas = config.run.replicas,
+             .test_samples = config.evaluate.samples,
              .seed = config.run.seed});
 }
 
@@ -115,6 +116,10 @@ void Experiment::set_replicas(std::vector<ReplicaSettings> replicas) {
   CHECK(static_cast<int>(replicas.size()) == config_.run.replicas, "settings of ", replicas.size(), " replicas of ",
         config_.run.replicas);
   replicas_ = std::move(replicas);
+}
+
+bool Experiment::nodes_are_equal_at(std::int64_t step) const {
+  return step == 0 && task_->nodes_start_equal() && config_.run.start.empty();
 }
 
 std::string Experiment::hash() const {

@@ -45,6 +45,8 @@ class Experiment {
   const Task& task() const { return *task_; }
   const Schedule& schedule() const { return schedule_; }
   const RowLayout& layout() const { return layout_; }
+  /// Whether all nodes of a replica have the same scores after `step` steps, whatever they learn: at the start.
+  bool nodes_are_equal_at(std::int64_t step) const;
   /// Of all that changes the bits of a run: see config_hash.
   std::string hash() const;
 

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "host/transports/local_transport.h"
+#include "kernels/backend/processors.h"
 
 namespace sparsepush {
 
-/// Threads of each of `shards` shards that share `threads` (0: one per processor).
+/// Threads of each of `shards` shards that share `threads` (0: one per processor that the process may use).
 inline int threads_per_shard(int threads, int shards) {
-  const int all = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
+  const int all = threads > 0 ? threads : usable_processors();
   return std::max(1, all / shards);
 }
 

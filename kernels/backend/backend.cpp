@@ -3,15 +3,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <thread>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/processors.h"
 
 namespace sparsepush {
 namespace {
 int threads_or_all(int threads) {
   CHECK(threads >= 0, "threads = ", threads);
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return threads > 0 ? threads : usable_processors();
 }
 
 VectorLevel usable(VectorLevel level) {

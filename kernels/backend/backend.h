@@ -14,7 +14,8 @@ namespace sparsepush {
 /// it.
 class Cpu {
  public:
-  /// `threads` = 0: one per processor of this machine. Throws std::invalid_argument if the processor lacks `level`.
+  /// `threads` = 0: one per processor that the process may use. Throws std::invalid_argument if the processor lacks
+  /// `level`.
   explicit Cpu(int threads = 0, VectorLevel level = best_vector_level());
 
   int threads() const { return pool_->threads(); }

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -99,13 +101,16 @@ TEST(Library, TellsItsCallerAndNobodyElse) {
   {
     const CapturedStreams streams(folder / "streams");
     train(folder / "out", false,
-          {.stop =
+          {.request =
                [&] {
                  EXPECT_EQ(signal_handlers(), before);
-                 return false;
+                 return Request::kNone;
                },
            .say = [&](const std::string& line) { lines.push_back(line); },
-           .progress = [&](std::int64_t step, std::int64_t last) { steps.push_back(last == 9 ? step : -1); }});
+           .progress =
+               [&](const RunPosition& at) {
+                 if (!at.testing) steps.push_back(at.last == 9 ? at.step : -1);
+               }});
   }
   EXPECT_EQ(std::filesystem::file_size(folder / "streams"), 0u);
   ASSERT_EQ(lines.size(), 5u);
@@ -114,19 +119,67 @@ TEST(Library, TellsItsCallerAndNobodyElse) {
   EXPECT_EQ(steps, (std::vector<std::int64_t>{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
+/// Asks for `request` when the run is at step 4, or in the test of step 3; one to save is for one time.
+Caller caller_that_asks(Request request, bool in_test, std::vector<std::int64_t>* steps = nullptr) {
+  const auto due = std::make_shared<bool>(false);
+  return {.request =
+              [=] {
+                const Request now = *due ? request : Request::kNone;
+                if (request == Request::kSave) *due = false;
+                return now;
+              },
+          .progress =
+              [=](const RunPosition& at) {
+                if (in_test ? at.step == 3 && at.testing.has_value() && *at.testing > 0 : at.step == 4) *due = true;
+                if (steps && !at.testing) steps->push_back(at.step);
+              }};
+}
+
+/// What a run leaves that has to be the same bytes in every such run.
+std::vector<std::string> results_in(const std::string& folder) {
+  std::vector<std::string> contents;
+  for (const char* name : {"checkpoint.safetensors", "metrics.csv", "nodes.csv"})
+    contents.push_back(read_file(folder + '/' + name));
+  return contents;
+}
+
 TEST(Library, SavesAndEndsWhenItsCallerSaysStop) {
   const TemporaryFolder folder;
-  int asked = 0;
-  EXPECT_EQ(train(folder / "out", false, {.stop = [&] { return ++asked > 4; }}), 4);
+  EXPECT_EQ(train(folder / "out", false, caller_that_asks(Request::kStop, false)), 4);
   std::vector<std::int64_t> steps;
-  EXPECT_EQ(train(folder / "out", true, {.progress = [&](auto step, auto) { steps.push_back(step); }}), 9);
+  EXPECT_EQ(train(folder / "out", true, caller_that_asks(Request::kNone, false, &steps)), 9);
   EXPECT_EQ(steps, (std::vector<std::int64_t>{4, 5, 6, 7, 8, 9}));
+}
+
+TEST(Library, ATestIsCutOffToStopAndTakenWhenTheRunGoesOn) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(train(folder / "straight", false, {}), 9);
+  EXPECT_EQ(train(folder / "out", false, caller_that_asks(Request::kStop, true)), 3);
+  EXPECT_EQ(read_file(folder / "out/metrics.csv").find("\n0,3,"), std::string::npos);
+  EXPECT_EQ(train(folder / "out", true, {}), 9);
+  EXPECT_EQ(results_in(folder / "out"), results_in(folder / "straight"));
+}
+
+TEST(Library, ATestBeginsAgainAfterARequestToSave) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(train(folder / "straight", false, {}), 9);
+  Caller caller = caller_that_asks(Request::kSave, true);
+  int saved_at_test = 0;
+  const auto progress = caller.progress;
+  caller.progress = [&](const RunPosition& at) {
+    progress(at);
+    const std::string path = folder / "out/checkpoint.safetensors";
+    if (at.step == 3 && at.testing == 0.0 && read_file(path).find("\"untested\"") != std::string::npos) ++saved_at_test;
+  };
+  EXPECT_EQ(train(folder / "out", false, caller), 9);
+  EXPECT_EQ(saved_at_test, 1);
+  EXPECT_EQ(results_in(folder / "out"), results_in(folder / "straight"));
 }
 
 TEST(Library, AnExceptionOfItsCallerComesOutOfTheRun) {
   const TemporaryFolder folder;
-  const auto leave = [](std::int64_t step, std::int64_t) {
-    if (step == 5) throw std::runtime_error("enough");
+  const auto leave = [](const RunPosition& at) {
+    if (at.step == 5) throw std::runtime_error("enough");
   };
   EXPECT_THROW(train(folder / "out", false, {.progress = leave}), std::runtime_error);
   EXPECT_EQ(train(folder / "out", true, {}), 9);

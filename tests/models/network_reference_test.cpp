@@ -213,15 +213,21 @@ void expect_gradients(const nlohmann::json& wanted, const Training<Backend>& tra
     }
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// Fewer on a simulator, which takes seconds for a step: one step of one normalization, but of all those of LeNet-5.
+/// Fewer under a sanitizer, which takes as much longer: there the numbers are not what is tested.
 template <class Backend>
 std::size_t steps_of(const nlohmann::json& c) {
+  const bool small = c["model"] == "lenet5";
 #if SPARSEPUSH_SIMULATED_CUDA
-#if defined(__SANITIZE_ADDRESS__)
-  if (c["model"] == "vgg11" && std::is_same_v<Backend, Cuda>) return 0;  // minutes
+  if (std::is_same_v<Backend, Cuda>) return small || (c["norm"] == "batch" && !kSanitized) ? 1 : 0;
 #endif
-  if (std::is_same_v<Backend, Cuda>) return c["model"] == "lenet5" || c["norm"] == "batch" ? 1 : 0;
-#endif
+  if (kSanitized) return small || c["norm"] == "batch" ? 1 : 0;
   return c["losses"].size();
 }
 
@@ -266,7 +272,7 @@ TYPED_TEST(NetworksOfPyTorchOn, HaveTheSameLossesGradientsStatisticsAndTrainedPa
     expect_the_same_training(c, training);
     ++trained;
   }
-  EXPECT_GE(trained, 9);
+  EXPECT_GE(trained, 8);
 }
 
 }  // namespace

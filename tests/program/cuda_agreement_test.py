@@ -26,7 +26,7 @@ IMAGES = {
     "run": {"nodes": 3, "steps": 2},
     "data": {"name": "digits", "batch": 3, "augment": True},
     "optimizer": {"lr": 0.02},
-    "evaluate": {"every_steps": 2, "nodes": 1},
+    "evaluate": {"every_steps": 2, "nodes": 1, "samples": 5},
 }
 SOFTMAX, MLP = {"model": {"name": "softmax"}}, {"model": {"name": "mlp", "hidden": [9]}}
 RING = {"topology": {"name": "directed_ring"}}

@@ -51,6 +51,22 @@ class Partition(ProgramTest):
         np.testing.assert_array_equal(x[0], first)  # node 0 learns as if the others were not there
         self.assertEqual(read_metrics(out)[2]["epoch"], "1")  # 64 samples of 2 nodes, 16 a step
 
+    def test_nodes_without_data_have_the_same_bits_in_any_shards(self):
+        self.write("two.csv", "sample,node\n" + "".join(f"{i},{3 * (i % 2)}\n" for i in range(64)))
+        sections = {"run": {"nodes": 4, "steps": 7, "replicas": 2},
+                    "data": {"partition": "file", "partition_file": "two.csv", "min_samples": 0},
+                    "topology": {"name": "directed_ring"},
+                    "optimizer": {"weight_decay": 0.1}, "evaluate": {"every_steps": 7}}
+        for algorithm in ("sgp", "all_reduce"):
+            config = self.write_config(sections | {"algorithm": {"name": algorithm}})
+            first = self.run_ok(config, f"{algorithm}1")
+            for shards in (2, 4):
+                with self.subTest(algorithm=algorithm, shards=shards):
+                    self.assert_same_results(first, self.run_ok(config, f"{algorithm}{shards}",
+                                                                "--set", f"run.shards={shards}"))
+        x = read_safetensors(first / "checkpoint.safetensors")[0]["x"]  # nodes that step alike stay equal
+        np.testing.assert_array_equal(x[:4], np.broadcast_to(x[0], x[:4].shape))
+
     def test_more_nodes_than_samples_relay(self):
         config = self.write_config({"run": {"nodes": 1600, "steps": 2}, "data": {"min_samples": 0},
                                     "model": {"name": "softmax"}, "evaluate": {"nodes": 1}})

@@ -21,9 +21,9 @@ METRICS_HEADER = (
 )
 
 
-def safetensors_bytes(tensors):
+def safetensors_bytes(tensors, metadata=None):
     """A safetensors file with the arrays of the dict `tensors`, in its order."""
-    header, offset = {}, 0
+    header, offset = {"__metadata__": metadata} if metadata else {}, 0
     for name, array in tensors.items():
         dtype = next(key for key, value in DTYPES.items() if np.dtype(value) == array.dtype)
         header[name] = {

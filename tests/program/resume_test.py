@@ -30,7 +30,7 @@ RESNET = {  # whose normalization has running statistics
     "data": {"name": "digits", "batch": 8, "augment": True},
     "model": {"name": "resnet20", "norm": "batch"},
     "algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 4},
-    "evaluate": {"every_steps": 1, "nodes": 1},
+    "evaluate": {"every_steps": 1, "nodes": 1, "samples": 20},
 }
 
 
@@ -105,7 +105,7 @@ class Lengthened(ResumeTest):
         out = self.run_ok(config, "out", "--set", "run.steps=100")
         done = self.command("run", config, "--out", out, "--resume", "--set", "run.steps=150")
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("configuration", done.stderr)
+        self.assertIn("run.steps is 150, and 100 in ", done.stderr)
         self.run_ok(config, "out", "--resume", "--set", "run.steps=100")
 
     def test_running_statistics_go_on_as_they_were(self):
@@ -163,6 +163,25 @@ class Interrupted(ResumeTest):
         self.interrupt_and_resume(TRAINING, after_rows=9, signal_number=signal.SIGTERM)
 
 
+class AskedToSave(ResumeTest):
+    def test_saves_at_once_and_goes_on(self):
+        sections = TRAINING | {"run": TRAINING["run"] | {"checkpoint_steps": 10**6}}
+        config = self.write_config(sections)
+        run = self.start(config, "out")
+        checkpoint = self.folder / "out" / "checkpoint.safetensors"
+        metrics = self.folder / "out" / "metrics.csv"
+        while run.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 3):
+            time.sleep(0.002)
+        run.send_signal(signal.SIGUSR1)
+        while run.poll() is None and not checkpoint.exists():
+            time.sleep(0.002)
+        self.assertLess(read_safetensors(checkpoint)[0]["step"][0], TRAINING["run"]["steps"])
+        run.send_signal(signal.SIGKILL)
+        output, _ = run.communicate(timeout=60)
+        self.assertIn("SIGUSR1", output)
+        self.assert_same_results(self.run_ok(config, "expected"), self.run_ok(config, "out", "--resume"))
+
+
 class FromTheFolderAlone(ResumeTest):
     """`sparsepush resume FOLDER`."""
 
@@ -206,6 +225,15 @@ class FromTheFolderAlone(ResumeTest):
         out = self.run_ok(self.write_config(TRAINING | {
             "run": {"nodes": 8, "steps": 5}, "data": {"name": "quadratic", "file": "a/input"},
             "topology": {"name": "file", "file": "input"}}), "out")
+        done = self.command("resume", out, "--set", "run.steps=9", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_files_that_do_not_count_are_kept_too(self):
+        self.write("edges.csv", "round,source,target\n" + "".join(f"0,{i},{(i + 1) % 8}\n" for i in range(8)))
+        sections = TRAINING | {"run": {"nodes": 8, "steps": 5}, "algorithm": {"name": "all_reduce"},
+                               "topology": {"name": "file", "file": "edges.csv"}}
+        out = self.run_ok(self.write_config(sections), "out")
+        (self.folder / "edges.csv").unlink()
         done = self.command("resume", out, "--set", "run.steps=9", "--quiet")
         self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -22,7 +22,7 @@ RESNET = {  # small enough for tests, with normalization by the batch
     "model": {"name": "resnet20", "norm": "batch"},
     "topology": {"name": "random_out", "degree": 2, "redraw": True},
     "algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 2},
-    "evaluate": {"every_steps": 3, "nodes": 2},
+    "evaluate": {"every_steps": 3, "nodes": 2, "samples": 40},
 }
 QUADRATIC = {
     "run": {"nodes": 7, "steps": 30},

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from program import ProgramTest, main, quadratic, read_metrics, read_safetensors
+from program import ProgramTest, main, quadratic, read_metrics, read_safetensors, safetensors_bytes
 
 DIGRAPH = {
     "run": {"nodes": 5, "steps": 40},
@@ -46,6 +46,40 @@ class Start(ProgramTest):
         done = self.command("resume", out, "--set", "run.steps=30", "--quiet")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.state(out)["x"].tobytes(), self.state(straight)["x"].tobytes())
+
+    def test_running_statistics_come_with_the_parameters(self):
+        sections = {"run": {"nodes": 2, "steps": 3}, "data": {"name": "digits", "batch": 8},
+                    "model": {"name": "resnet20", "norm": "batch"}, "algorithm": {"name": "none"},
+                    "evaluate": {"every_steps": 3, "samples": 20}}
+        first = self.run_ok(self.write_config(sections), "first")
+        then = self.run_ok(self.write_config(sections | {
+            "run": {"nodes": 2, "steps": 1, "start": "first/checkpoint.safetensors"}}), "then")
+        columns = ("test_loss", "accuracy_mean", "loss_mean_model", "accuracy_mean_model")
+        last, start = read_metrics(first)[-1], read_metrics(then)[0]
+        self.assertEqual([last[name] for name in columns], [start[name] for name in columns])
+
+    def test_parameters_that_are_not_finite_are_refused(self):
+        first = self.run_ok(self.write_config(DIGRAPH), "first")
+        tensors, metadata = read_safetensors(first / "checkpoint.safetensors")
+        tensors = {name: array.copy() for name, array in tensors.items()}
+        tensors["x"][3, 5] = np.nan
+        self.write("broken.safetensors", safetensors_bytes(tensors, metadata))
+        config = self.write_config(DIGRAPH | {"run": {"nodes": 5, "steps": 1, "start": "broken.safetensors"}})
+        done = self.command("run", config, "--out", "then")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, "run.start: .*broken.safetensors: the parameters of node 3 are not finite")
+
+    def test_a_loss_that_jumps_on_other_data_and_falls_is_no_divergence(self):
+        sections = {"run": {"nodes": 2, "steps": 60}, "data": {"name": "digits", "batch": 16},
+                    "model": {"name": "mlp", "hidden": [16]}, "algorithm": {"name": "none"},
+                    "optimizer": {"lr": 0.1}, "evaluate": {"every_steps": 20}}
+        self.run_ok(self.write_config(sections | {"run": {"nodes": 2, "steps": 400}}), "first")
+        other = sections | {"run": {"nodes": 2, "steps": 60, "start": "first/checkpoint.safetensors"}}
+        other["data"] = other["data"] | {"augment": True}
+        out = self.run_ok(self.write_config(other), "then")
+        rows = read_metrics(out)
+        self.assertGreater(float(rows[1]["train_loss"]), 10 * float(rows[0]["test_loss"]))
+        self.assertNotIn("diverge", (out / "log.txt").read_text())
 
     def test_its_content_counts_for_the_hash(self):
         hashes = set()
@@ -106,6 +140,24 @@ class TestedNodes(ProgramTest):
             file.write("0,5,0,1.0,0.5\n0,5,1,1.")
         self.run_ok(config, "out", "--resume")
         self.assertEqual((out / "nodes.csv").read_text(), (straight / "nodes.csv").read_text())
+
+    def test_a_part_of_the_test_set_is_spread_over_it(self):
+        sections = {"run": {"nodes": 2, "steps": 1}, "data": {"name": "digits", "batch": 4},
+                    "algorithm": {"name": "none"}}
+        accuracies = {}
+        for samples in (0, 299, 150, 7):  # digits has 299 test samples; 0: all
+            out = self.run_ok(self.write_config(sections | {"evaluate": {"samples": samples}}), f"out{samples}")
+            accuracies[samples] = [float(row["accuracy"]) for row in self.nodes_csv(out)]
+        self.assertEqual(accuracies[0], accuracies[299])
+        for samples in (150, 7):
+            for right in (accuracy * samples for accuracy in accuracies[samples]):
+                self.assertAlmostEqual(right, round(right), delta=1e-5)
+        done = self.command("run", self.write_config(sections | {"evaluate": {"samples": 300}}), "--out", "more")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("evaluate.samples: expected at most the 299 test samples of digits, got 300", done.stderr)
+        done = self.command("run", self.write_config(DIGRAPH), "--out", "more", "--set", "evaluate.samples=3")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("evaluate.samples", done.stderr)
 
     def test_few_nodes_stand_for_all_where_neighbours_have_the_same_class(self):
         config = self.write_config({"run": {"nodes": 50, "steps": 60}, "data": {"partition": "skew", "skew": 1.0},

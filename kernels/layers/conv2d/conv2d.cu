@@ -175,12 +175,14 @@ __global__ void __launch_bounds__(PixelTile<kSixteens>::kThreads, PixelTile<kSix
       });
 }
 
-/// Samples a node. Kernels number the elements of a node's samples in 32 bits.
+/// Samples a node. Kernels number the elements of a node's samples in 32 bits, and those that taps reach beyond images.
 int samples_a_node(const Conv2dLayer& layer, MatrixView<const float> x, MatrixView<const float> input) {
   const int samples = input.rows / x.rows;
   const std::int64_t largest = std::max(layer.in.size(), layer.out_shape().size());
-  CHECK(samples * largest <= std::numeric_limits<int>::max(), "samples of a node ", samples, ", elements of each ",
-        largest);
+  const ImageShape in = layer.in, out = layer.out_shape();
+  const std::int64_t line = std::max(std::int64_t{in.width} * in.channels, std::int64_t{out.width} * out.channels);
+  CHECK(samples * largest + (layer.kernel + layer.padding) * line <= std::numeric_limits<int>::max(),
+        "samples of a node ", samples, ", elements of each ", largest);
   return samples;
 }
 

@@ -23,10 +23,21 @@ int deadly_signal(const Body& body) {
 TEST(Interrupt, TheFirstSignalIsNoted) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const Interrupt interrupt;
-    EXPECT_FALSE(interrupt.requested());
+    EXPECT_FALSE(interrupt.stop_requested());
     raise(signal);
-    EXPECT_TRUE(interrupt.requested());
+    EXPECT_TRUE(interrupt.stop_requested());
   }
+}
+
+TEST(Interrupt, AWishToSaveIsTakenOnce) {
+  Interrupt interrupt;
+  EXPECT_FALSE(interrupt.take_save_request());
+  for (int i = 0; i < 3; ++i) raise(SIGUSR1);
+  EXPECT_FALSE(interrupt.stop_requested());
+  EXPECT_TRUE(interrupt.take_save_request());
+  EXPECT_FALSE(interrupt.take_save_request());
+  raise(SIGUSR1);
+  EXPECT_TRUE(interrupt.take_save_request());
 }
 
 TEST(Interrupt, TheSecondSignalEndsTheProcess) {

@@ -66,6 +66,25 @@ TEST(Schedule, LearningRateFallsFromWarmUpToTheLastStep) {
   EXPECT_DOUBLE_EQ(cosine.learning_rate(44), 0.1);
 }
 
+TEST(Schedule, CountsTheEvaluationsThatAreToCome) {
+  for (const int every : {0, 1, 3, 7, 100}) {
+    for (const int steps_per_epoch : {0, 5}) {
+      for (const int final_rounds : {0, 1, 6}) {
+        Config config;
+        config.run.steps = 14;
+        config.evaluate.every_steps = every;
+        const Schedule schedule(config, steps_per_epoch, final_rounds);
+        int to_come = 0;
+        for (std::int64_t step = schedule.end(); step >= 0; --step) {
+          EXPECT_EQ(schedule.evaluations_after(step), to_come)
+              << "step " << step << ", every " << every << ", epoch " << steps_per_epoch << ", final " << final_rounds;
+          if (schedule.evaluates_at(step)) ++to_come;
+        }
+      }
+    }
+  }
+}
+
 TEST(Schedule, AveragingRateHasTheFactorOfTheLastMilestone) {
   Config config = ten_epochs();
   config.algorithm.averaging_rate = 0.4;

@@ -1,0 +1,15 @@
+// How far a run is.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+namespace sparsepush {
+
+/// Tests are counted in models that are put to the whole test set, since the run began or was resumed.
+struct RunPosition {
+  std::int64_t step = 0, last = 0;  ///< steps done, and all of them
+  double tested = 0, left_to_test = 0;
+  std::optional<double> testing = {};  ///< how much of the test that is under way is done, of 1
+};
+
+}  // namespace sparsepush
