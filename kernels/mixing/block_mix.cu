@@ -1,6 +1,5 @@
-#include "kernels/mixing/block_mix.h"
-
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/mixing/block_mix.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {
@@ -32,7 +31,8 @@ __global__ void mix_block_kernel(MixBlock mix) {
     const std::int64_t first = edges.begin[node], end = edges.begin[node + 1];
     float* const x = mix.x.row(node) + begin;
     float mixed = __fmaf_rn(edges.self_weight[node], mix.block.row(node)[c], x[c]);
-    for (std::int64_t e = first; e < end; ++e) mixed = __fmaf_rn(edges.weight[e], mix.block.row(edges.slot[e])[c], mixed);
+    for (std::int64_t e = first; e < end; ++e)
+      mixed = __fmaf_rn(edges.weight[e], mix.block.row(edges.slot[e])[c], mixed);
     x[c] = mixed;
     if (c == 0) {
       double u = __fma_rn(static_cast<double>(edges.self_weight[node]), mix.u[node], mix.u[node]);

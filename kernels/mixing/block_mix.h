@@ -15,9 +15,9 @@ namespace sparsepush {
 /// Blocks of a row by unpadded index: block b of B is [floor(b d / B), floor((b + 1) d / B)) of d elements. Padding
 /// belongs to the block before it. Spans are in backend memory.
 struct RowBlocks {
-  std::span<const std::int64_t> begin;    ///< [B + 1] positions in padded rows
-  const std::int64_t* round = nullptr;    ///< [1] block *round mod B is due
-  std::int64_t params = 0;                ///< d
+  std::span<const std::int64_t> begin;  ///< [B + 1] positions in padded rows
+  const std::int64_t* round = nullptr;  ///< [1] block *round mod B is due
+  std::int64_t params = 0;              ///< d
 
   constexpr std::int64_t count() const { return std::ssize(begin) - 1; }
 };
@@ -35,8 +35,8 @@ std::int64_t longest_block(const RowLayout& layout, std::int64_t blocks);
 
 /// Arguments of `cut_block`.
 struct CutBlock {
-  MatrixView<const float> x;           ///< [nodes, row] push-sum numerators
-  MatrixView<const double> weight;     ///< [nodes, B] push-sum weights of blocks
+  MatrixView<const float> x;        ///< [nodes, row] push-sum numerators
+  MatrixView<const double> weight;  ///< [nodes, B] push-sum weights of blocks
   RowBlocks blocks;
   MatrixView<float> block;             ///< [nodes, longest block] written
   std::span<double> u;                 ///< [nodes] written
@@ -49,11 +49,11 @@ void cut_block(const Cuda& gpu, const CutBlock& cut);
 
 /// Arguments of `mix_block`.
 struct MixBlock {
-  MatrixView<float> x;             ///< [nodes, row]
-  MatrixView<double> weight;       ///< [nodes, B]
+  MatrixView<float> x;        ///< [nodes, row]
+  MatrixView<double> weight;  ///< [nodes, B]
   RowBlocks blocks;
-  MatrixView<const float> block;   ///< [slots, longest block] as cut, the nodes' own first
-  std::span<const double> u;       ///< [slots]
+  MatrixView<const float> block;  ///< [slots, longest block] as cut, the nodes' own first
+  std::span<const double> u;      ///< [slots]
   RoundEdges edges;
 };
 

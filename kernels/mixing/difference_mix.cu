@@ -1,7 +1,6 @@
-#include "kernels/mixing/difference_mix.h"
-
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/quad.h"
+#include "kernels/mixing/difference_mix.h"
 
 namespace sparsepush {
 namespace {

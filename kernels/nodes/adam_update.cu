@@ -1,6 +1,5 @@
-#include "kernels/nodes/adam_update.h"
-
 #include "kernels/nodes/adam_element.h"
+#include "kernels/nodes/adam_update.h"
 #include "kernels/nodes/step_rows_kernel.h"
 
 namespace sparsepush {

@@ -1,6 +1,5 @@
-#include "kernels/nodes/quasi_global_update.h"
-
 #include "kernels/nodes/quasi_global_element.h"
+#include "kernels/nodes/quasi_global_update.h"
 #include "kernels/nodes/step_rows_kernel.h"
 
 namespace sparsepush {

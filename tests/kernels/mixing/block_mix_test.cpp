@@ -54,9 +54,10 @@ Rows expected_round(Rows rows, const Round& round, std::int64_t t) {
     };
     for (std::int64_t c = 0; c < row; ++c)
       if (block_of(rows, c) == due)
-        rows.x[node * row + c] = mixed(before.x.data(), [](float w) { return w; }, c, row);
-    rows.weight[node * rows.blocks + due] =
-        mixed(before.weight.data(), [](float w) { return static_cast<double>(w); }, due, rows.blocks);
+        rows.x[node * row + c] = mixed(
+            before.x.data(), [](float w) { return w; }, c, row);
+    rows.weight[node * rows.blocks + due] = mixed(
+        before.weight.data(), [](float w) { return static_cast<double>(w); }, due, rows.blocks);
   }
   return rows;
 }
@@ -92,14 +93,22 @@ void expect_definition(const Rows& rows, const Round& round, std::int64_t t) {
   for_each_way_to_run<Backend>([&](const Backend& backend) {
     const RowsOn<Backend> there(backend, rows, t);
     // Every slot's is cut, as its owner does.
-    cut_block(backend, {.x = there.x.view(), .weight = there.weight.view(), .blocks = there.blocks,
-                        .block = there.block.view(), .u = there.u.span(), .bytes = there.bytes.span()});
+    cut_block(backend, {.x = there.x.view(),
+                        .weight = there.weight.view(),
+                        .blocks = there.blocks,
+                        .block = there.block.view(),
+                        .u = there.u.span(),
+                        .bytes = there.bytes.span()});
     const std::int64_t bytes =
         4 * ((due + 1) * rows.layout.params / rows.blocks - due * rows.layout.params / rows.blocks) + 4;
     for (const MessageBytes& each : there.bytes.to_host()) EXPECT_EQ(each, (MessageBytes{bytes, bytes, bytes, 7}));
     const RoundOn<Backend> edges(backend, round);
-    mix_block(backend, {.x = there.x.view().rows_from(0, rows.nodes), .weight = there.weight.view().rows_from(0, rows.nodes),
-                        .blocks = there.blocks, .block = there.block.view(), .u = there.u.span(), .edges = edges.edges()});
+    mix_block(backend, {.x = there.x.view().rows_from(0, rows.nodes),
+                        .weight = there.weight.view().rows_from(0, rows.nodes),
+                        .blocks = there.blocks,
+                        .block = there.block.view(),
+                        .u = there.u.span(),
+                        .edges = edges.edges()});
     EXPECT_TRUE(same_values(there.x.to_host(), wanted.x)) << rows.layout.row << ", blocks " << rows.blocks;
     EXPECT_TRUE(same_values(there.weight.to_host(), wanted.weight)) << rows.layout.row << ", blocks " << rows.blocks;
   });
@@ -145,8 +154,11 @@ TYPED_TEST(BlockMixOn, CutsTheDueBlockAndClearsWhatIsBehindIt) {
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
       RowsOn<TypeParam> there(backend, rows, t);
       there.block.assign(std::vector<float>(wanted.size(), 5.0f));
-      cut_block(backend, {.x = there.x.view(), .weight = there.weight.view(), .blocks = there.blocks,
-                          .block = there.block.view(), .u = there.u.span()});
+      cut_block(backend, {.x = there.x.view(),
+                          .weight = there.weight.view(),
+                          .blocks = there.blocks,
+                          .block = there.block.view(),
+                          .u = there.u.span()});
       EXPECT_TRUE(same_values(there.block.to_host(), wanted)) << t;
       const std::vector<double> u = there.u.to_host();
       for (int node = 0; node < 3; ++node) EXPECT_EQ(u[node], rows.weight[node * 4 + t]);
@@ -197,8 +209,8 @@ TEST(BlockMix, RefusesShapesThatDoNotFit) {
   }
   const std::vector<std::int64_t> begin = {0, 0, 0};
   const std::vector<float> self = {0, 0};
-  MixBlock mix{there.x.view(), there.weight.view(), there.blocks, there.block.view(), there.u.span(),
-               {begin, {}, {}, self}};
+  MixBlock mix{there.x.view(),     there.weight.view(), there.blocks,
+               there.block.view(), there.u.span(),      {begin, {}, {}, self}};
   EXPECT_NO_THROW(mix_block(cpu, mix));
   mix.u = mix.u.first(1);
   EXPECT_THROW(mix_block(cpu, mix), std::invalid_argument);

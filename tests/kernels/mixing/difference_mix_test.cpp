@@ -59,10 +59,10 @@ TYPED_TEST(DifferenceMixOn, AddsUpWeightedDifferencesOverEdgesInOrder) {
 
 TYPED_TEST(DifferenceMixOn, GivesNothingToNodesThatHearNobody) {
   std::mt19937 generator(5);
-  expect_definition<TypeParam>(3, 0, 28,
-                               {.begin = {0, 0, 1, 3}, .slot = {2, 0, 1}, .weight = {0.5f, 0.25f, 1.0f},
-                                .self_weight = {-0.25f, -1, -0.5f}},
-                               generator);
+  expect_definition<TypeParam>(
+      3, 0, 28,
+      {.begin = {0, 0, 1, 3}, .slot = {2, 0, 1}, .weight = {0.5f, 0.25f, 1.0f}, .self_weight = {-0.25f, -1, -0.5f}},
+      generator);
 }
 
 TEST(DifferenceMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthOrTheSameAndEdgesThatDoNotFit) {
