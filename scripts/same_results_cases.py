@@ -143,7 +143,7 @@ def wrong_settings():
         topology.weights=heavy topology.file=edges.csv algorithm.name=gossip algorithm.scope=tensor
         algorithm.compressor=zip algorithm.keep=0 algorithm.keep=1.5 algorithm.keep=nan algorithm.kep=0.1
         algorithm.topk=0.1 algorithm.averaging_rate=0 algorithm.averaging_rate=2 algorithm.local_steps=0
-        algorithm.final_rounds=3 algorithm.final=gossip optimizer.kind=adam optimizer.lr=nan optimizer.lr=-1
+        algorithm.final_rounds=3 algorithm.final=gossip optimizer.kind=sgd optimizer.lr=nan optimizer.lr=-1
         optimizer.momentum=1 optimizer.milestones=[1] optimizer.warmup_epochs=2 evaluate.nodes=9
         evaluate.every_steps=-1 nonsense
     """.split()

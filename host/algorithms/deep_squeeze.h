@@ -18,7 +18,7 @@ inline Method deep_squeeze_row() {
           .state = {&state::error},
           .message = Message{.arrays = {}, .compressed = true},
           .needs = {.doubly_stochastic = true},
-          .keys = {"averaging_rate", "local_steps"},
+          .keys = {"averaging_rate", "local_steps", "compress"},
           .play = [](auto& n, const PlannedRound& round) { deep_squeeze(n, round); }};
 }
 

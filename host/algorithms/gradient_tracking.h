@@ -51,6 +51,7 @@ inline Method gradient_tracking_row() {
           .needs = {.doubly_stochastic = true},
           .keys = {"averaging_rate"},
           .averaging_rate = 1.0,
+          .corrects_drift = true,
           .play = [](auto& n, const PlannedRound& round) { gradient_tracking(n, round); }};
 }
 
@@ -60,6 +61,7 @@ inline Method push_gradient_tracking_row() {
           .message = Message{{&state::x, &tracker, &state::sent_u}},
           .keys = {"averaging_rate"},
           .averaging_rate = 1.0,
+          .corrects_drift = true,
           .play = [](auto& n, const PlannedRound& round) { push_gradient_tracking(n, round); }};
 }
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "data/files/input_error.h"
 #include "host/compressors/message_bytes.h"
 #include "kernels/backend/check.h"
+#include "kernels/mixing/block_mix.h"
 
 namespace sparsepush {
 namespace {
@@ -41,16 +44,45 @@ Rows rows_of(const Config& config) {
   Rows rows{.method = row_named(methods(), "algorithm.name", config.algorithm.name),
             .optimizer = row_named(optimizers(), "optimizer.kind", config.optimizer.kind),
             .compressor = {}};
+  if (config.algorithm.compress == "update" && contains(rows.method.state, state::error))
+    rows.method = compressing_updates(std::move(rows.method));
   if (rows.method.compresses())
     rows.compressor = row_named(compressors(), "algorithm.compressor", config.algorithm.compressor);
   return rows;
 }
 
+void check_optimizer(const Rows& rows) {
+  const Method& method = rows.method;
+  const Optimizer& optimizer = rows.optimizer;
+  constexpr std::string_view kInstead = "; use heavy_ball or nesterov";
+  if (method.corrects_drift && optimizer.follows_mixing)
+    throw InputError("optimizer.kind: {} corrects the drift between nodes a second time, after {}{}", optimizer.name,
+                     method.name, kInstead);
+  if (method.corrects_drift && optimizer.preconditions)
+    throw InputError("optimizer.kind: {} scales steps in each node in another way, which {} does not correct{}",
+                     optimizer.name, method.name, kInstead);
+  const bool mixes = method.message && !contains(method.message->arrays, state::gradient);
+  if (optimizer.follows_mixing && !mixes)
+    throw InputError("optimizer.kind: {} follows what mixing does to parameters, and {} mixes none{}", optimizer.name,
+                     method.name, kInstead);
+}
+
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
+
+std::optional<double> fixed_averaging_rate(const Method& method) {
+  if (std::ranges::find(method.keys, "averaging_rate") != method.keys.end()) return std::nullopt;
+  return method.averaging_rate;
+}
 
 double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
   if (rows.method.averaging_rate || !rows.compressor) return rows.method.averaging_rate.value_or(1.0);
   return rows.compressor->averaging_rate(algorithm);
+}
+
+void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  if (!method.block_weights) return;
+  extent.blocks = algorithm.blocks;
+  extent.block = longest_block(layout, algorithm.blocks);
 }
 
 StateList state_of(const Rows& rows, const StateList& own) {

@@ -27,6 +27,8 @@ struct Message {
 struct Needs {
   bool is_static = false;          ///< the same edges in every round
   bool doubly_stochastic = false;  ///< rows of P sum to 1 as well
+  bool symmetric = false;          ///< p_ij = p_ji
+  double self_weight = 0;          ///< 1 - eta (1 - p_ii) of every node must be above it, if it is above 0
   bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
 };
 
@@ -40,6 +42,11 @@ struct Method {
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
+  bool corrects_drift = false;                ///< of nodes whose gradients differ
+  const Array<float>* steps_into = nullptr;   ///< takes every step that x takes
+  /// [nodes, blocks] push-sum weights of the blocks of a row, where u is not the weight of all: z stands in memory
+  /// then.
+  const Array<double>* block_weights = nullptr;
   OnBothBackends<const PlannedRound&> play;
 
   bool compresses() const { return message && message->compressed; }
@@ -68,8 +75,25 @@ Rows rows_of(const Config& config);
 /// Whether the final rounds are one exact mean instead of gossip.
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
 
+/// Whether an op may take the optimizer's step in a pass of its own.
+inline bool fuses(const Rows& rows) {
+  return rows.optimizer.fuses && !rows.method.steps_into && !rows.method.block_weights;
+}
+
+/// Throws InputError about an optimizer that comes to nothing with the method, and says why.
+void check_optimizer(const Rows& rows);
+
+/// A method with error memory that sends what its steps have added up to, instead of its parameters.
+Method compressing_updates(Method row);
+
+/// averaging_rate where it is no choice; nullopt where it is, or where there is none.
+std::optional<double> fixed_averaging_rate(const Method& method);
+
 /// averaging_rate where the configuration does not set it; 1 for methods that have none.
 double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
+
+/// Completes an extent by what rows are cut into, if the method does that.
+void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 /// Every array of a run, in the order of checkpoints. `own`: those of what is learned.
 StateList state_of(const Rows& rows, const StateList& own = {});

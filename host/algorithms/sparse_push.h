@@ -20,7 +20,7 @@ inline Method sparse_push_row() {
   return {.name = "sparse_push",
           .state = {&state::error},
           .message = Message{{&state::sent_u}, true},
-          .keys = {"averaging_rate", "local_steps"},
+          .keys = {"averaging_rate", "local_steps", "compress"},
           .play = [](auto& n, const PlannedRound& round) { sparse_push(n, round); }};
 }
 

@@ -1,5 +1,6 @@
 #include "host/algorithms/all_reduce.h"
 #include "host/algorithms/choco.h"
+#include "host/algorithms/d2.h"
 #include "host/algorithms/d_psgd.h"
 #include "host/algorithms/deep_squeeze.h"
 #include "host/algorithms/gradient_tracking.h"
@@ -7,7 +8,9 @@
 #include "host/algorithms/none.h"
 #include "host/algorithms/scsp.h"
 #include "host/algorithms/sgp.h"
+#include "host/algorithms/shared_block.h"
 #include "host/algorithms/sparse_push.h"
+#include "host/algorithms/update_compression.h"
 
 namespace sparsepush {
 
@@ -22,8 +25,18 @@ const std::vector<Method>& methods() {
                                             all_reduce_row(),
                                             local_sgd_row(),
                                             gradient_tracking_row(),
-                                            push_gradient_tracking_row()};
+                                            push_gradient_tracking_row(),
+                                            d2_row(),
+                                            shared_block_row()};
   return table;
+}
+
+Method compressing_updates(Method row) {
+  row.message = Message{.arrays = {}, .compressed = true};
+  row.averaging_rate = 1.0;
+  row.steps_into = &state::error;
+  row.play = [](auto& n, const PlannedRound& round) { push_updates(n, round); };
+  return row;
 }
 
 std::vector<std::string_view> methods_with_topology() {

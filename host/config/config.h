@@ -41,11 +41,13 @@ struct TopologyConfig {
 struct AlgorithmConfig {
   std::string name = "sparse_push";
   std::string compressor = "top_k";
+  std::string compress = "parameters";
   std::string scope = "layer";
   double keep = 0.01;
   double averaging_rate = 0.01;         ///< eta; not set: what method or compressor say
   std::vector<double> averaging_decay;  ///< factors of eta, from each milestone of the optimizer on
   std::int64_t local_steps = 1;
+  std::int64_t blocks = 0;                        ///< of `shared_block`
   std::optional<std::int64_t> final_rounds = 50;  ///< nullopt: "auto"
   std::string final = "gossip";
   std::string final_statistics = "average";  ///< running statistics of normalization after the last round
@@ -57,6 +59,8 @@ struct OptimizerConfig {
   double lr_end = 0;  ///< of `cosine` and `linear`
   double momentum = 0.9;
   std::string kind = "heavy_ball";
+  double beta2 = 0.999;  ///< of `adam`, as `epsilon`
+  double epsilon = 1e-8;
   double weight_decay = 1e-4;
   std::vector<std::int64_t> milestones;  ///< epochs
   double decay = 0.1;

@@ -9,6 +9,7 @@
 #include "data/files/input_error.h"
 #include "data/sets/data_sources.h"
 #include "data/table.h"
+#include "host/algorithms/methods.h"
 #include "host/config/config_fields.h"
 #include "host/config/spelling.h"
 #include "host/topologies/topologies.h"
@@ -61,6 +62,13 @@ void check_data_keys(const Config& config, const Origins& origins) {
           "expected 0" + with + ", which has no epochs");
 }
 
+void check_algorithm_keys(const AlgorithmConfig& algorithm, const Origins& origins) {
+  const Method& method = row_named(methods(), "algorithm.name", algorithm.name);
+  require(
+      !method.block_weights || algorithm.blocks > 0, origins, "algorithm.name",
+      fmt::format("{} needs algorithm.blocks, the number of blocks that models are cut into", in_quotes(method.name)));
+}
+
 void check_topology_keys(const Config& config, const Origins& origins) {
   const TopologyConfig& topology = config.topology;
   const TopologyKind& kind = topology_kind(topology);
@@ -90,6 +98,7 @@ void check_config(const Config& config, const Origins& origins) {
   check_run(config.run, origins);
   check_data_keys(config, origins);
   check_topology_keys(config, origins);
+  check_algorithm_keys(config.algorithm, origins);
   check_model_keys(config, origins);
   const auto& milestones = config.optimizer.milestones;
   require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,

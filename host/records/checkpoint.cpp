@@ -33,10 +33,12 @@ TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
 /// Returns what the arrays of all shards would be in one.
 Extent extent_of_all(const Experiment& experiment) {
   const RunConfig& run = experiment.config().run;
-  return {.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
-          .replicas = run.replicas,
-          .params = experiment.layout().params,
-          .row = experiment.layout().row};
+  Extent extent{.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
+                .replicas = run.replicas,
+                .params = experiment.layout().params,
+                .row = experiment.layout().row};
+  set_blocks(extent, experiment.rows().method, experiment.config().algorithm, experiment.layout());
+  return extent;
 }
 
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
@@ -208,10 +210,29 @@ void check_shape(const SafetensorsReader& file, const TensorInfo& expected, cons
                      expected.dtype, fmt::join(expected.shape, ", "), found.dtype, fmt::join(found.shape, ", "));
 }
 
+bool has_tensor(const SafetensorsReader& file, const std::string& name) {
+  return std::ranges::find(file.tensors(), name, &TensorInfo::name) != file.tensors().end();
+}
+
+/// Of rows, and of their blocks where the run mixed by blocks.
 void check_push_weights(const SafetensorsReader& file) {
-  for (const double u : file.read<double>("u"))
-    if (!(u > 0 && std::isfinite(u)))
-      throw InputError("{}: tensor \"u\": expected positive push-sum weights, got {}", file.path(), u);
+  for (const std::string name : {"u", "block_u"}) {
+    if (!has_tensor(file, name)) continue;
+    for (const double u : file.read<double>(name))
+      if (!(u > 0 && std::isfinite(u)))
+        throw InputError("{}: tensor \"{}\": expected positive push-sum weights, got {}", file.path(), name, u);
+  }
+}
+
+/// Blocks of a row in a file whose run mixed by blocks; 0 of any other. Throws InputError where they fit no rows.
+std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experiment) {
+  if (!has_tensor(file, "block_u")) return 0;
+  const std::vector<std::int64_t>& shape = file.info("block_u").shape;
+  const std::int64_t blocks = shape.size() == 2 ? shape[1] : 1, rows = extent_of_all(experiment).rows;
+  if (shape.empty() || shape.size() > 2 || shape[0] != rows || blocks < 1 || blocks > experiment.layout().params)
+    throw InputError("{}: tensor \"block_u\": expected [{}, blocks], got [{}]", file.path(), rows,
+                     fmt::join(shape, ", "));
+  return blocks;
 }
 
 [[noreturn]] void refuse_hash(const std::string& path, const std::string& found, const Experiment& experiment) {
@@ -249,6 +270,7 @@ void check_start(const std::string& path, const Experiment& experiment) {
       if (expected.name == name) check_shape(file, expected, "run.start: ");
   if (parameters->second != parameter_table(experiment.task().parameters(), experiment.layout()))
     throw InputError("run.start: {}: is of a model with other tensors", path);
+  blocks_in(file, experiment);
   check_push_weights(file);
 }
 
@@ -257,11 +279,17 @@ void read_start(const std::string& path, Emulator<Backend>& emulator) {
   const SafetensorsReader file(path);
   Nodes<Backend>& nodes = emulator.nodes();
   const std::vector<double> u = read_values<double>(file, "u", nodes.shard);
-  std::vector<float> packed(nodes.layout.params);
+  const std::int64_t params = nodes.layout.params, blocks = blocks_in(file, emulator.experiment());
+  std::vector<double> weights(blocks);
+  std::vector<float> packed(params);
   fill_rows(nodes.backend, nodes[state::x], [&](int row, float* values) {
     file.read_part<float>("x", file_row(nodes.shard, row) * nodes.layout.params, packed);
     const auto factor = static_cast<float>(1 / u[row]);
     for (float& value : packed) value *= factor;
+    if (blocks > 0) file.read_part<double>("block_u", file_row(nodes.shard, row) * blocks, weights);
+    for (std::int64_t b = 0; b < blocks; ++b)
+      for (std::int64_t j = b * params / blocks; j < (b + 1) * params / blocks; ++j)
+        packed[j] *= static_cast<float>(1 / weights[b]);
     if (!std::ranges::all_of(packed, [](float value) { return std::isfinite(value); }))
       throw InputError("run.start: {}: the parameters of node {} are not finite", path, nodes.shard.id_of(row).node);
     unpack_row(nodes.layout, packed.data(), values);

@@ -14,7 +14,8 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kNodes = 8;  // enough for topologies to differ, few enough for a full one
+constexpr int kBlocks = 7;  // no divisor in common with the rounds of any topology of 8 nodes
+constexpr int kNodes = 8;   // enough for topologies to differ, few enough for a full one
 
 using Words = std::vector<std::string_view>;
 /// Keys with values, as --set takes them.
@@ -60,6 +61,8 @@ std::string messages_text(const Method& method) {
 
 Config config_of(const Method& method, const Settings& more = {}) {
   Settings settings = {"algorithm.name=" + method.name};
+  if (method.block_weights)  // with as many steps as let every block be mixed often
+    settings.insert(settings.end(), {fmt::format("algorithm.blocks={}", kBlocks), "run.steps=1000"});
   settings.insert(settings.end(), more.begin(), more.end());
   return parse_config("", settings);
 }
@@ -132,6 +135,15 @@ std::string topologies_text(const Method& method, TextTable& refusals) {
   return all ? "all" : fmt::format("{}", fmt::join(run, ", "));
 }
 
+/// Notes which optimizers a method does not run with.
+void note_optimizers(const Method& method, TextTable& refusals) {
+  for (const Optimizer& optimizer : optimizers()) {
+    const Settings settings = {"optimizer.kind=" + optimizer.name};
+    const std::string why = refusal_of([&] { check_optimizer(rows_of(config_of(method, settings))); });
+    if (!why.empty()) note(refusals, in_backticks(method.name), in_backticks(optimizer.name), why);
+  }
+}
+
 Words backends_of(const Method& method) {
   Words backends;
   if (method.play.cpu) backends.push_back("cpu");
@@ -143,11 +155,13 @@ TextTable methods_table(TextTable& refusals) {
   TextTable table{
       .header = {"method", "messages", "compressors", "default `averaging_rate`", "needs", "topologies", "backends"},
       .rows = {}};
-  for (const Method& method : methods())
+  for (const Method& method : methods()) {
     table.rows.push_back({in_backticks(method.name), messages_text(method), or_dash(listed(compressors_of(method))),
                           averaging_rate_text(method),
                           or_dash(fmt::format("{}", fmt::join(needs_in_words(method), ", "))),
                           topologies_text(method, refusals), listed(backends_of(method))});
+    note_optimizers(method, refusals);
+  }
   return table;
 }
 
@@ -177,8 +191,8 @@ std::string describe_methods(TextForm form) {
   const std::string methods = to_text(methods_table(refusals), form), models = to_text(models_table(refusals), form);
   const std::string conditions = fmt::format(
       "In messages: x parameters, u the push-sum weight, Q what the compressor keeps.\n"
-      "Topologies are tried with {} nodes, and with other keys at their defaults.\n",
-      kNodes);
+      "Topologies are tried with {} nodes, {} blocks where models are cut, and other keys at their defaults.\n",
+      kNodes, kBlocks);
   return methods + "\n" + models + "\n" + to_text(refusals, form) + "\n" + conditions;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "data/spread.h"
@@ -43,15 +44,28 @@ class Measures {
         gradients_(gradients),
         nodes_(nodes),
         shard_(nodes.shard),
-        names_(task_.scores()) {}
+        names_(task_.scores()) {
+    if (!nodes.rows.method.block_weights) return;
+    block_begin_ = nodes.block_begin.to_host();
+    debias_blocks(nodes);
+  }
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
-    u_ = gather(nodes_.to_host(state::u));
+    const std::vector<double> weights = nodes_.to_host(by_blocks() ? *nodes_.rows.method.block_weights : state::u);
+    const std::size_t blocks = block_begin_.size() - 1;
+    for (std::size_t b = 0; b < blocks; ++b) {
+      std::vector<double> of_rows(shard_.rows());
+      for (std::size_t row = 0; row < of_rows.size(); ++row) of_rows[row] = weights[row * blocks + b];
+      u_.push_back(gather(of_rows));
+    }
     for (MetricsRow& row : rows) {
-      const auto u = of_replica(u_, row.replica);
-      row.u_sum = sum_of(u);
-      row.u_min = std::ranges::min(u);
-      row.u_max = std::ranges::max(u);
+      row.u_min = std::numeric_limits<double>::infinity();
+      for (const std::vector<double>& of_block : u_) {
+        const auto u = of_replica(of_block, row.replica);
+        row.u_sum += sum_of(u) / static_cast<double>(blocks);
+        row.u_min = std::min(row.u_min, std::ranges::min(u));
+        row.u_max = std::max(row.u_max, std::ranges::max(u));
+      }
     }
   }
 
@@ -61,10 +75,14 @@ class Measures {
     const auto x = nodes_[state::x].rows_from(first, nodes);
     std::vector<double> mean(nodes_.layout.row);
     nodes_.transport.sum_in_order(mean, [&](std::span<double> sums) { add_rows(backend_, x, sums); });
-    for (double& m : mean) m /= row.u_sum;
+    for (std::size_t b = 0; b < u_.size(); ++b) {
+      const double weight = sum_of(of_replica(u_[b], row.replica));
+      for (std::int64_t c = block_begin_[b]; c < block_begin_[b + 1]; ++c) mean[c] /= weight;
+    }
 
     std::vector<double> distance(nodes);
-    squared_distances(backend_, x, nodes_.list(state::u).subspan(first, nodes), mean, distance);
+    const auto at = by_blocks() ? nodes_[state::z].rows_from(first, nodes) : x;  // over u, which is 1 then
+    squared_distances(backend_, at, nodes_.list(state::u).subspan(first, nodes), mean, distance);
     const double norm = std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
     const double disagreement = std::sqrt(sum_of(gather_replica(distance)));
     if (norm > 0) row.consensus = disagreement / (std::sqrt(static_cast<double>(shard_.all_nodes)) * norm);
@@ -159,6 +177,7 @@ class Measures {
   std::span<const double> of_replica(const std::vector<double>& all, int replica) const {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
+  bool by_blocks() const { return nodes_.rows.method.block_weights; }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
   /// Score `column` of the tested nodes.
   void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, const std::vector<double>& of_nodes) {
@@ -193,8 +212,9 @@ class Measures {
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
   const Shard& shard_;
-  const std::vector<std::string> names_;  ///< of the scores beside loss
-  std::vector<double> u_;
+  const std::vector<std::string> names_;                            ///< of the scores beside loss
+  std::vector<std::int64_t> block_begin_ = {0, nodes_.layout.row};  ///< [blocks + 1] of a row
+  std::vector<std::vector<double>> u_;                              ///< [blocks] of all rows
 };
 
 }  // namespace

@@ -19,7 +19,8 @@ struct LossWindow {
 };
 
 /// One row per replica, the same in every shard; sums run in node order over all shards, so that the bits do not depend
-/// on how the nodes are divided. With zbar = sum x / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N)
+/// on how the nodes are divided. Where blocks of rows have weights, u_sum is the mean of their sums. With zbar = sum x
+/// / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N)
 /// ||zbar||), error_ratio = ||E||_F / ||X||_F. Throws Diverged if x is not finite.
 template <class Backend>
 std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,

@@ -11,6 +11,7 @@
 #include "host/state/nodes.h"
 #include "host/state/row_blocks.h"
 #include "host/transports/run_shards.h"
+#include "kernels/mixing/block_mix.h"
 
 namespace sparsepush {
 namespace {
@@ -32,13 +33,15 @@ std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
 /// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
   const Config& config = experiment.config();
-  return {.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
-          .halo = halo_slots(experiment),
-          .replicas = config.run.replicas,
-          .params = experiment.layout().params,
-          .row = experiment.layout().row,
-          .entries =
-              most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)}, experiment.layout())};
+  Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
+                .halo = halo_slots(experiment),
+                .replicas = config.run.replicas,
+                .params = experiment.layout().params,
+                .row = experiment.layout().row,
+                .entries = most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)},
+                                        experiment.layout())};
+  set_blocks(extent, experiment.rows().method, config.algorithm, experiment.layout());
+  return extent;
 }
 
 /// Adds arrays of one element type; leaves out empty ones.
@@ -108,14 +111,15 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
 
-/// Messages of one replica in all rounds and in the final rounds; as all traffic a double, which is exact below 2^53
-/// and does not overflow.
-double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds) {
+/// Messages of one replica in `rounds` rounds, each `stride` after the one before; as all traffic a double, which is
+/// exact below 2^53 and does not overflow.
+double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
+                   std::int64_t stride = 1) {
   const Topology& topology = experiment.topologies().front();
   const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
   double messages = 0;
   for (std::int64_t phase = 0; phase < period; ++phase) {
-    const std::int64_t t = first_round + phase;
+    const std::int64_t t = first_round + phase * stride;
     const std::int64_t times = (rounds - phase + period - 1) / period;
     if (times > 0) messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
   }
@@ -140,8 +144,16 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   const Extent extent = extent_of(experiment);
   const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
-  if (rows.method.message)
+  if (rows.method.message && rows.method.block_weights) {
+    MessageBytes each = bytes_of(*rows.method.message, rows, extent);
+    for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
+      each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
+      traffic.add(messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
+                  each);
+    }
+  } else if (rows.method.message) {
     traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
+  }
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
   const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);

@@ -173,7 +173,7 @@ PlannedRound RoundPlan<Backend>::at(const std::int64_t* due) {
               .weight = places_->weight.span(),
               .self_weight = places_->self_weight.span()},
              due);
-  return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_};
+  return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_, .number = due};
 }
 
 /// Replaces the edges of the only place.

@@ -23,6 +23,7 @@ struct PlannedRound {
   RoundEdges edges;                               ///< delivered ones; slots: local rows, then the halo
   std::span<const std::int64_t> copies;           ///< [local rows] messages each local node sends
   const std::span<const NodeId>* halo = nullptr;  ///< of the round that is played now, in host memory: for host calls
+  const std::int64_t* number = nullptr;           ///< [1] the round's, in backend memory
 };
 
 /// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two blocks that

@@ -14,7 +14,7 @@ bool selects(const Rows& rows) {
 }  // namespace
 
 std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm) {
-  if (!selects(rows) || algorithm.averaging_rate <= algorithm.keep) return "";
+  if (!selects(rows) || rows.method.steps_into || algorithm.averaging_rate <= algorithm.keep) return "";
   return fmt::format("algorithm.averaging_rate = {} is above algorithm.keep = {}", algorithm.averaging_rate,
                      algorithm.keep);
 }

@@ -14,7 +14,8 @@ class Diverged : public std::runtime_error {
 };
 
 /// Says which settings are known to be unstable together: error memory (or a public copy) that gives back less than
-/// averaging takes, because a round moves models further than messages of that size can follow. Empty if none are.
+/// averaging takes of parameters, because a round moves models further than messages of that size can follow. Empty if
+/// none are.
 std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm);
 
 /// What to try after a divergence, by its likely key.

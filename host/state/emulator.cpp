@@ -50,7 +50,9 @@ enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 }  // namespace
 
 RoundRules round_rules(const Experiment& experiment) {
-  const auto rate = [schedule = experiment.schedule(), replicas = experiment.replicas()](int r, std::int64_t t) {
+  const auto rate = [fixed = fixed_averaging_rate(experiment.rows().method), schedule = experiment.schedule(),
+                     replicas = experiment.replicas()](int r, std::int64_t t) {
+    if (fixed) return *fixed;
     return schedule.averaging_rate(t, replicas[r].algorithm, replicas[r].optimizer);
   };
   return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
@@ -206,10 +208,13 @@ std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestW
 template <class Backend>
 void Emulator<Backend>::set_learning_rates() {
   std::vector<SgdSettings> settings;
-  for (const ReplicaSettings& replica : experiment_.replicas())
+  const auto& adjust = experiment_.rows().optimizer.adjust;
+  for (const ReplicaSettings& replica : experiment_.replicas()) {
     settings.push_back({.lr = static_cast<float>(experiment_.schedule().learning_rate(step_, replica.optimizer)),
                         .momentum = static_cast<float>(replica.optimizer.momentum),
                         .weight_decay = static_cast<float>(replica.optimizer.weight_decay)});
+    if (adjust) adjust(replica.optimizer, experiment_.schedule(), step_, settings.back());
+  }
   if (settings == settings_) return;
   nodes_.settings.assign(settings_of_rows(settings));
   settings_ = std::move(settings);
@@ -222,7 +227,7 @@ std::vector<SgdSettings> Emulator<Backend>::settings_of_rows(const std::vector<S
   for (int row = 0; row < nodes_.shard.rows(); ++row) {
     const auto [replica, node] = nodes_.shard.id_of(row);
     settings.push_back(of_replicas[replica]);
-    if (!experiment_.task().learns(replica, node)) settings.back().weight_decay = 0;
+    if (!experiment_.task().learns(replica, node)) settings.back().weight_decay = settings.back().inverse_lr = 0;
   }
   return settings;
 }

@@ -83,10 +83,16 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
   for (const StateArray* array : rows_.method.state)
     CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");
+  check_optimizer(rows_);
+  if (rows_.method.block_weights && (config.algorithm.blocks < 1 || config.algorithm.blocks > layout_.params))
+    throw InputError("algorithm.blocks: expected 1 to {}, the parameters of a node, got {}", layout_.params,
+                     config.algorithm.blocks);
   if (!rows_.method.message || !rows_.method.needs.topology) return;
   for (const Topology& topology : topologies_) {
-    check_needs(rows_.method, topology);
+    check_needs(rows_.method, topology, config.algorithm.averaging_rate);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
+    if (rows_.method.block_weights)
+      check_blocks_connected(topology, config.algorithm.blocks, schedule_.rounds_in(schedule_.sgd_steps()));
     for (const double factor : config.algorithm.averaging_decay)
       check_weights(topology, config.algorithm.averaging_rate * factor);
   }

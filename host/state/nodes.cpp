@@ -7,7 +7,9 @@
 #include "kernels/messages/topk/topk_select.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/topk/verify_selection.h"
+#include "kernels/mixing/block_mix.h"
 #include "kernels/mixing/dense_mix.h"
+#include "kernels/mixing/difference_mix.h"
 #include "kernels/mixing/mean_rows.h"
 #include "kernels/mixing/push_sum_mix.h"
 #include "kernels/mixing/update_mix.h"
@@ -21,12 +23,14 @@ std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, cons
 }
 
 Extent extent_of(const Shard& shard, const RowLayout& layout, const NodesPlan& plan) {
-  return {.rows = shard.rows(),
-          .halo = plan.halo_slots,
-          .replicas = shard.replicas,
-          .params = layout.params,
-          .row = layout.row,
-          .entries = most_entries(plan, layout)};
+  Extent extent{.rows = shard.rows(),
+                .halo = plan.halo_slots,
+                .replicas = shard.replicas,
+                .params = layout.params,
+                .row = layout.row,
+                .entries = most_entries(plan, layout)};
+  set_blocks(extent, plan.rows.method, plan.algorithm.front(), layout);
+  return extent;
 }
 
 template <class Backend>
@@ -98,6 +102,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
       chain_copies(backend, copies_in_chain(shard)),
+      block_begin(backend, extent.blocks > 0 ? block_begins(layout, extent.blocks) : std::vector<std::int64_t>{}),
       message(outgoing(backend, rows.method.message, extent, layout, plan)),
       final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
       settings(backend, 1, plan.settings_of_rows ? shard.rows() : shard.replicas),
@@ -127,7 +132,9 @@ SgdUpdate Nodes<Backend>::sgd() const {
           .u = list(state::u),
           .settings = settings.span(),
           .nesterov = rows.optimizer.nesterov,
-          .diverged = diverged.span()};
+          .diverged = diverged.span(),
+          .z = rows.method.block_weights ? state.local(state::z) : MatrixView<float>{},
+          .steps = rows.method.steps_into ? state.local(*rows.method.steps_into) : MatrixView<float>{}};
 }
 
 template <class Backend>
@@ -212,11 +219,22 @@ void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows) {
   dense_mix(n.backend, {.x = n[to], .q = n[rows], .edges = own_edges(n, n.shard.rows())});
 }
 
+/// The rows of all slots of what was sent.
 template <class Backend>
-void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
+MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q) {
   const MatrixView<float> slots = n.state.slots(q);
   CHECK(slots.rows == n.extent.rows + n.extent.halo, q.name, " is mixed, but in no message");
-  dense_mix(n.backend, {.x = n[to], .q = slots, .edges = round.edges});
+  return slots;
+}
+
+template <class Backend>
+void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
+  dense_mix(n.backend, {.x = n[to], .q = sent_rows(n, q), .edges = round.edges});
+}
+
+template <class Backend>
+void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
+  difference_mix(n.backend, {.sum = n[to], .q = sent_rows(n, q), .edges = round.edges});
 }
 
 template <class Backend>
@@ -225,9 +243,41 @@ void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round) {
   mix_push_weights(n.backend, round.edges, std::span<const double>(sent.data, sent.size()), n.list(state::u));
 }
 
+/// As ops take them; `due` [1] in backend memory: the round.
+template <class Backend>
+RowBlocks row_blocks(const Nodes<Backend>& n, const std::int64_t* due = nullptr) {
+  return {.begin = n.block_begin.span(), .round = due, .params = n.extent.params};
+}
+
+template <class Backend>
+void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
+  cut_block(n.backend, {.x = n[state::x],
+                        .weight = n[*n.rows.method.block_weights],
+                        .blocks = row_blocks(n, round.number),
+                        .block = n[block],
+                        .u = n.list(state::sent_u),
+                        .bytes = n.message->bytes.span()});
+}
+
+template <class Backend>
+void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
+  const MatrixView<double> u = n.state.slots(state::sent_u);
+  mix_block(n.backend, {.x = n[state::x],
+                        .weight = n[*n.rows.method.block_weights],
+                        .blocks = row_blocks(n, round.number),
+                        .block = sent_rows(n, block),
+                        .u = std::span<const double>(u.data, u.size()),
+                        .edges = round.edges});
+}
+
+template <class Backend>
+void debias_blocks(Nodes<Backend>& n) {
+  debias_blocks(n.backend, n[state::x], n[*n.rows.method.block_weights], row_blocks(n), n[state::z]);
+}
+
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
-  if (n.shard.shards == 1 && n.rows.optimizer.fuses) {
+  if (n.shard.shards == 1 && fuses(n.rows)) {
     update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
     send(n, round);  // counts: no row is remote
   } else {
@@ -274,7 +324,11 @@ template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&
 template void add_messages(Nodes<Cpu>&, const Array<float>&);
 template void add(Nodes<Cpu>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix_differences(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
+template void cut_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void mix_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void debias_blocks(Nodes<Cpu>&);
 template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&);
 template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
 template void keep_push_weights(Nodes<Cuda>&);
@@ -284,7 +338,11 @@ template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>
 template void add_messages(Nodes<Cuda>&, const Array<float>&);
 template void add(Nodes<Cuda>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix_differences(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
 template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
+template void cut_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void mix_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void debias_blocks(Nodes<Cuda>&);
 template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&);
 template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);
 

@@ -102,6 +102,7 @@ class Nodes {
   Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1], and
   Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
   Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
+  Buffer<Backend, std::int64_t> block_begin;          ///< [blocks + 1], of methods that mix by blocks
   std::optional<Outgoing<Backend>> message, final_message;
   Buffer<Backend, SgdSettings> settings;   ///< [replicas], or [rows] where some nodes do not learn
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
@@ -131,7 +132,7 @@ void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
 /// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
 template <class Backend>
 void update_and_compress(Nodes<Backend>& n) {
-  if (n.rows.optimizer.fuses) return n.rows.compressor->update_and_compress(n);
+  if (fuses(n.rows)) return n.rows.compressor->update_and_compress(n);
   local_step(n);
   add(n, state::error, state::x);
   compress(n, state::error);
@@ -178,9 +179,25 @@ void add_messages(Nodes<Backend>& n, const Array<float>& to);
 template <class Backend>
 void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
 
+/// to = eta (P - I) q with rows that were sent, summed up by differences: over in-edges, w_ij (q_j - q_i).
+template <class Backend>
+void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
+
 /// u+ = u + eta (P - I) u with u as it was kept, and Z+ = X+ / u+ with it, which is nowhere stored.
 template <class Backend>
 void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
+
+/// The block that is due, of x and of its weights: into `block` and into u as it is sent.
+template <class Backend>
+void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
+
+/// x += eta (P - I) x within that block, and likewise its weights, with what was cut and sent.
+template <class Backend>
+void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
+
+/// z of methods that mix by blocks, from x and the blocks' weights.
+template <class Backend>
+void debias_blocks(Nodes<Backend>& n);
 
 /// An exact mean over the nodes of each replica, x_i = (float)(sum x / sum u), counted as 2 (N - 1) messages that go
 /// along a chain of the nodes and back.
@@ -190,6 +207,10 @@ void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& 
 /// Gives a task what it takes gradients and scores at: x and u, or z alone, which is computed here unless it is x.
 template <class Backend>
 NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
+  if (n.rows.method.block_weights) {
+    debias_blocks(n);
+    return {.x = n[state::z], .u = task.wants_z() ? std::span<double>{} : n.list(state::u)};
+  }
   if (!task.wants_z()) return {.x = n[state::x], .u = n.list(state::u)};
   if (!n.state.has(state::z)) return {.x = n[state::x], .u = {}};
   debias(n.backend, n[state::x], n.list(state::u), n[state::z]);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "data/files/input_error.h"
@@ -23,6 +26,25 @@ void check_edge_count(std::int64_t edges, const TopologyConfig& config, int node
 // Metropolis weights, where they are asked for; kinds make uniform ones. Rounds of files may have weights of their own.
 void set_weights(TopologyRound& round, const TopologyConfig& config, std::int64_t t) {
   if (config.weights == "metropolis") set_metropolis_weights(round, config.file.empty() ? config.name : config.file, t);
+}
+
+/// Two nodes without a path from the first to the second in the union of rounds.
+using NoPath = std::optional<std::pair<int, int>>;
+
+/// Looks at the rounds first, first + stride, ... below `rounds`.
+NoPath missing_path(const Topology& topology, std::int64_t rounds, std::int64_t first = 0, std::int64_t stride = 1) {
+  EdgeList edges;
+  NoPath missing;
+  for (std::int64_t t = first, k = 0; t < rounds; t += stride, ++k) {
+    for (const Edge& edge : topology.round(t).edges) edges.emplace_back(edge.source, edge.target);
+    const bool look = (k & (k + 1)) == 0 || t + stride >= rounds;  // after 1, 2, 4, ...: the work stays linear
+    if (!look) continue;
+    const int to = first_unreached(topology.nodes(), edges, false),
+              back = first_unreached(topology.nodes(), edges, true);
+    if (to < 0 && back < 0) return std::nullopt;
+    missing = to >= 0 ? std::pair(0, to) : std::pair(back, 0);
+  }
+  return missing;
 }
 
 }  // namespace
@@ -61,21 +83,26 @@ bool depends_on_seed(const TopologyConfig& config) { return topology_kind(config
 
 void check_strongly_connected(const Topology& topology, std::int64_t rounds) {
   if (topology.period() > 0) rounds = topology.period();
-  EdgeList edges;
-  int to = -1, back = -1;
-  for (std::int64_t t = 0; t < rounds; ++t) {
-    for (const Edge& edge : topology.round(t).edges) edges.emplace_back(edge.source, edge.target);
-    const bool look = (t & (t + 1)) == 0 || t + 1 == rounds;  // after 1, 2, 4, ... rounds: the work stays linear
-    if (!look) continue;
-    to = first_unreached(topology.nodes(), edges, false);
-    back = first_unreached(topology.nodes(), edges, true);
-    if (to < 0 && back < 0) return;
-  }
-  if (to < 0 && back < 0) return;  // no rounds at all
+  const NoPath missing = missing_path(topology, rounds);
+  if (!missing) return;
   const bool may_add_ways = has_key(topology_kind(topology.config()), "undirected") && !topology.config().undirected;
   throw InputError("{}: not strongly connected over rounds 0 to {}: no path from node {} to node {}{}", topology.name(),
-                   rounds - 1, to >= 0 ? 0 : back, to >= 0 ? to : 0,
+                   rounds - 1, missing->first, missing->second,
                    may_add_ways ? "; if edges lead both ways, set topology.undirected = true" : "");
+}
+
+void check_blocks_connected(const Topology& topology, std::int64_t blocks, std::int64_t rounds) {
+  const std::int64_t period = topology.period(), stride = period > 0 ? std::gcd(blocks, period) : blocks;
+  if (period > 0) rounds = period;
+  for (std::int64_t first = 0; first < std::min(stride, rounds); ++first)
+    if (const NoPath missing = missing_path(topology, rounds, first, stride))
+      throw InputError(
+          "algorithm.blocks: with {} blocks those of rounds {}, {}, ... are mixed over edges of {} that are not "
+          "strongly "
+          "connected: no path from node {} to node {}; choose {}",
+          blocks, first, first + stride, topology.name(), missing->first, missing->second,
+          period > 0 ? fmt::format("a number that has no divisor in common with its {} rounds", period)
+                     : "fewer, or make more steps");
 }
 
 }  // namespace sparsepush

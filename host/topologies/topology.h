@@ -56,6 +56,9 @@ bool depends_on_seed(const TopologyConfig& config);
 /// connected.
 void check_strongly_connected(const Topology& topology, std::int64_t rounds);
 
+/// The same of the rounds that mix each of `blocks` blocks, round t mixing block t mod blocks: names those that do not.
+void check_blocks_connected(const Topology& topology, std::int64_t blocks, std::int64_t rounds);
+
 /// How fast a topology mixes.
 struct MixingSpeed {
   double rho = 0;          ///< |lambda_2|^(1 / period) of one period's P (redrawn: of 64 rounds)

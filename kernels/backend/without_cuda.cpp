@@ -14,13 +14,17 @@
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
+#include "kernels/mixing/block_mix.h"
 #include "kernels/mixing/dense_mix.h"
+#include "kernels/mixing/difference_mix.h"
 #include "kernels/mixing/due_round.h"
 #include "kernels/mixing/mean_rows.h"
 #include "kernels/mixing/push_sum_mix.h"
 #include "kernels/mixing/random_out.h"
 #include "kernels/mixing/update_mix.h"
+#include "kernels/nodes/adam_update.h"
 #include "kernels/nodes/debias.h"
+#include "kernels/nodes/quasi_global_update.h"
 #include "kernels/nodes/statistics.h"
 #include "kernels/nodes/step_clock.h"
 #include "kernels/nodes/subtract.h"
@@ -82,11 +86,20 @@ void quadratic_loss(const Cuda&, const QuadraticLoss&) { refuse(); }
 void quadratic_loss_at(const Cuda&, const QuadraticView&, std::span<const double>, int, std::span<double>) { refuse(); }
 
 void sgd_update(const Cuda&, const CudaLayout&, const SgdUpdate&) { refuse(); }
+void adam_update(const Cuda&, const CudaLayout&, const AdamUpdate&) { refuse(); }
+void quasi_global_update(const Cuda&, const CudaLayout&, const QuasiGlobalUpdate&) { refuse(); }
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
+void cut_block(const Cuda&, const CutBlock&) { refuse(); }
+void mix_block(const Cuda&, const MixBlock&) { refuse(); }
+void debias_blocks(const Cuda&, MatrixView<const float>, MatrixView<const double>, const RowBlocks&,
+                   MatrixView<float>) {
+  refuse();
+}
+void difference_mix(const Cuda&, const DifferenceMix&) { refuse(); }
 void mean_rows(const Cuda&, const MeanRows&) { refuse(); }
 void subtract(const Cuda&, MatrixView<const float>, MatrixView<const float>, MatrixView<float>) { refuse(); }
 void debias(const Cuda&, MatrixView<const float>, std::span<const double>, MatrixView<float>) { refuse(); }

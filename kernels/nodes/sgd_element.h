@@ -13,20 +13,41 @@ struct NodeStep {
   float lr, momentum, weight_decay;
 };
 
-constexpr NodeStep node_step(const SgdUpdate& update, int node) {
+/// Those of the node's replica.
+constexpr SgdSettings settings_of(const SgdUpdate& update, int node) {
   const int nodes_per_replica = update.x.rows / static_cast<int>(update.settings.size());
-  const SgdSettings settings = update.settings[node / nodes_per_replica];
+  return update.settings[node / nodes_per_replica];
+}
+
+constexpr NodeStep node_step(const SgdUpdate& update, int node) {
+  const SgdSettings settings = settings_of(update, node);
   return {debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
+}
+
+/// The direction of one element's step, s of the contract.
+template <bool kNesterov>
+constexpr float sgd_direction(const NodeStep& s, float z, float& momentum, float gradient) {
+  const float g = std::fma(s.weight_decay, z, gradient);
+  momentum = std::fma(s.momentum, momentum, g);
+  return kNesterov ? std::fma(s.momentum, momentum, g) : momentum;
 }
 
 /// The step of one element, as in the contract; returns its new x.
 template <bool kNesterov>
 constexpr float step_element(const NodeStep& s, float x, float& momentum, float gradient) {
-  const float z = x * s.inverse_u;
-  const float g = std::fma(s.weight_decay, z, gradient);
-  momentum = std::fma(s.momentum, momentum, g);
-  const float step = kNesterov ? std::fma(s.momentum, momentum, g) : momentum;
-  return std::fma(-s.lr, step, x);
+  return std::fma(-s.lr, sgd_direction<kNesterov>(s, x * s.inverse_u, momentum, gradient), x);
 }
+
+/// What an optimizer is to the ops that take nothing but its step: made from its settings, it gives an element's
+/// direction, and renews the element's momentum and, if `kHasSecond`, that of a second array.
+template <bool kNesterov>
+struct SgdRule {
+  static constexpr bool kHasSecond = false;
+
+  explicit constexpr SgdRule(const SgdSettings& /*settings*/) {}
+  constexpr float direction(const NodeStep& s, float z, float& momentum, float& /*second*/, float gradient) const {
+    return sgd_direction<kNesterov>(s, z, momentum, gradient);
+  }
+};
 
 }  // namespace sparsepush

@@ -15,6 +15,10 @@ struct SgdSettings {
   float lr = 0;
   float momentum = 0;
   float weight_decay = 0;
+  float inverse_lr = 0;                          ///< of quasi_global_update
+  float gradient_share = 0;                      ///< this and what follows: of adam_update
+  float beta2 = 0, square_share = 0;             ///< what second moments keep, and what they take of a square
+  float inverse_root_share = 0, least_root = 0;  ///< k and epsilon
   friend bool operator==(const SgdSettings&, const SgdSettings&) = default;
 };
 
@@ -27,11 +31,18 @@ struct SgdUpdate {
   std::span<const SgdSettings> settings;  ///< [replicas]
   bool nesterov = false;
   std::span<std::uint8_t> diverged;  ///< [nodes] set to 1 where a new x (or v = x + e) is not finite, else left alone
+  MatrixView<const float> z = {};    ///< [nodes, row] where z stands in memory, u being 1; else x / u
+  MatrixView<float> steps = {};      ///< [nodes, row] takes every step that x takes; may be none
+
+  /// Times (float)(1.0 / u) this is z.
+  constexpr const float* z_row(std::int64_t node) const { return z.data ? z.row(node) : x.row(node); }
 };
 
 /// With r = (float)(1.0 / u), z = x * r, and every fma rounding once:
-///   g = fma(wd, z, g); m = fma(beta, m, g); s = nesterov ? fma(beta, m, g) : m; x = fma(-lr, s, x).
-/// Every line is executed even when wd or beta is 0. Backends agree exactly (NaN payloads aside).
+///   g = fma(wd, z, g); m = fma(beta, m, g); s = nesterov ? fma(beta, m, g) : m; x = fma(-lr, s, x);
+///   where there are steps, e = fma(-lr, s, e).
+/// Ops that contain the step take neither z nor steps. Every line is executed even when wd or beta is 0. Backends agree
+/// exactly (NaN payloads aside).
 void sgd_update(const Cpu&, const RowLayout& layout, const SgdUpdate& update);
 void sgd_update(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update);
 

@@ -21,6 +21,8 @@ struct Extent {
   std::int64_t params = 0;   ///< elements of a node's row
   std::int64_t row = 0;      ///< the same with padding
   std::int64_t entries = 0;  ///< of the longest sparse message
+  std::int64_t blocks = 0;   ///< that rows are cut into
+  std::int64_t block = 0;    ///< positions of the longest, of the row with padding
 };
 
 /// What an array has a row for. Slots are the local nodes, then the halo.
@@ -31,6 +33,8 @@ using Width = std::int64_t (*)(const Extent&);
 constexpr std::int64_t whole_row(const Extent& e) { return e.row; }
 constexpr std::int64_t one(const Extent&) { return 1; }
 constexpr std::int64_t entries(const Extent& e) { return e.entries; }
+constexpr std::int64_t blocks(const Extent& e) { return e.blocks; }
+constexpr std::int64_t longest_block(const Extent& e) { return e.block; }
 
 enum class Dtype { kF32, kF64, kI32, kI64 };
 std::string_view name_of(Dtype dtype);  ///< as in safetensors files

@@ -78,7 +78,7 @@ class CommandLine(ErrorsTest):
         settings = """
             run.nodes=many run.nodes=0 run.nodes=-3 run.steps=1.5 run.replicas=0 run.threads=-1 run.shards=0
             run.shards=5 run.backend=tpu data.name=imagenet topology.name=moebius topology.weights=heavy
-            optimizer.kind=adam optimizer.lr=nan algorithm.name=gossip algorithm.scope=tensor algorithm.keep=0
+            optimizer.kind=sgd optimizer.lr=nan algorithm.name=gossip algorithm.scope=tensor algorithm.keep=0
             algorithm.local_steps=0 algorithm.keep=1.5 algorithm.keep=nan
             algorithm.averaging_rate=0 algorithm.averaging_rate=2
         """

@@ -11,6 +11,8 @@ from twin.emulator import COMPRESSED, TRACKING, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
 from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
 
+STATE = {"x", "momentum", "second_moment", "last_z", "u", "block_u", "error", "public_copy", "tracker", "last_gradient",
+         "correction"}
 ODD = (1, 7, 33, 2, 65, 92)
 IRREGULAR = [[(int(edge[0]), int(edge[1]), None) for edge in ("01", "12", "13", "10", "20", "24", "34", "41")]]
 VARYING = [
@@ -20,6 +22,8 @@ VARYING = [
 ]
 REGULAR = [[(node, (node + offset) % 6, None) for node in range(6) for offset in (1, 2)],
            [(node, (node - 1) % 6, None) for node in range(6)]]  # as many edges in as out: doubly stochastic
+SYMMETRIC = [[(*edge, weight) for i, j, weight in ((0, 1, 0.25), (0, 2, 0.3), (0, 3, 0.1), (1, 2, 0.1), (3, 4, 0.4))
+              for edge in ((i, j), (j, i))]]  # every node keeps more than a third
 WEIGHTED = [
     [(0, 1, 0.1), (0, 2, 0.65), (0, 0, 0.25), (1, 2, 1 / 3), (2, 0, 0.7), (1, 1, 2 / 3)],
     [(0, 2, 0.5), (1, 0, 0.125), (1, 2, 0.375), (2, 1, 0.9)],
@@ -79,8 +83,11 @@ class TwinTest(ProgramTest):
         state |= {"public_copy": twin.public_copy} if settings.algorithm == "choco" else {}
         if settings.algorithm in TRACKING:
             state |= {"tracker": twin.tracker, "last_gradient": twin.last_gradient}
-        self.assertEqual(set(tensors) & {"x", "momentum", "u", "error", "public_copy", "tracker", "last_gradient"},
-                         set(state))
+        state |= {"correction": twin.correction} if settings.algorithm == "d2" else {}
+        state |= {"block_u": twin.block_u} if settings.blocks else {}
+        state |= {"second_moment": twin.second_moment} if settings.optimizer == "adam" else {}
+        state |= {"last_z": twin.last_z} if settings.optimizer == "quasi_global" else {}
+        self.assertEqual(set(tensors) & STATE, set(state))
         for name, expected in state.items():
             expected = np.concatenate([expected] * replicas)
             self.assertEqual(tensors[name].shape, expected.shape, name)
@@ -92,7 +99,11 @@ class TwinTest(ProgramTest):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
-        if settings.algorithm not in (*TRACKING, "all_reduce"):
+        if settings.blocks:
+            algorithm["blocks"] = settings.blocks
+        if settings.compress != "parameters":
+            algorithm["compress"] = settings.compress
+        if settings.algorithm not in (*TRACKING, "all_reduce", "d2"):
             algorithm["local_steps"] = settings.local_steps
         if settings.averaging_decay:
             algorithm["averaging_decay"] = list(settings.averaging_decay)
@@ -100,6 +111,7 @@ class TwinTest(ProgramTest):
             algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
         if settings.algorithm == "scsp":
             algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}
+        adam = {"beta2": settings.beta2, "epsilon": settings.epsilon} if settings.optimizer == "adam" else {}
         return self.write_config({
             "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2},
             "data": {"name": "quadratic", "file": "problem.safetensors", "epoch_steps": settings.epoch_steps},
@@ -107,9 +119,8 @@ class TwinTest(ProgramTest):
             "algorithm": algorithm,
             "optimizer": {
                 "lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay,
-                "kind": "nesterov" if settings.nesterov else "heavy_ball",
-                "milestones": list(settings.milestones), "decay": settings.decay,
-            },
+                "kind": settings.optimizer, "milestones": list(settings.milestones), "decay": settings.decay,
+            } | adam,
             "evaluate": {"every_steps": every},
         })
 
@@ -167,6 +178,39 @@ class TwinTest(ProgramTest):
                 self.compare(REGULAR, Settings("gradient_tracking", averaging_rate=rate), nodes=6)
                 self.compare(IRREGULAR, Settings("push_gradient_tracking", averaging_rate=rate), replicas=2)
         self.compare(VARYING, Settings("push_gradient_tracking", averaging_rate=1.0, nesterov=True), nodes=4)
+
+    def test_optimizers(self):
+        falling = {"milestones": (2, 4), "epoch_steps": 6, "steps": 30, "decay": 0.4}
+        for kind in ("quasi_global", "adam"):
+            for settings in (Settings("sgp", averaging_rate=1.0, kind=kind, **falling), Settings(kind=kind),
+                             Settings("scsp", kind=kind, local_steps=3, final_rounds=4, weight_decay=0.03),
+                             Settings("local_sgd", kind=kind, local_steps=2), Settings("choco", kind=kind, keep=0.2)):
+                with self.subTest(settings.algorithm, kind=kind):
+                    self.compare(IRREGULAR, settings, replicas=2)
+        for name in ("all_reduce", "none"):
+            self.compare(IRREGULAR, Settings(name, kind="adam"))
+
+    def test_blocks_that_are_mixed_in_turn(self):
+        for settings in (Settings("shared_block", blocks=7), Settings("shared_block", blocks=200, steps=30),
+                         Settings("shared_block", blocks=4, local_steps=3, nesterov=True, weight_decay=0.03),
+                         Settings("shared_block", blocks=2, kind="quasi_global"),
+                         Settings("shared_block", blocks=5, kind="adam")):
+            with self.subTest(blocks=settings.blocks, kind=settings.optimizer):
+                self.compare(IRREGULAR, settings, replicas=2)
+        self.compare(VARYING, Settings("shared_block", blocks=4), nodes=4)
+
+    def test_d2(self):
+        for rate, nesterov in ((1.0, False), (0.5, False), (0.3, True)):
+            self.compare(SYMMETRIC, Settings("d2", averaging_rate=rate, momentum=0.5, nesterov=nesterov), replicas=2)
+
+    def test_updates_are_compressed(self):
+        for kind in ("heavy_ball", "nesterov", "quasi_global", "adam"):
+            for name in ("sparse_push", "deep_squeeze", "scsp"):
+                settings = Settings(name, compress="update", averaging_rate=1.0, keep=0.2, kind=kind, local_steps=3,
+                                    final_rounds=4, steps=15)
+                with self.subTest(name, kind=kind):
+                    rounds, nodes = (REGULAR, 6) if name == "deep_squeeze" else (IRREGULAR, 5)
+                    self.compare(rounds, settings, nodes=nodes)
 
     def test_averaging_rates_that_fall_at_milestones(self):
         falling = {"milestones": (2, 4), "averaging_decay": (0.5, 0.3), "epoch_steps": 6, "steps": 30, "decay": 0.4}

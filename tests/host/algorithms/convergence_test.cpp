@@ -166,6 +166,92 @@ TEST_F(Convergence, GradientTrackingFindsTheMinimumWhereGossipStopsBeforeIt) {
   }
 }
 
+TEST_F(Convergence, D2FindsTheMinimumAndItsCorrectionsSumUpToNothing) {
+  Config config = config_of("d2", ring());
+  config.algorithm.averaging_rate = 0.5;
+  EXPECT_LT(error_of(config), 2e-6);
+  emulate(config, [&](Emulator<Cpu>& e) {
+    for (const int steps : {1, 1500}) {
+      advance(e, steps);
+      std::vector<double> sum(e.nodes().layout.row);
+      const auto rows = e.nodes().to_host(Array<float>({.name = "correction"}));
+      for (std::size_t i = 0; i < rows.size(); ++i) sum[i % sum.size()] += rows[i];
+      for (const double s : sum) EXPECT_NEAR(s, 0, 1e-6);
+    }
+  });
+}
+
+/// At rest nothing is left of it, so that it changes no fixed point; heavy ball's is at another place here.
+TEST_F(Convergence, QuasiGlobalMomentumComesToWherePlainGossipDoes) {
+  const auto minimum_of_all = minimum([](float h) { return h; });
+  const auto end_of = [&](const std::string& kind, double momentum) {
+    Config config = config_of("sgp", irregular());
+    config.optimizer.kind = kind;
+    config.optimizer.momentum = momentum;
+    std::vector<float> x;
+    emulate(config, [&](Emulator<Cpu>& e) {
+      advance(e, kSteps);
+      x = e.nodes().to_host(state::x);
+      if (kind == "quasi_global") {
+        for (const float m : e.nodes().to_host(state::momentum)) EXPECT_NEAR(m, 0, 1e-4);
+      }
+    });
+    return x;
+  };
+  const std::vector<float> plain = end_of("heavy_ball", 0), quasi_global = end_of("quasi_global", 0.9),
+                           heavy = end_of("heavy_ball", 0.9);
+  double away = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_NEAR(quasi_global[i], plain[i], 1e-5) << i;
+    away = std::max(away, std::abs(static_cast<double>(heavy[i]) - plain[i]));
+  }
+  EXPECT_GT(away, 0.1);
+}
+
+/// Nodes that scale their steps by gradients of their own do not agree on what all minimise.
+TEST_F(Convergence, AdamFindsTheMinimumWhereGradientsAreAveraged) {
+  for (const auto& [method, most] : {std::pair{"all_reduce", 2e-5}, std::pair{"sgp", 2.0}}) {
+    Config config = config_of(method, irregular());
+    config.optimizer.kind = "adam";
+    config.optimizer.momentum = 0.9;
+    config.optimizer.lr = 0.01;
+    const double error = error_of(config);
+    EXPECT_LT(error, most) << method;
+    if (config.algorithm.name == "sgp") {
+      EXPECT_GT(error, 0.05);
+    }
+  }
+}
+
+/// What a node sends is what its own steps come to: further nodes hear nothing of it before final rounds.
+TEST_F(Convergence, CompressedUpdatesKeepTheSumAndBringNoConsensus) {
+  Config config = config_of("scsp", irregular());
+  config.run.steps = 300;
+  config.algorithm.compress = "update";
+  config.algorithm.keep = 0.3;
+  config.algorithm.final_rounds = 60;
+  emulate(config, [&](Emulator<Cpu>& e) {
+    const auto spread = [&] {
+      const MetricsRow row = e.measure(false).front();
+      return *row.consensus;
+    };
+    advance(e, 300);
+    for (const double u : e.nodes().to_host(state::u)) EXPECT_EQ(u, 1.0);
+    EXPECT_GT(spread(), 0.3);
+    const auto sum_of = [&] {
+      std::vector<double> sum(e.nodes().layout.row);
+      const auto x = e.nodes().to_host(state::x);
+      for (std::size_t i = 0; i < x.size(); ++i) sum[i % sum.size()] += x[i];
+      return sum;
+    };
+    const std::vector<double> before = sum_of();
+    advance(e, 60);
+    const std::vector<double> after = sum_of();
+    for (std::size_t j = 0; j < before.size(); ++j) EXPECT_NEAR(after[j], before[j], 1e-4);
+    EXPECT_LT(spread(), 1e-5);
+  });
+}
+
 TEST_F(Convergence, TrackersSumUpToTheLastGradients) {
   for (const auto& config : {config_of("gradient_tracking", ring()), config_of("push_gradient_tracking", irregular())})
     emulate(config, [&](Emulator<Cpu>& e) {

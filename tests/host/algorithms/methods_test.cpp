@@ -16,10 +16,11 @@ constexpr int kNodes = 6, kParameters = 54;
 class Methods : public testing::Test {
  protected:
   /// What the program says about a method on a topology; F is the test's folder.
-  std::string refusal(const std::string& method, const TopologyConfig& topology) const {
+  std::string refusal(const std::string& method, const TopologyConfig& topology, double averaging_rate = 0.5) const {
     Config config = gossip_config(file_, kNodes, topology.name);
     config.topology = topology;
     config.algorithm.name = method;
+    config.algorithm.averaging_rate = averaging_rate;
     return error_of([&] { Experiment experiment(config); }, folder_.path());
   }
   static TopologyConfig named(const std::string& name) {
@@ -134,11 +135,11 @@ TYPED_TEST(MethodsOn, ChocoResumesWithItsCopiesOnAnyShards) {
   }
 }
 
-TYPED_TEST(MethodsOn, DPsgdSendsItsParametersAndNoWeight) {
+TYPED_TEST(MethodsOn, DPsgdAndD2SendParametersAndNoWeight) {
   Config config = gossip_config(this->file_, kNodes, "file");
   config.topology = this->ring();
-  config.algorithm.name = "d_psgd";
-  for (const int shards : {1, 2}) {
+  for (const auto& [method, shards] : {std::pair{"d_psgd", 1}, {"d_psgd", 2}, {"d2", 1}, {"d2", 2}}) {
+    config.algorithm.name = method;
     config.run.shards = shards;
     Experiment experiment(config);
     experiment.prepare_data();
@@ -208,6 +209,23 @@ TEST_F(Methods, ChocoNeedsTheSameEdgesInEveryRound) {
   EXPECT_EQ(refusal("choco", random_out(2, false)), "");
   EXPECT_EQ(refusal("choco", named("directed_ring")), "");
   EXPECT_EQ(refusal("choco", star()), "");
+}
+
+TEST_F(Methods, D2NeedsWeightsThatAreTheSameBothWaysAndNodesThatKeepAThird) {
+  const std::string needs = "algorithm.name: d2 needs ",
+                    both = needs + "weights that are the same both ways; in round 0 of ";
+  for (const std::string name : {"ring", "complete"}) EXPECT_EQ(refusal("d2", named(name)), "") << name;
+  EXPECT_EQ(refusal("d2", ring()), "");
+  EXPECT_EQ(refusal("d2", named("directed_ring")),
+            both + "directed_ring node 0 hears node 5 with 0.5, but node 5 hears node 0 with 0");
+  EXPECT_EQ(refusal("d2", star()),
+            both + "F/edges.csv node 0 hears node 1 with 0.5, but node 1 hears node 0 with 0.166667");
+  EXPECT_EQ(refusal("d2", named("one_peer_exponential")),
+            needs + "the same edges in every round; one_peer_exponential has 3 rounds");
+  EXPECT_EQ(refusal("d2", named("complete"), 0.6), "");
+  EXPECT_EQ(refusal("d2", named("complete"), 0.9),
+            "algorithm.averaging_rate: d2 needs nodes that keep more than 0.333333 of their own; with 0.9 node 0 of "
+            "complete keeps 0.25; with at most 0.6 every node of any topology does");
 }
 
 TEST_F(Methods, ExactMeansTakeAnyTopologyForNone) {

@@ -215,16 +215,30 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   const std::string plain = config_hash(load(""));
   EXPECT_EQ(plain.size(), 16u);
   EXPECT_EQ(plain.find_first_not_of("0123456789abcdef"), std::string::npos);
-  for (const char* same :
-       {"run.backend=cpu", "run.threads=3", "run.shards=2", "run.checkpoint_steps=5", "run.verify=true", "run.steps=9",
-        "run.epochs=3", "run.seed=1", "data.augment=false", "algorithm.averaging_rate=0.01"})
+  for (const char* same : {"run.backend=cpu", "run.threads=3", "run.shards=2", "run.checkpoint_steps=5",
+                           "run.verify=true", "run.steps=9", "run.epochs=3", "run.seed=1", "data.augment=false",
+                           "algorithm.averaging_rate=0.01", "algorithm.compress=parameters"})
     EXPECT_EQ(config_hash(load("", {same})), plain) << same;
-  for (const char* other :
-       {"run.seed=2", "run.nodes=9", "run.replicas=2", "data.name=synthetic", "data.batch=8", "data.partition=skew",
-        "data.augment=true", "model.name=softmax", "model.hidden=[64, 64]", "topology.name=complete",
-        "algorithm.keep=0.02", "algorithm.averaging_rate=0.02", "algorithm.scope=global", "algorithm.name=scsp",
-        "algorithm.local_steps=2", "optimizer.lr=0.2", "optimizer.kind=nesterov", "optimizer.milestones=[1]",
-        "evaluate.every_steps=5"})
+  for (const char* other : {"run.seed=2",
+                            "run.nodes=9",
+                            "run.replicas=2",
+                            "data.name=synthetic",
+                            "data.batch=8",
+                            "data.partition=skew",
+                            "data.augment=true",
+                            "model.name=softmax",
+                            "model.hidden=[64, 64]",
+                            "topology.name=complete",
+                            "algorithm.keep=0.02",
+                            "algorithm.averaging_rate=0.02",
+                            "algorithm.scope=global",
+                            "algorithm.name=scsp",
+                            "algorithm.local_steps=2",
+                            "optimizer.lr=0.2",
+                            "optimizer.kind=nesterov",
+                            "optimizer.milestones=[1]",
+                            "algorithm.compress=update",
+                            "evaluate.every_steps=5"})
     EXPECT_NE(config_hash(load("", {other})), plain) << other;
   const std::string warm = config_hash(load("", {"optimizer.warmup_epochs=2", "optimizer.warmup=constant"}));
   EXPECT_NE(warm, plain);

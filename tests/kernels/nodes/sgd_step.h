@@ -19,6 +19,8 @@ struct Step {
   std::vector<SgdSettings> settings = {{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 1e-3f}};
   bool nesterov = false;
   std::vector<std::uint8_t> diverged;
+  std::vector<float> z = {}, steps = {};  ///< where z stands in memory, and what takes every step too; if any
+  std::vector<float> second = {};         ///< of optimizers with another array
 };
 
 inline Step random_step(const std::vector<std::int64_t>& sizes, int nodes) {
@@ -43,23 +45,49 @@ inline Step random_step(const std::vector<std::int64_t>& sizes, int nodes) {
   return step;
 }
 
-/// The same after the step, by the definition.
-inline Step expected_step(Step step) {
+/// The same with the arrays that not every step has.
+inline Step random_step_with_all(const std::vector<std::int64_t>& sizes, int nodes) {
+  Step step = random_step(sizes, nodes);
+  step.z = random_step(sizes, nodes + 1).x;
+  step.z.resize(step.x.size());
+  step.steps = random_step(sizes, nodes + 1).momentum;
+  step.steps.resize(step.x.size());
+  step.u.assign(nodes, 1.0);
+  return step;
+}
+
+/// s of the definition of SGD, from z and g with weight decay.
+inline float sgd_direction_of(const SgdSettings& s, bool nesterov, float& momentum, float g) {
+  momentum = std::fma(s.momentum, momentum, g);
+  return nesterov ? std::fma(s.momentum, momentum, g) : momentum;
+}
+
+/// The same after a step along direction_of(settings, z, momentum, second, g), by the definition.
+template <class Direction>
+Step expected_step(Step step, const Direction& direction_of) {
   for (int node = 0; node < step.nodes; ++node) {
     const SgdSettings& s = step.settings[node / (step.nodes / step.settings.size())];
     const float r = static_cast<float>(1.0 / step.u[node]);
     for (const Segment& segment : step.layout.segments) {
       for (std::int64_t j = segment.begin; j < segment.begin + segment.size; ++j) {
         const std::size_t at = node * step.layout.row + j;
-        const float g = std::fma(s.weight_decay, step.x[at] * r, step.gradient[at]);
-        const float m = std::fma(s.momentum, step.momentum[at], g);
-        step.momentum[at] = m;
-        step.x[at] = std::fma(-s.lr, step.nesterov ? std::fma(s.momentum, m, g) : m, step.x[at]);
+        const float z = step.z.empty() ? step.x[at] * r : step.z[at];
+        const float g = std::fma(s.weight_decay, z, step.gradient[at]);
+        float none = 0;
+        const float direction = direction_of(s, z, step.momentum[at], step.second.empty() ? none : step.second[at], g);
+        step.x[at] = std::fma(-s.lr, direction, step.x[at]);
+        if (!step.steps.empty()) step.steps[at] = std::fma(-s.lr, direction, step.steps[at]);
         if (!std::isfinite(step.x[at])) step.diverged[node] = 1;
       }
     }
   }
   return step;
+}
+
+inline Step expected_step(const Step& step) {
+  return expected_step(step, [&](const SgdSettings& s, float, float& momentum, float&, float g) {
+    return sgd_direction_of(s, step.nesterov, momentum, g);
+  });
 }
 
 /// The step's arrays in the memory of a backend.
@@ -70,6 +98,9 @@ class StepOn {
       : x_(backend, step.nodes, static_cast<int>(step.layout.row), step.x),
         momentum_(backend, step.nodes, static_cast<int>(step.layout.row), step.momentum),
         gradient_(backend, step.nodes, static_cast<int>(step.layout.row), step.gradient),
+        z_(on(backend, step, step.z)),
+        steps_(on(backend, step, step.steps)),
+        second_(on(backend, step, step.second)),
         u_(backend, step.u),
         settings_(backend, step.settings),
         diverged_(backend, step.diverged),
@@ -82,16 +113,29 @@ class StepOn {
             .u = u_.span(),
             .settings = settings_.span(),
             .nesterov = nesterov_,
-            .diverged = diverged_.span()};
+            .diverged = diverged_.span(),
+            .z = rows_of(z_),
+            .steps = rows_of(steps_)};
   }
+  MatrixView<float> second() const { return rows_of(second_); }
   void read_back(Step& step) const {
     step.x = x_.to_host();
     step.momentum = momentum_.to_host();
     step.diverged = diverged_.to_host();
+    step.steps = steps_.to_host();
+    step.second = second_.to_host();
   }
 
  private:
-  Buffer<Backend, float> x_, momentum_, gradient_;
+  /// No rows where there are no values.
+  static Buffer<Backend, float> on(const Backend& backend, const Step& step, const std::vector<float>& values) {
+    return {backend, values.empty() ? 0 : step.nodes, static_cast<int>(step.layout.row), values};
+  }
+  static MatrixView<float> rows_of(const Buffer<Backend, float>& buffer) {
+    return buffer.view().rows == 0 ? MatrixView<float>{} : buffer.view();
+  }
+
+  Buffer<Backend, float> x_, momentum_, gradient_, z_, steps_, second_;
   Buffer<Backend, double> u_;
   Buffer<Backend, SgdSettings> settings_;
   Buffer<Backend, std::uint8_t> diverged_;

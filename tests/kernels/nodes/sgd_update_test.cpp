@@ -29,6 +29,7 @@ void expect_definition(const Step& step) {
     const Step actual = updated(backend, step);
     EXPECT_TRUE(same_values(actual.x, wanted.x)) << step.layout.row;
     EXPECT_TRUE(same_values(actual.momentum, wanted.momentum)) << step.layout.row;
+    EXPECT_TRUE(same_values(actual.steps, wanted.steps)) << step.layout.row;
     EXPECT_EQ(actual.diverged, wanted.diverged) << step.layout.row;
   });
 }
@@ -51,6 +52,21 @@ TYPED_TEST(SgdUpdateOn, UsesTheSettingsOfTheNodesReplica) {
   Step step = random_step({100, 7}, 6);
   step.settings = {{0.1f, 0.9f, 0.5f}, {0.0f, 0.0f, 0.0f}, {1.0f, 0.1f, 0.25f}};
   expect_definition<TypeParam>(step);
+}
+
+TYPED_TEST(SgdUpdateOn, TakesZFromMemoryAndAddsUpSteps) {
+  for (const std::vector<std::int64_t>& sizes : std::vector<std::vector<std::int64_t>>{{17}, {31, 1}, {32766, 3}}) {
+    Step step = random_step_with_all(sizes, 2);
+    step.settings[0].weight_decay = 0.5f;
+    for (const bool nesterov : {false, true}) {
+      step.nesterov = nesterov;
+      expect_definition<TypeParam>(step);
+      Step without_z = step;
+      without_z.z.clear();
+      without_z.u = {0.7, 0.8};
+      expect_definition<TypeParam>(without_z);
+    }
+  }
 }
 
 TYPED_TEST(SgdUpdateOn, MarksTheNodesWhoseXIsNotFiniteAndNoOthers) {
@@ -97,6 +113,8 @@ TEST(SgdUpdate, RefusesShapesThatDoNotFit) {
   expect_refused([&](SgdUpdate& bad) { bad.x = narrow.view(); });
   expect_refused([&](SgdUpdate& bad) { bad.momentum = one.view(); });
   expect_refused([&](SgdUpdate& bad) { bad.gradient = narrow.view(); });
+  expect_refused([&](SgdUpdate& bad) { bad.z = narrow.view(); });
+  expect_refused([&](SgdUpdate& bad) { bad.steps = one.view(); });
   expect_refused([&](SgdUpdate& bad) { bad.u = bad.u.first(1); });
   expect_refused([&](SgdUpdate& bad) { bad.settings = three; });
   expect_refused([&](SgdUpdate& bad) { bad.settings = {}; });

@@ -1,5 +1,5 @@
-"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking and exact means on quadratic
-problems, from their definition.
+"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking, D2, shared blocks and exact
+means on quadratic problems, from their definition.
 
 Rows are nodes; states are float32 except the push-sum weights u, which are float64.
 """
@@ -14,8 +14,9 @@ from twin.topology import mixing_weights
 
 TRACKING = ("gradient_tracking", "push_gradient_tracking")
 DENSE = ("sgp", "d_psgd") + TRACKING
+DIFFERENCES = ("d2",)
 EXACT_MEANS = ("all_reduce", "local_sgd")
-WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze", "gradient_tracking") + EXACT_MEANS
+WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze", "gradient_tracking") + DIFFERENCES + EXACT_MEANS
 WITH_ERROR = ("sparse_push", "scsp", "deep_squeeze")
 COMPRESSED = WITH_ERROR + ("choco",)
 
@@ -33,11 +34,25 @@ class Settings:
     lr: float = 0.05
     momentum: float = 0.9
     nesterov: bool = False
+    kind: str = ""
+    beta2: float = 0.99
+    epsilon: float = 1e-6
+    compress: str = "parameters"
+    blocks: int = 0
     weight_decay: float = 1e-4
     steps: int = 40
     epoch_steps: int = 0
     milestones: tuple = ()
     decay: float = 0.1
+
+
+    @property
+    def optimizer(self):
+        return self.kind or ("nesterov" if self.nesterov else "heavy_ball")
+
+    @property
+    def pushes_u(self):
+        return self.algorithm not in WITHOUT_PUSH_SUM and self.compress == "parameters"
 
 
 class Twin:
@@ -51,9 +66,14 @@ class Twin:
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
         self.public_copy = np.zeros_like(self.x)
+        self.correction = np.zeros_like(self.x)
+        self.bounds = [b * self.params // settings.blocks for b in range(settings.blocks + 1)] if settings.blocks else []
+        self.block_u = np.ones((self.nodes, settings.blocks))
+        self.second_moment, self.last_z = np.zeros_like(self.x), np.zeros_like(self.x)
         self.tracker, self.last_gradient = np.zeros_like(self.x), np.zeros_like(self.x)
         self.u = np.ones(self.nodes)
         self.step = self.round = self.messages = 0
+        self.merging = False
         self.bytes = {"authors": 0, "coo32": 0, "wire": 0, "dense": 0}
         self.train_loss, self.rows = [], [self.measure()]
 
@@ -71,27 +91,58 @@ class Twin:
         self.step += 1
         self.rows.append(self.measure())
 
+    def by_element(self, of_blocks):
+        """[..., blocks] as [..., params]."""
+        return np.repeat(of_blocks, np.diff(self.bounds), axis=-1)
+
     def z(self):
+        if self.settings.blocks:
+            return self.x * self.by_element((1.0 / self.block_u).astype(np.float32))
         return self.x * (1.0 / self.u).astype(np.float32)[:, None]
 
-    def milestones_passed(self):
+    def milestones_passed(self, step):
         settings = self.settings
-        return sum(milestone <= self.step // settings.epoch_steps for milestone in settings.milestones)
+        return sum(milestone <= step // settings.epoch_steps for milestone in settings.milestones)
 
     def averaging_rate(self):
-        factors, passed = self.settings.averaging_decay, self.milestones_passed()
+        factors, passed = self.settings.averaging_decay, self.milestones_passed(self.step)
         return self.settings.averaging_rate * (factors[passed - 1] if factors and passed else 1.0)
 
     def update(self):
         settings = self.settings
-        lr = np.float32(settings.lr * settings.decay ** self.milestones_passed())
-        beta, decay = np.float32(settings.momentum), np.float32(settings.weight_decay)
         z = self.z()
         self.train_loss.append(self.mean_loss(z))
-        gradient = fma32(decay, z, self.followed(self.curvature * (z - self.target)))
-        self.momentum = fma32(beta, self.momentum, gradient)
-        direction = fma32(beta, self.momentum, gradient) if settings.nesterov else self.momentum
-        self.x = fma32(-lr, direction, self.x)
+        gradient = fma32(np.float32(settings.weight_decay), z, self.followed(self.curvature * (z - self.target)))
+        rate, direction = getattr(self, settings.optimizer)(z, gradient)
+        self.x = fma32(-np.float32(rate), direction, self.x)
+        if settings.compress == "update":
+            self.error = fma32(-np.float32(rate), direction, self.error)
+
+    def learning_rate(self, step):
+        return self.settings.lr * self.settings.decay ** self.milestones_passed(step)
+
+    def heavy_ball(self, _, gradient):
+        self.momentum = fma32(np.float32(self.settings.momentum), self.momentum, gradient)
+        return self.learning_rate(self.step), self.momentum
+
+    def nesterov(self, z, gradient):
+        rate, momentum = self.heavy_ball(z, gradient)
+        return rate, fma32(np.float32(self.settings.momentum), momentum, gradient)
+
+    def quasi_global(self, z, gradient):
+        beta, last = self.settings.momentum, self.learning_rate(self.step - 1) if self.step else 0.0
+        inverse = np.float32((1 - beta) / last if last else 0.0)
+        self.momentum = fma32(np.float32(beta), self.momentum, inverse * (self.last_z - z))
+        self.last_z = z
+        return self.learning_rate(self.step), fma32(np.float32(beta), self.momentum, gradient)
+
+    def adam(self, _, gradient):
+        beta, beta2 = self.settings.momentum, self.settings.beta2
+        taken, taken2 = (1 - kept ** (self.step + 1) for kept in (beta, beta2))
+        self.momentum = fma32(np.float32(beta), self.momentum, np.float32(1 - beta) * gradient)
+        self.second_moment = fma32(np.float32(beta2), self.second_moment, np.float32(1 - beta2) * (gradient * gradient))
+        root = fma32(np.sqrt(self.second_moment), np.float32(1 / np.sqrt(taken2)), np.float32(self.settings.epsilon))
+        return self.learning_rate(self.step) / taken, self.momentum / root
 
     def followed(self, gradient):
         """What a node steps along: its gradient, the mean of all, or what it knows of that."""
@@ -118,6 +169,10 @@ class Twin:
             self.x = self.mean_of_nodes(self.x).copy()
         elif settings.algorithm == "all_reduce":
             pass  # before the step
+        elif settings.algorithm == "shared_block":
+            self.mix_block()
+        elif settings.algorithm in DIFFERENCES:
+            self.mix_differences()
         elif settings.algorithm in DENSE:
             if settings.algorithm in TRACKING:
                 self.mix_tracker()
@@ -131,7 +186,7 @@ class Twin:
             rows = [(everything, row) for row in self.public_copy.copy()]
             self.mix(rows, self.averaging_rate(), sent)
         else:
-            v = self.x + self.error
+            v = self.error if settings.compress == "update" else self.x + self.error
             sent, self.error = [self.compressed(row) for row in v], v.copy()
             for node, (chosen, _) in enumerate(sent):
                 self.error[node, chosen] = 0.0
@@ -149,6 +204,33 @@ class Twin:
             for source in sorted(sources, key=lambda source: (source != target, source)):
                 self.tracker[target] = fma32(np.float32(weights[target, source]), before[source], self.tracker[target])
 
+    def mix_block(self):
+        weights = mixing_weights(self.rounds[self.round % len(self.rounds)], 1.0)
+        due = self.round % self.settings.blocks
+        begin, end = self.bounds[due : due + 2]
+        self.round += 1
+        x, u = self.x[:, begin:end].copy(), self.block_u[:, due].copy()
+        for target in range(self.nodes):
+            sources = [source for i, source in weights if i == target]
+            for source in sorted(sources, key=lambda source: (source != target, source)):
+                weight, mixed = weights[target, source], self.x[target, begin:end]
+                self.x[target, begin:end] = fma32(np.float32(weight), x[source], mixed)
+                self.block_u[target, due] = fma(weight, u[source], self.block_u[target, due])
+                if source != target:
+                    self.count_message(dense=4 * (end - begin) + 4)
+
+    def mix_differences(self):
+        weights = mixing_weights(self.rounds[self.round % len(self.rounds)], self.averaging_rate())
+        self.round += 1
+        before = self.x + self.correction
+        added = np.zeros_like(before)
+        for target, source in sorted(weights):
+            if target != source:
+                difference = before[source] - before[target]
+                added[target] = fma32(np.float32(weights[target, source]), difference, added[target])
+                self.count_message()
+        self.x, self.correction = before + added, self.correction + added
+
     def mix(self, rows, eta, sent):
         """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source.
 
@@ -162,16 +244,17 @@ class Twin:
             for source in sorted(sources, key=lambda source: (source != target, source)):
                 weight, (indices, values) = weights[target, source], rows[source]
                 self.x[target, indices] = fma32(np.float32(weight), values, self.x[target, indices])
-                if self.settings.algorithm not in WITHOUT_PUSH_SUM:
+                if self.settings.pushes_u or self.merging:
                     self.u[target] = fma(weight, before[source], self.u[target])
         for target, source in weights:
             if target != source:
                 self.count_message(*([] if sent[source] is None else [before[source], *sent[source]]))
 
-    def count_message(self, u=None, indices=None, values=None):
+    def count_message(self, u=None, indices=None, values=None, dense=None):
         """Books one message: sparse if it has entries, else dense, with u where it is sent."""
         arrays = 2 if self.settings.algorithm in TRACKING else 1
-        dense = 4 * self.params * arrays + (0 if self.settings.algorithm in WITHOUT_PUSH_SUM else 4)
+        if dense is None:
+            dense = 4 * self.params * arrays + (4 if self.settings.pushes_u or self.merging else 0)
         self.messages += 1
         self.bytes["dense"] += 4 * self.params + 4
         self.bytes["authors"] += dense if indices is None else 6 * len(indices) + 3
@@ -179,6 +262,7 @@ class Twin:
         self.bytes["wire"] += dense if indices is None else len(encode(u, indices, values, self.params))
 
     def finish_with_dense_rounds(self):
+        self.merging = True
         self.error[:] = 0.0
         if self.settings.final == "all_reduce":
             self.x[:] = (self.sum_of_nodes(self.x) / self.sum_of_nodes(self.u)).astype(np.float32)
@@ -204,13 +288,17 @@ class Twin:
         return np.mean(0.5 * np.sum(self.curvature * distance * distance, axis=1))
 
     def measure(self):
+        u, at = self.u[:, None], self.x / self.u[:, None]
         mean = self.sum_of_nodes(self.x) / self.sum_of_nodes(self.u)
-        spread = np.linalg.norm(self.x / self.u[:, None] - mean)
+        if self.settings.blocks:
+            u, at = self.block_u, self.z().astype(np.float64)
+            mean = self.sum_of_nodes(self.x) / self.by_element(self.sum_of_nodes(u))
+        spread = np.linalg.norm(at - mean)
         row = {
             "test_loss": self.mean_loss(self.z()),
             "loss_mean_model": self.mean_loss(mean),
             "consensus": spread / (np.sqrt(self.nodes) * np.linalg.norm(mean)),
-            "u_sum": np.sum(self.u), "u_min": np.min(self.u), "u_max": np.max(self.u),
+            "u_sum": np.sum(u) / u.shape[1], "u_min": np.min(u), "u_max": np.max(u),
             "messages": self.messages,
         }
         if self.settings.algorithm in WITH_ERROR:

@@ -1,0 +1,17 @@
+// Error memory of updates: nodes send what their own steps have added up to, so that nothing reaches beyond one hop.
+#pragma once
+#include "host/algorithms/methods.h"
+#include "host/state/nodes.h"
+
+namespace sparsepush {
+
+/// X itself is not mixed, and so u is not either: it stays 1.
+template <class Backend>
+void push_updates(Nodes<Backend>& n, const PlannedRound& round) {
+  local_step(n);              // X' = X - a D;  E' = E - a D, as in steps without a round
+  compress(n, state::error);  // Q = C(E');  E+ = E' - Q
+  send(n, round);
+  mix_messages(n, round, state::x);  // X+ = X' + eta (P - I) Q
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,36 @@
+// Adam (Kingma and Ba 2015, [Adam]). The push-sum weight enters through z alone.
+#pragma once
+#include <cmath>
+
+#include "host/optimizers/optimizers.h"
+#include "host/state/nodes.h"
+#include "kernels/nodes/adam_update.h"
+
+namespace sparsepush {
+
+inline constexpr Array<float> second_moment({.name = "second_moment"});
+
+/// With the moments' bias after t + 1 steps taken out of rate and root.
+inline void adjust_to_adam(const OptimizerConfig& optimizer, const Schedule& schedule, std::int64_t t,
+                           SgdSettings& settings) {
+  const auto taken = [t](double kept) { return 1 - std::pow(kept, static_cast<double>(t + 1)); };
+  settings.lr = static_cast<float>(schedule.learning_rate(t, optimizer) / taken(optimizer.momentum));
+  settings.gradient_share = static_cast<float>(1 - optimizer.momentum);
+  settings.beta2 = static_cast<float>(optimizer.beta2);
+  settings.square_share = static_cast<float>(1 - optimizer.beta2);
+  settings.inverse_root_share = static_cast<float>(1 / std::sqrt(taken(optimizer.beta2)));
+  settings.least_root = static_cast<float>(optimizer.epsilon);
+}
+
+inline Optimizer adam_row() {
+  return {.name = "adam",
+          .state = {&state::momentum, &second_moment},
+          .keys = {"beta2", "epsilon"},
+          .preconditions = true,
+          .adjust = adjust_to_adam,
+          .step = [](auto& nodes) {
+            adam_update(nodes.backend, nodes.backend_layout, {nodes.sgd(), nodes[second_moment]});
+          }};
+}
+
+}  // namespace sparsepush
