@@ -231,6 +231,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
+  if (contains(experiment.rows().method.state, state::syncs)) check_counts(file, "syncs");
   return head;
 }
 
@@ -258,6 +259,7 @@ void read_start(const std::string& path, Emulator<Backend>& emulator) {
     for (float& value : packed) value *= factor;
     unpack_row(nodes.layout, packed.data(), values);
   });
+  emulator.start_arrays();
 }
 
 template <class Backend>
