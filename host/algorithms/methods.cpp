@@ -23,7 +23,8 @@ constexpr std::string_view kTaken[] = {"statistics",       "step",       "train_
                                        "train_loss_steps", "bytes_wire", "traffic"};
 
 bool is_alike(const StateArray& a, const StateArray& b) {
-  return a.per == b.per && a.width == b.width && a.columns == b.columns && a.saved == b.saved && a.dtype == b.dtype;
+  return a.per == b.per && a.width == b.width && a.columns == b.columns && a.saved == b.saved && a.dtype == b.dtype &&
+         a.starts_as == b.starts_as;
 }
 
 }  // namespace
@@ -100,7 +101,7 @@ StateList state_of(const Rows& rows, const StateList& own) {
   add(own);
   add({&state::gradient, &state::u});
   if (rows.compressor) add(rows.compressor->messages);
-  for (const auto& message : {rows.method.message, rows.method.final_message})
+  for (const auto& message : {rows.method.message, rows.method.final_message, rows.method.monitor})
     if (message) add(message->arrays);
   return list;
 }

@@ -38,6 +38,8 @@ struct Method {
   StateList state = {};                       ///< beside x, u, the gradient and the optimizer's
   std::optional<Message> message = {};        ///< without one nothing is sent
   std::optional<Message> final_message = {};  ///< with one, rounds of merging without SGD may follow the last step
+  std::optional<Message> monitor = {};  ///< with one, exchanged in every step, and by it the method decides itself
+                                        ///< when `message` is
   Needs needs = {};
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's

@@ -3,6 +3,7 @@
 #include "host/algorithms/d2.h"
 #include "host/algorithms/d_psgd.h"
 #include "host/algorithms/deep_squeeze.h"
+#include "host/algorithms/fda.h"
 #include "host/algorithms/gradient_tracking.h"
 #include "host/algorithms/local_sgd.h"
 #include "host/algorithms/none.h"
@@ -24,6 +25,7 @@ const std::vector<Method>& methods() {
                                             choco_row(),
                                             all_reduce_row(),
                                             local_sgd_row(),
+                                            fda_row(),
                                             gradient_tracking_row(),
                                             push_gradient_tracking_row(),
                                             d2_row(),

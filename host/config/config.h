@@ -46,6 +46,8 @@ struct AlgorithmConfig {
   double keep = 0.01;
   double averaging_rate = 0.01;         ///< eta; not set: what method or compressor say
   std::vector<double> averaging_decay;  ///< factors of eta, from each milestone of the optimizer on
+  std::string monitor = "linear";       ///< the bound on variance by which `fda` decides
+  std::optional<double> threshold;      ///< of that bound; nullopt: "auto"
   std::int64_t local_steps = 1;
   std::int64_t blocks = 0;                        ///< of `shared_block`
   std::optional<std::int64_t> final_rounds = 50;  ///< nullopt: "auto"

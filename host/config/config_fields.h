@@ -11,9 +11,10 @@
 
 namespace sparsepush {
 
-/// Where the value of a key is stored. The optional is an integer or the word "auto" (nullopt).
-using Member = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
-                            std::vector<std::int64_t>*, std::vector<double>*, std::optional<std::int64_t>*>;
+/// Where the value of a key is stored. An optional is a number or the word "auto" (nullopt).
+using Member =
+    std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, std::vector<std::int64_t>*,
+                 std::vector<double>*, std::optional<std::int64_t>*, std::optional<double>*>;
 
 /// min <= value <= max; of every entry if the key is a list.
 struct IntegerRange {

@@ -59,12 +59,14 @@ void store(const Setting& setting, Integer* member) {
   *member = static_cast<Integer>(integer_in_range(setting, setting.value, "an integer"));
 }
 
-void store(const Setting& setting, std::optional<std::int64_t>* member) {
+bool is_auto(const Setting& setting) {
   const auto* word = setting.value.as_string();
-  if (word && word->get() == "auto")
-    member->reset();
-  else
-    *member = integer_in_range(setting, setting.value, "an integer or \"auto\"");
+  return word && word->get() == "auto";
+}
+
+void store(const Setting& setting, std::optional<std::int64_t>* member) {
+  member->reset();
+  if (!is_auto(setting)) *member = integer_in_range(setting, setting.value, "an integer or \"auto\"");
 }
 
 double number_in_range(const Setting& setting, const toml::node& value, std::string_view expected) {
@@ -80,6 +82,11 @@ double number_in_range(const Setting& setting, const toml::node& value, std::str
 }
 
 void store(const Setting& setting, double* member) { *member = number_in_range(setting, setting.value, "a number"); }
+
+void store(const Setting& setting, std::optional<double>* member) {
+  member->reset();
+  if (!is_auto(setting)) *member = number_in_range(setting, setting.value, "a number or \"auto\"");
+}
 
 void store(const Setting& setting, std::string* member) {
   if (!setting.value.is_string()) refuse_type(setting, "a string");

@@ -103,6 +103,7 @@ std::string value_text(const Member& member) {
     std::string operator()(const std::optional<std::int64_t>* v) const {
       return *v ? fmt::format("{}", **v) : "\"auto\"";
     }
+    std::string operator()(const std::optional<double>* v) const { return *v ? number_text(**v) : "\"auto\""; }
   };
   return std::visit(Text{}, member);
 }

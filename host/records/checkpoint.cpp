@@ -257,6 +257,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
+  if (contains(experiment.rows().method.state, state::syncs)) check_counts(file, "syncs");
   return head;
 }
 
@@ -295,6 +296,7 @@ void read_start(const std::string& path, Emulator<Backend>& emulator) {
     unpack_row(nodes.layout, packed.data(), values);
   });
   read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
+  emulator.start_arrays();
 }
 
 template <class Backend>

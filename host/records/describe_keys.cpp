@@ -50,6 +50,9 @@ struct Values {
   std::string operator()(const std::optional<std::int64_t>*) const {
     return "integer, " + range<IntegerRange>() + "; or `auto`";
   }
+  std::string operator()(const std::optional<double>*) const {
+    return "number, " + range<NumberRange>() + "; or `auto`";
+  }
   std::string operator()(const std::string*) const {
     if (field.is_file || field.is_folder) return field.is_file ? "path of a file" : "path of a folder";
     return listed(std::get<Choices>(field.constraint), " or ");

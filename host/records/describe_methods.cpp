@@ -56,7 +56,8 @@ std::string message_text(const Message& message) {
 std::string messages_text(const Method& method) {
   if (!method.message) return "-";
   const std::string final = method.final_message ? "; in final rounds " + message_text(*method.final_message) : "";
-  return message_text(*method.message) + final;
+  const std::string monitor = method.monitor ? "; in every step " + message_text(*method.monitor) : "";
+  return message_text(*method.message) + final + monitor;
 }
 
 Config config_of(const Method& method, const Settings& more = {}) {

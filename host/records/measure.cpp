@@ -149,6 +149,12 @@ class Measures {
     }
   }
 
+  void add_syncs(std::vector<MetricsRow>& rows) {
+    if (!nodes_.state.has(state::syncs)) return;
+    const std::vector<std::int64_t> syncs = nodes_.to_host(state::syncs);
+    for (MetricsRow& row : rows) row.syncs = syncs[row.replica];
+  }
+
   void add_traffic(std::vector<MetricsRow>& rows) {
     const SentTotals totals = gather_sent(nodes_);
     for (MetricsRow& row : rows) {
@@ -238,6 +244,7 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
   measures.add_node_scores(rows, experiment.config().evaluate.nodes, experiment.nodes_are_equal_at(step));
   if (step <= schedule.sgd_steps()) measures.add_train_loss(rows, loss);
   measures.add_traffic(rows);
+  measures.add_syncs(rows);
   return rows;
 }
 

@@ -99,11 +99,12 @@ const std::string& begin_csv(const std::string& path, const std::string& header,
 
 }  // namespace
 
-std::string metrics_header(const std::vector<std::string>& scores) {
+std::string metrics_header(const std::vector<std::string>& scores, bool counts_syncs) {
   std::string header =
       "replica,step,epoch,lr,train_loss,test_loss,loss_mean_model,accuracy_mean,accuracy_min,accuracy_max,"
       "accuracy_mean_model,consensus,u_sum,u_min,u_max,error_ratio,messages,bytes_authors,bytes_coo32,bytes_wire,"
       "bytes_dense";
+  if (counts_syncs) header += ",syncs";
   for (const std::string& score : scores)
     if (score != kAccuracy) header += fmt::format(",{0}_mean,{0}_min,{0}_max,{0}_mean_model", score);
   return header;
@@ -118,6 +119,7 @@ std::string metrics_line(const MetricsRow& row) {
            accuracy(&ScoreSummary::mean), accuracy(&ScoreSummary::min), accuracy(&ScoreSummary::max),
            accuracy(&ScoreSummary::mean_model), row.consensus, row.u_sum, row.u_min, row.u_max, row.error_ratio,
            row.messages, row.bytes_authors, row.bytes_coo32, row.bytes_wire, row.bytes_dense);
+  if (row.syncs) line += ',' + field(*row.syncs);
   for (const ScoreSummary& score : row.other_scores)
     line += ',' + join(score.mean, score.min, score.max, score.mean_model);
   return line;

@@ -38,12 +38,13 @@ struct MetricsRow {
   std::optional<double> error_ratio = {};
   std::int64_t messages = 0;  ///< cumulative, as the bytes
   std::int64_t bytes_authors = 0, bytes_coo32 = 0, bytes_wire = 0, bytes_dense = 0;
+  std::optional<std::int64_t> syncs = {};       ///< cumulative; a column of methods that decide themselves when
   std::vector<ScoreSummary> other_scores = {};  ///< of the task, in its order
   std::vector<NodeScores> nodes = {};           ///< of every tested node; lines of nodes.csv
 };
 
-/// The columns that `scores` of a task have, without newline: "accuracy" its own, others behind the last one.
-std::string metrics_header(const std::vector<std::string>& scores = {});
+/// The columns, without newline. Of a task's `scores` "accuracy" has its own, others stand behind the last one.
+std::string metrics_header(const std::vector<std::string>& scores = {}, bool counts_syncs = false);
 std::string metrics_line(const MetricsRow& row);  ///< %.9g, NaN as "nan", without newline
 
 /// The columns of nodes.csv, and its lines of one evaluation, a node each.

@@ -35,6 +35,7 @@ std::string evaluation_line(const MetricsRow& row, int replicas) {
     line += fmt::format("  accuracy {:.2f} % ({:.2f} to {:.2f}), mean model {:.2f} %", 100 * row.accuracy->mean,
                         100 * row.accuracy->min, 100 * row.accuracy->max, 100 * row.accuracy->mean_model);
   if (row.consensus) line += fmt::format("  consensus {:.3g}", *row.consensus);
+  if (row.syncs) line += fmt::format("  syncs {}", *row.syncs);
   return line + fmt::format("  sent {}", format_bytes(static_cast<double>(row.bytes_wire)));
 }
 
@@ -51,21 +52,23 @@ nlohmann::json summary_of(const MetricsRow& row) {
   const auto accuracy = [&](double ScoreSummary::*of) {
     return row.accuracy ? nlohmann::json((*row.accuracy).*of) : nlohmann::json(nullptr);
   };
-  return {{"replica", row.replica},
-          {"step", row.step},
-          {"test_loss", number(row.test_loss)},
-          {"loss_mean_model", number(row.loss_mean_model)},
-          {"accuracy_mean", accuracy(&ScoreSummary::mean)},
-          {"accuracy_min", accuracy(&ScoreSummary::min)},
-          {"accuracy_max", accuracy(&ScoreSummary::max)},
-          {"accuracy_mean_model", accuracy(&ScoreSummary::mean_model)},
-          {"consensus", number(row.consensus)},
-          {"u_sum", row.u_sum},
-          {"messages", row.messages},
-          {"bytes_authors", row.bytes_authors},
-          {"bytes_coo32", row.bytes_coo32},
-          {"bytes_wire", row.bytes_wire},
-          {"bytes_dense", row.bytes_dense}};
+  nlohmann::json summary = {{"replica", row.replica},
+                            {"step", row.step},
+                            {"test_loss", number(row.test_loss)},
+                            {"loss_mean_model", number(row.loss_mean_model)},
+                            {"accuracy_mean", accuracy(&ScoreSummary::mean)},
+                            {"accuracy_min", accuracy(&ScoreSummary::min)},
+                            {"accuracy_max", accuracy(&ScoreSummary::max)},
+                            {"accuracy_mean_model", accuracy(&ScoreSummary::mean_model)},
+                            {"consensus", number(row.consensus)},
+                            {"u_sum", row.u_sum},
+                            {"messages", row.messages},
+                            {"bytes_authors", row.bytes_authors},
+                            {"bytes_coo32", row.bytes_coo32},
+                            {"bytes_wire", row.bytes_wire},
+                            {"bytes_dense", row.bytes_dense}};
+  if (row.syncs) summary["syncs"] = *row.syncs;
+  return summary;
 }
 
 }  // namespace
@@ -93,7 +96,8 @@ void Recorder::open_files() {
     const bool row_goes = resumed_->untested || (lengthened && !schedule.evaluates_by_cadence(resumed_->step));
     keep = row_goes ? resumed_->step - 1 : resumed_->step;
   }
-  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores()), keep,
+  const bool counts_syncs = contains(experiment_.rows().method.state, state::syncs);
+  metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores(), counts_syncs), keep,
                    resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
   nodes_.emplace(folder_.file("nodes.csv"), std::string(kNodesHeader), keep);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);

@@ -111,10 +111,14 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
 
+/// Messages of an exact mean over the nodes of a replica.
+double messages_in_mean(const Experiment& experiment) { return 2.0 * (experiment.config().run.nodes - 1); }
+
 /// Messages of one replica in `rounds` rounds, each `stride` after the one before; as all traffic a double, which is
 /// exact below 2^53 and does not overflow.
 double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
                    std::int64_t stride = 1) {
+  if (!experiment.rows().method.needs.topology) return static_cast<double>(rounds) * messages_in_mean(experiment);
   const Topology& topology = experiment.topologies().front();
   const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
   double messages = 0;
@@ -144,21 +148,22 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   const Extent extent = extent_of(experiment);
   const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
-  if (rows.method.message && rows.method.block_weights) {
-    MessageBytes each = bytes_of(*rows.method.message, rows, extent);
+  const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
+  if (message && rows.method.block_weights) {
+    MessageBytes each = bytes_of(*message, rows, extent);
     for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
       each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
       traffic.add(messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
                   each);
     }
-  } else if (rows.method.message) {
-    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
+  } else if (message) {
+    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*message, rows, extent));
   }
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
   const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
   traffic.add(
-      all_reduce ? 2.0 * (config.run.nodes - 1) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+      all_reduce ? messages_in_mean(experiment) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
       each);
   return traffic;
 }
@@ -218,6 +223,12 @@ void check_run(Experiment& experiment) {
   if (const std::string& start = experiment.config().run.start; !start.empty()) check_start(start, experiment);
 }
 
+/// How many there will be, nobody knows.
+std::string describe_sync(const Experiment& experiment) {
+  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(), extent_of(experiment));
+  return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
+}
+
 template <class Backend>
 std::string describe_run_plan(const Experiment& experiment) {
   const Schedule& schedule = experiment.schedule();
@@ -231,6 +242,7 @@ std::string describe_run_plan(const Experiment& experiment) {
                       experiment.layout().segments.size());
   text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
   text += fmt::format("messages a replica: {:.0f}\n", traffic.messages);
+  if (experiment.rows().method.monitor) text += describe_sync(experiment);
   const auto line = [&](const char* name, double bytes, const char* note) {
     text += fmt::format("bytes {}: {:.0f} ({}{})\n", name, bytes, format_bytes(bytes), note);
   };

@@ -10,6 +10,7 @@
 #include "host/rounds/final_rounds.h"
 #include "host/state/row_blocks.h"
 #include "host/state/running_statistics.h"
+#include "host/state/trigger.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -77,6 +78,13 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
     const auto [replica, node] = nodes_.shard.id_of(row);
     experiment.task().initialize(experiment.config().run.seed + replica, node, values);
   });
+  start_arrays();
+}
+
+template <class Backend>
+void Emulator<Backend>::start_arrays() {
+  for (const StateArray* array : nodes_.arrays)
+    if (array->starts_as != nullptr) copy_first_rows(nodes_, Array<float>(*array->starts_as), Array<float>(*array));
 }
 
 template <class Backend>

@@ -54,6 +54,10 @@ class Emulator {
   Nodes<Backend>& nodes() { return nodes_; }
   const Gradients<Backend>& gradients() const { return *gradients_; }
 
+  /// Arrays that start as others do get what these have now: after nodes have been given other parameters to start
+  /// with.
+  void start_arrays();
+
   /// Saved with checkpoints.
   LossWindow<Backend>& loss_window() { return loss_; }
   /// Goes on from a checkpoint whose arrays have been read into nodes().

@@ -75,6 +75,21 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
   return Outgoing<Backend>{*message, {backend, bytes}};
 }
 
+constexpr double kThresholdAParameter = 4.91e-5;  // the guide of [FDA]'s authors
+
+template <class Backend>
+std::optional<Trigger<Backend>> trigger_of(const Backend& backend, const Extent& extent, const RowLayout& layout,
+                                           const NodesPlan& plan) {
+  auto monitor = outgoing(backend, plan.rows.method.monitor, extent, layout, plan);
+  if (!monitor) return std::nullopt;
+  std::vector<VarianceLimit> limit;
+  for (const AlgorithmConfig& algorithm : plan.algorithm)
+    limit.push_back(
+        {.threshold = algorithm.threshold.value_or(kThresholdAParameter * static_cast<double>(layout.params)),
+         .heading_counts = algorithm.monitor == "linear"});
+  return Trigger<Backend>{std::move(*monitor), {backend, limit}, {backend, 1, static_cast<int>(extent.replicas)}};
+}
+
 }  // namespace
 
 std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout) {
@@ -105,6 +120,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       block_begin(backend, extent.blocks > 0 ? block_begins(layout, extent.blocks) : std::vector<std::int64_t>{}),
       message(outgoing(backend, rows.method.message, extent, layout, plan)),
       final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
+      trigger(trigger_of(backend, extent, layout, plan)),
       settings(backend, 1, plan.settings_of_rows ? shard.rows() : shard.replicas),
       diverged(backend, 1, shard.rows()),
       sent(backend, kSentCounts, shard.rows()) {
@@ -155,8 +171,8 @@ void Nodes<Backend>::verify_messages(const Array<float>& v) {
 }
 
 template <class Backend>
-void Nodes<Backend>::count(const Outgoing<Backend>& outgoing, std::span<const std::int64_t> copies) {
-  const Traffic traffic{.copies = copies, .each = outgoing.bytes.span(), .sent = sent.view()};
+void Nodes<Backend>::count(const Outgoing<Backend>& outgoing, std::span<const std::int64_t> copies, Due due) {
+  const Traffic traffic{.copies = copies, .each = outgoing.bytes.span(), .sent = sent.view(), .due = due};
   if (!outgoing.message.compressed || !rows.compressor->differs_on_wire) return add_traffic(backend, traffic);
   const std::span<const std::int64_t> entries = message_entries.span().first(shard.rows());
   add_traffic(backend, traffic, {.layout = backend_layout, .messages = messages(), .entries = entries});
@@ -287,13 +303,16 @@ void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
   }
 }
 
-/// The mean over the nodes of all shards.
+/// The mean over the nodes of all shards, which agree on what is due.
 template <class Backend>
-void average_over_shards(Nodes<Backend>& n, const Array<float>& x) {
+void average_over_shards(Nodes<Backend>& n, const Array<float>& x, Due due) {
   const int nodes = n.shard.nodes();
+  std::vector<std::int32_t> due_here(due.size());
+  copy(n.backend, due_here.data(), due.data(), due.size_bytes());
   std::vector<double> u(n.shard.all_rows());
   n.transport.gather(n.to_host(state::u), u);
   for (int r = 0; r < n.shard.replicas; ++r) {
+    if (!is_due(due_here, r)) continue;
     const auto rows = n[x].rows_from(r * nodes, nodes);
     std::vector<double> sums(rows.cols);
     n.transport.sum_in_order(sums, [&](std::span<double> s) { add_rows(n.backend, rows, s); });
@@ -305,13 +324,13 @@ void average_over_shards(Nodes<Backend>& n, const Array<float>& x) {
 }
 
 template <class Backend>
-void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing) {
+void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing, Due due) {
   if (n.shard.shards == 1) {
-    mean_rows(n.backend, {.x = n[x], .u = n.list(state::u), .replicas = n.shard.replicas});
+    mean_rows(n.backend, {.x = n[x], .u = n.list(state::u), .replicas = n.shard.replicas, .due = due});
   } else {
-    n.work.host_call([&n, x](std::int64_t) { average_over_shards(n, x); });
+    n.work.host_call([&n, x, due](std::int64_t) { average_over_shards(n, x, due); });
   }
-  n.count(outgoing, n.chain_copies.span());
+  n.count(outgoing, n.chain_copies.span(), due);
 }
 
 template class Nodes<Cpu>;
@@ -329,7 +348,7 @@ template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
 template void cut_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
 template void mix_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
 template void debias_blocks(Nodes<Cpu>&);
-template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&);
+template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&, Due);
 template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
 template void keep_push_weights(Nodes<Cuda>&);
 template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
@@ -343,7 +362,7 @@ template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
 template void cut_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
 template void mix_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
 template void debias_blocks(Nodes<Cuda>&);
-template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&);
+template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&, Due);
 template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);
 
 }  // namespace sparsepush

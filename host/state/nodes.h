@@ -13,6 +13,7 @@
 #include "kernels/backend/repeated_work.h"
 #include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/traffic.h"
+#include "kernels/mixing/flag_due.h"
 #include "kernels/nodes/cuda_layout.h"
 #include "kernels/nodes/debias.h"
 #include "kernels/nodes/sgd_update.h"
@@ -40,6 +41,14 @@ template <class Backend>
 struct Outgoing {
   Message message;
   Buffer<Backend, MessageBytes> bytes;  ///< [replicas]
+};
+
+/// What a method has that decides itself when replicas exchange their message.
+template <class Backend>
+struct Trigger {
+  Outgoing<Backend> monitor;             ///< exchanged in every step
+  Buffer<Backend, VarianceLimit> limit;  ///< [replicas]
+  Buffer<Backend, std::int32_t> due;     ///< [replicas] of this step
 };
 
 /// All local nodes, rows replica-major. A method is a function over this.
@@ -84,8 +93,8 @@ class Nodes {
   void update_and_select();
   /// Room for what so many remote in-neighbours send; between steps, and records must begin anew.
   void allocate_halo(int halo_slots);
-  /// Counts `copies` [local rows] messages, in backend memory.
-  void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies);
+  /// Counts `copies` [local rows] messages, in backend memory, of replicas that are due.
+  void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies, Due due = {});
 
   const Backend& backend;
   Transport<Backend>& transport;
@@ -104,6 +113,7 @@ class Nodes {
   Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
   Buffer<Backend, std::int64_t> block_begin;          ///< [blocks + 1], of methods that mix by blocks
   std::optional<Outgoing<Backend>> message, final_message;
+  std::optional<Trigger<Backend>> trigger;
   Buffer<Backend, SgdSettings> settings;   ///< [replicas], or [rows] where some nodes do not learn
   Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
   Buffer<Backend, std::int64_t> sent;      ///< [kSentCounts, local rows]
@@ -199,10 +209,10 @@ void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
 template <class Backend>
 void debias_blocks(Nodes<Backend>& n);
 
-/// An exact mean over the nodes of each replica, x_i = (float)(sum x / sum u), counted as 2 (N - 1) messages that go
-/// along a chain of the nodes and back.
+/// An exact mean over the nodes of each replica that is due, x_i = (float)(sum x / sum u), counted as 2 (N - 1)
+/// messages that go along a chain of the nodes and back.
 template <class Backend>
-void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing);
+void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing, Due due = {});
 
 /// Gives a task what it takes gradients and scores at: x and u, or z alone, which is computed here unless it is x.
 template <class Backend>

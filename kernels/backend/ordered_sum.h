@@ -11,14 +11,14 @@ constexpr int kOrderedSumThreads = 256;  // a block
 constexpr int kOrderedSumTerms = 1024;   // at once: four a thread, and memory for eight blocks a multiprocessor
 constexpr std::size_t kOrderedSumBytes = 2 * kOrderedSumTerms * sizeof(double);  // of dynamic shared memory
 
-/// Sum of term(i) for i in [0, count): term i goes to partial sum i mod kLanes, and these are added up in order. The
-/// whole block calls it, and its first warp receives the result. All threads compute terms, each once; the first warp
-/// adds them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the
-/// fixed order are count / kLanes additions in double one after the other.
+/// Of the sums of term(i) over the i in [0, count) with the same i mod kLanes, thread t of the block's first warp
+/// receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp adds
+/// them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the fixed
+/// order are count / kLanes additions in double one after the other.
 template <int kLanes, class Term>
-__device__ double ordered_sum(std::int64_t count, const Term& term) {
+__device__ double partial_sum(std::int64_t count, const Term& term) {
   static_assert(kLanes <= 32 && kOrderedSumTerms % kLanes == 0);
-  double lane_sum = 0, sum = 0;
+  double lane_sum = 0;
   for (std::int64_t begin = 0; begin < count; begin += kOrderedSumTerms) {
     double* terms = dynamic_shared<double>() + begin / kOrderedSumTerms % 2 * kOrderedSumTerms;
     const int size = static_cast<int>(std::min(std::int64_t{kOrderedSumTerms}, count - begin));
@@ -28,6 +28,15 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
       for (int i = threadIdx.x % kLanes; i < size; i += kLanes) lane_sum += terms[i];
   }
   __syncthreads();  // the next call begins where these terms may stand
+  return lane_sum;
+}
+
+/// Sum of term(i) for i in [0, count): the partial sums above, added up in order. The whole block calls it, and its
+/// first warp receives the result.
+template <int kLanes, class Term>
+__device__ double ordered_sum(std::int64_t count, const Term& term) {
+  const double lane_sum = partial_sum<kLanes>(count, term);
+  double sum = 0;
   for (int lane = 0; lane < kLanes; ++lane) sum += __shfl_sync(~0u, lane_sum, lane);
   return sum;
 }

@@ -18,12 +18,14 @@
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/difference_mix.h"
 #include "kernels/mixing/due_round.h"
+#include "kernels/mixing/flag_due.h"
 #include "kernels/mixing/mean_rows.h"
 #include "kernels/mixing/push_sum_mix.h"
 #include "kernels/mixing/random_out.h"
 #include "kernels/mixing/update_mix.h"
 #include "kernels/nodes/adam_update.h"
 #include "kernels/nodes/debias.h"
+#include "kernels/nodes/drift.h"
 #include "kernels/nodes/quasi_global_update.h"
 #include "kernels/nodes/statistics.h"
 #include "kernels/nodes/step_clock.h"
@@ -101,6 +103,9 @@ void debias_blocks(const Cuda&, MatrixView<const float>, MatrixView<const double
 }
 void difference_mix(const Cuda&, const DifferenceMix&) { refuse(); }
 void mean_rows(const Cuda&, const MeanRows&) { refuse(); }
+void flag_due(const Cuda&, const FlagDue&) { refuse(); }
+void measure_drift(const Cuda&, const CudaLayout&, const MeasureDrift&) { refuse(); }
+void move_reference(const Cuda&, const CudaLayout&, const MoveReference&) { refuse(); }
 void subtract(const Cuda&, MatrixView<const float>, MatrixView<const float>, MatrixView<float>) { refuse(); }
 void debias(const Cuda&, MatrixView<const float>, std::span<const double>, MatrixView<float>) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }

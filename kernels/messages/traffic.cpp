@@ -11,6 +11,8 @@ void check_traffic_shapes(const Traffic& traffic) {
   CHECK(traffic.copies.size() == nodes, "copies ", traffic.copies.size(), ", sent ", traffic.sent);
   CHECK(!traffic.each.empty() && nodes % traffic.each.size() == 0, "replicas ", traffic.each.size(), ", sent ",
         traffic.sent);
+  CHECK(traffic.due.empty() || traffic.due.size() == traffic.each.size(), "due [", traffic.due.size(), "], replicas ",
+        traffic.each.size());
 }
 
 void add_traffic(const Cpu&, const Traffic& traffic) {

@@ -6,6 +6,7 @@
 #include "kernels/backend/backend.h"
 #include "kernels/messages/messages.h"
 #include "kernels/nodes/cuda_layout.h"
+#include "kernels/nodes/due.h"
 
 namespace sparsepush {
 
@@ -26,9 +27,10 @@ struct Traffic {
   std::span<const std::int64_t> copies;  ///< [nodes] messages that each node sends, all alike
   std::span<const MessageBytes> each;    ///< [replicas] of one message; row i is of replica i / (nodes / replicas)
   MatrixView<std::int64_t> sent;         ///< [kSentCounts, nodes] added to
+  Due due = {};
 };
 
-/// sent[c, i] += copies[i] * what one message counts by c. Backends agree exactly.
+/// sent[c, i] += copies[i] * what one message counts by c, of nodes whose replica is due. Backends agree exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic);
 void add_traffic(const Cuda& gpu, const Traffic& traffic);
 
@@ -47,13 +49,18 @@ void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_traffic_shapes(const Traffic& traffic);
 
+constexpr std::int64_t replica_of(const Traffic& traffic, std::int64_t i) {
+  return i / (traffic.sent.cols / std::ssize(traffic.each));
+}
+
 /// Returns what one message of node i counts.
 constexpr const MessageBytes& bytes_of(const Traffic& traffic, std::int64_t i) {
-  return traffic.each[i / (traffic.sent.cols / std::ssize(traffic.each))];
+  return traffic.each[replica_of(traffic, i)];
 }
 
 /// Adds what node i sends, of `wire` bytes each.
 constexpr void add_sent(const Traffic& traffic, std::int64_t i, std::int64_t wire) {
+  if (!is_due(traffic.due, replica_of(traffic, i))) return;
   const MessageBytes& each = bytes_of(traffic, i);
   const std::int64_t copies = traffic.copies[i];
   traffic.sent.row(kMessagesSent)[i] += copies;

@@ -16,12 +16,15 @@ constexpr int kColumns = 1024;  // an item: the sums of a panel stay in the firs
 void check_mean_rows_shapes(const MeanRows& mean) {
   CHECK(mean.replicas > 0 && mean.x.rows % mean.replicas == 0, "x ", mean.x, ", replicas ", mean.replicas);
   CHECK(mean.u.size() == static_cast<std::size_t>(mean.x.rows), "u [", mean.u.size(), "], x ", mean.x);
+  CHECK(mean.due.empty() || mean.due.size() == static_cast<std::size_t>(mean.replicas), "due [", mean.due.size(),
+        "], replicas ", mean.replicas);
 }
 
 void mean_rows(const Cpu& cpu, const MeanRows& mean) {
   check_mean_rows_shapes(mean);
   const int nodes = mean.x.rows / mean.replicas, panels = (mean.x.cols + kColumns - 1) / kColumns;
   cpu.pool().run(std::int64_t{mean.replicas} * panels, [&](std::int64_t item, int) {
+    if (!is_due(mean.due, item / panels)) return;
     const std::int64_t first = item / panels * nodes;
     const int begin = static_cast<int>(item % panels) * kColumns, width = std::min(kColumns, mean.x.cols - begin);
     const double weight = sum_of_weights(mean.u, first, nodes);

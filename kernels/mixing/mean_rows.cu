@@ -11,7 +11,8 @@ __global__ void mean_rows_kernel(MeanRows mean) {
   const std::int64_t nodes = mean.x.rows / mean.replicas,
                      columns = static_cast<std::int64_t>(mean.x.cols) * mean.replicas;
   for (std::int64_t k = grid_thread(); k < columns; k += grid_threads()) {
-    const std::int64_t first = k / mean.x.cols * nodes, column = k % mean.x.cols;
+    const std::int64_t replica = k / mean.x.cols, first = replica * nodes, column = k % mean.x.cols;
+    if (!is_due(mean.due, replica)) continue;
     double sum = 0;
     for (std::int64_t i = first; i < first + nodes; ++i) sum += static_cast<double>(mean.x.row(i)[column]);
     const auto value = static_cast<float>(sum / sum_of_weights(mean.u, first, nodes));

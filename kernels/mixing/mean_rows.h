@@ -5,6 +5,7 @@
 
 #include "kernels/backend/backend.h"
 #include "kernels/backend/view.h"
+#include "kernels/nodes/due.h"
 
 namespace sparsepush {
 
@@ -13,10 +14,11 @@ struct MeanRows {
   MatrixView<float> x;        ///< [nodes, row] push-sum numerators
   std::span<const double> u;  ///< [nodes]
   int replicas = 1;
+  Due due = {};
 };
 
-/// x_i = (float)(sum x / sum u) for all nodes i of each replica, element by element; sums in double, in node order.
-/// Backends agree exactly (NaN payloads aside).
+/// x_i = (float)(sum x / sum u) for all nodes i of each replica that is due, element by element; sums in double, in
+/// node order. Backends agree exactly (NaN payloads aside).
 void mean_rows(const Cpu& cpu, const MeanRows& mean);
 void mean_rows(const Cuda& gpu, const MeanRows& mean);
 

@@ -49,6 +49,7 @@ struct StateArray {
   bool saved = true;         ///< in checkpoints, its local rows; else it means nothing between steps
   double start = 0;          ///< in every element
   Dtype dtype = Dtype::kF32;
+  const StateArray* starts_as = nullptr;  ///< instead, of one a replica: the row there of its first node
 
   /// Whether a row holds a node's parameters or something of each of them, with padding between tensors.
   bool is_padded() const { return columns == 0 && width == whole_row; }
@@ -81,6 +82,8 @@ inline constexpr Array<float> gradient({.name = "gradient", .saved = false});  /
 inline constexpr Array<float> z({.name = "z", .saved = false});                ///< [nodes, row] x / u, where wanted
 inline constexpr Array<double> u({.name = "u", .width = one, .start = 1});     ///< [nodes, 1] push-sum weights
 inline constexpr Array<double> sent_u({.name = "u as sent", .per = Per::kSlot, .width = one, .saved = false});
+/// [replicas, 1] exact means so far, of methods that decide themselves when to take one.
+inline constexpr Array<std::int64_t> syncs({.name = "syncs", .per = Per::kReplica, .width = one});
 /// [slots, entries] sparse messages.
 inline constexpr Array<std::int32_t> position(
     {.name = "position", .per = Per::kSlot, .width = entries, .saved = false});

@@ -16,4 +16,11 @@ __device__ inline std::int64_t unpadded_index(std::span<const Padding> paddings,
   return position - paddings[i].before;
 }
 
+/// The position of the element with index `index`, not counting padding, among `paddings`: the inverse.
+__device__ inline std::int64_t padded_index(std::span<const Padding> paddings, std::int64_t index) {
+  const std::size_t i =
+      count_before(paddings.size() - 1, [&](std::size_t p) { return paddings[p].end - paddings[p].before <= index; });
+  return index + paddings[i].before;
+}
+
 }  // namespace sparsepush

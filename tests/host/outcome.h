@@ -14,9 +14,10 @@ namespace sparsepush {
 
 /// Of one replica, rows in the order of nodes.
 struct Outcome {
-  std::map<std::string, std::vector<std::vector<float>>> arrays;  ///< the saved ones of floats
+  std::map<std::string, std::vector<std::vector<float>>> arrays;  ///< the saved ones of floats; of replicas one row
   std::vector<double> u;
   std::vector<std::vector<std::int64_t>> sent;  ///< [nodes][kSentCounts]
+  std::int64_t syncs = 0;                       ///< of methods that count them
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -44,10 +45,18 @@ std::vector<Outcome> outcomes_of(const Experiment& experiment, const Make& make,
       all[replica].u[node] = u[row];
       for (int c = 0; c < kSentCounts; ++c) all[replica].sent[node][c] = sent[c * nodes.shard.rows() + row];
     }
+    if (nodes.state.has(state::syncs))
+      for (int r = 0; r < run.replicas; ++r) all[r].syncs = nodes.to_host(state::syncs)[r];
     for (const StateArray* array : nodes.arrays) {
       if (!array->saved || array->dtype != Dtype::kF32) continue;
       const std::vector<float> values = nodes.to_host(Array<float>(*array));
       const std::int64_t columns = array->columns_in(nodes.extent);
+      if (array->per == Per::kReplica) {
+        for (int r = 0; r < run.replicas; ++r)
+          all[r].arrays[std::string(array->name)] = {
+              {values.begin() + r * columns, values.begin() + (r + 1) * columns}};
+        continue;
+      }
       for (int row = 0; row < nodes.shard.rows(); ++row) {
         const auto [replica, node] = nodes.shard.id_of(row);
         auto& rows = all[replica].arrays[std::string(array->name)];

@@ -12,7 +12,7 @@ from twin.messages import encode, top_k
 from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
 
 STATE = {"x", "momentum", "second_moment", "last_z", "u", "block_u", "error", "public_copy", "tracker", "last_gradient",
-         "correction"}
+         "correction", "reference", "heading", "syncs"}
 ODD = (1, 7, 33, 2, 65, 92)
 IRREGULAR = [[(int(edge[0]), int(edge[1]), None) for edge in ("01", "12", "13", "10", "20", "24", "34", "41")]]
 VARYING = [
@@ -83,6 +83,8 @@ class TwinTest(ProgramTest):
         state |= {"public_copy": twin.public_copy} if settings.algorithm == "choco" else {}
         if settings.algorithm in TRACKING:
             state |= {"tracker": twin.tracker, "last_gradient": twin.last_gradient}
+        if settings.algorithm == "fda":
+            state |= {"reference": twin.reference[None], "heading": twin.heading[None], "syncs": np.array([twin.syncs])}
         state |= {"correction": twin.correction} if settings.algorithm == "d2" else {}
         state |= {"block_u": twin.block_u} if settings.blocks else {}
         state |= {"second_moment": twin.second_moment} if settings.optimizer == "adam" else {}
@@ -94,16 +96,20 @@ class TwinTest(ProgramTest):
             different = np.argwhere(tensors[name].view("u1") != expected.view("u1"))
             self.assertEqual(len(different), 0, f"{name} differs first at {different[:1].tolist()}")
         self.compare_metrics(out, twin, replicas, every)
+        return twin
 
     def configure(self, problem, settings, rounds, replicas, every, topology):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
         algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
+        if settings.algorithm == "fda":
+            algorithm["monitor"] = settings.monitor
+            algorithm["threshold"] = "auto" if settings.threshold is None else settings.threshold
         if settings.blocks:
             algorithm["blocks"] = settings.blocks
         if settings.compress != "parameters":
             algorithm["compress"] = settings.compress
-        if settings.algorithm not in (*TRACKING, "all_reduce", "d2"):
+        if settings.algorithm not in (*TRACKING, "all_reduce", "d2", "fda"):
             algorithm["local_steps"] = settings.local_steps
         if settings.averaging_decay:
             algorithm["averaging_decay"] = list(settings.averaging_decay)
@@ -125,7 +131,8 @@ class TwinTest(ProgramTest):
         })
 
     def compare_metrics(self, out, twin, replicas, every):
-        self.assertEqual((out / "metrics.csv").read_text().splitlines()[0], METRICS_HEADER)
+        header = METRICS_HEADER + (",syncs" if twin.settings.algorithm == "fda" else "")
+        self.assertEqual((out / "metrics.csv").read_text().splitlines()[0], header)
         rows = read_metrics(out)
         for replica in range(replicas):
             own = [row for row in rows if int(row["replica"]) == replica]
@@ -171,6 +178,19 @@ class TwinTest(ProgramTest):
         for settings in (Settings("all_reduce", nesterov=True), Settings("local_sgd"), Settings("local_sgd", local_steps=7)):
             with self.subTest(settings.algorithm, local_steps=settings.local_steps):
                 self.compare(IRREGULAR, settings, replicas=2)
+
+    def test_federated_dynamic_averaging(self):
+        problem = quadratic(5, ODD, seed=5)
+        problem["start"] = problem["start"][0].copy()
+        for monitor, threshold in itertools.product(("linear", "naive"), (0.0, 3.0, 1e12, None)):
+            with self.subTest(monitor=monitor, threshold=threshold):
+                settings = Settings("fda", monitor=monitor, threshold=threshold)
+                syncs = self.compare(IRREGULAR, settings, problem=problem).syncs
+                if threshold == 3.0:
+                    self.assertTrue(1 < syncs < settings.steps, syncs)
+                elif threshold is not None:
+                    self.assertEqual(syncs, 0 if threshold else settings.steps)
+        self.compare(IRREGULAR, Settings("fda", threshold=300.0, nesterov=True), replicas=2)  # nodes start apart
 
     def test_gradient_tracking(self):
         for rate in (1.0, 0.3):

@@ -229,7 +229,7 @@ TEST_F(Methods, D2NeedsWeightsThatAreTheSameBothWaysAndNodesThatKeepAThird) {
 }
 
 TEST_F(Methods, ExactMeansTakeAnyTopologyForNone) {
-  for (const std::string method : {"all_reduce", "local_sgd"}) {
+  for (const std::string method : {"all_reduce", "local_sgd", "fda"}) {
     EXPECT_EQ(refusal(method, random_out(2, true)), "");
     EXPECT_EQ(refusal(method, topology_file("0,0,1\n")), "") << "not strongly connected";
   }

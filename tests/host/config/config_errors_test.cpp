@@ -44,6 +44,8 @@ TEST_F(ConfigFile, WrongTypesSayWhatCame) {
   EXPECT_EQ(set_error("model.hidden=[64, 0.5]"), "model.hidden: expected a list of integers, got one with number 0.5");
   EXPECT_EQ(set_error("algorithm.final_rounds=often"),
             "algorithm.final_rounds: expected an integer or \"auto\", got string \"often\"");
+  EXPECT_EQ(set_error("algorithm.threshold=often"),
+            "algorithm.threshold: expected a number or \"auto\", got string \"often\"");
   EXPECT_EQ(set_error("data.name='" + std::string(100, 'x') + "'").find(std::string(81, 'x')), std::string::npos);
 }
 
@@ -67,6 +69,8 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
   EXPECT_EQ(set_error("model.hidden=[8, 0]"), "model.hidden: expected 1 <= hidden <= 1000000, got 0");
   EXPECT_EQ(set_error("algorithm.final_rounds=0"),
             "algorithm.final_rounds: expected 1 <= final_rounds <= 1000000000000, got 0");
+  EXPECT_EQ(error("[algorithm]\nname = \"fda\"\nthreshold = -1\n"),
+            "a.toml:3: algorithm.threshold: expected 0 <= threshold <= 1000000000000, got -1");
   std::string list = "[1";
   for (int i = 0; i < 1000; ++i) list += ",1";
   EXPECT_EQ(error("[model]\nhidden = " + list + "]\n"),
@@ -76,7 +80,7 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
 TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
   EXPECT_EQ(set_error("algorithm.name=spars_push"),
             "algorithm.name: expected one of none, sgp, sparse_push, scsp, deep_squeeze, d_psgd, choco, all_reduce, "
-            "local_sgd, gradient_tracking, push_gradient_tracking; got "
+            "local_sgd, fda, gradient_tracking, push_gradient_tracking; got "
             "\"spars_push\"; did you mean "
             "\"sparse_push\"?");
   EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");

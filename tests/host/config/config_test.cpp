@@ -181,6 +181,8 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.name=none"},
       {"algorithm.compressor=identity", "algorithm.averaging_rate=0.333333333333333333"},
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
+      {"algorithm.name=fda"},
+      {"algorithm.name=fda", "algorithm.threshold=3", "algorithm.monitor=naive"},
       {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
       {"data.name=fashion_mnist", "data.path=sets", "data.augment=true"},
       {"model.name=resnet20", "model.norm=batch", "algorithm.name=scsp", "algorithm.final_statistics=local"},
@@ -194,6 +196,8 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
     EXPECT_EQ(config_hash(second), config_hash(first));
     EXPECT_EQ(second.algorithm.averaging_rate, first.algorithm.averaging_rate);
     EXPECT_EQ(second.algorithm.final_rounds, first.algorithm.final_rounds);
+    EXPECT_EQ(second.algorithm.threshold, first.algorithm.threshold);
+    EXPECT_EQ(second.algorithm.monitor, first.algorithm.monitor);
     EXPECT_EQ(second.data.alpha, first.data.alpha);
     EXPECT_EQ(second.data.augment, first.data.augment);
     EXPECT_EQ(second.model.hidden, first.model.hidden);
@@ -250,7 +254,11 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   }
   EXPECT_EQ(config_hash(load("", {"algorithm.name=scsp", "algorithm.final_rounds=3"})),
             config_hash(load("", {"algorithm.name=scsp"})));
-  std::vector<std::string> overrides = {"model.name=resnet20", "algorithm.name=scsp"};
+  std::vector<std::string> overrides = {"algorithm.name=fda"};
+  const std::string unset = config_hash(load("", overrides));
+  for (const char* other : {"algorithm.threshold=0", "algorithm.monitor=naive"})
+    EXPECT_NE(config_hash(load("", {"algorithm.name=fda", other})), unset) << other;
+  overrides = {"model.name=resnet20", "algorithm.name=scsp"};
   std::string before = config_hash(load("", overrides));
   for (const char* more : {"model.norm=batch", "algorithm.final_statistics=local"}) {
     overrides.push_back(more);

@@ -38,6 +38,8 @@ TEST(DescribeKeys, ValuesAreOfTheTypeOfTheMemberWithinItsRange) {
   EXPECT_TRUE(row_of("data.path").starts_with("| `data.path` | path of a folder | `\"data/NAME\"` | "));
   EXPECT_TRUE(row_of("algorithm.final_rounds")
                   .starts_with("| `algorithm.final_rounds` | integer, 1 to 1e12; or `auto` | `50` | "));
+  EXPECT_TRUE(row_of("algorithm.threshold")
+                  .starts_with("| `algorithm.threshold` | number, 0 to 1e12; or `auto` | `\"auto\"` | "));
 }
 
 TEST(DescribeKeys, TheDefaultAveragingRateIsNotANumber) {
@@ -51,11 +53,11 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
   };
   ends("run.nodes", "");
   ends("algorithm.local_steps",
-       "refused where `algorithm.name` is `all_reduce`, `gradient_tracking` or `push_gradient_tracking`");
+       "refused where `algorithm.name` is `all_reduce`, `fda`, `gradient_tracking` or `push_gradient_tracking`");
   ends("data.file", "only where `data.name` is `quadratic`, else refused");
   ends("data.batch", "ignored where `data.name` is `quadratic`");
   ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
-  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce` or `local_sgd`");
+  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce`, `local_sgd` or `fda`");
   ends("algorithm.final_statistics",
        "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
 }

@@ -48,9 +48,12 @@ TEST(Metrics, OtherScoresOfATaskStandBehindTheLastColumn) {
                 ",recall_mean,recall_min,recall_max,recall_mean_model,bleu_mean,bleu_min,bleu_max,"
                 "bleu_mean_model");
   EXPECT_EQ(metrics_header({"accuracy"}), metrics_header());
+  EXPECT_EQ(metrics_header({"bleu"}, true), metrics_header() + ",syncs,bleu_mean,bleu_min,bleu_max,bleu_mean_model");
   MetricsRow row = full_row();
   row.other_scores = {{.mean = 0.5, .min = -1, .max = 2, .mean_model = std::nan("")}, {.mean = 7}};
   EXPECT_EQ(metrics_line(row), metrics_line(full_row()) + ",0.5,-1,2,nan,7,0,0,0");
+  row.syncs = 15;
+  EXPECT_EQ(metrics_line(row), metrics_line(full_row()) + ",15,0.5,-1,2,nan,7,0,0,0");
 }
 
 TEST(Metrics, WhatIsUndefinedIsEmpty) {

@@ -78,8 +78,8 @@ const QuadraticFile& problem() {
 }
 
 TYPED_TEST(BackendAgreementOn, EveryAlgorithmHasTheSameBits) {
-  for (const std::string algorithm :
-       {"none", "sgp", "sparse_push", "all_reduce", "local_sgd", "gradient_tracking", "push_gradient_tracking"}) {
+  for (const std::string algorithm : {"none", "sgp", "sparse_push", "all_reduce", "local_sgd", "fda",
+                                      "gradient_tracking", "push_gradient_tracking"}) {
     SCOPED_TRACE(algorithm);
     expect_the_same_bits<TypeParam>(quadratic_config(problem(), "directed_ring", algorithm), 6);
   }

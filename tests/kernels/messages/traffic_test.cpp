@@ -30,6 +30,17 @@ TYPED_TEST(TrafficOn, AddsTheBytesOfTheReplicaOncePerCopy) {
   });
 }
 
+TYPED_TEST(TrafficOn, CountsReplicasThatAreDue) {
+  for_each_way_to_run<TypeParam>([](const TypeParam& backend) {
+    const Buffer<TypeParam, std::int64_t> copies(backend, {3, 1, 1, 2});
+    const Buffer<TypeParam, MessageBytes> each(backend, {{10, 20, 30, 40}, {1, 2, 3, 4}});
+    const Buffer<TypeParam, std::int32_t> due(backend, std::vector<std::int32_t>{0, 1});
+    const Buffer<TypeParam, std::int64_t> sent(backend, kSentCounts, 4);
+    add_traffic(backend, {.copies = copies.span(), .each = each.span(), .sent = sent.view(), .due = due.span()});
+    EXPECT_EQ(sent.to_host(), (Counts{0, 0, 1, 2, 0, 0, 1, 2, 0, 0, 2, 4, 0, 0, 3, 6, 0, 0, 4, 8}));
+  });
+}
+
 TYPED_TEST(TrafficOn, TakesTheSizeOfEveryNodesOwnMessage) {
   const RowLayout layout = make_row_layout(std::vector<std::int64_t>{3, 300});  // in a row position 4 is index 3
   for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
@@ -90,9 +101,11 @@ TEST(Traffic, RefusesListsOfAnotherLength) {
   const Buffer<Cpu, std::int64_t> sent(cpu, kSentCounts, 2), few_counts(cpu, kSentCounts - 1, 2);
   const std::vector<std::int64_t> one = {1}, two = {1, 1};
   const std::vector<MessageBytes> each(1), three(3);
+  const std::vector<std::int32_t> due(2);
   const SizedMessagesOf<Cpu> messages{layout, Messages{position.view(), value.view()}, two};
-  for (const Traffic& traffic : {Traffic{one, each, sent.view()}, Traffic{two, three, sent.view()},
-                                 Traffic{two, {}, sent.view()}, Traffic{two, each, few_counts.view()}}) {
+  for (const Traffic& traffic :
+       {Traffic{one, each, sent.view()}, Traffic{two, three, sent.view()}, Traffic{two, {}, sent.view()},
+        Traffic{two, each, sent.view(), due}, Traffic{two, each, few_counts.view()}}) {
     EXPECT_THROW(add_traffic(cpu, traffic), std::invalid_argument);
     EXPECT_THROW(add_traffic(cpu, traffic, messages), std::invalid_argument);
   }

@@ -43,6 +43,25 @@ TYPED_TEST(MeanRowsOn, GivesEveryNodeTheMeanOfItsReplica) {
   }
 }
 
+TYPED_TEST(MeanRowsOn, LeavesReplicasThatAreNotDueAsTheyAre) {
+  std::mt19937 generator(6);
+  constexpr int kNodes = 3, kRow = 1032;
+  const std::vector<float> x = random_values(3 * kNodes * kRow, generator);
+  std::vector<float> wanted = x;
+  for (int c = 0; c < kRow; ++c) {
+    double sum = 0;
+    for (int i = kNodes; i < 2 * kNodes; ++i) sum += x[i * kRow + c];
+    for (int i = kNodes; i < 2 * kNodes; ++i) wanted[i * kRow + c] = static_cast<float>(sum / kNodes);
+  }
+  for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
+    const Buffer<TypeParam, float> there(backend, 3 * kNodes, kRow, x);
+    const Buffer<TypeParam, double> weights(backend, std::vector<double>(3 * kNodes, 1.0));
+    const Buffer<TypeParam, std::int32_t> due(backend, std::vector<std::int32_t>{0, 1, 0});
+    mean_rows(backend, {.x = there.view(), .u = weights.span(), .replicas = 3, .due = due.span()});
+    EXPECT_EQ(there.to_host(), wanted);
+  });
+}
+
 TEST(MeanRows, RefusesRowsThatReplicasCannotShareAndOtherWeights) {
   const Cpu cpu = tested_cpu(1);
   const Buffer<Cpu, float> x(cpu, 3, 4);
@@ -50,6 +69,8 @@ TEST(MeanRows, RefusesRowsThatReplicasCannotShareAndOtherWeights) {
   EXPECT_THROW(mean_rows(cpu, {.x = x.view(), .u = three, .replicas = 2}), std::invalid_argument);
   EXPECT_THROW(mean_rows(cpu, {.x = x.view(), .u = three, .replicas = 0}), std::invalid_argument);
   EXPECT_THROW(mean_rows(cpu, {.x = x.view(), .u = two, .replicas = 1}), std::invalid_argument);
+  const std::vector<std::int32_t> due(2);
+  EXPECT_THROW(mean_rows(cpu, {.x = x.view(), .u = three, .replicas = 1, .due = due}), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking, D2, shared blocks and exact
-means on quadratic problems, from their definition.
+"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking, D2, shared blocks, exact means
+and Federated Dynamic Averaging on quadratic problems, from their definition.
 
 Rows are nodes; states are float32 except the push-sum weights u, which are float64.
 """
@@ -15,7 +15,7 @@ from twin.topology import mixing_weights
 TRACKING = ("gradient_tracking", "push_gradient_tracking")
 DENSE = ("sgp", "d_psgd") + TRACKING
 DIFFERENCES = ("d2",)
-EXACT_MEANS = ("all_reduce", "local_sgd")
+EXACT_MEANS = ("all_reduce", "local_sgd", "fda")
 WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze", "gradient_tracking") + DIFFERENCES + EXACT_MEANS
 WITH_ERROR = ("sparse_push", "scsp", "deep_squeeze")
 COMPRESSED = WITH_ERROR + ("choco",)
@@ -31,6 +31,8 @@ class Settings:
     local_steps: int = 1
     final_rounds: int = 0
     final: str = "gossip"
+    monitor: str = "linear"
+    threshold: float = None
     lr: float = 0.05
     momentum: float = 0.9
     nesterov: bool = False
@@ -71,6 +73,7 @@ class Twin:
         self.block_u = np.ones((self.nodes, settings.blocks))
         self.second_moment, self.last_z = np.zeros_like(self.x), np.zeros_like(self.x)
         self.tracker, self.last_gradient = np.zeros_like(self.x), np.zeros_like(self.x)
+        self.reference, self.heading, self.syncs = self.x[0].copy(), np.zeros(self.params, np.float32), 0
         self.u = np.ones(self.nodes)
         self.step = self.round = self.messages = 0
         self.merging = False
@@ -157,9 +160,40 @@ class Twin:
     def mean_of_nodes(self, rows):
         return np.broadcast_to((self.sum_of_nodes(rows) / self.nodes).astype(np.float32), rows.shape)
 
-    def count_exact_mean(self):
+    def count_exact_mean(self, dense=None):
         for _ in range(2 * (self.nodes - 1)):
-            self.count_message()
+            self.count_message(dense=dense)
+
+    @staticmethod
+    def sum_of_elements(terms):
+        """Term j, a float64, is added to partial sum j mod 16, and these are added up in order."""
+        lanes, total = np.zeros(16), 0.0
+        for first in range(0, len(terms), 16):
+            part = terms[first : first + 16]
+            lanes[: len(part)] += part
+        for lane in lanes:
+            total += lane
+        return total
+
+    def average_where_models_vary(self):
+        settings = self.settings
+        self.count_exact_mean(dense=8)
+        sums = np.zeros(2)
+        for row in self.x:
+            drift = (row - self.reference).astype(np.float64)
+            for i, factor in enumerate((drift, self.heading.astype(np.float64))):
+                sums[i] += np.float64(np.float32(self.sum_of_elements(factor * drift)))
+        squares, along = sums / self.nodes
+        threshold = 4.91e-5 * self.params if settings.threshold is None else settings.threshold
+        if not (squares - along * along if settings.monitor == "linear" else squares) > threshold:
+            return
+        self.syncs += 1
+        self.count_exact_mean()
+        self.x = self.mean_of_nodes(self.x).copy()
+        moved = (self.x[0] - self.reference).astype(np.float64)
+        norm = np.sqrt(self.sum_of_elements(moved * moved))
+        self.heading = (moved / norm if norm > 0 else np.zeros_like(moved)).astype(np.float32)
+        self.reference = self.x[0].copy()
 
     def exchange(self):
         """One round of messages: whole rows, or what top-k keeps of parameters and error, or of a difference."""
@@ -167,6 +201,8 @@ class Twin:
         if settings.algorithm == "local_sgd":
             self.count_exact_mean()
             self.x = self.mean_of_nodes(self.x).copy()
+        elif settings.algorithm == "fda":
+            self.average_where_models_vary()
         elif settings.algorithm == "all_reduce":
             pass  # before the step
         elif settings.algorithm == "shared_block":
@@ -304,4 +340,6 @@ class Twin:
         if self.settings.algorithm in WITH_ERROR:
             error, x = (np.linalg.norm(state.astype(np.float64)) for state in (self.error, self.x))
             row["error_ratio"] = error / x
+        if self.settings.algorithm == "fda":
+            row["syncs"] = self.syncs
         return row | {f"bytes_{name}": count for name, count in self.bytes.items()}
