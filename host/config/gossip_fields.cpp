@@ -80,7 +80,9 @@ std::vector<Field> topology_fields() {
        .only_for = {when("topology.name", topologies_that_are_weighted()), used},
        .also_called = "mixing"},
       {.key = "file",
-       .meaning = "edges, of each round or of all: `source,target[,weight]`, separated by commas or blanks",
+       .meaning = "edges, of each round or of all: `source,target[,weight]`, separated by commas or blanks; or a graph "
+                  "of METIS "
+                  "(.graph, .metis), or a matrix of MatrixMarket (.mtx)",
        .member = at<topology, &T::file>,
        .only_for = {of_topologies("file"), used},
        .also_called = "path edges",

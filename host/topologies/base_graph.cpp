@@ -194,8 +194,9 @@ TopologyKind base_graph_row() {
           .count_edges =
               [](const TopologyConfig& config, int nodes) {
                 if (config.degree < 1 || (nodes > 1 && config.degree >= nodes))
-                  throw InputError("topology.degree: expected 1 <= degree < run.nodes with {}, got degree {} for {} nodes",
-                                   config.name, config.degree, nodes);
+                  throw InputError(
+                      "topology.degree: expected 1 <= degree < run.nodes with {}, got degree {} for {} nodes",
+                      config.name, config.degree, nodes);
                 return most_edges(nodes, config.degree);
               },
           .period = [](const TopologyConfig& config, int nodes,
