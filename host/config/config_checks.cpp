@@ -74,10 +74,13 @@ void check_topology_keys(const Config& config, const Origins& origins) {
   const TopologyKind& kind = topology_kind(topology);
   if (has_key(kind, "degree")) {
     const bool degree_set = origins.is_set("topology.degree") || !origins.is_set("run.nodes");
-    require(topology.degree < config.run.nodes, origins, degree_set ? "topology.degree" : "run.nodes",
+    require(topology.degree < config.run.nodes || (kind.is_undirected && config.run.nodes == 1), origins,
+            degree_set ? "topology.degree" : "run.nodes",
             fmt::format("expected topology.degree < run.nodes, got degree {} for {} nodes", topology.degree,
                         config.run.nodes));
   }
+  require(kind.only_nodes == 0 || config.run.nodes == kind.only_nodes, origins, "topology.name",
+          fmt::format("{} is for {} nodes; run.nodes is {}", in_quotes(kind.name), kind.only_nodes, config.run.nodes));
   if (has_key(kind, "file"))
     require(!topology.file.empty(), origins, "topology.name", "\"file\" needs topology.file, a CSV file");
 }

@@ -10,6 +10,13 @@ namespace {
 
 OnlyFor of_topologies(std::string_view key) { return when("topology.name", names_with_key(topologies(), key)); }
 
+Choices topologies_that_are_weighted() {
+  Choices names;
+  for (const TopologyKind& kind : topologies())
+    if (!kind.has_own_weights) names.push_back(kind.name);
+  return names;
+}
+
 Choices norms_with_statistics() {
   Choices names;
   for (const NormKind& norm : norms())
@@ -31,11 +38,11 @@ std::vector<Field> topology_fields() {
        .only_for = {used},
        .also_called = "graph graph_type"},
       {.key = "degree",
-       .meaning = "others that every node sends to",
+       .meaning = "others that every node sends to; of base_graph: at most, in a round",
        .member = at<topology, &T::degree>,
        .constraint = IntegerRange{1, kMany},
        .only_for = {of_topologies("degree"), used},
-       .default_in_words = "2 with `random_out`, else 4",
+       .default_in_words = "2 with `random_out`, 1 with `base_graph`, else 4",
        .also_called = "outdegree peers"},
       {.key = "probability",
        .meaning = "of an edge of erdos_renyi; of rewiring one of small_world",
@@ -70,10 +77,12 @@ std::vector<Field> topology_fields() {
            "ends), for edges that lead both ways; a file may have weights of its own",
        .member = at<topology, &T::weights>,
        .constraint = Choices{"uniform", "metropolis"},
-       .only_for = {used},
+       .only_for = {when("topology.name", topologies_that_are_weighted()), used},
        .also_called = "mixing"},
       {.key = "file",
-       .meaning = "edges, of each round or of all: `source,target[,weight]`, separated by commas or blanks",
+       .meaning = "edges, of each round or of all: `source,target[,weight]`, separated by commas or blanks; or a graph "
+                  "of METIS "
+                  "(.graph, .metis), or a matrix of MatrixMarket (.mtx)",
        .member = at<topology, &T::file>,
        .only_for = {of_topologies("file"), used},
        .also_called = "path edges",

@@ -100,7 +100,7 @@ std::string averaging_rate_text(const Method& method) {
 /// `degree` and `redraw`, if it has them.
 std::vector<Settings> forms_of(const TopologyKind& kind) {
   std::vector<Settings> forms = {{}};
-  if (kind.is_undirected) forms.push_back({"weights=metropolis"});
+  if (kind.is_undirected && !kind.has_own_weights) forms.push_back({"weights=metropolis"});
   if (kind.drawn_by_backends) forms = {{"degree=1"}, {"degree=2"}};
   if (!has_key(kind, "redraw")) return forms;
   for (std::size_t i = 0, plain = forms.size(); i < plain; ++i) {
@@ -123,7 +123,8 @@ std::string topologies_text(const Method& method, TextTable& refusals) {
     }
     for (const Settings& form : forms_of(kind)) {
       const std::string keys = form.empty() ? "" : fmt::format(" ({})", fmt::join(form, ", "));
-      Settings settings = {fmt::format("run.nodes={}", kNodes), "topology.name=" + kind.name};
+      Settings settings = {fmt::format("run.nodes={}", kind.only_nodes > 0 ? kind.only_nodes : kNodes),
+                           "topology.name=" + kind.name};
       for (const std::string& setting : form) settings.push_back("topology." + setting);
       const std::string why = refusal_of([&] { Experiment(config_of(method, settings)); });
       if (why.empty())

@@ -61,7 +61,7 @@ std::vector<Topology> make_topologies(const Config& config) {
   std::vector<Topology> topologies;
   const int different = depends_on_seed(config.topology) ? config.run.replicas : 1;
   const TopologyKind& kind = topology_kind(config.topology);
-  if (different > 1 && !config.topology.redraw && kind.count_edges) {
+  if (different > 1 && !is_redrawn(config.topology) && kind.count_edges) {
     const std::int64_t edges = kind.count_edges(config.topology, config.run.nodes);
     const PlannedArray all{"topologies", fmt::format("[{}, {}] edges", different, edges),
                            static_cast<std::int64_t>(different * edges * sizeof(Edge))};

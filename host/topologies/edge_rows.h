@@ -2,11 +2,12 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "host/topologies/text_lines.h"
 
 namespace sparsepush {
 
@@ -17,6 +18,14 @@ struct EdgeRow {
   double weight = 0;
   std::int64_t line = 0;
 };
+
+/// All rows of a file, in its order.
+struct EdgeTable {
+  std::vector<EdgeRow> rows;
+  bool has_weights = false;
+};
+
+inline constexpr std::int64_t kMostRows = std::int64_t{1} << 27;  // as many as a topology may have edges
 
 /// Reads a file front to back. Rows have the columns source and target, and may have round and weight; commas separate
 /// them, or blanks and tabs. A header names the columns, in any order; without one, rows are `source target`, `source
@@ -35,22 +44,14 @@ class EdgeRows {
   enum Column { kRound, kSource, kTarget, kWeight, kColumns };
   static constexpr std::array<std::string_view, kColumns> kNames = {"round", "source", "target", "weight"};
 
-  [[noreturn]] void refuse(const std::string& what) const;
   bool has(Column column) const;
   bool next_line();
-  bool read_line();
-  void split();
   void read_header();
   void check_columns() const;
-  std::int64_t integer(std::string_view name, std::string_view text, std::int64_t last) const;
   int node(Column column, std::string_view text, int nodes) const;
-  double weight(std::string_view text) const;
 
-  std::string path_;
-  std::ifstream file_;
-  std::string text_;                     ///< the line, without comment
-  std::vector<std::string_view> cells_;  ///< of it
-  std::int64_t line_ = 0;
+  TextLines lines_;
+  std::vector<std::string_view> cells_;  ///< of the line
   bool by_commas_ = false;
   bool is_pending_ = false;       ///< the line is the first row
   std::vector<Column> columns_;   ///< in the order of the cells

@@ -8,11 +8,12 @@
 
 #include "data/files/input_error.h"
 #include "host/topologies/edge_rows.h"
+#include "host/topologies/matrix_market.h"
+#include "host/topologies/metis.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kMostRows = std::int64_t{1} << 27;         // as many as a topology may have edges
 constexpr std::int64_t kMostSelfWeights = std::int64_t{1} << 27;  // rounds * nodes: 1 GiB
 constexpr double kColumnTolerance = 1e-6;
 constexpr double kSmallestSelfWeight = 1e-12;  // of 1 minus a sum: what is less is rounding
@@ -21,16 +22,24 @@ using Place = std::tuple<std::int64_t, int, int>;
 
 Place place_of(const EdgeRow& row) { return {row.round, row.target, row.source}; }
 
-std::vector<EdgeRow> read_rows(EdgeRows& reader, const std::string& path, int nodes) {
-  std::vector<EdgeRow> rows;
+EdgeTable read_edge_list(const std::string& path, int nodes) {
+  EdgeRows reader(path);
+  EdgeTable table{.rows = {}, .has_weights = reader.has_weights()};
   for (EdgeRow row; reader.next(nodes, row);) {
-    if (static_cast<std::int64_t>(rows.size()) == kMostRows)
-      throw InputError("{}: expected at most {} rows", path, kMostRows);
-    rows.push_back(row);
+    if (std::ssize(table.rows) == kMostRows) throw InputError("{}: expected at most {} rows", path, kMostRows);
+    table.rows.push_back(row);
   }
-  if (rows.empty()) throw InputError("{}: expected at least one row after the header", path);
-  std::ranges::stable_sort(rows, {}, place_of);
-  return rows;
+  if (table.rows.empty()) throw InputError("{}: expected at least one row after the header", path);
+  return table;
+}
+
+// In the form that the file has; ordered by round, target, source.
+EdgeTable read_edges(const std::string& path, int nodes) {
+  EdgeTable table = is_matrix_market(path) ? read_matrix_market(path, nodes)
+                    : is_metis(path)       ? read_metis(path, nodes)
+                                           : read_edge_list(path, nodes);
+  std::ranges::stable_sort(table.rows, {}, place_of);
+  return table;
 }
 
 // Before anything is allocated per round: rounds must count up from 0 without gaps.
@@ -150,13 +159,12 @@ class RoundBuilder {
 }  // namespace
 
 std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes, bool undirected) {
-  EdgeRows reader(path);
-  std::vector<EdgeRow> rows = read_rows(reader, path, nodes);
+  auto [rows, has_weights] = read_edges(path, nodes);
   check_rounds(rows, path, nodes);
   check_duplicates(rows, path);
   check_every_node_occurs(rows, path, nodes);
-  if (undirected) add_reverses(rows, path, reader.has_weights());
-  RoundBuilder builder(path, nodes, reader.has_weights());
+  if (undirected) add_reverses(rows, path, has_weights);
+  RoundBuilder builder(path, nodes, has_weights);
   std::vector<TopologyRound> rounds;
   for (std::size_t first = 0, end = 0; first < rows.size(); first = end) {
     while (end < rows.size() && rows[end].round == rows[first].round) ++end;
@@ -165,7 +173,10 @@ std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes
   return rounds;
 }
 
-bool topology_file_has_weights(const std::string& path) { return EdgeRows(path).has_weights(); }
+bool topology_file_has_weights(const std::string& path) {
+  if (is_matrix_market(path)) return matrix_market_has_weights(path);
+  return !is_metis(path) && EdgeRows(path).has_weights();
+}
 
 TopologyKind file_row() {
   return {.name = "file",

@@ -1,4 +1,5 @@
-// Topologies from files: edges in the forms that EdgeRows reads, such as `round,source,target[,weight]`.
+// Topologies from files: edges in the forms that EdgeRows reads, such as `round,source,target[,weight]`, graphs of
+// METIS and matrices of MatrixMarket.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 #include "host/topologies/generated.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "data/files/input_error.h"
@@ -128,6 +129,18 @@ TopologyKind random_out_row() {
               [](const TopologyConfig& config) {
                 return config.undirected ? config.weights == "metropolis" : config.degree == 1;
               }};
+}
+
+TopologyKind three_rings_row() {
+  return {.name = "three_rings", .only_nodes = 4, .period = [](const TopologyConfig&, int nodes, std::uint64_t) {
+            std::vector<TopologyRound> rounds;
+            for (const std::array<int, 4> ring : {std::array{0, 1, 2, 3}, {0, 3, 2, 1}, {0, 2, 1, 3}}) {
+              EdgeList edges;
+              for (std::size_t i = 0; i < ring.size(); ++i) edges.emplace_back(ring[i], ring[(i + 1) % ring.size()]);
+              rounds.push_back(uniform_round(nodes, edges));
+            }
+            return rounds;
+          }};
 }
 
 }  // namespace sparsepush

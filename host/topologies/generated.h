@@ -22,5 +22,6 @@ TopologyKind complete_row();              ///< to all others
 TopologyKind exponential_row();           ///< to those at 1, 2, 4, ... nodes' distance
 TopologyKind one_peer_exponential_row();  ///< to one of these in each round, in turn
 TopologyKind random_out_row();
+TopologyKind three_rings_row();  ///< of four nodes, in turn
 
 }  // namespace sparsepush

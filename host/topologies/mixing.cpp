@@ -1,6 +1,8 @@
 #include "host/topologies/mixing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "data/files/input_error.h"
 #include "kernels/backend/check.h"
@@ -24,6 +26,13 @@ int grid_bits(double eta) {
       round, edge.weight, edge.source, edge.target, eta, grid_bits(eta));
 }
 
+bool has_equal_reverse(const TopologyRound& topology, const Edge& edge) {
+  const auto by_target = [](const Edge& e) { return std::tuple(e.target, e.source); };
+  const auto found = std::ranges::lower_bound(topology.edges, std::tuple(edge.source, edge.target), {}, by_target);
+  return found != topology.edges.end() && found->source == edge.target && found->target == edge.source &&
+         found->weight == edge.weight;
+}
+
 }  // namespace
 
 MixingWeights mixing_weights(const TopologyRound& topology, double eta, std::int64_t round) {
@@ -37,11 +46,14 @@ MixingWeights mixing_weights(const TopologyRound& topology, double eta, std::int
   std::vector<bool> round_down(column.size());
   for (std::size_t j = 0; j < column.size(); ++j) round_down[j] = static_cast<double>(column[j]) > largest_sum;
 
+  const auto is_rounded_down = [&](const Edge& edge) {
+    return round_down[edge.source] || (round_down[edge.target] && has_equal_reverse(topology, edge));
+  };
   MixingWeights weights;
   weights.edge.reserve(topology.edges.size());
   column.assign(column.size(), 0);
   for (const Edge& edge : topology.edges) {
-    const double units = round_down[edge.source] ? std::floor(grid_units(edge)) : std::rint(grid_units(edge));
+    const double units = is_rounded_down(edge) ? std::floor(grid_units(edge)) : std::rint(grid_units(edge));
     const auto weight = static_cast<float>(std::ldexp(units, -bits));
     if (units == 0 || bits > kFinestBit) refuse_zero(edge, eta, round);
     weights.edge.push_back(weight);

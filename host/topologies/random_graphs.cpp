@@ -16,6 +16,7 @@ namespace sparsepush {
 namespace {
 
 constexpr int kMostAttempts = 1000;
+constexpr std::uint64_t kAllNodes = 0xffff'ffff;            // a draw of no single node
 constexpr std::int64_t kMostPairs = std::int64_t{1} << 30;  // that are drawn or measured one by one: some ten seconds
 
 Draw draw_of(std::uint64_t seed, std::uint64_t node, std::uint64_t step, std::uint64_t index = 0) {
@@ -208,6 +209,23 @@ TopologyKind geometric_row() {
                 return static_cast<std::int64_t>(std::ceil(share * nodes * (nodes - 1)));
               },
           .period = drawn_once(geometric_attempt, "topology.radius")};
+}
+
+TopologyKind random_matching_row() {
+  return {.name = "random_matching",
+          .depends_on_seed = true,
+          .is_undirected = true,
+          .count_edges = [](const TopologyConfig&, int nodes) { return std::int64_t{nodes / 2} * 2; },
+          .redrawn =
+              [](const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t) {
+                const Draw draw = draw_of(seed, kAllNodes, t);
+                const auto count = static_cast<std::uint32_t>(nodes);
+                EdgeList pairs;
+                for (std::uint32_t i = 0; i + 1 < count; i += 2)
+                  pairs.emplace_back(random_permutation(draw, i, count), random_permutation(draw, i + 1, count));
+                return uniform_round(nodes, both_ways(pairs));
+              },
+          .redrawn_doubly_stochastic = [](const TopologyConfig&) { return true; }};
 }
 
 }  // namespace sparsepush

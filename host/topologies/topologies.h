@@ -16,14 +16,16 @@ struct TopologyKind {
   std::string name;
   std::vector<std::string> keys = {};  ///< of [topology] that count for it
   bool depends_on_seed = false;
-  bool is_undirected = false;  ///< every edge has its reverse, whatever the configuration says
-  int default_degree = 2;      ///< where the key counts and is not set
-  bool is_given = false;       ///< by the user: checked for connectivity whatever it is used for
+  bool is_undirected = false;    ///< every edge has its reverse, whatever the configuration says
+  bool has_own_weights = false;  ///< topology.weights does not count
+  int default_degree = 2;        ///< where the key counts and is not set
+  int only_nodes = 0;            ///< it is for so many nodes alone; 0: for any number
+  bool is_given = false;         ///< by the user: checked for connectivity whatever it is used for
   /// Refuses configurations that it cannot be made from, and counts the edges of one period; empty: no limit here.
   std::function<std::int64_t(const TopologyConfig&, int nodes)> count_edges = {};
-  /// All rounds of one period.
-  std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period;
-  /// Round t of what is drawn anew each round, where topology.redraw asks for that.
+  /// All rounds of one period; empty if every round is drawn anew.
+  std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period = {};
+  /// Round t of what is drawn anew each round, where topology.redraw asks for that or there is no period.
   std::function<TopologyRound(const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t)> redrawn = {};
   /// The same rounds as backends draw them; empty: the host draws all.
   std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
@@ -35,6 +37,9 @@ const std::vector<TopologyKind>& topologies();
 
 /// The one that `config` names. Throws InputError if there is none.
 const TopologyKind& topology_kind(const TopologyConfig& config);
+
+/// Whether every round is drawn anew.
+bool is_redrawn(const TopologyConfig& config);
 
 /// Whether a key of [topology] counts for it.
 bool has_key(const TopologyKind& kind, std::string_view key);

@@ -25,7 +25,8 @@ void check_edge_count(std::int64_t edges, const TopologyConfig& config, int node
 
 // Metropolis weights, where they are asked for; kinds make uniform ones. Rounds of files may have weights of their own.
 void set_weights(TopologyRound& round, const TopologyConfig& config, std::int64_t t) {
-  if (config.weights == "metropolis") set_metropolis_weights(round, config.file.empty() ? config.name : config.file, t);
+  if (config.weights == "metropolis" && !topology_kind(config).has_own_weights)
+    set_metropolis_weights(round, config.file.empty() ? config.name : config.file, t);
 }
 
 /// Two nodes without a path from the first to the second in the union of rounds.
@@ -71,8 +72,9 @@ Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t se
   topology.seed_ = seed;
   const TopologyKind& kind = topology_kind(config);
   if (kind.count_edges) check_edge_count(kind.count_edges(config, nodes), config, nodes);
-  const bool redrawn = config.redraw && kind.redrawn;
-  if (!redrawn) topology.rounds_ = kind.period(config, nodes, seed);
+  if (kind.only_nodes > 0 && nodes != kind.only_nodes)
+    throw InputError("topology.name: {} is for {} nodes; run.nodes is {}", config.name, kind.only_nodes, nodes);
+  if (!is_redrawn(config)) topology.rounds_ = kind.period(config, nodes, seed);
   topology.period_ = static_cast<std::int64_t>(topology.rounds_.size());
   for (std::int64_t t = 0; t < topology.period_; ++t) set_weights(topology.rounds_[t], config, t);
   if (kind.is_given) check_strongly_connected(topology, topology.period_);

@@ -9,7 +9,8 @@ from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, 
 from twin.arithmetic import fma32, fmaf
 from twin.emulator import COMPRESSED, TRACKING, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
-from twin.topology import directed_ring, mixing_weights, one_peer_exponential, to_csv
+from twin.topology import (
+    base_graph_of_five, directed_ring, mixing_weights, one_peer_exponential, three_rings, to_csv)
 
 STATE = {"x", "momentum", "second_moment", "last_z", "u", "block_u", "error", "public_copy", "tracker", "last_gradient",
          "correction", "reference", "heading", "syncs"}
@@ -257,6 +258,13 @@ class TwinTest(ProgramTest):
     def test_sgp_one_peer_exponential(self):
         topology = {"name": "one_peer_exponential"}
         self.compare(one_peer_exponential(6), Settings("sgp", averaging_rate=1.0), nodes=6, topology=topology)
+
+    def test_sparse_push_three_rings(self):
+        settings = Settings(keep=0.1, averaging_rate=0.1)
+        self.compare(three_rings(), settings, nodes=4, topology={"name": "three_rings"})
+
+    def test_sgp_base_graph(self):
+        self.compare(base_graph_of_five(), Settings("sgp", averaging_rate=1.0), topology={"name": "base_graph"})
 
     def test_sparse_push_one_peer_exponential(self):
         settings = Settings(keep=0.1, averaging_rate=0.1, nesterov=True)

@@ -102,6 +102,18 @@ TEST(Topology, OnePeerExponentialTakesTheDistancesInTurn) {
   }
 }
 
+TEST(Topology, ThreeRingsTakeTurns) {
+  const Topology topology = make("three_rings", 4);
+  ASSERT_EQ(topology.period(), 3);
+  EXPECT_EQ(pairs(topology.round(0)), (Pairs{{0, 1}, {1, 2}, {2, 3}, {3, 0}}));
+  EXPECT_EQ(pairs(topology.round(1)), (Pairs{{0, 3}, {3, 2}, {2, 1}, {1, 0}}));
+  EXPECT_EQ(pairs(topology.round(2)), (Pairs{{0, 2}, {2, 1}, {1, 3}, {3, 0}}));
+  EXPECT_EQ(pairs(topology.round(3)), pairs(topology.round(0)));
+  for (int t = 0; t < 3; ++t) expect_valid(topology.round(t), 4, "three_rings");
+  EXPECT_TRUE(push_sum_is_idle(topology));
+  EXPECT_THROW(make("three_rings", 5), InputError);
+}
+
 TEST(RandomOut, HasItsDegreeAndACycleThroughAllNodes) {
   for (const int nodes : {2, 3, 5, 64, 257})
     for (const int degree : {1, 2, 3, nodes - 2, nodes - 1}) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/topologies/edge_lists.h"
+#include "host/topologies/mixing.h"
 #include "kernels/backend/random.h"
 #include "tests/data/error_of.h"
 
@@ -78,7 +79,8 @@ TEST(Undirected, MixesAsItsEigenvaluesSay) {
 }
 
 TEST(Undirected, MetropolisWeightsAreSymmetricAndDoublyStochastic) {
-  for (const char* name : {"ring", "star", "torus", "random_regular", "small_world", "geometric", "complete"}) {
+  for (const char* name :
+       {"ring", "star", "torus", "random_regular", "small_world", "geometric", "complete", "random_matching"}) {
     TopologyConfig config = named(name);
     config.weights = "metropolis";
     const Topology topology = make_topology(config, 12, 3);
@@ -111,6 +113,32 @@ TEST(Undirected, RandomOnesAreConnectedAndFollowFromTheSeed) {
       EXPECT_EQ(first_unreached(nodes, {edges.begin(), edges.end()}, true), -1) << name;
       EXPECT_TRUE(name == std::string("erdos_renyi") || edges == undirected(edges)) << name;
     }
+}
+
+TEST(RandomMatching, EveryNodeIsInAtMostOnePairOfARound) {
+  for (const int nodes : {1, 2, 3, 8, 9, 50}) {
+    const Topology topology = make_topology(named("random_matching"), nodes, 7);
+    EXPECT_EQ(topology.period(), 0);
+    for (int t = 0; t < 20; ++t) {
+      const TopologyRound round = topology.round(t);
+      const Pairs edges = pairs(round);
+      EXPECT_EQ(edges, undirected(edges));
+      EXPECT_EQ(std::ssize(edges), nodes / 2 * 2);
+      for (const int degree : degrees(round)) EXPECT_LE(degree, 1);
+      for (const Edge& edge : round.edges) EXPECT_EQ(edge.weight, 0.5);
+      EXPECT_EQ(edges, pairs(make_topology(named("random_matching"), nodes, 7).round(t)));
+      const Draw order{
+          .seed = 7, .stream = Stream::kTopology, .node = 0xffff'ffff, .step = static_cast<std::uint64_t>(t)};
+      for (int k = 0; 2 * k + 1 < nodes; ++k)
+        EXPECT_TRUE(edges.contains({static_cast<int>(random_permutation(order, 2 * k, nodes)),
+                                    static_cast<int>(random_permutation(order, 2 * k + 1, nodes))}));
+    }
+    if (nodes > 8) {
+      EXPECT_NE(pairs(topology.round(0)), pairs(topology.round(1)));
+      EXPECT_NE(pairs(topology.round(0)), pairs(make_topology(named("random_matching"), nodes, 8).round(0)));
+    }
+    EXPECT_TRUE(push_sum_is_idle(topology));
+  }
 }
 
 TEST(RandomRegular, EveryNodeHasItsDegree) {
@@ -197,6 +225,56 @@ TEST(RandomOut, UndirectedAddsTheOtherWay) {
   const Pairs directed = pairs(round_of(config, 20, 4));
   config.undirected = true;
   EXPECT_EQ(pairs(round_of(config, 20, 4)), undirected(directed));
+}
+
+TEST(Undirected, MixingWeightsOfBothWaysAreEqualAndRowsSumToZero) {
+  for (const char* name : {"ring", "torus", "star", "random_regular", "small_world", "geometric", "random_matching"})
+    for (const int nodes : {10, 7000})
+      for (const double eta : {1.0, 0.3}) {
+        if (nodes > 10 && name != std::string("star")) continue;  // the only one with degrees that round columns down
+        TopologyConfig config = named(name);
+        config.weights = "metropolis";
+        const TopologyRound round = round_of(config, nodes);
+        const MixingWeights weights = mixing_weights(round, eta, 0);
+        std::vector<double> column(weights.self.begin(), weights.self.end()), row = column;
+        for (std::size_t e = 0; e < round.edges.size(); ++e) {
+          column[round.edges[e].source] += weights.edge[e];
+          row[round.edges[e].target] += weights.edge[e];
+        }
+        EXPECT_EQ(column, std::vector<double>(nodes, 0.0)) << name;
+        EXPECT_EQ(row, std::vector<double>(nodes, 0.0)) << name;
+      }
+}
+
+TEST(Undirected, DegreesThatAreNotSetAreThoseOfTheName) {
+  const auto degree_of = [](const std::string& name) {
+    return parse_config("", {"topology.name=" + name, "run.nodes=8"}).topology.degree;
+  };
+  EXPECT_EQ(degree_of("random_out"), 2);
+  EXPECT_EQ(degree_of("random_regular"), 4);
+  EXPECT_EQ(degree_of("small_world"), 4);
+  EXPECT_EQ(degree_of("base_graph"), 1);
+}
+
+TEST(Undirected, KeysThatANameDoesNotUseAreRefused) {
+  for (const auto& [name, setting] :
+       std::vector<std::pair<std::string, std::string>>{{"ring", "degree=2"},
+                                                        {"star", "rows=2"},
+                                                        {"random_matching", "redraw=true"},
+                                                        {"three_rings", "degree=1"},
+                                                        {"base_graph", "weights=metropolis"},
+                                                        {"geometric", "probability=0.5"},
+                                                        {"torus", "radius=0.5"}}) {
+    const std::string key = "topology." + setting.substr(0, setting.find('='));
+    const std::string error = error_of([&] {
+      parse_config("", {"run.nodes=4", "topology.name=" + name, "topology." + setting});
+    });
+    EXPECT_NE(error.find(key + ": only used with topology.name = "), std::string::npos) << name << ": " << error;
+  }
+  EXPECT_NE(error_of([] {
+              parse_config("", {"topology.name=three_rings"});
+            }).find("topology.name: \"three_rings\" is for 4 nodes; run.nodes is 8"),
+            std::string::npos);
 }
 
 TEST(Torus, NeedsRowsThatDivide) {

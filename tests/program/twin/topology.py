@@ -13,6 +13,21 @@ def directed_ring(nodes):
     return [[(i, (i + 1) % nodes, None) for i in range(nodes)]]
 
 
+def three_rings():
+    rings = ((0, 1, 2, 3), (0, 3, 2, 1), (0, 2, 1, 3))
+    return [[(ring[i], ring[(i + 1) % 4], None) for i in range(4)] for ring in rings]
+
+
+def base_graph_of_five():
+    """Four nodes take their mean, one of them meets the fifth, and the four take it again."""
+
+    def pairs(*weighted):
+        return [edge for a, b, weight in weighted for edge in ((a, b, weight), (b, a, weight))]
+
+    first, second = pairs((0, 1, 0.5), (2, 3, 0.5)), pairs((0, 2, 0.5), (1, 3, 0.5))
+    return [first, second, pairs((3, 4, 0.8), (0, 1, 0.5)), first, second]
+
+
 def to_csv(rounds):
     """The topology file of a list of rounds, each a list of (source, target, weight or None)."""
     weighted = rounds[0][0][2] is not None
