@@ -71,7 +71,8 @@ TEST(Processors, FollowTheAffinity) {
     CPU_SET(one, &only);
     ASSERT_EQ(sched_setaffinity(0, sizeof only, &only), 0);
     EXPECT_EQ(usable_processors(), 1);
-  }).join();
+  })
+      .join();
 }
 
 }  // namespace
