@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numeric>
 #include <type_traits>
+#include <vector>
 
 #include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
@@ -114,25 +117,49 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
 /// Messages of an exact mean over the nodes of a replica.
 double messages_in_mean(const Experiment& experiment) { return 2.0 * (experiment.config().run.nodes - 1); }
 
-/// Messages of one replica in `rounds` rounds, each `stride` after the one before; as all traffic a double, which is
-/// exact below 2^53 and does not overflow.
-double messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
-                   std::int64_t stride = 1) {
-  if (!experiment.rows().method.needs.topology) return static_cast<double>(rounds) * messages_in_mean(experiment);
-  const Topology& topology = experiment.topologies().front();
-  const std::int64_t period = std::max<std::int64_t>(topology.period(), 1);
+/// As all traffic a double, which is exact below 2^53 and does not overflow.
+struct MessageCount {
   double messages = 0;
+  bool is_exact = true;
+};
+
+/// Of a topology that is drawn anew in each round: what some rounds have, for all of them.
+MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_round, std::int64_t rounds,
+                               std::int64_t stride) {
+  constexpr std::int64_t kMostRounds = 32, kMostPairs = std::int64_t{1} << 27;
+  const std::int64_t pairs = std::int64_t{topology.nodes()} * topology.nodes();
+  const std::int64_t drawn = std::min(rounds, std::clamp<std::int64_t>(kMostPairs / pairs, 2, kMostRounds));
+  std::vector<double> edges;
+  for (std::int64_t k = 0; k < drawn; ++k)
+    edges.push_back(static_cast<double>(topology.round(first_round + k * stride).edges.size()));
+  if (edges.empty()) return {};
+  const auto [least, most] = std::ranges::minmax(edges);
+  const double mean = std::accumulate(edges.begin(), edges.end(), 0.0) / static_cast<double>(drawn);
+  return {std::round(mean * static_cast<double>(rounds)), drawn == rounds || least == most};
+}
+
+/// Messages of one replica in `rounds` rounds, each `stride` after the one before.
+MessageCount messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
+                         std::int64_t stride = 1) {
+  if (!experiment.rows().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
+  const Topology& topology = experiment.topologies().front();
+  const std::int64_t period = topology.period();
+  if (period == 0) return messages_of_drawn(topology, first_round, rounds, stride);
+  MessageCount count;
   for (std::int64_t phase = 0; phase < period; ++phase) {
     const std::int64_t t = first_round + phase * stride;
     const std::int64_t times = (rounds - phase + period - 1) / period;
-    if (times > 0) messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
+    if (times > 0) count.messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
   }
-  return messages;
+  return count;
 }
 
 struct PlannedTraffic {
+  bool is_exact = true;  ///< else about right: rounds have different numbers of edges
   double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
-  void add(double count, const MessageBytes& each) {
+  void add(const MessageCount& counted, const MessageBytes& each) {
+    const double count = counted.messages;
+    is_exact = is_exact && counted.is_exact;
     messages += count;
     authors += count * static_cast<double>(each.authors);
     coo32 += count * static_cast<double>(each.coo32);
@@ -162,9 +189,9 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
   const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
-  traffic.add(
-      all_reduce ? messages_in_mean(experiment) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
-      each);
+  traffic.add(all_reduce ? MessageCount{messages_in_mean(experiment)}
+                         : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+              each);
   return traffic;
 }
 
@@ -241,14 +268,15 @@ std::string describe_run_plan(const Experiment& experiment) {
   text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
                       experiment.layout().segments.size());
   text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
-  text += fmt::format("messages a replica: {:.0f}\n", traffic.messages);
+  const std::string about = traffic.is_exact ? "" : "about ";
+  text += fmt::format("messages a replica: {}{:.0f}\n", about, traffic.messages);
   if (experiment.rows().method.monitor) text += describe_sync(experiment);
   const auto line = [&](const char* name, double bytes, const char* note) {
-    text += fmt::format("bytes {}: {:.0f} ({}{})\n", name, bytes, format_bytes(bytes), note);
+    text += fmt::format("bytes {}: {}{:.0f} ({}{})\n", name, about, bytes, format_bytes(bytes), note);
   };
   line("authors", traffic.authors, "");
   line("coo32", traffic.coo32, "");
-  line("wire", traffic.wire_bound, ", at most");
+  line("wire", traffic.wire_bound, traffic.is_exact ? ", at most" : "");
   line("dense", traffic.dense, "");
   return text;
 }

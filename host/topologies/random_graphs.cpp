@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <optional>
 #include <set>
 
@@ -15,7 +16,10 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kMostAttempts = 1000;
+constexpr int kMostAttempts = 1000, kLeastAttempts = 3;
+constexpr std::int64_t kMostWork = std::int64_t{1}
+                                   << 28;  // random numbers and distances of all attempts: some ten seconds
+constexpr double kHopeless = 14;  // nodes alone on average: that none is has a chance of e^-14 or so in an attempt
 constexpr std::uint64_t kAllNodes = 0xffff'ffff;            // a draw of no single node
 constexpr std::int64_t kMostPairs = std::int64_t{1} << 30;  // that are drawn or measured one by one: some ten seconds
 
@@ -27,16 +31,38 @@ Draw draw_of(std::uint64_t seed, std::uint64_t node, std::uint64_t step, std::ui
 using Attempt =
     std::function<std::optional<EdgeList>(const TopologyConfig&, int nodes, std::uint64_t seed, std::uint64_t step)>;
 
+/// A topology that is drawn until it is connected.
+struct Drawn {
+  Attempt attempt;
+  std::string_view raise;                                       ///< the key that makes it denser
+  std::int64_t (*work)(const TopologyConfig&, int nodes);       ///< of an attempt, as kMostWork counts
+  double (*alone)(const TopologyConfig&, int nodes) = nullptr;  ///< nodes without edges on average, at least
+};
+
 /// The first attempt that connects all nodes.
-TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Attempt& attempt,
-                             std::string_view raise) {
-  if (nodes == 1) return uniform_round(1, {});
-  for (int a = 0; a < kMostAttempts; ++a) {
-    auto edges = attempt(config, nodes, seed, a);
-    if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0)
-      return uniform_round(nodes, std::move(*edges));
+std::optional<EdgeList> connected_edges(const TopologyConfig& config, int nodes, std::uint64_t seed, const Drawn& drawn,
+                                        int attempts) {
+  for (int a = 0; a < attempts; ++a) {
+    auto edges = drawn.attempt(config, nodes, seed, a);
+    if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0) return edges;
   }
-  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", raise, kMostAttempts, config.name,
+  return std::nullopt;
+}
+
+int most_attempts(const TopologyConfig& config, int nodes, const Drawn& drawn) {
+  const std::int64_t affordable = kMostWork / std::max<std::int64_t>(1, drawn.work(config, nodes));
+  return static_cast<int>(std::clamp<std::int64_t>(affordable, kLeastAttempts, kMostAttempts));
+}
+
+TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Drawn& drawn) {
+  if (nodes == 1) return uniform_round(1, {});
+  if (const double alone = drawn.alone ? drawn.alone(config, nodes) : 0; alone > kHopeless)
+    throw InputError("{}: leaves some {:.0f} of {} nodes of {} without an edge; raise it", drawn.raise, alone, nodes,
+                     config.name);
+  const int attempts = most_attempts(config, nodes, drawn);
+  if (auto edges = connected_edges(config, nodes, seed, drawn, attempts))
+    return uniform_round(nodes, std::move(*edges));
+  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", drawn.raise, attempts, config.name,
                    nodes);
 }
 
@@ -71,6 +97,41 @@ std::optional<EdgeList> regular_attempt(const TopologyConfig& config, int nodes,
     open = std::move(left);
   }
   return both_ways({joined.begin(), joined.end()});
+}
+
+std::int64_t edge_work(const TopologyConfig& config, int nodes) {
+  return std::int64_t{nodes} * config.degree * 10;  // some passes over them
+}
+
+/// All edges that are not among `edges`, which lead both ways.
+EdgeList complement(int nodes, const EdgeList& edges) {
+  const std::set<std::pair<int, int>> joined(edges.begin(), edges.end());
+  EdgeList others;
+  for (int i = 0; i < nodes; ++i)
+    for (int j = 0; j < nodes; ++j)
+      if (i != j && !joined.contains({i, j})) others.emplace_back(i, j);
+  return others;
+}
+
+/// Of a degree so large that attempts find no partners for the last nodes: what a regular graph of few edges leaves
+/// out.
+std::optional<EdgeList> dense_regular_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
+                                              std::uint64_t step) {
+  TopologyConfig sparse = config;
+  sparse.degree = nodes - 1 - config.degree;
+  const auto edges = regular_attempt(sparse, nodes, seed, step);
+  return edges ? std::optional(complement(nodes, *edges)) : std::nullopt;
+}
+
+std::vector<TopologyRound> random_regular(const TopologyConfig& config, int nodes, std::uint64_t seed) {
+  const Drawn drawn{.attempt = regular_attempt, .raise = "topology.degree", .work = edge_work};
+  if (nodes > 1 && 2 * config.degree >= nodes) {
+    const int attempts = most_attempts(config, nodes, drawn);
+    auto edges = connected_edges(config, nodes, seed, drawn, attempts);
+    if (!edges) edges = connected_edges(config, nodes, seed, {dense_regular_attempt, "", edge_work}, attempts);
+    if (edges) return {uniform_round(nodes, std::move(*edges))};
+  }
+  return {connected_draw(config, nodes, seed, drawn)};
 }
 
 std::optional<EdgeList> erdos_renyi_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
@@ -140,10 +201,15 @@ std::optional<EdgeList> geometric_attempt(const TopologyConfig& config, int node
   return both_ways(edges);
 }
 
+std::int64_t all_pairs(const TopologyConfig&, int nodes) { return std::int64_t{nodes} * nodes; }
+
+/// Nodes without any of their possible edges, each there with a chance of `share`.
+double nodes_alone(int nodes, double share) { return nodes * std::pow(1 - std::min(1.0, share), nodes - 1); }
+
 /// The one round of a topology that is drawn until it is connected.
-auto drawn_once(const Attempt& attempt, std::string_view raise) {
-  return [attempt, raise](const TopologyConfig& config, int nodes, std::uint64_t seed) {
-    return std::vector{connected_draw(config, nodes, seed, attempt, raise)};
+auto drawn_once(const Drawn& drawn) {
+  return [drawn](const TopologyConfig& config, int nodes, std::uint64_t seed) {
+    return std::vector{connected_draw(config, nodes, seed, drawn)};
   };
 }
 
@@ -162,7 +228,7 @@ TopologyKind random_regular_row() {
                              "2 <= degree < run.nodes with an even degree * run.nodes");
                 return edges;
               },
-          .period = drawn_once(regular_attempt, "topology.degree")};
+          .period = random_regular};
 }
 
 TopologyKind erdos_renyi_row() {
@@ -175,7 +241,11 @@ TopologyKind erdos_renyi_row() {
                 const double pairs = static_cast<double>(nodes) * (nodes - 1);
                 return static_cast<std::int64_t>(std::ceil(config.probability * pairs));
               },
-          .period = drawn_once(erdos_renyi_attempt, "topology.probability"),
+          .period = drawn_once({.attempt = erdos_renyi_attempt,
+                                .raise = "topology.probability",
+                                .work = all_pairs,
+                                .alone = [](const TopologyConfig& config,
+                                            int nodes) { return nodes_alone(nodes, config.probability); }}),
           .redrawn = [](const TopologyConfig& config, int nodes, std::uint64_t seed,
                         std::int64_t t) { return uniform_round(nodes, *erdos_renyi_attempt(config, nodes, seed, t)); },
           .redrawn_doubly_stochastic =
@@ -194,7 +264,7 @@ TopologyKind small_world_row() {
                              "an even degree < run.nodes - 1");
                 return std::int64_t{nodes} * config.degree;
               },
-          .period = drawn_once(small_world_attempt, "topology.degree")};
+          .period = drawn_once({.attempt = small_world_attempt, .raise = "topology.degree", .work = edge_work})};
 }
 
 TopologyKind geometric_row() {
@@ -208,7 +278,13 @@ TopologyKind geometric_row() {
                 const double radius = radius_of(config, nodes), share = std::min(1.0, 3.2 * radius * radius);  // pi r^2
                 return static_cast<std::int64_t>(std::ceil(share * nodes * (nodes - 1)));
               },
-          .period = drawn_once(geometric_attempt, "topology.radius")};
+          .period = drawn_once({.attempt = geometric_attempt,
+                                .raise = "topology.radius",
+                                .work = all_pairs,
+                                .alone = [](const TopologyConfig& config, int nodes) {
+                                  const double radius = radius_of(config, nodes);
+                                  return nodes_alone(nodes, std::numbers::pi * radius * radius);
+                                }})};
 }
 
 TopologyKind random_matching_row() {
