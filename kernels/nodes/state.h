@@ -21,6 +21,7 @@ struct Extent {
   std::int64_t params = 0;   ///< elements of a node's row
   std::int64_t row = 0;      ///< the same with padding
   std::int64_t entries = 0;  ///< of the longest sparse message
+  std::int64_t factor = 0;   ///< elements of the factors that a compressor of low rank keeps
 };
 
 /// What an array has a row for. Slots are the local nodes, then the halo.
@@ -31,6 +32,7 @@ using Width = std::int64_t (*)(const Extent&);
 constexpr std::int64_t whole_row(const Extent& e) { return e.row; }
 constexpr std::int64_t one(const Extent&) { return 1; }
 constexpr std::int64_t entries(const Extent& e) { return e.entries; }
+constexpr std::int64_t factors(const Extent& e) { return e.factor; }
 
 enum class Dtype { kF32, kF64, kI32, kI64 };
 std::string_view name_of(Dtype dtype);  ///< as in safetensors files
@@ -81,6 +83,7 @@ inline constexpr Array<double> sent_u({.name = "u as sent", .per = Per::kSlot, .
 inline constexpr Array<std::int32_t> position(
     {.name = "position", .per = Per::kSlot, .width = entries, .saved = false});
 inline constexpr Array<float> value({.name = "value", .per = Per::kSlot, .width = entries, .saved = false});
+inline constexpr Array<float> q({.name = "q", .per = Per::kSlot, .saved = false});  ///< [slots, row] dense messages
 }  // namespace state
 
 /// An array of a run, and how many rows it has on a shard.
