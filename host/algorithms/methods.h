@@ -28,6 +28,7 @@ struct Needs {
   bool is_static = false;          ///< the same edges in every round
   bool doubly_stochastic = false;  ///< rows of P sum to 1 as well
   bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
+  bool unbiased = false;           ///< a compressor whose Q is v in the mean
 };
 
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
@@ -39,6 +40,7 @@ struct Method {
   Needs needs = {};
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
+  std::string compressor = "top_k";           ///< where none is set, of methods that compress
   OnBothBackends<const PlannedRound&> play;
 
   bool compresses() const { return message && message->compressed; }
@@ -54,6 +56,9 @@ std::vector<std::string_view> methods_with_topology();
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
 
+/// The averaging rate of a method for which no key sets it.
+std::optional<double> fixed_averaging_rate(const Method& method);
+
 /// The rows that a run is made of: those of the tables, or a user's own.
 struct Rows {
   Method method;
@@ -67,8 +72,9 @@ Rows rows_of(const Config& config);
 /// Whether the final rounds are one exact mean instead of gossip.
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
 
-/// averaging_rate where the configuration does not set it; 1 for methods that have none.
-double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
+/// averaging_rate where the configuration does not set it; 1 for methods that have none, nothing where it has to be
+/// set.
+std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
 
 /// Every array of a run, in the order of checkpoints. `own`: those of what is learned.
 StateList state_of(const Rows& rows, const StateList& own = {});
@@ -80,6 +86,7 @@ std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows,
 std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
 /// Counts what one message costs.
-MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent);
+MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
+                      const RowLayout& layout, const Extent& extent);
 
 }  // namespace sparsepush

@@ -43,6 +43,9 @@ struct AlgorithmConfig {
   std::string compressor = "top_k";
   std::string scope = "layer";
   double keep = 0.01;
+  int value_bits = 32;                  ///< of the entries that are kept; 16: bfloat16
+  int levels = 127;                     ///< of `qsgd`
+  int rank = 2;                         ///< of `low_rank`
   double averaging_rate = 0.01;         ///< eta; not set: what method or compressor say
   std::vector<double> averaging_decay;  ///< factors of eta, from each milestone of the optimizer on
   std::int64_t local_steps = 1;

@@ -34,7 +34,9 @@ Extent extent_of_all(const Experiment& experiment) {
   return {.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
           .replicas = run.replicas,
           .params = experiment.layout().params,
-          .row = experiment.layout().row};
+          .row = experiment.layout().row,
+          .factor = factor_elements({.rows = experiment.rows(), .algorithm = {experiment.config().algorithm}},
+                                    experiment.layout())};
 }
 
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {

@@ -32,13 +32,14 @@ std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
 /// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
   const Config& config = experiment.config();
+  const NodesPlan nodes{.rows = experiment.rows(), .algorithm = algorithms_of(experiment)};
   return {.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
           .halo = halo_slots(experiment),
           .replicas = config.run.replicas,
           .params = experiment.layout().params,
           .row = experiment.layout().row,
-          .entries =
-              most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)}, experiment.layout())};
+          .entries = most_entries(nodes, experiment.layout()),
+          .factor = factor_elements(nodes, experiment.layout())};
 }
 
 /// Adds arrays of one element type; leaves out empty ones.
@@ -141,9 +142,10 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
   if (rows.method.message)
-    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*rows.method.message, rows, extent));
+    traffic.add(messages_in(experiment, 0, gossip_rounds),
+                bytes_of(*rows.method.message, rows, config.algorithm, experiment.layout(), extent));
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
-  const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
   traffic.add(
       all_reduce ? 2.0 * (config.run.nodes - 1) : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
@@ -179,7 +181,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, experiment);
-  if (extent.entries > 0)
+  if (extent.entries > 0 && !experiment.rows().compressor->at_random)
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
