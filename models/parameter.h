@@ -29,7 +29,10 @@ inline std::int64_t elements_of(const std::vector<Parameter>& tensors) {
 inline RowLayout row_layout_of(const std::vector<Parameter>& tensors) {
   std::vector<std::int64_t> sizes;
   for (const Parameter& tensor : tensors) sizes.push_back(tensor.elements());
-  return make_row_layout(sizes);
+  RowLayout layout = make_row_layout(sizes);
+  for (std::size_t s = 0; s < tensors.size(); ++s)
+    if (!tensors[s].shape.empty()) layout.segments[s].rows = tensors[s].shape.front();
+  return layout;
 }
 
 }  // namespace sparsepush

@@ -26,7 +26,7 @@ std::vector<Parameter> QuadraticTask::parameters() const {
   std::vector<Parameter> parameters;
   for (std::size_t s = 0; s < shape_.segments.size(); ++s)
     parameters.push_back(
-        {.name = shape_.segments.size() == 1 ? "x" : "segment" + std::to_string(s), .shape = {shape_.segments[s]}});
+        {.name = shape_.segments.size() == 1 ? "x" : "segment" + std::to_string(s), .shape = shape_.shapes[s]});
   return parameters;
 }
 

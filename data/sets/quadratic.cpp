@@ -17,9 +17,11 @@ std::string text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shap
 
 void check_names(const SafetensorsReader& file) {
   for (const TensorInfo& info : file.tensors())
-    if (info.name != "curvature" && info.name != "target" && info.name != "start" && info.name != "segments")
-      throw InputError("{}: unexpected tensor {}; expected curvature, target, start and, optionally, segments",
-                       file.path(), quote(info.name));
+    if (info.name != "curvature" && info.name != "target" && info.name != "start" && info.name != "segments" &&
+        info.name != "shapes")
+      throw InputError(
+          "{}: unexpected tensor {}; expected curvature, target, start and, optionally, segments and shapes",
+          file.path(), quote(info.name));
 }
 
 void check_shape(const SafetensorsReader& file, const std::string& name, bool fits, const std::string& expected) {
@@ -44,6 +46,24 @@ std::vector<std::int64_t> read_segments(const SafetensorsReader& file, std::int6
   return segments;
 }
 
+std::vector<Shape> read_shapes(const SafetensorsReader& file, const std::vector<std::int64_t>& segments) {
+  std::vector<Shape> shapes;
+  for (const std::int64_t size : segments) shapes.push_back({size});
+  if (!file.contains("shapes")) return shapes;
+  const std::int64_t count = std::ssize(segments);
+  check_shape(file, "shapes", file.info("shapes").shape == Shape{count, 2},
+              fmt::format("[{}, 2], rows and columns of each segment", count));
+  const std::vector<std::int64_t> sides = file.read<std::int64_t>("shapes");
+  for (std::int64_t s = 0; s < count; ++s) {
+    const std::int64_t rows = sides[2 * s], columns = sides[2 * s + 1], size = segments[s];
+    if (rows < 1 || columns < 1 || size % rows != 0 || size / rows != columns)
+      throw InputError("{}: tensor \"shapes\": {} rows of {} for the segment {}, which has {} elements", file.path(),
+                       rows, columns, s, size);
+    shapes[s] = {rows, columns};
+  }
+  return shapes;
+}
+
 }  // namespace
 
 QuadraticShape read_quadratic_shape(const std::string& path, int nodes) {
@@ -58,10 +78,12 @@ QuadraticShape read_quadratic_shape(const std::string& path, int nodes) {
   const Shape& start = file.info("start").shape;
   check_shape(file, "start", start == Shape{shape[1]} || start == shape,
               fmt::format("[{}] or {}", shape[1], text(shape)));
+  const std::vector<std::int64_t> segments = read_segments(file, shape[1]);
   return {.nodes = nodes,
           .params = shape[1],
           .start_per_node = start.size() == 2,
-          .segments = read_segments(file, shape[1])};
+          .segments = segments,
+          .shapes = read_shapes(file, segments)};
 }
 
 QuadraticProblem load_quadratic(const std::string& path, int nodes) {

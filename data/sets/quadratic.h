@@ -13,7 +13,8 @@ struct QuadraticShape {
   int nodes = 0;
   std::int64_t params = 0;  ///< d
   bool start_per_node = false;
-  std::vector<std::int64_t> segments = {};  ///< sizes that sum to params
+  std::vector<std::int64_t> segments = {};             ///< sizes that sum to params
+  std::vector<std::vector<std::int64_t>> shapes = {};  ///< of the segments: their size, or rows and columns
 };
 
 /// Unpadded arrays of a quadratic problem file.
@@ -23,8 +24,9 @@ struct QuadraticProblem : QuadraticShape {
   std::vector<float> start = {};      ///< [params] or [nodes, params]
 };
 
-/// F32 `curvature` [N, d], `target` [N, d], `start` [d] or [N, d]; optional I64 `segments` [L], default one segment.
-/// Any other tensor, dtype or shape, N other than `nodes`, or sizes that do not sum to d throw InputError.
+/// F32 `curvature` [N, d], `target` [N, d], `start` [d] or [N, d]; optional I64 `segments` [L], default one segment;
+/// optional I64 `shapes` [L, 2], rows and columns of each as a matrix. Any other tensor, dtype or shape, N other than
+/// `nodes`, or sizes that do not sum to d throw InputError.
 QuadraticShape read_quadratic_shape(const std::string& path, int nodes);
 QuadraticProblem load_quadratic(const std::string& path, int nodes);
 

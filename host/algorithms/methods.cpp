@@ -34,6 +34,11 @@ bool mixes_push_weights(const Method& method) {
   return sends(method.message) || sends(method.final_message);
 }
 
+std::optional<double> fixed_averaging_rate(const Method& method) {
+  const bool is_set = std::ranges::find(method.keys, "averaging_rate") != method.keys.end();
+  return is_set ? std::nullopt : method.averaging_rate;
+}
+
 std::vector<std::string_view> methods_that_compress() {
   std::vector<std::string_view> names;
   for (const Method& method : methods())
@@ -70,13 +75,9 @@ void check_optimizer(const Rows& rows) {
 
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
 
-std::optional<double> fixed_averaging_rate(const Method& method) {
-  if (std::ranges::find(method.keys, "averaging_rate") != method.keys.end()) return std::nullopt;
-  return method.averaging_rate;
-}
-
-double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
+std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
   if (rows.method.averaging_rate || !rows.compressor) return rows.method.averaging_rate.value_or(1.0);
+  if (!rows.compressor->averaging_rate) return std::nullopt;
   return rows.compressor->averaging_rate(algorithm);
 }
 
@@ -98,6 +99,7 @@ StateList state_of(const Rows& rows, const StateList& own) {
   };
   add(rows.optimizer.state);
   add(rows.method.state);
+  if (rows.compressor) add(rows.compressor->state);
   add(own);
   add({&state::gradient, &state::u});
   if (rows.compressor) add(rows.compressor->messages);
@@ -124,11 +126,12 @@ std::int64_t extra_bytes(const Message& message, const Extent& extent) {
   return 4 * elements;
 }
 
-MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent) {
+MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
+                      const RowLayout& layout, const Extent& extent) {
   const std::int64_t extra = extra_bytes(message, extent);
   if (!message.compressed)
     return plain_message_bytes(extent.params, extra + (contains(message.arrays, state::sent_u) ? 4 : 0));
-  MessageBytes bytes = rows.compressor->bytes(extent);
+  MessageBytes bytes = rows.compressor->bytes(algorithm, layout);
   for (std::int64_t* part : {&bytes.authors, &bytes.coo32, &bytes.wire}) *part += extra;
   return bytes;
 }

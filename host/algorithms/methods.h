@@ -30,6 +30,7 @@ struct Needs {
   bool symmetric = false;          ///< p_ij = p_ji
   double self_weight = 0;          ///< 1 - eta (1 - p_ii) of every node must be above it, if it is above 0
   bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
+  bool unbiased = false;           ///< a compressor whose Q is v in the mean
 };
 
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
@@ -44,6 +45,7 @@ struct Method {
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
+  std::string compressor = "top_k";           ///< where none is set, of methods that compress
   bool corrects_drift = false;                ///< of nodes whose gradients differ
   const Array<float>* steps_into = nullptr;   ///< takes every step that x takes
   /// [nodes, blocks] push-sum weights of the blocks of a row, where u is not the weight of all: z stands in memory
@@ -63,6 +65,9 @@ bool mixes_push_weights(const Method& method);
 std::vector<std::string_view> methods_with_topology();
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
+
+/// The averaging rate of a method for which no key sets it.
+std::optional<double> fixed_averaging_rate(const Method& method);
 
 /// The rows that a run is made of: those of the tables, or a user's own.
 struct Rows {
@@ -88,11 +93,9 @@ void check_optimizer(const Rows& rows);
 /// A method with error memory that sends what its steps have added up to, instead of its parameters.
 Method compressing_updates(Method row);
 
-/// averaging_rate where it is no choice; nullopt where it is, or where there is none.
-std::optional<double> fixed_averaging_rate(const Method& method);
-
-/// averaging_rate where the configuration does not set it; 1 for methods that have none.
-double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
+/// averaging_rate where the configuration does not set it; 1 for methods that have none, nothing where it has to be
+/// set.
+std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
 
 /// Completes an extent by what rows are cut into, if the method does that.
 void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout);
@@ -107,6 +110,7 @@ std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows,
 std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
 /// Counts what one message costs.
-MessageBytes bytes_of(const Message& message, const Rows& rows, const Extent& extent);
+MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
+                      const RowLayout& layout, const Extent& extent);
 
 }  // namespace sparsepush

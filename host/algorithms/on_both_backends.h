@@ -19,6 +19,7 @@ struct OnBothBackends {
 
   void operator()(Nodes<Cpu>& nodes, Arguments... arguments) const { cpu(nodes, arguments...); }
   void operator()(Nodes<Cuda>& nodes, Arguments... arguments) const { cuda(nodes, arguments...); }
+  explicit operator bool() const { return cpu != nullptr; }
 
   std::function<void(Nodes<Cpu>&, Arguments...)> cpu;
   std::function<void(Nodes<Cuda>&, Arguments...)> cuda;

@@ -7,6 +7,7 @@
 #include "host/algorithms/gradient_tracking.h"
 #include "host/algorithms/local_sgd.h"
 #include "host/algorithms/none.h"
+#include "host/algorithms/quantized_push_sum.h"
 #include "host/algorithms/scsp.h"
 #include "host/algorithms/sgp.h"
 #include "host/algorithms/shared_block.h"
@@ -23,6 +24,7 @@ const std::vector<Method>& methods() {
                                             deep_squeeze_row(),
                                             d_psgd_row(),
                                             choco_row(),
+                                            quantized_push_sum_row(),
                                             all_reduce_row(),
                                             local_sgd_row(),
                                             fda_row(),

@@ -1,35 +1,49 @@
 // The table of compressors: the valid names, and all that the rest of the program knows about each.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/table.h"
 #include "host/algorithms/on_both_backends.h"
 #include "host/config/config.h"
+#include "kernels/messages/low_rank.h"
 #include "kernels/messages/topk/topk_plan.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/nodes/state.h"
 
 namespace sparsepush {
 
+/// Something that settings and tensors decide before the run.
+template <class T>
+using FromSettings = std::function<T(const AlgorithmConfig&, const RowLayout&)>;
+
 /// Q = C(v) goes into messages, and v becomes v - Q.
 struct Compressor {
   std::string name;
-  StateList messages;             ///< where Q stands, a row a slot
-  std::vector<std::string> keys;  ///< of [algorithm] that count for it, beside the method's
-  /// averaging_rate where it is not set.
-  std::function<double(const AlgorithmConfig&)> averaging_rate;
-  /// Chooses what a node keeps of its row.
-  std::function<TopkPlan(const AlgorithmConfig&, const RowLayout&)> selection;
-  /// Counts those of one message, u included.
-  std::function<MessageBytes(const Extent&)> bytes;
+  StateList messages;                  ///< where Q stands, a row a slot: entries, or whole rows in state::q
+  StateList state = {};                ///< what it keeps from round to round
+  std::vector<std::string> keys = {};  ///< of [algorithm] that count for it, beside the method's
+  /// averaging_rate where it is not set; without one it has to be.
+  std::function<double(const AlgorithmConfig&)> averaging_rate = {};
+  std::optional<double> most_rate = {};     ///< of averaging_rate: runs tend to diverge above
+  FromSettings<TopkPlan> selection = {};    ///< how many entries a node keeps of its row; without one Q is whole rows
+  bool at_random = false;                   ///< their positions are drawn, not those of the largest
+  FromSettings<LowRankPlan> low_rank = {};  ///< which tensors become factors; without one none does
+  bool can_be_unbiased = false;             ///< Q is v in the mean where the method needs it
+  FromSettings<MessageBytes> bytes = {};    ///< counts those of one message, u included
   bool differs_on_wire = false;  ///< each message's bytes on the wire are counted, of which `bytes` has a bound
-  OnBothBackends<const Array<float>&> compress;
-  /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses.
-  OnBothBackends<> update_and_compress;
+  OnBothBackends<> start = {};   ///< fills its state, where that does not start alike in all elements
+  OnBothBackends<const Array<float>&> compress = {};
+  /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses; without
+  /// it in steps.
+  OnBothBackends<> update_and_compress = {};
 };
 
 const std::vector<Compressor>& compressors();
+
+/// Whether Q is whole rows.
+inline bool sends_rows(const Compressor& compressor) { return contains(compressor.messages, state::q); }
 
 }  // namespace sparsepush

@@ -4,20 +4,34 @@
 
 #include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
+#include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {
 
 /// Of a sparse message of `entries` entries; `wire` is the largest that the encoding of one can have.
-inline MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entries) {
-  return {.authors = 6 * entries + 3,
-          .coo32 = 8 * entries + 4,
-          .wire = wire_size_bound(params, entries),
+inline MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entries, int value_bits = 32) {
+  const std::int64_t values = entries * value_bits / 8, whole_values = entries * 4;
+  return {.authors = values + 2 * entries + 3,
+          .coo32 = values + 4 * entries + 4,
+          .wire = wire_size_bound(params, entries) - whole_values + values,
           .dense = 4 * params + 4};
 }
 
 /// Of a message that costs `bytes` by every convention.
 constexpr MessageBytes plain_message_bytes(std::int64_t params, std::int64_t bytes) {
   return {.authors = bytes, .coo32 = bytes, .wire = bytes, .dense = 4 * params + 4};
+}
+
+/// Of one with `bytes` beside u, behind the header on the wire.
+constexpr MessageBytes headed_message_bytes(std::int64_t params, std::int64_t bytes) {
+  return {.authors = 4 + bytes, .coo32 = 4 + bytes, .wire = kWireHeaderBytes + bytes, .dense = 4 * params + 4};
+}
+
+/// Of one that has a scale for each tensor and `bits` bits for each of its elements.
+inline MessageBytes quantized_message_bytes(const RowLayout& layout, int bits) {
+  std::int64_t bytes = 0;
+  for (const Segment& tensor : layout.segments) bytes += 4 + (tensor.size * bits + 7) / 8;
+  return headed_message_bytes(layout.params, bytes);
 }
 
 }  // namespace sparsepush

@@ -13,28 +13,40 @@ inline TopkPlan select_by(const AlgorithmConfig& algorithm, const RowLayout& lay
 inline Compressor top_k_row() {
   return {.name = "top_k",
           .messages = {&state::position, &state::value},
-          .keys = {"scope", "keep"},
+          .keys = {"scope", "keep", "value_bits"},
           .averaging_rate = [](const AlgorithmConfig& algorithm) { return algorithm.keep; },
           .selection = [](const AlgorithmConfig& algorithm,
                           const RowLayout& layout) { return select_by(algorithm, layout, algorithm.keep); },
-          .bytes = [](const Extent& e) { return sparse_message_bytes(e.params, e.entries); },
+          .bytes =
+              [](const AlgorithmConfig& algorithm, const RowLayout& layout) {
+                const std::int64_t entries = select_by(algorithm, layout, algorithm.keep).entries;
+                return sparse_message_bytes(layout.params, entries, algorithm.value_bits);
+              },
           .differs_on_wire = true,
-          .compress = [](auto& nodes, const Array<float>& v) { nodes.select(v); },
-          .update_and_compress = [](auto& nodes) { nodes.update_and_select(); }};
+          .compress =
+              [](auto& nodes, const Array<float>& v) {
+                nodes.select(v);
+                nodes.round_entries(v);
+              },
+          .update_and_compress =
+              [](auto& nodes) {
+                nodes.update_and_select();
+                nodes.round_entries(state::error);
+              }};
 }
 
 /// Keeps everything: the selection of all entries, counted as the rows that it is.
 inline Compressor identity_row() {
-  Compressor row = top_k_row();
-  row.name = "identity";
-  row.keys = {};
-  row.averaging_rate = [](const AlgorithmConfig&) { return 1.0; };
-  row.selection = [](const AlgorithmConfig& algorithm, const RowLayout& layout) {
-    return select_by(algorithm, layout, 1.0);
-  };
-  row.bytes = [](const Extent& e) { return plain_message_bytes(e.params, 4 * e.params + 4); };
-  row.differs_on_wire = false;
-  return row;
+  return {.name = "identity",
+          .messages = {&state::position, &state::value},
+          .averaging_rate = [](const AlgorithmConfig&) { return 1.0; },
+          .selection = [](const AlgorithmConfig& algorithm,
+                          const RowLayout& layout) { return select_by(algorithm, layout, 1.0); },
+          .can_be_unbiased = true,
+          .bytes = [](const AlgorithmConfig&,
+                      const RowLayout& layout) { return plain_message_bytes(layout.params, 4 * layout.params + 4); },
+          .compress = [](auto& nodes, const Array<float>& v) { nodes.select(v); },
+          .update_and_compress = [](auto& nodes) { nodes.update_and_select(); }};
 }
 
 }  // namespace sparsepush

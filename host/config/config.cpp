@@ -76,6 +76,14 @@ void find_data_folder(Config& config, const Origins& origins) {
   if (fs::exists(beside, error)) path = beside.string();
 }
 
+void resolve_averaging_rate(Config& config, const Origins& origins) {
+  const std::optional<double> rate = default_averaging_rate(rows_of(config), config.algorithm);
+  if (!rate)
+    throw InputError("{}: algorithm.averaging_rate: has to be set with algorithm.compressor = {}",
+                     origins.of("algorithm.compressor"), in_quotes(config.algorithm.compressor));
+  config.algorithm.averaging_rate = *rate;
+}
+
 void resolve_file_weights(TopologyConfig& topology, const Origins& origins) {
   if (!has_key(topology_kind(topology), "file") || !topology_file_has_weights(topology.file)) return;
   const std::string key = "topology.weights";
@@ -96,8 +104,9 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   Origins origins{.path = path, .of_key = {}};
   apply_toml(text, config, origins);
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
-  if (!origins.is_set("algorithm.averaging_rate"))
-    config.algorithm.averaging_rate = default_averaging_rate(rows_of(config), config.algorithm);
+  if (!origins.is_set("algorithm.compressor"))
+    config.algorithm.compressor = row_named(methods(), "algorithm.name", config.algorithm.name).compressor;
+  if (!origins.is_set("algorithm.averaging_rate")) resolve_averaging_rate(config, origins);
   if (const TopologyKind& kind = topology_kind(config.topology);
       has_key(kind, "degree") && !origins.is_set("topology.degree"))
     config.topology.degree = kind.default_degree;

@@ -44,6 +44,9 @@ struct AlgorithmConfig {
   std::string compress = "parameters";
   std::string scope = "layer";
   double keep = 0.01;
+  int value_bits = 32;                  ///< of the entries that are kept; 16: bfloat16
+  int levels = 127;                     ///< of `qsgd`
+  int rank = 2;                         ///< of `low_rank`
   double averaging_rate = 0.01;         ///< eta; not set: what method or compressor say
   std::vector<double> averaging_decay;  ///< factors of eta, from each milestone of the optimizer on
   std::string monitor = "linear";       ///< the bound on variance by which `fda` decides

@@ -94,6 +94,20 @@ void check_model_keys(const Config& config, const Origins& origins) {
           fmt::format("expected \"none\" for model.name = {}, got {}", in_quotes(model.name), in_quotes(model.norm)));
 }
 
+void check_compressor_keys(const Config& config, const Origins& origins) {
+  const int bits = config.algorithm.value_bits;
+  require(bits == 16 || bits == 32, origins, "algorithm.value_bits", fmt::format("expected 16 or 32, got {}", bits));
+  const Rows rows = rows_of(config);
+  if (!rows.method.needs.unbiased || rows.compressor->can_be_unbiased) return;
+  std::vector<std::string_view> unbiased;
+  for (const Compressor& compressor : compressors())
+    if (compressor.can_be_unbiased) unbiased.push_back(compressor.name);
+  require(false, origins, "algorithm.compressor",
+          fmt::format("expected {} with {}, which mixes at averaging rate 1 and so needs an unbiased one of small "
+                      "variance; {} goes with choco",
+                      fmt::join(unbiased, " or "), rows.method.name, in_quotes(rows.compressor->name)));
+}
+
 }  // namespace
 
 void check_config(const Config& config, const Origins& origins) {
@@ -103,6 +117,7 @@ void check_config(const Config& config, const Origins& origins) {
   check_topology_keys(config, origins);
   check_algorithm_keys(config.algorithm, origins);
   check_model_keys(config, origins);
+  check_compressor_keys(config, origins);
   const auto& milestones = config.optimizer.milestones;
   require(std::ranges::adjacent_find(milestones, std::greater_equal{}) == milestones.end(), origins,
           "optimizer.milestones", fmt::format("expected ascending epochs, got [{}]", fmt::join(milestones, ", ")));

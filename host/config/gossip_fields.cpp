@@ -95,7 +95,10 @@ std::vector<Field> algorithm_fields() {
   constexpr auto algorithm = &Config::algorithm;
   const OnlyFor compressed = when("algorithm.name", methods_that_compress());
   const OnlyFor merges = when("algorithm.name", names_with_key(methods(), "final_rounds"));
-  const OnlyFor selects = ignored_unless("algorithm.compressor", names_with_key(compressors(), "keep"));
+  const auto of_compressors = [](std::string_view key) {
+    return ignored_unless("algorithm.compressor", names_with_key(compressors(), key));
+  };
+  const OnlyFor selects = of_compressors("keep");
   return {
       {.key = "name",
        .meaning = "what nodes send and how they mix it",
@@ -107,6 +110,7 @@ std::vector<Field> algorithm_fields() {
        .member = at<algorithm, &C::compressor>,
        .constraint = names_of(compressors()),
        .only_for = {compressed},
+       .default_in_words = "`qsgd` with `quantized_push_sum`, else `top_k`",
        .also_called = "compression"},
       {.key = "compress",
        .meaning = "parameters and error memory; or what a node's steps have added up to, which reaches one hop",
@@ -115,7 +119,7 @@ std::vector<Field> algorithm_fields() {
        .only_for = {when("algorithm.name", names_with_key(methods(), "compress"))},
        .came_later = true},
       {.key = "scope",
-       .meaning = "messages hold the largest entries of each tensor, or of the whole model",
+       .meaning = "messages hold entries of each tensor, or of the whole model",
        .member = at<algorithm, &C::scope>,
        .constraint = Choices{"layer", "global"},
        .only_for = {compressed, selects}},
@@ -125,12 +129,31 @@ std::vector<Field> algorithm_fields() {
        .constraint = NumberRange{0, 1, true},
        .only_for = {compressed, selects},
        .also_called = "topk top_k k ratio sparsity compression_ratio density"},
+      {.key = "value_bits",
+       .meaning = "of each entry's value: 32, or 16 for bfloat16",
+       .member = at<algorithm, &C::value_bits>,
+       .constraint = IntegerRange{16, 32},
+       .only_for = {compressed, of_compressors("value_bits")},
+       .came_later = true},
+      {.key = "levels",
+       .meaning = "that magnitudes are rounded to, beside 0",
+       .member = at<algorithm, &C::levels>,
+       .constraint = IntegerRange{1, 65535},
+       .only_for = {compressed, of_compressors("levels")},
+       .also_called = "quantization_levels bits",
+       .came_later = true},
+      {.key = "rank",
+       .meaning = "of the two factors that each matrix is sent as",
+       .member = at<algorithm, &C::rank>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {compressed, of_compressors("rank")},
+       .came_later = true},
       {.key = "averaging_rate",
        .meaning = "eta: how far a node goes towards what it hears",
        .member = at<algorithm, &C::averaging_rate>,
        .constraint = NumberRange{0, 1, true},
        .only_for = {ignored_unless("algorithm.name", names_with_key(methods(), "averaging_rate"))},
-       .default_in_words = "as method and compressor say: `keep`, 0.5 or 1",
+       .default_in_words = "as method and compressor say: `keep`, 0.5 or 1; else it has to be set",
        .also_called = "eta gamma consensus_lr consensus_rate"},
       {.key = "averaging_decay",
        .meaning = "factors of averaging_rate, from each milestone of the optimizer on",

@@ -36,7 +36,9 @@ Extent extent_of_all(const Experiment& experiment) {
   Extent extent{.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
                 .replicas = run.replicas,
                 .params = experiment.layout().params,
-                .row = experiment.layout().row};
+                .row = experiment.layout().row,
+                .factor = factor_elements({.rows = experiment.rows(), .algorithm = {experiment.config().algorithm}},
+                                          experiment.layout())};
   set_blocks(extent, experiment.rows().method, experiment.config().algorithm, experiment.layout());
   return extent;
 }

@@ -68,21 +68,27 @@ Config config_of(const Method& method, const Settings& more = {}) {
   return parse_config("", settings);
 }
 
+/// Some have no averaging_rate unless it is set.
+Settings with_compressor(std::string_view name) {
+  return {fmt::format("algorithm.compressor={}", name), "algorithm.averaging_rate=0.01"};
+}
+
 Words compressors_of(const Method& method) {
   Words names;
   for (const Compressor& compressor : compressors())
-    if (refusal_of([&] { config_of(method, {"algorithm.compressor=" + compressor.name}); }).empty())
+    if (refusal_of([&] { config_of(method, with_compressor(compressor.name)); }).empty())
       names.push_back(compressor.name);
   return names;
 }
 
 /// The default as a number, or as `keep` if it follows that key.
 std::string default_rate_text(Config config) {
-  const auto rate_at = [&](double keep) {
+  const auto rate_at = [&](double keep) -> std::optional<double> {
     config.algorithm.keep = keep;
     return default_averaging_rate(rows_of(config), config.algorithm);
   };
-  return rate_at(0.25) == 0.25 && rate_at(0.5) == 0.5 ? "`keep`" : fmt::format("{}", rate_at(AlgorithmConfig{}.keep));
+  if (!rate_at(0.5)) return "none";
+  return rate_at(0.25) == 0.25 && rate_at(0.5) == 0.5 ? "`keep`" : fmt::format("{}", *rate_at(AlgorithmConfig{}.keep));
 }
 
 std::string averaging_rate_text(const Method& method) {
@@ -90,7 +96,7 @@ std::string averaging_rate_text(const Method& method) {
   if (!method.compresses()) return default_rate_text(config_of(method));
   std::vector<std::string> rates;
   for (const std::string_view name : compressors_of(method)) {
-    const Config config = config_of(method, {fmt::format("algorithm.compressor={}", name)});
+    const Config config = config_of(method, with_compressor(name));
     rates.push_back(fmt::format("{} with `{}`", default_rate_text(config), name));
   }
   return fmt::format("{}", fmt::join(rates, ", "));

@@ -23,7 +23,8 @@ std::string of_replica(const Experiment& experiment, int replica) {
 std::vector<std::string> warnings_before(const Experiment& experiment) {
   std::vector<std::string> warnings = experiment.task().warnings();
   for (std::size_t r = 0; r < experiment.replicas().size(); ++r) {
-    const std::string settings = unstable_settings(experiment.rows(), experiment.replicas()[r].algorithm);
+    const std::string settings =
+        unstable_settings(experiment.rows(), experiment.replicas()[r].algorithm, experiment.layout());
     if (settings.empty()) continue;
     const std::string line = settings + ": the run may diverge";
     if (std::ranges::find(warnings, line) == warnings.end()) warnings.push_back(line);
@@ -48,8 +49,9 @@ std::optional<std::string> GrowthGuard::look_at(const MetricsRow& row) {
     what = fmt::format("error memory has grown to {:.3g} times the parameters", *row.error_ratio);
   if (what.empty()) return std::nullopt;
   warned_.insert(row.replica);
-  return fmt::format("{}step {}: {}, so the run seems to diverge; {}", of_replica(experiment_, row.replica), row.step,
-                     what, likely_remedy(experiment_.rows(), experiment_.replicas()[row.replica].algorithm));
+  return fmt::format(
+      "{}step {}: {}, so the run seems to diverge; {}", of_replica(experiment_, row.replica), row.step, what,
+      likely_remedy(experiment_.rows(), experiment_.replicas()[row.replica].algorithm, experiment_.layout()));
 }
 
 }  // namespace sparsepush

@@ -106,9 +106,9 @@ class Measures {
     const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
     if (bad != x.end()) {
       const std::int64_t row = bad - x.begin(), replica = row / shard_.all_nodes;
-      throw Diverged(fmt::format("diverged at step {}: the parameters of node {} are not finite; {}", step,
-                                 row % shard_.all_nodes,
-                                 likely_remedy(experiment_.rows(), experiment_.replicas()[replica].algorithm)));
+      throw Diverged(fmt::format(
+          "diverged at step {}: the parameters of node {} are not finite; {}", step, row % shard_.all_nodes,
+          likely_remedy(experiment_.rows(), experiment_.replicas()[replica].algorithm, experiment_.layout())));
     }
     if (!nodes_.state.has(state::error)) return;
     const auto error = norms(state::error);

@@ -36,13 +36,14 @@ std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
 /// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
   const Config& config = experiment.config();
+  const NodesPlan nodes{.rows = experiment.rows(), .algorithm = algorithms_of(experiment)};
   Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
                 .halo = halo_slots(experiment),
                 .replicas = config.run.replicas,
                 .params = experiment.layout().params,
                 .row = experiment.layout().row,
-                .entries = most_entries({.rows = experiment.rows(), .algorithm = algorithms_of(experiment)},
-                                        experiment.layout())};
+                .entries = most_entries(nodes, experiment.layout()),
+                .factor = factor_elements(nodes, experiment.layout())};
   set_blocks(extent, experiment.rows().method, config.algorithm, experiment.layout());
   return extent;
 }
@@ -177,17 +178,18 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   PlannedTraffic traffic;
   const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
   if (message && rows.method.block_weights) {
-    MessageBytes each = bytes_of(*message, rows, extent);
+    MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
     for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
       each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
       traffic.add(messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
                   each);
     }
   } else if (message) {
-    traffic.add(messages_in(experiment, 0, gossip_rounds), bytes_of(*message, rows, extent));
+    traffic.add(messages_in(experiment, 0, gossip_rounds),
+                bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
   }
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
-  const MessageBytes each = bytes_of(*rows.method.final_message, rows, extent);
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
   traffic.add(all_reduce ? MessageCount{messages_in_mean(experiment)}
                          : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
@@ -223,7 +225,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, experiment);
-  if (extent.entries > 0)
+  if (extent.entries > 0 && !experiment.rows().compressor->at_random)
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
@@ -252,7 +254,8 @@ void check_run(Experiment& experiment) {
 
 /// How many there will be, nobody knows.
 std::string describe_sync(const Experiment& experiment) {
-  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(), extent_of(experiment));
+  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
+                                     experiment.config().algorithm, experiment.layout(), extent_of(experiment));
   return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernels/messages/quantize_terms.h"
+
 namespace sparsepush {
 namespace {
 
@@ -11,17 +13,40 @@ bool selects(const Rows& rows) {
   return rows.compressor && std::ranges::find(rows.compressor->keys, "keep") != rows.compressor->keys.end();
 }
 
-}  // namespace
+/// What is wrong with settings, and what to try.
+struct Unstable {
+  std::string settings, remedy;
+};
 
-std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm) {
-  if (!selects(rows) || rows.method.steps_into || algorithm.averaging_rate <= algorithm.keep) return "";
-  return fmt::format("algorithm.averaging_rate = {} is above algorithm.keep = {}", algorithm.averaging_rate,
-                     algorithm.keep);
+Unstable unstable(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  const double rate = algorithm.averaging_rate;
+  if (rows.method.steps_into) return {};  // updates: no parameters are averaged away
+  if (selects(rows) && rate > algorithm.keep)
+    return {fmt::format("algorithm.averaging_rate = {} is above algorithm.keep = {}", rate, algorithm.keep),
+            "try an averaging_rate of at most keep"};
+  const std::optional<double> most = rows.compressor ? rows.compressor->most_rate : std::nullopt;
+  if (most && rate > *most)
+    return {fmt::format("algorithm.averaging_rate = {} is above {}, with {}", rate, *most, rows.compressor->name),
+            fmt::format("try an averaging_rate of at most {}", *most)};
+  if (!rows.method.needs.unbiased || rows.compressor->name != "qsgd" || layout.segments.empty()) return {};
+  const std::int64_t largest = std::ranges::max(layout.segments, {}, &Segment::size).size;
+  const double variance = level_variance(static_cast<double>(largest), algorithm.levels);
+  if (variance <= 1) return {};
+  return {fmt::format("algorithm.levels = {} gives the largest tensor, of {} elements, a variance of {:.3g} times its "
+                      "square, which is above 1",
+                      algorithm.levels, largest, variance),
+          "try more levels"};
 }
 
-std::string likely_remedy(const Rows& rows, const AlgorithmConfig& algorithm) {
-  const std::string settings = unstable_settings(rows, algorithm);
-  return settings.empty() ? "try a smaller optimizer.lr" : settings + "; try an averaging_rate of at most keep";
+}  // namespace
+
+std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  return unstable(rows, algorithm, layout).settings;
+}
+
+std::string likely_remedy(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  const Unstable why = unstable(rows, algorithm, layout);
+  return why.settings.empty() ? "try a smaller optimizer.lr" : why.settings + "; " + why.remedy;
 }
 
 }  // namespace sparsepush

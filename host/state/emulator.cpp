@@ -29,6 +29,7 @@ bool nodes_differ(const Experiment& experiment) {
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
   NodesPlan plan{.rows = experiment.rows(),
                  .algorithm = {},
+                 .seed = experiment.config().run.seed,
                  .own = own_state(experiment),
                  .halo_slots = halo_slots,
                  .verify = experiment.config().run.verify,
@@ -51,10 +52,9 @@ enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 }  // namespace
 
 RoundRules round_rules(const Experiment& experiment) {
-  const auto rate = [fixed = fixed_averaging_rate(experiment.rows().method), schedule = experiment.schedule(),
-                     replicas = experiment.replicas()](int r, std::int64_t t) {
-    if (fixed) return *fixed;
-    return schedule.averaging_rate(t, replicas[r].algorithm, replicas[r].optimizer);
+  const auto rate = [schedule = experiment.schedule(), replicas = experiment.replicas(),
+                     fixed = fixed_averaging_rate(experiment.rows().method)](int r, std::int64_t t) {
+    return fixed ? *fixed : schedule.averaging_rate(t, replicas[r].algorithm, replicas[r].optimizer);
   };
   return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
 }
@@ -74,6 +74,9 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
   gradients_->use(nodes_.state);
+  nodes_.round = &clock()->round;
+  const auto& compressor = experiment.rows().compressor;
+  if (compressor && compressor->start) compressor->start(nodes_);
   fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
     const auto [replica, node] = nodes_.shard.id_of(row);
     experiment.task().initialize(experiment.config().run.seed + replica, node, values);
@@ -274,10 +277,10 @@ template <class Backend>
 void Emulator<Backend>::report_divergence(const StepClock& clock) const {
   const int row = static_cast<int>(clock.diverged_row);
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step,
-                             id.node, nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "",
-                             first_not_finite(row),
-                             likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm)));
+  throw Diverged(
+      fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step, id.node,
+                  nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row),
+                  likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm, nodes_.layout)));
 }
 
 template class Emulator<Cpu>;

@@ -42,6 +42,16 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
+/// Refuses a compressor that would send everything as it is. Throws InputError.
+void check_compressor(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  if (!rows.compressor || !rows.compressor->low_rank) return;
+  if (rows.compressor->low_rank(algorithm, layout).factors == 0)
+    throw InputError(
+        "algorithm.compressor: {} with rank {} makes no tensor smaller; expected a matrix of more than two "
+        "rows and columns among them",
+        rows.compressor->name, algorithm.rank);
+}
+
 /// The topology counts for no method that needs none: any will do.
 Config with_topology_that_counts(Config config, const Method& method) {
   if (!method.needs.topology) config.topology = {};
@@ -80,6 +90,7 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
       task_(task ? std::move(task) : make_task(config)),
       layout_(row_layout_of(task_->parameters())),
       schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
+  check_compressor(rows_, config.algorithm, layout_);
   for (const StateArray* array : rows_.method.state)
     CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");
@@ -102,7 +113,8 @@ void Experiment::check() {
   task_->check();
   if (!rows_.method.message) return;
   std::vector<double> rates;
-  for (const ReplicaSettings& replica : replicas_) rates.push_back(replica.algorithm.averaging_rate);
+  for (const ReplicaSettings& replica : replicas_)
+    rates.push_back(fixed_averaging_rate(rows_.method).value_or(replica.algorithm.averaging_rate));
   if (schedule_.final_rounds() > 0) rates.push_back(1.0);
   std::ranges::sort(rates);
   const auto repeated = std::ranges::unique(rates);

@@ -4,9 +4,11 @@
 #include <iterator>
 
 #include "host/state/row_blocks.h"
+#include "kernels/messages/round_values.h"
 #include "kernels/messages/topk/topk_select.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/topk/verify_selection.h"
+#include "kernels/messages/wire_size.h"
 #include "kernels/mixing/block_mix.h"
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/difference_mix.h"
@@ -19,7 +21,16 @@ namespace sparsepush {
 namespace {
 
 std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
-  return rows.compressor ? rows.compressor->selection(algorithm, layout).entries : 0;
+  return rows.compressor && rows.compressor->selection ? rows.compressor->selection(algorithm, layout).entries : 0;
+}
+
+bool selects(const NodesPlan& plan) { return plan.rows.compressor && plan.rows.compressor->selection; }
+
+std::vector<TopkPlan> topk_plans(const NodesPlan& plan, const RowLayout& layout) {
+  std::vector<TopkPlan> plans;
+  for (const AlgorithmConfig& algorithm : plan.algorithm)
+    plans.push_back(plan.rows.compressor->selection(algorithm, layout));
+  return plans;
 }
 
 Extent extent_of(const Shard& shard, const RowLayout& layout, const NodesPlan& plan) {
@@ -28,7 +39,8 @@ Extent extent_of(const Shard& shard, const RowLayout& layout, const NodesPlan& p
                 .replicas = shard.replicas,
                 .params = layout.params,
                 .row = layout.row,
-                .entries = most_entries(plan, layout)};
+                .entries = most_entries(plan, layout),
+                .factor = factor_elements(plan, layout)};
   set_blocks(extent, plan.rows.method, plan.algorithm.front(), layout);
   return extent;
 }
@@ -36,11 +48,20 @@ Extent extent_of(const Shard& shard, const RowLayout& layout, const NodesPlan& p
 template <class Backend>
 std::optional<SelectionMemory<Backend>> selection_of(const Backend& backend, const Shard& shard,
                                                      const RowLayout& layout, const NodesPlan& plan) {
-  if (!plan.rows.compressor) return std::nullopt;
-  std::vector<TopkPlan> plans;
-  for (const AlgorithmConfig& algorithm : plan.algorithm)
-    plans.push_back(plan.rows.compressor->selection(algorithm, layout));
-  return SelectionMemory<Backend>(backend, shard.rows(), layout, plans);
+  if (!selects(plan) || plan.rows.compressor->at_random) return std::nullopt;
+  return SelectionMemory<Backend>(backend, shard.rows(), layout, topk_plans(plan, layout));
+}
+
+template <class Backend>
+std::optional<RandomPlans<Backend>> random_plans_of(const Backend& backend, const RowLayout& layout,
+                                                    const NodesPlan& plan) {
+  if (!selects(plan) || !plan.rows.compressor->at_random) return std::nullopt;
+  return RandomPlans<Backend>(backend, layout, topk_plans(plan, layout));
+}
+
+LowRankPlan low_rank_plan_of(const NodesPlan& plan, const RowLayout& layout) {
+  if (!plan.rows.compressor || !plan.rows.compressor->low_rank) return {};
+  return plan.rows.compressor->low_rank(plan.algorithm.at(0), layout);
 }
 
 /// Those of the halo come with its messages.
@@ -49,6 +70,12 @@ std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout
   for (std::int64_t row = 0; row < extent.rows; ++row)
     entries[row] = entries_of(plan.rows, plan.algorithm[row / (extent.rows / extent.replicas)], layout);
   return entries;
+}
+
+std::vector<std::uint64_t> seeds_of(const NodesPlan& plan) {
+  std::vector<std::uint64_t> seeds;
+  for (std::size_t r = 0; r < plan.algorithm.size(); ++r) seeds.push_back(plan.seed + r);
+  return seeds;
 }
 
 std::vector<std::int64_t> copies_in_chain(const Shard& shard) {
@@ -66,11 +93,9 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
   if (!message) return std::nullopt;
   std::vector<MessageBytes> bytes;
   for (const AlgorithmConfig& algorithm : plan.algorithm) {
-    Extent of_replica = extent;
-    of_replica.entries = entries_of(plan.rows, algorithm, layout);
-    bytes.push_back(bytes_of(*message, plan.rows, of_replica));
-    if (message->compressed && plan.rows.compressor->differs_on_wire)
-      bytes.back().wire = extra_bytes(*message, of_replica);  // to the size of each, which the backend measures
+    bytes.push_back(bytes_of(*message, plan.rows, algorithm, layout, extent));
+    if (message->compressed && plan.rows.compressor->differs_on_wire)  // beside what the backend measures of each
+      bytes.back().wire -= wire_size_bound(layout.params, entries_of(plan.rows, algorithm, layout));
   }
   return Outgoing<Backend>{*message, {backend, bytes}};
 }
@@ -99,6 +124,10 @@ std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout) {
   return most;
 }
 
+std::int64_t factor_elements(const NodesPlan& plan, const RowLayout& layout) {
+  return low_rank_plan_of(plan, layout).factors;
+}
+
 template <class Backend>
 Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout,
                       const NodesPlan& plan)
@@ -108,11 +137,16 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       layout(layout),
       backend_layout(layout_on(backend, layout)),
       rows(plan.rows),
+      algorithm(plan.algorithm.at(0)),
       verify(plan.verify),
       extent(extent_of(shard, layout, plan)),
       arrays(state_of(rows, plan.own)),
       state(backend, planned_state(arrays, rows, extent), extent),
       selection(selection_of(backend, shard, layout, plan)),
+      random_plans(random_plans_of(backend, layout, plan)),
+      low_rank_plan(low_rank_plan_of(plan, layout)),
+      low_rank_tensors(backend, low_rank_plan.tensors),
+      seed(backend, seeds_of(plan)),
       message_entries(backend, entries_of_slots(extent, layout, plan)),
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
@@ -126,6 +160,9 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       sent(backend, kSentCounts, shard.rows()) {
   CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas, "settings of ", plan.algorithm.size(),
         " replicas, there are ", shard.replicas);
+  for (const AlgorithmConfig& other : plan.algorithm)
+    CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank && other.value_bits == algorithm.value_bits,
+          "replicas differ in levels, rank or value_bits");
 }
 
 template <class Backend>
@@ -163,6 +200,12 @@ template <class Backend>
 void Nodes<Backend>::update_and_select() {
   update_select(backend, *selection, {.sgd = sgd(), .error = state.local(state::error), .messages = messages()});
   if (verify) verify_messages(state::error);
+}
+
+template <class Backend>
+void Nodes<Backend>::round_entries(const Array<float>& v) {
+  if (algorithm.value_bits == 32) return;
+  round_values(backend, {.v = state.local(v), .messages = messages(), .entries = message_entries.span()});
 }
 
 template <class Backend>
@@ -207,12 +250,6 @@ void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>&
   n.count(outgoing, round.copies);
 }
 
-template <class Backend>
-void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
-  push_sum_mix(n.backend,
-               {.x = n[to], .messages = n.messages(), .entries = n.message_entries.span(), .edges = round.edges});
-}
-
 /// Of a round in which the first `rows` slots hear themselves alone, with weight 1.
 template <class Backend>
 RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
@@ -222,12 +259,25 @@ RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
           .self_weight = n.own_weight.span().first(rows)};
 }
 
+/// to += eta (P - I) Q, for the rows of `to`.
+template <class Backend>
+void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges) {
+  if (sends_rows(*n.rows.compressor)) {
+    dense_mix(n.backend, {.x = to, .q = n.state.slots(state::q), .edges = edges});
+  } else {
+    push_sum_mix(n.backend, {.x = to, .messages = n.messages(), .entries = n.message_entries.span(), .edges = edges});
+  }
+}
+
+template <class Backend>
+void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
+  mix_q(n, n[to], round.edges);
+}
+
 template <class Backend>
 void add_messages(Nodes<Backend>& n, const Array<float>& to) {
   const MatrixView<float> slots = n.state.slots(to);
-  push_sum_mix(
-      n.backend,
-      {.x = slots, .messages = n.messages(), .entries = n.message_entries.span(), .edges = own_edges(n, slots.rows)});
+  mix_q(n, slots, own_edges(n, slots.rows));
 }
 
 template <class Backend>

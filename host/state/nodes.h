@@ -11,6 +11,9 @@
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/repeated_work.h"
+#include "kernels/messages/low_rank.h"
+#include "kernels/messages/random_k.h"
+#include "kernels/messages/round_draws.h"
 #include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/mixing/flag_due.h"
@@ -26,7 +29,8 @@ namespace sparsepush {
 /// What the nodes of a shard are made from.
 struct NodesPlan {
   Rows rows;
-  std::vector<AlgorithmConfig> algorithm;  ///< [replicas]
+  std::vector<AlgorithmConfig> algorithm;  ///< [replicas] that may differ in scope, keep and averaging rate
+  std::uint64_t seed = 0;                  ///< of the first replica
   StateList own = {};                      ///< arrays of what is learned
   int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
   bool verify = false;                     ///< whether selections are done again and compared
@@ -35,6 +39,9 @@ struct NodesPlan {
 
 /// Entries of the longest sparse message of any replica; 0 where none is sent.
 std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout);
+
+/// Elements of a node's factors; 0 where none are kept.
+std::int64_t factor_elements(const NodesPlan& plan, const RowLayout& layout);
 
 /// A kind of message, and what one of each replica costs.
 template <class Backend>
@@ -85,12 +92,16 @@ class Nodes {
   }
   /// The messages of all slots.
   Messages messages() const { return {state.slots(state::position), state.slots(state::value)}; }
+  /// Of this round's messages.
+  RoundDraws draws() const { return {.seed = seed.span(), .round = round, .first_node = shard.first()}; }
   /// Arguments of this step's SGD update.
   SgdUpdate sgd() const;
   /// Top-k of v's rows: Q into the messages, v <- v - Q; done again and compared if that is wanted.
   void select(const Array<float>& v);
   /// The same of X' + E, in one pass with the SGD step.
   void update_and_select();
+  /// Entries with values of 16 bits, if they are wanted: what is cut off goes to v.
+  void round_entries(const Array<float>& v);
   /// Room for what so many remote in-neighbours send; between steps, and records must begin anew.
   void allocate_halo(int halo_slots);
   /// Counts `copies` [local rows] messages, in backend memory, of replicas that are due.
@@ -102,11 +113,17 @@ class Nodes {
   const RowLayout& layout;
   const LayoutOn<Backend> backend_layout;
   const Rows rows;
+  const AlgorithmConfig algorithm;  ///< in all that replicas have in common
   const bool verify;
   Extent extent;
   const StateList arrays;  ///< in the order of checkpoints
   State<Backend> state;
-  std::optional<SelectionMemory<Backend>> selection;  ///< of methods that compress
+  std::optional<SelectionMemory<Backend>> selection;  ///< of compressors that select the largest
+  std::optional<RandomPlans<Backend>> random_plans;   ///< of those that keep what is drawn
+  const LowRankPlan low_rank_plan;                    ///< of those that make factors
+  Buffer<Backend, LowRankTensor> low_rank_tensors;    ///< the plan's
+  Buffer<Backend, std::uint64_t> seed;                ///< [replicas]
+  const std::int64_t* round = nullptr;                ///< [1] number of the round that is played, in backend memory
   Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
   Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1], and
   Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
@@ -142,7 +159,8 @@ void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
 /// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
 template <class Backend>
 void update_and_compress(Nodes<Backend>& n) {
-  if (fuses(n.rows)) return n.rows.compressor->update_and_compress(n);
+  const auto& in_one_pass = n.rows.compressor->update_and_compress;
+  if (fuses(n.rows) && in_one_pass) return in_one_pass(n);
   local_step(n);
   add(n, state::error, state::x);
   compress(n, state::error);

@@ -16,6 +16,7 @@ enum class Stream : std::uint32_t {
   kTopology = 4,    ///< random topologies
   kSynthetic = 5,   ///< the synthetic data set
   kAugment = 6,     ///< crops and mirror images of a batch
+  kCompress = 7,    ///< what compressors round by, keep or begin with
 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;

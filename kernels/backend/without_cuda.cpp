@@ -11,6 +11,10 @@
 #include "kernels/layers/pool.h"
 #include "kernels/layers/quadratic.h"
 #include "kernels/layers/softmax_xent.h"
+#include "kernels/messages/low_rank.h"
+#include "kernels/messages/quantize.h"
+#include "kernels/messages/random_k.h"
+#include "kernels/messages/round_values.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
@@ -93,6 +97,11 @@ void quasi_global_update(const Cuda&, const CudaLayout&, const QuasiGlobalUpdate
 void topk_select(const Cuda&, SelectionMemory<Cuda>&, MatrixView<float>, const Messages&) { refuse(); }
 void update_select(const Cuda&, SelectionMemory<Cuda>&, const UpdateSelect&) { refuse(); }
 void update_mix(const Cuda&, const CudaLayout&, const UpdateMix&) { refuse(); }
+void quantize_to_levels(const Cuda&, const CudaLayout&, const Quantize&, const Levels&) { refuse(); }
+void quantize_to_signs(const Cuda&, const CudaLayout&, const Quantize&) { refuse(); }
+void random_k(const Cuda&, const CudaLayout&, const RandomPlans<Cuda>&, const RandomK&) { refuse(); }
+void round_values(const Cuda&, const RoundValues&) { refuse(); }
+void low_rank(const Cuda&, const LowRank&) { refuse(); }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void cut_block(const Cuda&, const CutBlock&) { refuse(); }

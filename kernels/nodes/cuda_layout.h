@@ -15,12 +15,16 @@ namespace sparsepush {
 class CudaLayout {
  public:
   CudaLayout(const Cuda& gpu, RowLayout layout)
-      : host_(std::move(layout)), live_(gpu, live_elements(host_)), paddings_(gpu, host_.paddings) {}
+      : host_(std::move(layout)),
+        live_(gpu, live_elements(host_)),
+        segments_(gpu, host_.segments),
+        paddings_(gpu, host_.paddings) {}
 
   const RowLayout& host() const { return host_; }
   /// [row / 4] how many of the 4 elements are not padding, on the GPU.
   std::span<const std::uint8_t> live() const { return live_.span(); }
   /// Those of the row, on the GPU.
+  std::span<const Segment> segments() const { return segments_.span(); }
   std::span<const Padding> paddings() const { return paddings_.span(); }
 
  private:
@@ -33,6 +37,7 @@ class CudaLayout {
 
   RowLayout host_;
   Buffer<Cuda, std::uint8_t> live_;
+  Buffer<Cuda, Segment> segments_;
   Buffer<Cuda, Padding> paddings_;
 };
 

@@ -16,7 +16,7 @@ RowLayout make_row_layout(std::span<const std::int64_t> sizes) {
     CHECK(size >= 1, "segment of ", size, " elements");
     CHECK(size < std::numeric_limits<std::int32_t>::max() - layout.row - kAlignment, "row of ", layout.row, " + ",
           size);
-    layout.segments.push_back({.begin = layout.row, .packed_begin = layout.params, .size = size});
+    layout.segments.push_back({.begin = layout.row, .packed_begin = layout.params, .size = size, .rows = size});
     const std::int64_t padding = layout.row - layout.params;
     if (layout.paddings.empty() || layout.paddings.back().before != padding)
       layout.paddings.push_back({.before = padding});

@@ -11,6 +11,7 @@ struct Segment {
   std::int64_t begin = 0;         ///< first element in the row, a multiple of 4
   std::int64_t packed_begin = 0;  ///< the same in a row without padding
   std::int64_t size = 0;          ///< elements, padding not counted
+  std::int64_t rows = 0;          ///< of the tensor as a matrix: its first dimension, or all elements
 };
 
 /// How much padding lies before the elements of neighbouring segments without padding between them: the unpadded index

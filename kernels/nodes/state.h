@@ -23,6 +23,7 @@ struct Extent {
   std::int64_t entries = 0;  ///< of the longest sparse message
   std::int64_t blocks = 0;   ///< that rows are cut into
   std::int64_t block = 0;    ///< positions of the longest, of the row with padding
+  std::int64_t factor = 0;   ///< elements of the factors that a compressor of low rank keeps
 };
 
 /// What an array has a row for. Slots are the local nodes, then the halo.
@@ -35,6 +36,7 @@ constexpr std::int64_t one(const Extent&) { return 1; }
 constexpr std::int64_t entries(const Extent& e) { return e.entries; }
 constexpr std::int64_t blocks(const Extent& e) { return e.blocks; }
 constexpr std::int64_t longest_block(const Extent& e) { return e.block; }
+constexpr std::int64_t factors(const Extent& e) { return e.factor; }
 
 enum class Dtype { kF32, kF64, kI32, kI64 };
 std::string_view name_of(Dtype dtype);  ///< as in safetensors files
@@ -88,6 +90,7 @@ inline constexpr Array<std::int64_t> syncs({.name = "syncs", .per = Per::kReplic
 inline constexpr Array<std::int32_t> position(
     {.name = "position", .per = Per::kSlot, .width = entries, .saved = false});
 inline constexpr Array<float> value({.name = "value", .per = Per::kSlot, .width = entries, .saved = false});
+inline constexpr Array<float> q({.name = "q", .per = Per::kSlot, .saved = false});  ///< [slots, row] dense messages
 }  // namespace state
 
 /// An array of a run, and how many rows it has on a shard.

@@ -1,33 +1,21 @@
 #include "kernels/nodes/statistics.h"
 
 #include <algorithm>
-#include <array>
 
 #include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
+#include "kernels/backend/ordered_sum_loop.h"
 
 namespace sparsepush {
 namespace {
 
 constexpr std::int64_t kColumns = 2048;  // of the sums that a worker keeps in L1 while it walks down the rows
-constexpr int kLanes = kStatisticsLanes;
-
-double ordered_sum(const std::array<double, kLanes>& lanes) {
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
 
 /// Sum of term(c)^2 over the columns.
 template <class Term>
 [[gnu::always_inline]] inline double squared_sum(std::int64_t columns, const Term& term) {
-  std::array<double, kLanes> lanes{};
-  std::int64_t c = 0;
-  for (; c + kLanes <= columns; c += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += term(c + lane) * term(c + lane);
-  }
-  for (int lane = 0; c < columns; ++c, ++lane) lanes[lane] += term(c) * term(c);
-  return ordered_sum(lanes);
+  return ordered_sum_loop<kStatisticsLanes>(
+      columns, [&](std::int64_t c) __attribute__((always_inline)) { return term(c) * term(c); });
 }
 
 }  // namespace

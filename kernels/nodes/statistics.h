@@ -33,7 +33,7 @@ void squared_norms(const Cuda& gpu, MatrixView<const float> x, std::span<double>
 
 void check_squared_norms_shapes(MatrixView<const float> x, std::span<const double> norm);
 
-/// The partial sums of the last two.
+/// The partial sums of the last two, and of what compressors add up.
 constexpr int kStatisticsLanes = 16;
 
 }  // namespace sparsepush

@@ -17,7 +17,9 @@ namespace sparsepush {
 /// A file with random curvature (0: pure gossip), targets and starts, removed at the end.
 class QuadraticFile {
  public:
-  QuadraticFile(int nodes, std::vector<std::int64_t> segments, float curvature, unsigned seed = 1)
+  /// shapes: rows and columns of each segment, or none.
+  QuadraticFile(int nodes, std::vector<std::int64_t> segments, float curvature, unsigned seed = 1,
+                std::vector<std::int64_t> shapes = {})
       : path_(std::filesystem::temp_directory_path() / ("sparsepush-" + std::to_string(::getpid()) + "-" +
                                                         std::to_string(reinterpret_cast<std::uintptr_t>(this)))) {
     std::int64_t d = 0;
@@ -32,16 +34,17 @@ class QuadraticFile {
     };
     std::vector<float> h = draw(1);
     for (float& v : h) v = curvature * std::abs(v);
-    SafetensorsWriter file(path_,
-                           {{"curvature", "F32", {nodes, d}},
-                            {"target", "F32", {nodes, d}},
-                            {"start", "F32", {nodes, d}},
-                            {"segments", "I64", {segment_count}}},
-                           {});
+    std::vector<TensorInfo> tensors = {{"curvature", "F32", {nodes, d}},
+                                       {"target", "F32", {nodes, d}},
+                                       {"start", "F32", {nodes, d}},
+                                       {"segments", "I64", {segment_count}}};
+    if (!shapes.empty()) tensors.push_back({"shapes", "I64", {segment_count, 2}});
+    SafetensorsWriter file(path_, tensors, {});
     file.write<float>("curvature", 0, h);
     file.write<float>("target", 0, draw(1));
     file.write<float>("start", 0, draw(1));
     file.write<std::int64_t>("segments", 0, segments);
+    if (!shapes.empty()) file.write<std::int64_t>("shapes", 0, shapes);
     file.commit();
   }
   ~QuadraticFile() { std::filesystem::remove(path_); }

@@ -22,6 +22,22 @@ class Divergence(ProgramTest):
                           {"name": "sgp"}, {"name": "none"}):
             self.assertNotIn("warning", self.run_with("-".join(map(str, algorithm.values())), **algorithm).stderr)
 
+    def test_coarse_messages_are_warned_of_before_the_run(self):
+        for out, algorithm, words in (
+            ("random_k", {"name": "choco", "compressor": "random_k", "keep": 0.1, "averaging_rate": 0.2},
+             "algorithm.averaging_rate = 0.2 is above algorithm.keep = 0.1"),
+            ("sign", {"compressor": "sign", "averaging_rate": 0.05},
+             "algorithm.averaging_rate = 0.05 is above 0.03, with sign"),
+            ("qsgd", {"name": "quantized_push_sum", "levels": 7},
+             "algorithm.levels = 7 gives the largest tensor, of 640 elements, a variance of 3.61 times its square"),
+        ):
+            done = self.run_with(out, **algorithm)
+            self.assertEqual(done.stderr.count(f"warning: {words}"), 1, done.stderr)
+        for out, algorithm in (("quiet sign", {"compressor": "sign", "averaging_rate": 0.03}),
+                               ("quiet qsgd", {"name": "quantized_push_sum", "levels": 26}),
+                               ("other method", {"compressor": "qsgd", "levels": 7, "averaging_rate": 0.01})):
+            self.assertNotIn("warning", self.run_with(out, **algorithm).stderr)
+
     def test_growth_without_end_is_told_once(self):
         done = self.run_with("out", keep=0.01, averaging_rate=0.5)
         self.assertEqual(done.returncode, 0, done.stderr)

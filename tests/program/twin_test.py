@@ -7,13 +7,13 @@ import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
 from twin.arithmetic import fma32, fmaf
-from twin.emulator import COMPRESSED, TRACKING, WITH_ERROR, Settings, Twin
+from twin.emulator import COMPRESSED, TRACKING, WITH_COPY, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
 from twin.topology import (
     base_graph_of_five, directed_ring, mixing_weights, one_peer_exponential, three_rings, to_csv)
 
 STATE = {"x", "momentum", "second_moment", "last_z", "u", "block_u", "error", "public_copy", "tracker", "last_gradient",
-         "correction", "reference", "heading", "syncs"}
+         "correction", "reference", "heading", "syncs", "factor"}
 ODD = (1, 7, 33, 2, 65, 92)
 IRREGULAR = [[(int(edge[0]), int(edge[1]), None) for edge in ("01", "12", "13", "10", "20", "24", "34", "41")]]
 VARYING = [
@@ -81,7 +81,8 @@ class TwinTest(ProgramTest):
         self.assertEqual(tensors["step"].tolist(), [twin.step])
         state = {"x": twin.x, "momentum": twin.momentum, "u": twin.u}
         state |= {"error": twin.error} if settings.algorithm in WITH_ERROR else {}
-        state |= {"public_copy": twin.public_copy} if settings.algorithm == "choco" else {}
+        state |= {"public_copy": twin.public_copy} if settings.algorithm in WITH_COPY else {}
+        state |= {"factor": twin.compressor.factor} if settings.compressor == "low_rank" else {}
         if settings.algorithm in TRACKING:
             state |= {"tracker": twin.tracker, "last_gradient": twin.last_gradient}
         if settings.algorithm == "fda":
@@ -102,7 +103,9 @@ class TwinTest(ProgramTest):
     def configure(self, problem, settings, rounds, replicas, every, topology):
         self.write("problem.safetensors", problem)
         self.write("edges.csv", to_csv(rounds))
-        algorithm = {"name": settings.algorithm, "averaging_rate": settings.averaging_rate}
+        algorithm = {"name": settings.algorithm}
+        if settings.algorithm != "quantized_push_sum":
+            algorithm["averaging_rate"] = settings.averaging_rate
         if settings.algorithm == "fda":
             algorithm["monitor"] = settings.monitor
             algorithm["threshold"] = "auto" if settings.threshold is None else settings.threshold
@@ -115,12 +118,15 @@ class TwinTest(ProgramTest):
         if settings.averaging_decay:
             algorithm["averaging_decay"] = list(settings.averaging_decay)
         if settings.algorithm in COMPRESSED:
-            algorithm |= {"compressor": "top_k", "scope": settings.scope, "keep": settings.keep}
+            keys = {"top_k": ("scope", "keep", "value_bits"), "random_k": ("scope", "keep", "value_bits"),
+                    "qsgd": ("levels",), "low_rank": ("rank",)}.get(settings.compressor, ())
+            algorithm |= {"compressor": settings.compressor} | {key: getattr(settings, key) for key in keys}
         if settings.algorithm == "scsp":
             algorithm |= {"final_rounds": settings.final_rounds, "final": settings.final}
         adam = {"beta2": settings.beta2, "epsilon": settings.epsilon} if settings.optimizer == "adam" else {}
         return self.write_config({
-            "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2},
+            "run": {"nodes": len(problem["target"]), "steps": settings.steps, "replicas": replicas, "threads": 2,
+                    "seed": settings.seed},
             "data": {"name": "quadratic", "file": "problem.safetensors", "epoch_steps": settings.epoch_steps},
             "topology": topology or {"name": "file", "file": "edges.csv"},
             "algorithm": algorithm,
@@ -314,6 +320,49 @@ class TwinTest(ProgramTest):
                 self.compare(IRREGULAR, settings)
         self.compare(IRREGULAR, Settings("choco", local_steps=3, nesterov=True), replicas=2)
         self.compare(directed_ring(8), Settings("choco", keep=0.2), nodes=8)
+
+    def test_entries_that_are_drawn(self):
+        for scope, keep in itertools.product(("layer", "global"), (1.0, 0.2, 0.02)):
+            with self.subTest(scope=scope, keep=keep):
+                settings = Settings(compressor="random_k", scope=scope, keep=keep, averaging_rate=keep / 2, seed=2**40 + 3)
+                self.compare(VARYING, settings, nodes=4)
+        self.compare(IRREGULAR, Settings("choco", compressor="random_k", keep=0.2, averaging_rate=0.2, local_steps=2))
+
+    def test_values_of_16_bits(self):
+        for name, compressor in itertools.product(("sparse_push", "choco"), ("top_k", "random_k")):
+            with self.subTest(name, compressor=compressor):
+                settings = Settings(name, compressor=compressor, keep=0.3, averaging_rate=0.2, value_bits=16)
+                self.compare(IRREGULAR, settings)
+
+    def test_levels_and_signs(self):
+        for levels in (1, 7, 127, 65535):
+            with self.subTest(levels=levels):
+                self.compare(VARYING, Settings(compressor="qsgd", levels=levels, averaging_rate=0.01), nodes=4)
+        self.compare(IRREGULAR, Settings("choco", compressor="qsgd", levels=15, averaging_rate=0.1, seed=7))
+        self.compare(REGULAR, Settings("deep_squeeze", compressor="sign", averaging_rate=0.01), nodes=6)
+        self.compare(IRREGULAR, Settings("choco", compressor="sign", averaging_rate=0.02))
+        self.compare(VARYING, Settings("scsp", compressor="sign", averaging_rate=0.01, final_rounds=3), nodes=4)
+
+    def test_matrices_of_low_rank(self):
+        shapes = [(1, 20), (20, 1), (9, 5), (2, 2), (17, 33)]
+        problem = quadratic(5, [rows * columns for rows, columns in shapes], seed=5)
+        problem["shapes"] = np.array(shapes, "<i8")
+        for rank in (1, 2, 4):
+            with self.subTest(rank=rank):
+                settings = Settings(compressor="low_rank", rank=rank, averaging_rate=0.02, steps=15)
+                self.compare(IRREGULAR, settings, problem=problem)
+        settings = Settings("choco", compressor="low_rank", averaging_rate=0.1, seed=2**33, steps=15)
+        self.compare(IRREGULAR, settings, problem=problem)
+
+    def test_quantized_push_sum(self):
+        for compressor in ("qsgd", "identity"):
+            with self.subTest(compressor=compressor):
+                settings = Settings("quantized_push_sum", compressor=compressor, levels=63, local_steps=2)
+                self.compare(IRREGULAR, settings)
+
+    def test_everything_may_be_kept(self):
+        for name in ("sparse_push", "choco"):
+            self.compare(IRREGULAR, Settings(name, compressor="identity", averaging_rate=0.5))
 
     def test_replicas_share_problem_and_topology(self):
         self.compare(IRREGULAR, Settings(), replicas=3)

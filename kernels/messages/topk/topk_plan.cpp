@@ -9,7 +9,7 @@ namespace sparsepush {
 
 TopkPlan make_topk_plan(const RowLayout& layout, TopkScope scope, double keep) {
   CHECK(keep > 0 && keep <= 1, "keep = ", keep);
-  TopkPlan plan;
+  TopkPlan plan{.groups = {}, .entries = 0, .scope = scope};
   const auto add_group = [&](int first, int last, std::int64_t size) {
     const auto entries =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(keep * static_cast<double>(size) + 1e-9)));

@@ -24,6 +24,7 @@ struct TopkGroup {
 struct TopkPlan {
   std::vector<TopkGroup> groups;
   std::int64_t entries = 0;  ///< of the whole message: K in the papers
+  TopkScope scope = TopkScope::kLayer;
 
   bool operator==(const TopkPlan&) const = default;
 };

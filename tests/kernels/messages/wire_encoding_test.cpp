@@ -4,44 +4,27 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <random>
-#include <span>
 #include <vector>
 
+#include "kernels/messages/round_values.h"
 #include "kernels/messages/wire_size.h"
+#include "tests/kernels/messages/wire_bytes.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 /// A message with unpadded indices.
 struct Message {
   double u = 1;                     ///< the sender's push-sum weight
   std::vector<std::int32_t> index;  ///< [entries] increasing
   std::vector<float> value;         ///< [entries]
+  int value_bits = 32;              ///< 16: values are bfloat16
 };
-
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they are");
-
-template <class T>
-void put(Bytes& bytes, const T& value) {
-  const auto* begin = reinterpret_cast<const std::byte*>(&value);
-  bytes.insert(bytes.end(), begin, begin + sizeof(T));
-}
-
-template <class T>
-T take(std::span<const std::byte>& bytes) {
-  T value;
-  std::memcpy(&value, bytes.first(sizeof(T)).data(), sizeof(T));
-  bytes = bytes.subspan(sizeof(T));
-  return value;
-}
 
 Bytes gaps_of(const std::vector<std::int32_t>& index) {
   Bytes gaps;
@@ -61,16 +44,21 @@ Bytes bitmap_of(const std::vector<std::int32_t>& index, std::int64_t params) {
   return bitmap;
 }
 
-/// As wire_size.h says.
+/// As wire_size.h says; with values of 16 bits the encoding is 8 more.
 Bytes encode(const Message& message, std::int64_t params) {
   const Bytes gaps = gaps_of(message.index);
   const bool as_bitmap = std::ssize(gaps) > (params + 7) / 8;
   Bytes bytes;
   put(bytes, message.u);
   put(bytes, static_cast<std::uint32_t>(message.index.size()));
-  put(bytes, static_cast<std::uint8_t>(as_bitmap));
+  put(bytes, static_cast<std::uint8_t>(as_bitmap + (message.value_bits == 16 ? 8 : 0)));
   std::ranges::copy(as_bitmap ? bitmap_of(message.index, params) : gaps, std::back_inserter(bytes));
-  for (const float value : message.value) put(bytes, value);
+  for (const float value : message.value) {
+    if (message.value_bits == 32)
+      put(bytes, value);
+    else
+      put(bytes, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+  }
   return bytes;
 }
 
@@ -79,7 +67,9 @@ Message decode(std::span<const std::byte> bytes, std::int64_t params) {
   Message message;
   message.u = take<double>(bytes);
   const auto entries = take<std::uint32_t>(bytes);
-  if (take<std::uint8_t>(bytes) == 1) {
+  const auto encoding = take<std::uint8_t>(bytes);
+  message.value_bits = encoding >= 8 ? 16 : 32;
+  if (encoding % 8 == 1) {
     for (std::int64_t i = 0; i < params; ++i)
       if ((bytes[i / 8] >> i % 8 & std::byte{1}) != std::byte{0}) message.index.push_back(static_cast<std::int32_t>(i));
     bytes = bytes.subspan((params + 7) / 8);
@@ -93,7 +83,10 @@ Message decode(std::span<const std::byte> bytes, std::int64_t params) {
       message.index.push_back(static_cast<std::int32_t>(next));
     }
   }
-  for (std::uint32_t i = 0; i < entries; ++i) message.value.push_back(take<float>(bytes));
+  for (std::uint32_t i = 0; i < entries; ++i)
+    message.value.push_back(message.value_bits == 32
+                                ? take<float>(bytes)
+                                : std::bit_cast<float>(std::uint32_t{take<std::uint16_t>(bytes)} << 16));
   EXPECT_TRUE(bytes.empty());
   return message;
 }
@@ -102,6 +95,7 @@ void expect_comes_back(const Message& message, std::int64_t params) {
   const Message back = decode(encode(message, params), params);
   EXPECT_EQ(std::bit_cast<std::uint64_t>(message.u), std::bit_cast<std::uint64_t>(back.u));
   EXPECT_EQ(message.index, back.index);
+  EXPECT_EQ(message.value_bits, back.value_bits);
   const auto same_bits = [](float a, float b) {
     return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
   };
@@ -131,6 +125,18 @@ TEST(WireEncoding, MessagesComeBackAsTheyWere) {
       const auto entries = static_cast<std::int64_t>(std::ceil(keep * static_cast<double>(params)));
       expect_comes_back(random_message(params, entries, random), params);
     }
+  }
+}
+
+TEST(WireEncoding, ValuesOf16BitsTakeTwoBytesLessEach) {
+  std::mt19937 random(4);
+  for (const std::int64_t entries : {0, 1, 30, 900}) {
+    Message message = random_message(1000, entries, random);
+    const std::int64_t whole = std::ssize(encode(message, 1000));
+    message.value_bits = 16;
+    for (float& value : message.value) value = round_to_bfloat16(value);
+    expect_comes_back(message, 1000);
+    EXPECT_EQ(std::ssize(encode(message, 1000)), whole - 2 * entries);
   }
 }
 

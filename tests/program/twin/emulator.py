@@ -1,5 +1,5 @@
-"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, gradient tracking, D2, shared blocks, exact means
-and Federated Dynamic Averaging on quadratic problems, from their definition.
+"""Sparse-Push, SCSP, stochastic gradient push, D-PSGD, DeepSqueeze, CHOCO, quantized push-sum, gradient tracking, D2, shared
+blocks, exact means and Federated Dynamic Averaging on quadratic problems, from their definition.
 
 Rows are nodes; states are float32 except the push-sum weights u, which are float64.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.arithmetic import fma, fma32
-from twin.messages import encode, top_k
+from twin.compressors import Compressor
 from twin.topology import mixing_weights
 
 TRACKING = ("gradient_tracking", "push_gradient_tracking")
@@ -18,14 +18,20 @@ DIFFERENCES = ("d2",)
 EXACT_MEANS = ("all_reduce", "local_sgd", "fda")
 WITHOUT_PUSH_SUM = ("d_psgd", "deep_squeeze", "gradient_tracking") + DIFFERENCES + EXACT_MEANS
 WITH_ERROR = ("sparse_push", "scsp", "deep_squeeze")
-COMPRESSED = WITH_ERROR + ("choco",)
+WITH_COPY = ("choco", "quantized_push_sum")
+COMPRESSED = WITH_ERROR + WITH_COPY
 
 
 @dataclass(frozen=True)
 class Settings:
     algorithm: str = "sparse_push"
+    compressor: str = "top_k"
     scope: str = "layer"
     keep: float = 0.05
+    value_bits: int = 32
+    levels: int = 127
+    rank: int = 2
+    seed: int = 1
     averaging_rate: float = 0.05
     averaging_decay: tuple = ()
     local_steps: int = 1
@@ -65,6 +71,8 @@ class Twin:
         self.nodes, self.params = self.target.shape
         self.sizes = problem.get("segments", [self.params])
         self.settings, self.rounds = settings, rounds
+        self.compressor = Compressor(settings, self.sizes, problem.get("shapes"), self.nodes,
+                                     settings.algorithm == "quantized_push_sum")
         self.x = np.array(np.broadcast_to(problem["start"], self.target.shape))
         self.momentum, self.error = np.zeros_like(self.x), np.zeros_like(self.x)
         self.public_copy = np.zeros_like(self.x)
@@ -108,6 +116,8 @@ class Twin:
         return sum(milestone <= step // settings.epoch_steps for milestone in settings.milestones)
 
     def averaging_rate(self):
+        if self.settings.algorithm == "quantized_push_sum":
+            return 1.0
         factors, passed = self.settings.averaging_decay, self.milestones_passed(self.step)
         return self.settings.averaging_rate * (factors[passed - 1] if factors and passed else 1.0)
 
@@ -214,23 +224,22 @@ class Twin:
                 self.mix_tracker()
             rows = [(everything, row) for row in self.x.copy()]
             self.mix(rows, self.averaging_rate(), [None] * self.nodes)
-        elif settings.algorithm == "choco":
-            difference = self.x - self.public_copy
-            sent = [self.compressed(row) for row in difference]
-            for node, (chosen, values) in enumerate(sent):
+        elif settings.algorithm in WITH_COPY:
+            sent = self.compressed(self.x - self.public_copy)
+            for node, (chosen, values, _) in enumerate(sent):
                 self.public_copy[node, chosen] += values
             rows = [(everything, row) for row in self.public_copy.copy()]
             self.mix(rows, self.averaging_rate(), sent)
         else:
             v = self.error if settings.compress == "update" else self.x + self.error
-            sent, self.error = [self.compressed(row) for row in v], v.copy()
-            for node, (chosen, _) in enumerate(sent):
-                self.error[node, chosen] = 0.0
-            self.mix(sent, self.averaging_rate(), sent)
+            sent, self.error = self.compressed(v), v.copy()
+            for node, (chosen, values, _) in enumerate(sent):
+                self.error[node, chosen] -= values
+            self.mix([message[:2] for message in sent], self.averaging_rate(), sent)
 
-    def compressed(self, row):
-        chosen = top_k(row, self.sizes, self.settings.scope, self.settings.keep)
-        return chosen, row[chosen]
+    def compressed(self, rows):
+        """For each node indices, values and bytes of its message."""
+        return [self.compressor.compress(row, self.u[node], node, self.round) for node, row in enumerate(rows)]
 
     def mix_tracker(self):
         weights = mixing_weights(self.rounds[self.round % len(self.rounds)], self.averaging_rate())
@@ -270,7 +279,7 @@ class Twin:
     def mix(self, rows, eta, sent):
         """x += eta (P - I) q, u += eta (P - I) u: the node's own part first, then its in-edges by ascending source.
 
-        rows: q of every node as (indices, values); sent: the same of the message, or None where it is dense.
+        rows: q of every node as (indices, values); sent: its message as compressors have it, or None where it is x.
         """
         weights = mixing_weights(self.rounds[self.round % len(self.rounds)], eta)
         self.round += 1
@@ -284,18 +293,17 @@ class Twin:
                     self.u[target] = fma(weight, before[source], self.u[target])
         for target, source in weights:
             if target != source:
-                self.count_message(*([] if sent[source] is None else [before[source], *sent[source]]))
+                self.count_message(sent[source] and sent[source][2])
 
-    def count_message(self, u=None, indices=None, values=None, dense=None):
-        """Books one message: sparse if it has entries, else dense, with u where it is sent."""
+    def count_message(self, compressed=None, dense=None):
+        """Books one message: of these bytes by (authors, coo32, wire), else dense, with u where it is sent."""
         arrays = 2 if self.settings.algorithm in TRACKING else 1
         if dense is None:
             dense = 4 * self.params * arrays + (4 if self.settings.pushes_u or self.merging else 0)
         self.messages += 1
         self.bytes["dense"] += 4 * self.params + 4
-        self.bytes["authors"] += dense if indices is None else 6 * len(indices) + 3
-        self.bytes["coo32"] += dense if indices is None else 8 * len(indices) + 4
-        self.bytes["wire"] += dense if indices is None else len(encode(u, indices, values, self.params))
+        for name, size in zip(("authors", "coo32", "wire"), compressed or (dense,) * 3):
+            self.bytes[name] += size
 
     def finish_with_dense_rounds(self):
         self.merging = True

@@ -1,0 +1,107 @@
+#include <cub/block/block_scan.cuh>
+
+#include "kernels/backend/constexpr_algorithms.h"
+#include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/cuda_scratch.h"
+#include "kernels/messages/random_k.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kThreads = 256, kScanThreads = 512;
+constexpr int kBits = 32;  // of a word of the set
+
+/// The drawn positions of every replica as a set.
+struct PositionSets {
+  unsigned* word;      ///< [replicas, words]
+  std::int64_t words;  ///< of a row
+};
+
+/// The position of an unpadded index: by a binary search.
+__device__ std::int64_t padded_position(std::span<const Segment> segments, std::int64_t index) {
+  const std::size_t behind =
+      count_before(segments.size(), [&](std::size_t s) { return segments[s].packed_begin <= index; });
+  const Segment& segment = segments[behind - 1];
+  return segment.begin + index - segment.packed_begin;
+}
+
+/// A thread per entry of a replica's message, in strides of the grid: draws it, and adds its position to the set.
+__global__ void draw_positions_kernel(RandomK round, MatrixView<const RandomGroup> groups,
+                                      std::span<const std::int64_t> entries, std::span<const Segment> segments,
+                                      PositionSets sets) {
+  const std::int64_t most = round.messages.position.cols;
+  for (std::int64_t i = grid_thread(); i < groups.rows * most; i += grid_threads()) {
+    const std::int64_t replica = i / most, entry = i % most;
+    if (entry >= entries[replica]) continue;
+    const RandomGroup* const row = groups.row(replica);
+    const int behind = count_before(groups.cols, [&](int g) { return row[g].message_begin <= entry; });
+    const RandomGroup group = row[behind - 1];
+    const Draw draw{.seed = round.draws.seed[replica],
+                    .stream = Stream::kCompress,
+                    .node = group.node,
+                    .step = static_cast<std::uint64_t>(*round.draws.round)};
+    const std::uint32_t index = random_permutation(draw, static_cast<std::uint32_t>(entry - group.message_begin),
+                                                   static_cast<std::uint32_t>(group.size));
+    const std::int64_t position = padded_position(segments, group.first + index);
+    atomicAdd(&sets.word[replica * sets.words + position / kBits], 1u << (position % kBits));  // each once: an or
+  }
+}
+
+/// A block per replica, in strides of the grid, writes the set in order to the message of its first row: threads take
+/// neighbouring words, and a scan says where each begins.
+__global__ void list_positions_kernel(MatrixView<std::int32_t> position, int nodes, int replicas, PositionSets sets) {
+  using Scan = cub::BlockScan<int, kScanThreads>;
+  __shared__ typename Scan::TempStorage memory;
+  for (std::int64_t replica = blockIdx.x; replica < replicas; replica += gridDim.x) {
+    std::int32_t* out = position.row(replica * nodes);
+    for (std::int64_t begin = 0; begin < sets.words; begin += kScanThreads) {
+      const std::int64_t w = begin + threadIdx.x;
+      const unsigned word = w < sets.words ? sets.word[replica * sets.words + w] : 0;
+      int before = 0, all = 0;
+      Scan(memory).ExclusiveSum(__popc(word), before, all);
+      for (int bit = 0; bit < kBits; ++bit)
+        if ((word >> bit & 1u) != 0) out[before++] = static_cast<std::int32_t>(w * kBits + bit);
+      out += all;
+      __syncthreads();  // the next scan's memory is the same
+    }
+  }
+}
+
+/// A thread per entry of a row, in strides of the grid.
+__global__ void take_entries_kernel(RandomK round, std::span<const std::int64_t> entries) {
+  const std::int64_t most = round.messages.position.cols, nodes = round.v.rows / std::ssize(entries);
+  for (std::int64_t i = grid_thread(); i < round.v.rows * most; i += grid_threads()) {
+    const std::int64_t row = i / most, entry = i % most, replica = row / nodes;
+    if (entry >= entries[replica]) continue;
+    const std::int32_t position = round.messages.position.row(replica * nodes)[entry];
+    if (row != replica * nodes) round.messages.position.row(row)[entry] = position;
+    float& v = round.v.row(row)[position];
+    round.messages.value.row(row)[entry] = v;
+    v = 0;
+  }
+}
+
+LaunchShape thread_per(const Cuda& gpu, std::int64_t items) {
+  return {.blocks = blocks_for(gpu, divide_up(items, kThreads)), .threads = kThreads};
+}
+
+}  // namespace
+
+void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>& plans, const RandomK& round) {
+  const MatrixView<const RandomGroup> groups = plans.groups.view();
+  check_random_k_shapes(layout.host(), groups.rows, plans.most_entries, round);
+  const int nodes = round.v.rows / groups.rows;
+  if (nodes == 0 || plans.most_entries == 0) return;
+  const std::int64_t words = divide_up(layout.host().row, kBits), most = round.messages.position.cols;
+  const std::span<const std::int64_t> entries = plans.entries.span();
+  const CudaScratch<unsigned> memory(gpu, groups.rows * words);
+  const PositionSets sets{memory.data(), words};
+  clear(gpu, memory.data(), groups.rows * words * sizeof(unsigned));
+  launch(gpu, thread_per(gpu, groups.rows * most), draw_positions_kernel, round, groups, entries, layout.segments(),
+         sets);
+  launch(gpu, {.blocks = blocks_for(gpu, groups.rows), .threads = kScanThreads}, list_positions_kernel,
+         round.messages.position, nodes, groups.rows, sets);
+  launch(gpu, thread_per(gpu, round.v.rows * most), take_entries_kernel, round, entries);
+}
+
+}  // namespace sparsepush
