@@ -21,6 +21,7 @@
 #include "host/records/version.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
+#include "host/topologies/exports.h"
 #include "host/transports/run_shards.h"
 
 namespace sparsepush {
@@ -30,6 +31,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string backend, out;  ///< `out` is where `resume` goes on, too
+  TopologyFiles topology;
   bool resume = false, quiet = false, markdown = false;
 };
 
@@ -107,7 +109,7 @@ int describe_topologies(const Options& options) {
   const Config config = configure(options);
   Experiment experiment(config);
   check(experiment);
-  fmt::print("{}", describe_topology(experiment.topologies().front()));
+  fmt::print("{}", export_topology(experiment.topologies().front(), options.topology));
   return 0;
 }
 
@@ -172,6 +174,9 @@ int command_line(int argc, char** argv) {
   resume_command->add_option("folder", options.out, "folder of the run")->required();
   add_overrides(resume_command);
   auto* topology_command = add("topology", "check and describe the topology");
+  topology_command->add_option("--dot", options.topology.dot, "file to write for Graphviz; -: standard output");
+  topology_command->add_option("--svg", options.topology.svg, "file to write a picture to; -: standard output");
+  topology_command->add_option("--json", options.topology.json, "file to write all of it to; -: standard output");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here");
   auto* keys_command = add_table("keys", "all keys of a configuration: values, defaults, meaning");

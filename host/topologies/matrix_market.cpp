@@ -72,8 +72,8 @@ EdgeRow read_entry(const TextLines& lines, const Banner& banner, int nodes) {
   const int row = index("row", words[0]), column = index("column", words[1]);
   double value = 1;
   if (banner.field == "integer")
-    value = static_cast<double>(
-        lines.integer("value", words[2], 0, 1, "0 or 1, as whole numbers are no mixing weights;"));
+    value =
+        static_cast<double>(lines.integer("value", words[2], 0, 1, "0 or 1, as whole numbers are no mixing weights;"));
   if (!banner.has_weights()) return {.source = row, .target = column, .weight = value, .line = lines.line()};
   value = lines.weight(words[2]);
   if (value >= 1 && row != column)

@@ -25,9 +25,10 @@ Header read_header(TextLines& lines, int nodes) {
   if (!lines.next_filled()) lines.refuse("expected the numbers of nodes and edges, got nothing");
   const auto words = words_of(lines.text());
   if (words.size() < 2 || words.size() > 4)
-    lines.refuse(fmt::format("expected the numbers of nodes and edges, and perhaps a format and the number of weights a "
-                             "node, got {}",
-                             in_quotes_short(lines.text())));
+    lines.refuse(
+        fmt::format("expected the numbers of nodes and edges, and perhaps a format and the number of weights a "
+                    "node, got {}",
+                    in_quotes_short(lines.text())));
   const std::int64_t count = lines.integer("nodes", words[0], std::numeric_limits<int>::max());
   if (count != nodes) lines.refuse(fmt::format("is for {} nodes; run.nodes is {}", count, nodes));
   Header header{.edges = lines.integer("edges", words[1], kMostRows / 2)};

@@ -16,6 +16,7 @@ namespace sparsepush {
 namespace {
 
 constexpr int kMostAttempts = 1000;
+constexpr std::string_view kRadius = "topology.radius";
 constexpr std::uint64_t kAllNodes = 0xffff'ffff;            // a draw of no single node
 constexpr std::int64_t kMostPairs = std::int64_t{1} << 30;  // that are drawn or measured one by one: some ten seconds
 
@@ -27,14 +28,19 @@ Draw draw_of(std::uint64_t seed, std::uint64_t node, std::uint64_t step, std::ui
 using Attempt =
     std::function<std::optional<EdgeList>(const TopologyConfig&, int nodes, std::uint64_t seed, std::uint64_t step)>;
 
+struct ConnectedDraw {
+  std::uint64_t step = 0;
+  EdgeList edges;
+};
+
 /// The first attempt that connects all nodes.
-TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Attempt& attempt,
+ConnectedDraw connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Attempt& attempt,
                              std::string_view raise) {
-  if (nodes == 1) return uniform_round(1, {});
+  if (nodes == 1) return {};
   for (int a = 0; a < kMostAttempts; ++a) {
     auto edges = attempt(config, nodes, seed, a);
     if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0)
-      return uniform_round(nodes, std::move(*edges));
+      return {static_cast<std::uint64_t>(a), std::move(*edges)};
   }
   throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", raise, kMostAttempts, config.name,
                    nodes);
@@ -123,27 +129,35 @@ double radius_of(const TopologyConfig& config, int nodes) {
   return config.radius > 0 ? config.radius : std::sqrt(2 * std::log(nodes) / nodes);
 }
 
+std::vector<Point> geometric_points(int nodes, std::uint64_t seed, std::uint64_t step) {
+  std::vector<Point> points;
+  for (int i = 0; i < nodes; ++i)
+    points.push_back({random_uniform(draw_of(seed, i, step, 0)), random_uniform(draw_of(seed, i, step, 1))});
+  return points;
+}
+
 std::optional<EdgeList> geometric_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
                                           std::uint64_t step) {
   const double radius = radius_of(config, nodes);
-  std::vector<double> x, y;
-  for (int i = 0; i < nodes; ++i) {
-    x.push_back(random_uniform(draw_of(seed, i, step, 0)));
-    y.push_back(random_uniform(draw_of(seed, i, step, 1)));
-  }
+  const std::vector<Point> at = geometric_points(nodes, seed, step);
   EdgeList edges;
   for (int i = 0; i < nodes; ++i)
     for (int j = i + 1; j < nodes; ++j) {
-      const double dx = x[i] - x[j], dy = y[i] - y[j];
+      const double dx = at[i].x - at[j].x, dy = at[i].y - at[j].y;
       if (dx * dx + dy * dy <= radius * radius) edges.emplace_back(i, j);
     }
   return both_ways(edges);
 }
 
+Layout geometric_layout(const TopologyConfig& config, int nodes, std::uint64_t seed) {
+  const ConnectedDraw draw = connected_draw(config, nodes, seed, geometric_attempt, kRadius);
+  return {.at = geometric_points(nodes, seed, draw.step), .spacing = 0.5 / std::sqrt(nodes)};  // some are close
+}
+
 /// The one round of a topology that is drawn until it is connected.
 auto drawn_once(const Attempt& attempt, std::string_view raise) {
   return [attempt, raise](const TopologyConfig& config, int nodes, std::uint64_t seed) {
-    return std::vector{connected_draw(config, nodes, seed, attempt, raise)};
+    return std::vector{uniform_round(nodes, connected_draw(config, nodes, seed, attempt, raise).edges)};
   };
 }
 
@@ -208,7 +222,8 @@ TopologyKind geometric_row() {
                 const double radius = radius_of(config, nodes), share = std::min(1.0, 3.2 * radius * radius);  // pi r^2
                 return static_cast<std::int64_t>(std::ceil(share * nodes * (nodes - 1)));
               },
-          .period = drawn_once(geometric_attempt, "topology.radius")};
+          .period = drawn_once(geometric_attempt, kRadius),
+          .layout = geometric_layout};
 }
 
 TopologyKind random_matching_row() {

@@ -27,9 +27,8 @@ class GraphFormats : public ConfigFile {
     return found;
   }
   std::string refusal(const std::string& name, const std::string& text, int nodes) const {
-    const std::string line = sparsepush::error_of([&] {
-      make_topology({.name = "file", .file = write(name, text)}, nodes, 1);
-    });
+    const std::string line =
+        sparsepush::error_of([&] { make_topology({.name = "file", .file = write(name, text)}, nodes, 1); });
     const std::string prefix = folder_.string() + "/";
     return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
   }
@@ -61,8 +60,7 @@ TEST_F(GraphFormats, WrongGraphsOfMetisNameTheLine) {
   EXPECT_EQ(metis("3 2 7\n"), "a.graph:1: expected a format of three digits 0 or 1, got \"7\"");
   EXPECT_EQ(metis("3 2\n% a comment\n2\n1 4\n2\n"),
             "a.graph:4: neighbour: expected 1 <= neighbour <= run.nodes, which is 3; got 4");
-  EXPECT_EQ(metis("3 2\n2\n1 0\n2\n"),
-            "a.graph:3: neighbour: expected 1 <= neighbour <= run.nodes, which is 3; got 0");
+  EXPECT_EQ(metis("3 2\n2\n1 0\n2\n"), "a.graph:3: neighbour: expected 1 <= neighbour <= run.nodes, which is 3; got 0");
   EXPECT_EQ(metis("3 2\n2\n1 x\n2\n"), "a.graph:3: neighbour: expected an integer, got \"x\"");
   EXPECT_EQ(metis("3 2\n2\n1 2\n2\n"), "a.graph:3: node 2 is a neighbour of itself");
   EXPECT_EQ(metis("3 2\n2\n3 1 3\n2\n"), "a.graph:3: node 2 has the neighbour 3 twice");
@@ -106,8 +104,7 @@ TEST_F(GraphFormats, RealMatricesAreMixingMatrices) {
 
 TEST_F(GraphFormats, WrongMatricesNameTheLine) {
   const auto market = [&](const std::string& text) { return refusal("a.mtx", text, 3); };
-  const std::string banner =
-      "a.mtx:1: expected a banner such as %%MatrixMarket matrix coordinate real general, got ";
+  const std::string banner = "a.mtx:1: expected a banner such as %%MatrixMarket matrix coordinate real general, got ";
   EXPECT_EQ(market(""), banner + "\"\"");
   EXPECT_EQ(market("3 3 2\n2 1\n"), banner + "\"3 3 2\"");
   EXPECT_EQ(market("%%MatrixMarket matrix array real general\n3 3\n").substr(0, 61),
@@ -117,14 +114,12 @@ TEST_F(GraphFormats, WrongMatricesNameTheLine) {
   EXPECT_EQ(market(kReal + "skew-symmetric\n").substr(0, 53), "a.mtx:1: expected a general or symmetric matrix, got ");
   EXPECT_EQ(market(kPattern + "general\n% nothing\n"),
             "a.mtx:3: expected numbers of rows, columns and entries, got the end of the file");
-  EXPECT_EQ(market(kPattern + "general\n3 3\n"),
-            "a.mtx:2: expected numbers of rows, columns and entries, got \"3 3\"");
+  EXPECT_EQ(market(kPattern + "general\n3 3\n"), "a.mtx:2: expected numbers of rows, columns and entries, got \"3 3\"");
   EXPECT_EQ(market(kPattern + "general\n3 4 1\n1 2\n"), "a.mtx:2: expected a square matrix, got 3 x 4");
   EXPECT_EQ(market(kPattern + "general\n4 4 1\n1 2\n"), "a.mtx:2: is for 4 nodes; run.nodes is 3");
   EXPECT_EQ(market(kPattern + "general\n3 3 1000000000000000000\n1 2\n"),
             "a.mtx:2: entries: expected 0 <= entries <= 134217728, got 1000000000000000000");
-  EXPECT_EQ(market(kPattern + "general\n3 3 -1\n"),
-            "a.mtx:2: entries: expected 0 <= entries <= 134217728, got -1");
+  EXPECT_EQ(market(kPattern + "general\n3 3 -1\n"), "a.mtx:2: entries: expected 0 <= entries <= 134217728, got -1");
   EXPECT_EQ(market(kPattern + "general\n3 3 3\n1 2\n2 3\n"), "a.mtx:5: expected 3 entries, got 2");
   EXPECT_EQ(market(kPattern + "general\n3 3 1\n1 2\n2 3\n"), "a.mtx:4: expected 1 entries, got more");
   EXPECT_EQ(market(kPattern + "general\n3 3 1\n0 2\n"),
@@ -135,8 +130,9 @@ TEST_F(GraphFormats, WrongMatricesNameTheLine) {
   EXPECT_EQ(market(kReal + "general\n3 3 1\n1 2\n"), "a.mtx:3: expected row, column and value, got \"1 2\"");
   EXPECT_EQ(market(kReal + "general\n3 3 1\n1 2 x\n"), "a.mtx:3: weight: expected a number, got \"x\"");
   EXPECT_EQ(market(kReal + "general\n3 3 1\n1 2 nan\n"), "a.mtx:3: weight: expected 0 <= weight <= 1, got nan");
-  EXPECT_EQ(market(kReal + "general\n3 3 1\n1 2 1.0\n"),
-            "a.mtx:3: expected a mixing weight below 1, got 1.0; the field of an adjacency matrix is pattern or integer");
+  EXPECT_EQ(
+      market(kReal + "general\n3 3 1\n1 2 1.0\n"),
+      "a.mtx:3: expected a mixing weight below 1, got 1.0; the field of an adjacency matrix is pattern or integer");
   EXPECT_EQ(market(kInteger + "general\n3 3 1\n1 2 4\n"),
             "a.mtx:3: value: expected 0 or 1, as whole numbers are no mixing weights; got 4");
   EXPECT_EQ(market(kPattern + "symmetric\n3 3 3\n2 1\n1 2\n3 2\n"),
