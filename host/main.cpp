@@ -26,6 +26,7 @@
 #include "host/records/version.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
+#include "host/topologies/exports.h"
 #include "host/transports/run_shards.h"
 
 namespace sparsepush {
@@ -35,6 +36,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string backend, out;  ///< `out` is where `resume` goes on, too
+  TopologyFiles topology;
   bool resume = false, quiet = false, print_config = false, markdown = false;
 };
 
@@ -127,7 +129,7 @@ void check(Experiment& experiment) {
 
 int describe_topologies(const Options& options) {
   const Config config = configure(options);
-  fmt::print("{}", describe_topology(make_topologies(config).front()));
+  fmt::print("{}", export_topology(make_topologies(config).front(), options.topology));
   flush_standard_output();  // what a run would be refused for comes after it
   Experiment experiment(config);
   check(experiment);
@@ -211,6 +213,9 @@ int command_line(int argc, char** argv) {
   resume_command->add_option("folder", options.out, "folder of the run")->required();
   add_overrides(resume_command);
   auto* topology_command = add("topology", "check and describe the topology");
+  topology_command->add_option("--dot", options.topology.dot, "file to write for Graphviz; -: standard output");
+  topology_command->add_option("--svg", options.topology.svg, "file to write a picture to; -: standard output");
+  topology_command->add_option("--json", options.topology.json, "file to write all of it to; -: standard output");
   auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}));

@@ -17,8 +17,7 @@ namespace sparsepush {
 namespace {
 
 constexpr int kMostAttempts = 1000, kLeastAttempts = 3;
-constexpr std::int64_t kMostWork = std::int64_t{1}
-                                   << 28;  // random numbers and distances of all attempts: some ten seconds
+constexpr std::int64_t kMostWork = 1 << 28;  // random numbers and distances of all attempts: some ten seconds
 constexpr double kHopeless = 14;  // nodes alone on average: that none is has a chance of e^-14 or so in an attempt
 constexpr std::uint64_t kAllNodes = 0xffff'ffff;            // a draw of no single node
 constexpr std::int64_t kMostPairs = std::int64_t{1} << 30;  // that are drawn or measured one by one: some ten seconds
@@ -37,33 +36,37 @@ struct Drawn {
   std::string_view raise;                                       ///< the key that makes it denser
   std::int64_t (*work)(const TopologyConfig&, int nodes);       ///< of an attempt, as kMostWork counts
   double (*alone)(const TopologyConfig&, int nodes) = nullptr;  ///< nodes without edges on average, at least
+
+  int most_attempts(const TopologyConfig& config, int nodes) const {
+    const std::int64_t affordable = kMostWork / std::max<std::int64_t>(1, work(config, nodes));
+    return static_cast<int>(std::clamp<std::int64_t>(affordable, kLeastAttempts, kMostAttempts));
+  }
 };
 
-/// The first attempt that connects all nodes.
-std::optional<EdgeList> connected_edges(const TopologyConfig& config, int nodes, std::uint64_t seed, const Drawn& drawn,
-                                        int attempts) {
-  for (int a = 0; a < attempts; ++a) {
+struct ConnectedDraw {
+  std::uint64_t step = 0;
+  EdgeList edges;
+};
+
+/// The first attempt that connects all nodes, if one does.
+std::optional<ConnectedDraw> find_connected(const TopologyConfig& config, int nodes, std::uint64_t seed,
+                                            const Drawn& drawn) {
+  for (int a = 0; a < drawn.most_attempts(config, nodes); ++a) {
     auto edges = drawn.attempt(config, nodes, seed, a);
-    if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0) return edges;
+    if (edges && first_unreached(nodes, *edges, false) < 0 && first_unreached(nodes, *edges, true) < 0)
+      return ConnectedDraw{static_cast<std::uint64_t>(a), std::move(*edges)};
   }
   return std::nullopt;
 }
 
-int most_attempts(const TopologyConfig& config, int nodes, const Drawn& drawn) {
-  const std::int64_t affordable = kMostWork / std::max<std::int64_t>(1, drawn.work(config, nodes));
-  return static_cast<int>(std::clamp<std::int64_t>(affordable, kLeastAttempts, kMostAttempts));
-}
-
-TopologyRound connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Drawn& drawn) {
-  if (nodes == 1) return uniform_round(1, {});
+ConnectedDraw connected_draw(const TopologyConfig& config, int nodes, std::uint64_t seed, const Drawn& drawn) {
+  if (nodes == 1) return {};
   if (const double alone = drawn.alone ? drawn.alone(config, nodes) : 0; alone > kHopeless)
     throw InputError("{}: leaves some {:.0f} of {} nodes of {} without an edge; raise it", drawn.raise, alone, nodes,
                      config.name);
-  const int attempts = most_attempts(config, nodes, drawn);
-  if (auto edges = connected_edges(config, nodes, seed, drawn, attempts))
-    return uniform_round(nodes, std::move(*edges));
-  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", drawn.raise, attempts, config.name,
-                   nodes);
+  if (auto found = find_connected(config, nodes, seed, drawn)) return std::move(*found);
+  throw InputError("{}: none of {} draws of {} connects all {} nodes; raise it", drawn.raise,
+                   drawn.most_attempts(config, nodes), config.name, nodes);
 }
 
 void check_degree(const TopologyConfig& config, int nodes, bool holds, const std::string& expected) {
@@ -126,12 +129,11 @@ std::optional<EdgeList> dense_regular_attempt(const TopologyConfig& config, int 
 std::vector<TopologyRound> random_regular(const TopologyConfig& config, int nodes, std::uint64_t seed) {
   const Drawn drawn{.attempt = regular_attempt, .raise = "topology.degree", .work = edge_work};
   if (nodes > 1 && 2 * config.degree >= nodes) {
-    const int attempts = most_attempts(config, nodes, drawn);
-    auto edges = connected_edges(config, nodes, seed, drawn, attempts);
-    if (!edges) edges = connected_edges(config, nodes, seed, {dense_regular_attempt, "", edge_work}, attempts);
-    if (edges) return {uniform_round(nodes, std::move(*edges))};
+    auto found = find_connected(config, nodes, seed, drawn);
+    if (!found) found = find_connected(config, nodes, seed, {dense_regular_attempt, "", edge_work});
+    if (found) return {uniform_round(nodes, std::move(found->edges))};
   }
-  return {connected_draw(config, nodes, seed, drawn)};
+  return {uniform_round(nodes, connected_draw(config, nodes, seed, drawn).edges)};
 }
 
 std::optional<EdgeList> erdos_renyi_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
@@ -184,18 +186,21 @@ double radius_of(const TopologyConfig& config, int nodes) {
   return config.radius > 0 ? config.radius : std::sqrt(2 * std::log(nodes) / nodes);
 }
 
+std::vector<Point> geometric_points(int nodes, std::uint64_t seed, std::uint64_t step) {
+  std::vector<Point> points;
+  for (int i = 0; i < nodes; ++i)
+    points.push_back({random_uniform(draw_of(seed, i, step, 0)), random_uniform(draw_of(seed, i, step, 1))});
+  return points;
+}
+
 std::optional<EdgeList> geometric_attempt(const TopologyConfig& config, int nodes, std::uint64_t seed,
                                           std::uint64_t step) {
   const double radius = radius_of(config, nodes);
-  std::vector<double> x, y;
-  for (int i = 0; i < nodes; ++i) {
-    x.push_back(random_uniform(draw_of(seed, i, step, 0)));
-    y.push_back(random_uniform(draw_of(seed, i, step, 1)));
-  }
+  const std::vector<Point> at = geometric_points(nodes, seed, step);
   EdgeList edges;
   for (int i = 0; i < nodes; ++i)
     for (int j = i + 1; j < nodes; ++j) {
-      const double dx = x[i] - x[j], dy = y[i] - y[j];
+      const double dx = at[i].x - at[j].x, dy = at[i].y - at[j].y;
       if (dx * dx + dy * dy <= radius * radius) edges.emplace_back(i, j);
     }
   return both_ways(edges);
@@ -206,10 +211,25 @@ std::int64_t all_pairs(const TopologyConfig&, int nodes) { return std::int64_t{n
 /// Nodes without any of their possible edges, each there with a chance of `share`.
 double nodes_alone(int nodes, double share) { return nodes * std::pow(1 - std::min(1.0, share), nodes - 1); }
 
+Drawn drawn_geometric() {
+  return {.attempt = geometric_attempt,
+          .raise = "topology.radius",
+          .work = all_pairs,
+          .alone = [](const TopologyConfig& config, int nodes) {
+            const double radius = radius_of(config, nodes);
+            return nodes_alone(nodes, std::numbers::pi * radius * radius);
+          }};
+}
+
+Layout geometric_layout(const TopologyConfig& config, int nodes, std::uint64_t seed) {
+  const ConnectedDraw draw = connected_draw(config, nodes, seed, drawn_geometric());
+  return {.at = geometric_points(nodes, seed, draw.step), .spacing = 0.5 / std::sqrt(nodes)};  // some are close
+}
+
 /// The one round of a topology that is drawn until it is connected.
 auto drawn_once(const Drawn& drawn) {
   return [drawn](const TopologyConfig& config, int nodes, std::uint64_t seed) {
-    return std::vector{connected_draw(config, nodes, seed, drawn)};
+    return std::vector{uniform_round(nodes, connected_draw(config, nodes, seed, drawn).edges)};
   };
 }
 
@@ -278,13 +298,8 @@ TopologyKind geometric_row() {
                 const double radius = radius_of(config, nodes), share = std::min(1.0, 3.2 * radius * radius);  // pi r^2
                 return static_cast<std::int64_t>(std::ceil(share * nodes * (nodes - 1)));
               },
-          .period = drawn_once({.attempt = geometric_attempt,
-                                .raise = "topology.radius",
-                                .work = all_pairs,
-                                .alone = [](const TopologyConfig& config, int nodes) {
-                                  const double radius = radius_of(config, nodes);
-                                  return nodes_alone(nodes, std::numbers::pi * radius * radius);
-                                }})};
+          .period = drawn_once(drawn_geometric()),
+          .layout = geometric_layout};
 }
 
 TopologyKind random_matching_row() {

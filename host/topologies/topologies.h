@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/table.h"
+#include "host/topologies/layout.h"
 #include "host/topologies/topology.h"
 #include "kernels/mixing/random_out.h"
 
@@ -31,6 +32,8 @@ struct TopologyKind {
   std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
   /// Whether the rows of every redrawn round sum to 1.
   std::function<bool(const TopologyConfig&)> redrawn_doubly_stochastic = {};
+  /// Where nodes stand in pictures; empty: on a circle.
+  std::function<Layout(const TopologyConfig&, int nodes, std::uint64_t seed)> layout = {};
 };
 
 const std::vector<TopologyKind>& topologies();

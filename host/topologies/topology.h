@@ -72,6 +72,9 @@ std::int64_t rounds_to_contract(const Topology& topology, double remaining);
 /// Whether all push-sum weights stay 1 (every row of every P sums to 1).
 bool push_sum_is_idle(const Topology& topology);
 
+/// Round `t` as a digraph of Graphviz, each edge labelled with its weight.
+std::string round_dot(const TopologyRound& round, std::int64_t t);
+
 /// The text of `sparsepush topology`: degrees, self weights, period, rho and spectral gap, rounds to 1 %, whether
 /// push-sum is idle, and round 0 as DOT (all rounds of a short period).
 std::string describe_topology(const Topology& topology);

@@ -47,15 +47,15 @@ std::string describe_speed(const Topology& topology) {
          line("rounds to 1 %", fmt::format("{}", rounds_to_contract(topology, 0.01)));
 }
 
-std::string dot(const TopologyRound& round, std::int64_t t) {
+}  // namespace
+
+std::string round_dot(const TopologyRound& round, std::int64_t t) {
   std::string text = fmt::format("digraph round_{} {{\n", t);
   for (std::size_t node = 0; node < round.self_weight.size(); ++node) text += fmt::format("  {};\n", node);
   for (const Edge& edge : round.edges)
     text += fmt::format("  {} -> {} [label=\"{:.4g}\"];\n", edge.source, edge.target, edge.weight);
   return text + "}\n";
 }
-
-}  // namespace
 
 std::string describe_topology(const Topology& topology) {
   const std::int64_t rounds = topology.period() <= kMostRoundsDrawn ? std::max<std::int64_t>(1, topology.period()) : 1;
@@ -68,7 +68,7 @@ std::string describe_topology(const Topology& topology) {
     const TopologyRound round = topology.round(t);
     text += describe_round(round, t);
     edges += round.edges.size();
-    if (edges <= kMostEdgesDrawn) pictures += dot(round, t);
+    if (edges <= kMostEdgesDrawn) pictures += round_dot(round, t);
   }
   text += describe_speed(topology);
   text += line("push-sum", push_sum_is_idle(topology) ? "idle: all u stay 1" : "active: rows do not sum to 1");

@@ -63,10 +63,27 @@ TopologyKind ring_row() {
   return fixed_row("ring", {}, [](const TopologyConfig&, int nodes) { return ring_edges(nodes); });
 }
 
-TopologyKind torus_row() { return fixed_row("torus", {"rows"}, torus_edges); }
+TopologyKind torus_row() {
+  TopologyKind row = fixed_row("torus", {"rows"}, torus_edges);
+  row.layout = [](const TopologyConfig& config, int nodes, std::uint64_t) {
+    const int columns = nodes > 1 ? nodes / torus_rows(config, nodes) : 1;
+    Layout layout{.at = {}, .bends_far_edges = true};
+    for (int node = 0; node < nodes; ++node)
+      layout.at.push_back({static_cast<double>(node % columns), static_cast<double>(node / columns)});
+    return layout;
+  };
+  return row;
+}
 
 TopologyKind star_row() {
-  return fixed_row("star", {}, [](const TopologyConfig&, int nodes) { return star_edges(nodes); });
+  TopologyKind row = fixed_row("star", {}, [](const TopologyConfig&, int nodes) { return star_edges(nodes); });
+  row.layout = [](const TopologyConfig&, int nodes, std::uint64_t) {
+    Layout layout = circle_layout(std::max(1, nodes - 1));
+    if (nodes > 1) layout.at.insert(layout.at.begin(), Point{});
+    layout.spacing = std::min(layout.spacing, 0.5);
+    return layout;
+  };
+  return row;
 }
 
 }  // namespace sparsepush

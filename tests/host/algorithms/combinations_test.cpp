@@ -122,7 +122,7 @@ void train(const Config& config, int steps) {
 }
 
 TEST(Combinations, TrainOrAreRefused) {
-  const QuadraticFile file(kNodes, {1, 12, 7}, 0.5f);
+  const QuadraticFile file(kNodes, {1, 30, 7}, 0.5f, 1, {1, 1, 6, 5, 7, 1});  // a matrix of 6 x 5
   int trained = 0, refused = 0;
   for (const Combination& c : combinations()) {
     SCOPED_TRACE(c.text());
@@ -159,7 +159,7 @@ std::vector<Combination> pairs_of_names() {
 }
 
 TEST(Combinations, EveryPairOfNamesTrainsOnAGpu) {
-  const QuadraticFile file(kNodes, {1, 12, 7}, 0.5f);
+  const QuadraticFile file(kNodes, {1, 30, 7}, 0.5f, 1, {1, 1, 6, 5, 7, 1});  // a matrix of 6 x 5
   for (const Combination& c : pairs_of_names()) {
     SCOPED_TRACE(c.text());
     train<Cuda>(config_of(c, file), 2);
