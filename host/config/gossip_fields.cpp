@@ -163,7 +163,9 @@ std::vector<Field> algorithm_fields() {
                     when("optimizer.schedule", {"steps"})},
        .came_later = true},
       {.key = "monitor",
-       .meaning = "bound on the variance of models: mean |d|^2 (naive), less (mean <heading, d>)^2 (linear)",
+       .meaning = "bounds the variance of models by their mean squared distance from the last sync (naive), less what "
+                  "they went "
+                  "together in the direction of that sync (linear)",
        .member = at<algorithm, &C::monitor>,
        .constraint = Choices{"linear", "naive"},
        .only_for = {when("algorithm.name", names_with_key(methods(), "monitor"))}},

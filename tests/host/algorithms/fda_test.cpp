@@ -99,7 +99,7 @@ Step take_step(Emulator<Cpu>& e) {
 
 TEST_F(Fda, TheBoundIsNeverBelowTheVariance) {
   for (const std::string monitor : {"linear", "naive"}) {
-    for (const double threshold : {0.02, 1.0, 20.0}) {
+    for (const double threshold : {1.0, 5.0, 20.0}) {
       SCOPED_TRACE(monitor + " " + std::to_string(threshold));
       emulate(config_of(threshold, monitor), [&](Emulator<Cpu>& e) {
         int syncs = 0, tighter = 0;
