@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tests/sanitized.h"
 #include "tests/vector_levels.h"
 
 #if SPARSEPUSH_SIMULATED_CUDA
@@ -36,7 +37,7 @@ Backend tested_backend() {
 }
 
 /// Calls body(backend) for every way to run ops: with several numbers of threads and at every vector level, or under
-/// several thread schedules. What an op returns may not depend on it.
+/// several thread schedules, under a sanitizer under the first and the last. What an op returns may not depend on it.
 template <class Backend, class Body>
 void for_each_way_to_run(const Body& body) {
   if constexpr (std::is_same_v<Backend, Cpu>) {
@@ -51,7 +52,7 @@ void for_each_way_to_run(const Body& body) {
     }
   } else {
 #if SPARSEPUSH_SIMULATED_CUDA
-    for (simt::schedule = 0; simt::schedule < 5; ++simt::schedule) {
+    for (simt::schedule = 0; simt::schedule < 5; simt::schedule += kSanitized ? 4 : 1) {
       SCOPED_TRACE("schedule " + std::to_string(simt::schedule));
       simt::most_shared_bytes = simt::schedule == 4 ? simt::kSmallSharedBytes : simt::kLargeSharedBytes;
       body(Backend());

@@ -7,15 +7,9 @@
 #include <new>
 
 #include "kernels/backend/view.h"
+#include "tests/sanitized.h"
 
 namespace sparsepush {
-
-/// Sanitizers look at every access: one needs memory for each element, and all take minutes for 2^31.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 /// A zeroed matrix in reserved address space: pages that nobody writes take no memory.
 template <class T>

@@ -213,12 +213,6 @@ void expect_gradients(const nlohmann::json& wanted, const Training<Backend>& tra
     }
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 /// Fewer on a simulator, which takes seconds for a step: one step of one normalization, but of all those of LeNet-5.
 /// Fewer under a sanitizer, which takes as much longer: there the numbers are not what is tested.
 template <class Backend>

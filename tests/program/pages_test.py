@@ -30,15 +30,41 @@ class PagesTest(ProgramTest):
         shown = 0
         for page in PAGES:
             text = page.read_text()
-            files = re.findall(r"`(\w+\.csv)`, a ", text)
-            for name, content in zip(files, (b for b in blocks(text, "") if b.startswith("round,source"))):
-                self.write(name, content)
+            self.write_shown_files(text)
             for config in blocks(text, "toml"):
                 self.assert_can_be_planned(self.write("shown.toml", config), f"{page.name}\n{config}")
                 shown += 1
-        self.assertEqual(shown, 2)  # README.md, docs/tutorial.md
+        self.assertGreater(shown, 40)
         for config in [*(ROOT / "examples").glob("*.toml"), ROOT / "scripts/quickstart.toml"]:
             self.assert_can_be_planned(config, config.name)
+
+    def write_shown_files(self, text):
+        files = re.findall(r"`(\w+\.csv)`, a ", text)
+        for name, content in zip(files, (b for b in blocks(text, "") if b.startswith(("round,source", "sample,node")))):
+            self.write(name, content)
+
+    def test_every_name_has_an_example_that_runs(self):
+        """Of docs/names.md: each trains, and no name of the keys that choose one is left out."""
+        text = (ROOT / "docs/names.md").read_text()
+        self.write_shown_files(text)
+        shown = set()
+        for number, config in enumerate(blocks(text, "toml")):
+            path = self.write("shown.toml", config)
+            done = self.command("run", path, "--out", f"out{number}", "--set", "run.steps=2", "--set",
+                                "evaluate.samples=20", "--quiet")
+            self.assertEqual(done.returncode, 0, config + done.stderr)
+            section = ""
+            for line in config.splitlines():
+                section = line.strip("[]") if line.startswith("[") else section
+                if name := re.match(r'(\w+) = "(\w+)"', line):
+                    shown.add((f"{section}.{name[1]}", name[2]))
+        keys = self.command("keys", "--markdown").stdout
+        for key in ("algorithm.name", "algorithm.compressor", "algorithm.compress", "optimizer.kind",
+                    "optimizer.schedule", "optimizer.warmup", "topology.name", "topology.weights", "data.partition"):
+            row = next(line for line in keys.splitlines() if line.startswith(f"| `{key}`"))
+            default = re.findall(r'`"(\w+)"`', row.split("|")[3])
+            for name in re.findall(r"`(\w+)`", row.split("|")[2]):
+                self.assertTrue((key, name) in shown or name in default, f"{key} = {name} has no example")
 
     def test_code_compiles(self):
         shown = 0
