@@ -1,6 +1,6 @@
-// Quantized push-sum (Taheri et al. 2020, [QuantizedPushSum]): CHOCO over push-sum at averaging rate 1, which an unbiased
-// compressor of small variance allows. Gradients are taken at the z of the last mix, so that the paper's rounds are ours
-// shifted by half a step.
+// Quantized push-sum (Taheri et al. 2020, [QuantizedPushSum]): CHOCO over push-sum at averaging rate 1, which an
+// unbiased compressor of small variance allows. Gradients are taken at the z of the last mix, so that the paper's
+// rounds are ours shifted by half a step.
 #pragma once
 #include "host/algorithms/choco.h"
 

@@ -17,11 +17,8 @@ inline constexpr Array<float> factor({.name = "factor", .width = factors});
 /// The first W of tensor l, the same for all nodes: element i of it is standard normal.
 inline float first_factor(std::uint64_t seed, std::size_t l, std::int64_t i) {
   constexpr std::uint64_t kNoNode = 0xffff'ffff;
-  return static_cast<float>(random_normal({.seed = seed,
-                                           .stream = Stream::kCompress,
-                                           .node = kNoNode,
-                                           .step = l,
-                                           .index = static_cast<std::uint64_t>(i)}));
+  return static_cast<float>(random_normal(
+      {.seed = seed, .stream = Stream::kCompress, .node = kNoNode, .step = l, .index = static_cast<std::uint64_t>(i)}));
 }
 
 template <class Backend>

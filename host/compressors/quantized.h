@@ -14,19 +14,20 @@ namespace sparsepush {
 constexpr int level_bits(int levels) { return 1 + std::bit_width(static_cast<unsigned>(levels)); }
 
 inline Compressor qsgd_row() {
-  return {.name = "qsgd",
-          .messages = {&state::q},
-          .keys = {"levels"},
-          .can_be_unbiased = true,
-          .bytes = [](const AlgorithmConfig& algorithm,
-                      const RowLayout& layout) { return quantized_message_bytes(layout, level_bits(algorithm.levels)); },
-          .compress =
-              [](auto& nodes, const Array<float>& v) {
-                quantize_to_levels(nodes.backend, nodes.backend_layout, {.v = nodes[v], .q = nodes[state::q]},
-                                   {.levels = nodes.algorithm.levels,
-                                    .unbiased = nodes.rows.method.needs.unbiased,
-                                    .draws = nodes.draws()});
-              }};
+  return {
+      .name = "qsgd",
+      .messages = {&state::q},
+      .keys = {"levels"},
+      .can_be_unbiased = true,
+      .bytes = [](const AlgorithmConfig& algorithm,
+                  const RowLayout& layout) { return quantized_message_bytes(layout, level_bits(algorithm.levels)); },
+      .compress =
+          [](auto& nodes, const Array<float>& v) {
+            quantize_to_levels(nodes.backend, nodes.backend_layout, {.v = nodes[v], .q = nodes[state::q]},
+                               {.levels = nodes.algorithm.levels,
+                                .unbiased = nodes.rows.method.needs.unbiased,
+                                .draws = nodes.draws()});
+          }};
 }
 
 inline Compressor sign_row() {

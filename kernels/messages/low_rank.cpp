@@ -34,8 +34,7 @@ struct Matrix {
   const auto [rows, rank] = std::pair(x.shape.rows, x.shape.rank);
   for (std::int64_t k = 0; k < c; ++k) {
     const auto along = static_cast<float>(dot(rows, x.p + k, rank, x.p + c, rank));
-    for (std::int64_t a = 0; a < rows; ++a)
-      x.p[a * rank + c] = std::fma(-along, x.p[a * rank + k], x.p[a * rank + c]);
+    for (std::int64_t a = 0; a < rows; ++a) x.p[a * rank + c] = std::fma(-along, x.p[a * rank + k], x.p[a * rank + c]);
   }
   const double norm = std::sqrt(dot(rows, x.p + c, rank, x.p + c, rank));
   for (std::int64_t a = 0; a < rows; ++a) {

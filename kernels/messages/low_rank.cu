@@ -104,8 +104,7 @@ __global__ void low_rank_kernel(LowRank message, float* scratch) {
       continue;
     }
     float* const p = scratch + blockIdx.x * message.scratch;
-    compress_matrix(
-        {tensor, v, q, message.factor.row(row) + tensor.factor_begin, p, p + tensor.rows * tensor.rank});
+    compress_matrix({tensor, v, q, message.factor.row(row) + tensor.factor_begin, p, p + tensor.rows * tensor.rank});
   }
 }
 
@@ -117,8 +116,7 @@ void low_rank(const Cuda& gpu, const LowRank& message) {
   if (items == 0) return;
   const int blocks = blocks_for(gpu, items);
   const CudaScratch<float> scratch(gpu, blocks * message.scratch);
-  launch(gpu,
-         {.blocks = blocks, .threads = kOrderedSumThreads, .shared_bytes = kOrderedSumBytes + sizeof(double)},
+  launch(gpu, {.blocks = blocks, .threads = kOrderedSumThreads, .shared_bytes = kOrderedSumBytes + sizeof(double)},
          low_rank_kernel, message, scratch.data());
 }
 

@@ -20,8 +20,8 @@ struct Levels {
   RoundDraws draws;
 };
 
-/// Per tensor of n elements, norm = (float)sqrt(sum v^2) with the sum in double (element j is added to partial sum j mod
-/// 16, these in order), omega = min(n / s^2, sqrt(n) / s) in double, or 0 if unbiased:
+/// Per tensor of n elements, norm = (float)sqrt(sum v^2) with the sum in double (element j is added to partial sum j
+/// mod 16, these in order), omega = min(n / s^2, sqrt(n) / s) in double, or 0 if unbiased:
 ///   inverse = (float)(s / (double)norm); step = (float)((double)norm / (s (1 + omega))); both 0 below norm = 2^-100.
 /// Per element, in fp32: y = |v| inverse; f = floor(y); level = min(f + (U < y - f), s); q = copysign(level step, v).
 /// U = (word >> 8) 2^-24, word p mod 4 of random_bits at index p / 4 for the padded position p. Backends agree exactly

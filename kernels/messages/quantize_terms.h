@@ -9,9 +9,7 @@
 
 namespace sparsepush {
 
-constexpr float magnitude_of(float v) {
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0x7fff'ffffu);
-}
+constexpr float magnitude_of(float v) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0x7fff'ffffu); }
 /// The magnitude with the sign of `sign`.
 constexpr float with_sign_of(float magnitude, float sign) {
   const std::uint32_t bit = std::bit_cast<std::uint32_t>(sign) & 0x8000'0000u;

@@ -1,10 +1,9 @@
-#include "kernels/messages/random_k.h"
-
 #include <cub/block/block_scan.cuh>
 
 #include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/cuda_scratch.h"
+#include "kernels/messages/random_k.h"
 
 namespace sparsepush {
 namespace {

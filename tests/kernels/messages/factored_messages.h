@@ -30,11 +30,10 @@ inline Factors factors_of(const std::vector<float>& m, int rows, int columns, in
       for (int a = 0; a < rows; ++a) f.p[a * rank + c] = std::fma(-dot, f.p[a * rank + k], f.p[a * rank + c]);
     }
     const double norm = std::sqrt(sum(rows, column_of_p(c), column_of_p(c)));
-    for (int a = 0; a < rows; ++a)
-      f.p[a * rank + c] = norm == 0 ? 0.0f : static_cast<float>(f.p[a * rank + c] / norm);
+    for (int a = 0; a < rows; ++a) f.p[a * rank + c] = norm == 0 ? 0.0f : static_cast<float>(f.p[a * rank + c] / norm);
     for (int b = 0; b < columns; ++b) {
-      f.q[b * rank + c] =
-          static_cast<float>(sum(rows, [&](std::size_t a) { return m[a * columns + b]; }, column_of_p(c)));
+      f.q[b * rank + c] = static_cast<float>(sum(
+          rows, [&](std::size_t a) { return m[a * columns + b]; }, column_of_p(c)));
       if (norm != 0) w[b * rank + c] = f.q[b * rank + c];
     }
   }

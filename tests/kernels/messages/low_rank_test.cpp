@@ -76,11 +76,8 @@ struct CaseOn {
         tensors(backend, c.plan.tensors),
         scratch(c.plan.scratch) {}
   void send() const {
-    low_rank(backend, {.v = v.view(),
-                       .q = q.view(),
-                       .factor = factor.view(),
-                       .tensors = tensors.span(),
-                       .scratch = scratch});
+    low_rank(backend,
+             {.v = v.view(), .q = q.view(), .factor = factor.view(), .tensors = tensors.span(), .scratch = scratch});
   }
 
   const Backend& backend;

@@ -87,11 +87,10 @@ class QuantizeOn : public BackendTest<Backend> {
     expect(layout, v, rows, wanted, [&](const Backend& backend, const auto& layout_there, const Quantize& quantize) {
       const Buffer<Backend, std::uint64_t> seed(backend, kSeeds);
       const Buffer<Backend, std::int64_t> round(backend, std::vector<std::int64_t>{kRound});
-      quantize_to_levels(
-          backend, layout_there, quantize,
-          {.levels = settings.levels,
-           .unbiased = settings.unbiased,
-           .draws = {.seed = seed.span(), .round = round.span().data(), .first_node = kFirstNode}});
+      quantize_to_levels(backend, layout_there, quantize,
+                         {.levels = settings.levels,
+                          .unbiased = settings.unbiased,
+                          .draws = {.seed = seed.span(), .round = round.span().data(), .first_node = kFirstNode}});
     });
   }
 };
@@ -114,9 +113,8 @@ TYPED_TEST(QuantizeOn, LevelsAreThoseOfTheDefinition) {
 TYPED_TEST(QuantizeOn, SignsAreThoseOfTheDefinition) {
   for (const RowLayout& layout : layouts()) {
     const std::vector<float> v = hard_rows(layout, 4);
-    const Wanted wanted = wanted_of(layout, v, 4, [](int, const Segment&, const auto& tensor) {
-      return q_of(signs_of(tensor));
-    });
+    const Wanted wanted =
+        wanted_of(layout, v, 4, [](int, const Segment&, const auto& tensor) { return q_of(signs_of(tensor)); });
     this->expect(layout, v, 4, wanted,
                  [](const TypeParam& backend, const auto& layout_there, const Quantize& quantize) {
                    quantize_to_signs(backend, layout_there, quantize);

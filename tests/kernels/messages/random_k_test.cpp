@@ -89,8 +89,8 @@ TYPED_TEST(RandomKOn, AllNodesOfAReplicaSendWhatIsDrawnForIt) {
         SCOPED_TRACE(keep);
         expect_definition<TypeParam>(layout, {make_topk_plan(layout, scope, keep)});
       }
-    expect_definition<TypeParam>(layout, {make_topk_plan(layout, TopkScope::kGlobal, 0.5),
-                                          make_topk_plan(layout, TopkScope::kLayer, 0.2)});
+    expect_definition<TypeParam>(
+        layout, {make_topk_plan(layout, TopkScope::kGlobal, 0.5), make_topk_plan(layout, TopkScope::kLayer, 0.2)});
   }
 }
 
@@ -110,8 +110,7 @@ TEST(RandomK, RefusesOtherShapes) {
   const Buffer<Cpu, std::int32_t> position(cpu, 2, 4), short_messages(cpu, 2, 3), few_messages(cpu, 1, 4);
   const auto send = [&](MatrixView<float> rows, MatrixView<std::int32_t> positions, MatrixView<float> values,
                         const std::vector<std::uint64_t>& seed, const std::int64_t* at) {
-    random_k(cpu, layout, plans,
-             {.v = rows, .messages = {positions, values}, .draws = {.seed = seed, .round = at}});
+    random_k(cpu, layout, plans, {.v = rows, .messages = {positions, values}, .draws = {.seed = seed, .round = at}});
   };
   EXPECT_NO_THROW(send(v.view(), position.view(), value.view(), one, &round));
   EXPECT_THROW(send(narrow.view(), position.view(), value.view(), one, &round), std::invalid_argument);

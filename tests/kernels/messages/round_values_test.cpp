@@ -63,8 +63,7 @@ TYPED_TEST(RoundValuesOn, WhatIsCutOffGoesBackToTheRow) {
     const Buffer<TypeParam, float> left(backend, kRows, kColumns, v), values(backend, kRows + 1, kEntries, value);
     const Buffer<TypeParam, std::int32_t> positions(backend, kRows + 1, kEntries, position);
     const Buffer<TypeParam, std::int64_t> counts(backend, entries);
-    round_values(backend,
-                 {.v = left.view(), .messages = {positions.view(), values.view()}, .entries = counts.span()});
+    round_values(backend, {.v = left.view(), .messages = {positions.view(), values.view()}, .entries = counts.span()});
     EXPECT_TRUE(same_values(left.to_host(), rest));
     EXPECT_TRUE(same_values(values.to_host(), rounded));
   });
