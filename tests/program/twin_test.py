@@ -7,6 +7,7 @@ import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, read_metrics, read_safetensors
 from twin.arithmetic import fma32, fmaf
+from twin.compressors import Compressor
 from twin.emulator import COMPRESSED, TRACKING, WITH_COPY, WITH_ERROR, Settings, Twin
 from twin.messages import encode, top_k
 from twin.topology import (
@@ -64,6 +65,15 @@ class Arithmetic(ProgramTest):
         v = np.array([1, -2, 2, 2, 0, 0, 0], np.float32)
         self.assertEqual(top_k(v, (4, 3), "layer", 0.5).tolist(), [1, 2, 4])
         self.assertEqual(top_k(v, (4, 3), "global", 0.5).tolist(), [1, 2, 3])
+
+    def test_a_matrix_that_stays_comes_to_its_best_approximation(self):
+        random = np.random.default_rng(3)
+        matrix, w = (random.normal(size=shape).astype(np.float32) for shape in ((20, 15), (15, 2)))
+        best = np.sqrt(np.sum(np.linalg.svd(matrix.astype(np.float64))[1][2:] ** 2))
+        ratios = [np.linalg.norm((matrix - Compressor.factored(matrix, w)).astype(np.float64)) / best for _ in range(40)]
+        self.assertGreater(ratios[0], 1.05)
+        self.assertLess(ratios[-1], 1.0001)
+        self.assertEqual(sorted(ratios, reverse=True)[:10], ratios[:10])
 
     def test_the_smaller_index_encoding_is_taken(self):
         values = np.zeros(3, np.float32)

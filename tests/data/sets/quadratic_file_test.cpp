@@ -95,6 +95,27 @@ TEST(QuadraticFile, IsReadWithAStartPerNodeAndSegments) {
   EXPECT_EQ(p.segments, (std::vector<std::int64_t>{1, 2}));
 }
 
+TEST(QuadraticFile, MayHaveMatrices) {
+  const std::vector<float> twelve(12, 1.0f);
+  const std::vector<Tensor> arrays = {f32("curvature", "[2,6]", twelve), f32("target", "[2,6]", twelve),
+                                      f32("start", "[2,6]", twelve), i64("segments", "[2]", {4, 2})};
+  const auto with = [&](const Tensor& shapes) {
+    std::vector<Tensor> tensors = arrays;
+    tensors.push_back(shapes);
+    return tensors;
+  };
+  using Shapes = std::vector<std::vector<std::int64_t>>;
+  EXPECT_EQ(load_quadratic(File(arrays).path(), 2).shapes, (Shapes{{4}, {2}}));
+  EXPECT_EQ(load_quadratic(File(with(i64("shapes", "[2,2]", {2, 2, 1, 2}))).path(), 2).shapes,
+            (Shapes{{2, 2}, {1, 2}}));
+  EXPECT_NE(error_of(with(i64("shapes", "[4]", {2, 2, 1, 2}))).find("\"shapes\" has shape [4]; expected [2, 2]"),
+            std::string::npos);
+  for (const std::vector<std::int64_t>& sides :
+       {std::vector<std::int64_t>{2, 3, 1, 2}, {3, 1, 1, 2}, {-2, -2, 1, 2}, {0, 4, 1, 2}, {4, 0, 1, 2}})
+    EXPECT_NE(error_of(with(i64("shapes", "[2,2]", sides))).find("for the segment 0, which has 4 elements"),
+              std::string::npos);
+}
+
 TEST(QuadraticFile, MustHaveTheNodesOfTheRun) {
   const File file({f32("curvature", "[2,3]", kSix), f32("target", "[2,3]", kSix), f32("start", "[3]", kThree)});
   EXPECT_THROW(load_quadratic(file.path(), 3), InputError);

@@ -252,6 +252,12 @@ TEST_F(Convergence, CompressedUpdatesKeepTheSumAndBringNoConsensus) {
   });
 }
 
+TEST_F(Convergence, QuantizedPushSumStopsWhereSgpDoes) {
+  Config config = config_of("quantized_push_sum", irregular());
+  config.algorithm.compressor = "qsgd";
+  EXPECT_NEAR(error_of(config), error_of(config_of("sgp", irregular())), 0.01);
+}
+
 TEST_F(Convergence, TrackersSumUpToTheLastGradients) {
   for (const auto& config : {config_of("gradient_tracking", ring()), config_of("push_gradient_tracking", irregular())})
     emulate(config, [&](Emulator<Cpu>& e) {

@@ -76,8 +76,11 @@ std::vector<Outcome> outcomes_on(Config config, int shards) {
 TYPED_TEST(CompressorsOn, EveryMethodHasTheSameBitsWithEveryCompressorOnAnyShards) {
   this->for_each_pair([](const Config& config) {
     const auto wanted = outcomes_on<Cpu>(config, 1);
-    EXPECT_NE(wanted[0].arrays, wanted[1].arrays) << "replicas draw for themselves, or start alike by chance";
-    for (const int shards : {1, 2}) EXPECT_EQ(outcomes_on<TypeParam>(config, shards), wanted) << shards << " shards";
+    const std::string& name = config.algorithm.compressor;
+    const bool draws = name == "random_k" || name == "qsgd" || name == "low_rank";
+    EXPECT_EQ(wanted[0].arrays != wanted[1].arrays, draws) << "replicas draw for themselves";
+    for (const int shards : {1, 2})
+      EXPECT_TRUE(outcomes_on<TypeParam>(config, shards) == wanted) << shards << " shards";
   });
 }
 
@@ -87,8 +90,8 @@ TYPED_TEST(CompressorsOn, ValuesOf16BitsHaveTheSameBitsOnAnyShards) {
     const auto whole = outcomes_on<Cpu>(config, 1);
     config.algorithm.value_bits = 16;
     const auto wanted = outcomes_on<Cpu>(config, 1);
-    EXPECT_NE(wanted[0].arrays, whole[0].arrays);
-    for (const int shards : {1, 3}) EXPECT_EQ(outcomes_on<TypeParam>(config, shards), wanted) << compressor;
+    EXPECT_FALSE(wanted[0].arrays == whole[0].arrays);
+    for (const int shards : {1, 3}) EXPECT_TRUE(outcomes_on<TypeParam>(config, shards) == wanted) << compressor;
     std::int64_t messages = 0, saved = 0;
     for (int node = 0; node < kNodes; ++node) {
       messages += wanted[0].sent[node][kMessagesSent];
@@ -167,24 +170,27 @@ TEST_F(Compressors, GossipKeepsTheSumWhateverIsSent) {
 /// Top-k leaves a floor of about 0.18 averaging_rate / keep; what all nodes leave out alike holds nothing up.
 TEST_F(Compressors, EntriesThatAreDrawnAlikeLeaveNoFloor) {
   EXPECT_GT(spread_after(config_of(gossip_, "sparse_push", "top_k"), 3000).largest, 1e-3);
-  EXPECT_LT(spread_after(config_of(gossip_, "sparse_push", "random_k"), 3000).largest, 1e-5);
+  Config config = config_of(gossip_, "sparse_push", "random_k");
+  EXPECT_LT(spread_after(config, 3000).largest, 3e-6);
+  config.algorithm.averaging_rate = 0.3;  // but it is stable up to about keep only
+  EXPECT_GT(spread_after(config, 300).largest, 100);
 }
 
 TEST_F(Compressors, ChocoComesToConsensusWithAnyOfThem) {
   for (const Compressor& compressor : compressors()) {
     Config config = config_of(gossip_, "choco", compressor.name);
     config.algorithm.keep = 0.3;
-    EXPECT_LT(spread_after(config, 4000).largest, 2e-4) << compressor.name;
+    EXPECT_LT(spread_after(config, 4000).largest, 6e-7 / config.algorithm.averaging_rate) << compressor.name;
     config.algorithm.value_bits = 16;
-    EXPECT_LT(spread_after(config, 4000).largest, 2e-4) << compressor.name;
+    EXPECT_LT(spread_after(config, 4000).largest, 6e-7 / config.algorithm.averaging_rate) << compressor.name;
   }
 }
 
 TEST_F(Compressors, QuantizedPushSumComesToConsensusWithinFewRounds) {
   Config config = config_of(gossip_, "quantized_push_sum", "qsgd");
-  EXPECT_LT(spread_after(config, 200).largest, 2e-6);
+  EXPECT_LT(spread_after(config, 200).largest, 5e-7);
   config.algorithm.averaging_rate = 0.3;  // not a key of it
-  EXPECT_LT(spread_after(config, 200).largest, 2e-6);
+  EXPECT_LT(spread_after(config, 200).largest, 5e-7);
 }
 
 TEST_F(Compressors, MessagesCostWhatTheirRowSays) {
