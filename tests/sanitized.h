@@ -1,4 +1,5 @@
-// Whether a sanitizer watches: it takes several times as long, and finds its faults in fewer repetitions than numbers need.
+// Whether a sanitizer watches: it takes several times as long, and finds its faults in fewer repetitions than numbers
+// need.
 #pragma once
 
 namespace sparsepush {

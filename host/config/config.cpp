@@ -9,12 +9,12 @@
 #include <system_error>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "data/table.h"
 #include "host/algorithms/methods.h"
 #include "host/config/config_checks.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_toml.h"
-#include "host/config/spelling.h"
 #include "host/topologies/file.h"
 #include "host/topologies/topologies.h"
 #include "models/models.h"

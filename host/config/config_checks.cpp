@@ -7,11 +7,11 @@
 #include <limits>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "data/sets/data_sources.h"
 #include "data/table.h"
 #include "host/algorithms/methods.h"
 #include "host/config/config_fields.h"
-#include "host/config/spelling.h"
 #include "host/topologies/topologies.h"
 #include "models/models.h"
 #include "models/task_kinds.h"

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 #include "host/config/spelling.h"

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "data/files/input_error.h"
-#include "host/config/spelling.h"
+#include "data/files/quotes.h"
 #include "models/task.h"
 
 namespace sparsepush {

@@ -1,16 +1,9 @@
 #include "host/config/spelling.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
 namespace sparsepush {
-namespace {
-
-constexpr std::size_t kLongestInMessage = 80;  // with file, line and key this fills a line or two of a terminal
-
-}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -34,29 +27,6 @@ std::size_t spelling_distance(std::string_view word, std::string_view known) {
 
 std::string_view nearest_word(std::string_view word, const std::vector<std::string_view>& words) {
   return *std::ranges::min_element(words, {}, [&](std::string_view known) { return spelling_distance(word, known); });
-}
-
-std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\u{:04X}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string in_quotes_short(std::string_view text) {
-  if (text.size() <= kLongestInMessage) return in_quotes(text);
-  std::size_t end = kLongestInMessage;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a UTF-8 character
-  return in_quotes(text.substr(0, end)) + "...";
 }
 
 }  // namespace sparsepush

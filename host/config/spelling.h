@@ -1,7 +1,6 @@
-// Words in messages to the user: quoting what came, and finding what was probably meant.
+// Words in messages to the user: finding what was probably meant.
 #pragma once
 #include <cstddef>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,11 +14,5 @@ std::size_t spelling_distance(std::string_view word, std::string_view known);
 
 /// The first of the nearest words; `words` must not be empty.
 std::string_view nearest_word(std::string_view word, const std::vector<std::string_view>& words);
-
-/// `text` as a TOML basic string on one line: in double quotes, with control characters escaped.
-std::string in_quotes(std::string_view text);
-
-/// The same, shortened to what still reads well in a message.
-std::string in_quotes_short(std::string_view text);
 
 }  // namespace sparsepush

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "data/files/input_error.h"
-#include "host/config/spelling.h"
+#include "data/files/quotes.h"
 
 namespace sparsepush {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/topologies/text_lines.h"
+#include "data/files/text_lines.h"
 
 namespace sparsepush {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "data/files/input_error.h"
-#include "host/config/spelling.h"
+#include "data/files/quotes.h"
 
 namespace sparsepush {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/topologies/text_lines.h"
+#include "data/files/text_lines.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "data/files/input_error.h"
-#include "host/config/spelling.h"
+#include "data/files/quotes.h"
 
 namespace sparsepush {
 namespace {
@@ -60,7 +60,7 @@ void TextLines::read_line() {
     more = file_.fail() && !file_.eof();
     if (more) file_.clear();
     if (raw_.size() <= longest_ + 1) continue;  // one more for the carriage return of DOS
-    if (!trimmed(raw_).starts_with(comment_)) refuse(fmt::format("expected a line of at most {} characters", longest_));
+    if (raw_.find(comment_) >= longest_) refuse(fmt::format("expected a line of at most {} characters", longest_));
     raw_.resize(longest_);
   }
 }
