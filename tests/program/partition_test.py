@@ -81,6 +81,8 @@ class Partition(ProgramTest):
         out = self.run_ok(self.write_config(sections), "out")
         self.assertEqual(self.counts(out), [1, 2])
         self.assertIn("1495 of 1498 training samples are not used", (out / "log.txt").read_text())
+        self.write("p.csv", "\ufeffSample, node\r\n\r\n5 ,1\r\n0, 0 # the first\n4,1\n\n")
+        self.assertEqual(self.counts(self.run_ok(self.write_config(sections), "lenient")), [1, 2])
         cases = {
             "": "expected the header", "sample,node\n": "no training samples", "sample,node\n0,0\n": "node 1 of 2",
             "node,sample\n0,0\n": "expected the header", "sample,node\n0,0\n1\n": "p.csv:3: expected two numbers",
