@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
+#include <utility>
 
 #include "data/files/input_error.h"
 #include "data/sets/data_sources.h"
@@ -32,15 +34,18 @@ PlannedArray convolution_code(int workers) {
 /// Leaves `count` samples (0: all); an outline has no more of them than their number.
 void thin_out(SampleSet& set, int count) {
   if (count == 0 || count == set.count) return;
-  const std::size_t features = set.bytes.size() / set.count;
-  SampleSet some;
-  some.count = count;
-  for (const int sample : spread_over(set.count, count)) {
-    const auto begin = set.bytes.begin() + static_cast<std::int64_t>(sample * features);
-    some.bytes.insert(some.bytes.end(), begin, begin + static_cast<std::int64_t>(features));
-    if (!set.label.empty()) some.label.push_back(set.label[sample]);
-  }
-  set = std::move(some);
+  const std::vector<int> chosen = spread_over(set.count, count);
+  const auto leave_chosen = [&](auto& all) {
+    const auto width = std::ssize(all) / set.count;
+    std::remove_reference_t<decltype(all)> some;
+    for (const int sample : chosen)
+      some.insert(some.end(), all.begin() + sample * width, all.begin() + (sample + 1) * width);
+    all = std::move(some);
+  };
+  leave_chosen(set.bytes);
+  leave_chosen(set.values);
+  leave_chosen(set.label);
+  set.count = count;
 }
 
 std::int64_t learners_of(const Partition& partition) {
@@ -61,12 +66,18 @@ NetworkTask::NetworkTask(const TaskSettings& settings)
   if (may_leave_out) divide();  // nodes or samples, so that steps an epoch depend on it
 }
 
+std::string NetworkTask::set_shape(std::int64_t samples) const {
+  return fmt::format("[{}, {}] {}", samples, data_.features, data_.has_floats ? "f32" : "u8");
+}
+
+std::int64_t NetworkTask::set_bytes(std::int64_t samples) const {
+  return samples * (std::int64_t{data_.features} * (data_.has_floats ? 4 : 1) + 1);
+}
+
 void NetworkTask::load() {
   if (is_loaded_) return;
   const std::int64_t samples = data_.train.count + data_.test.count;
-  check_memory_fits(
-      {{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
-      available_memory());
+  check_memory_fits({{{"data set", set_shape(samples), set_bytes(samples)}}}, available_memory());
   data_ = source_of(settings_.data).load(settings_.data);
   thin_out(data_.test, settings_.test_samples);
   is_loaded_ = true;
@@ -83,8 +94,11 @@ void NetworkTask::divide() {
   check_memory_fits({{{"samples of nodes", fmt::format("[{}] lists", lists),
                        lists * static_cast<std::int64_t>(sizeof(Partition::value_type))}}},
                     available_memory());
-  for (int r = 0; r < settings_.replicas; ++r)
-    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, settings_.seed + r));
+  for (int r = 0; r < settings_.replicas; ++r) {
+    const std::uint64_t seed =
+        settings_.data.seed ? static_cast<std::uint64_t>(*settings_.data.seed) : settings_.seed + r;
+    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, seed));
+  }
   check_learners();
 }
 
@@ -139,14 +153,13 @@ std::vector<std::string_view> NetworkTask::keys() const {
 std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) const {
   const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
   const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
-  const std::int64_t set_bytes = samples * (data_.features + 1);
   const auto rows = static_cast<int>((std::int64_t{run.nodes} * run.replicas + shards - 1) / shards);
   const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(network_, settings_.data.batch, rows)
                                      : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
   const std::int64_t workers = run.threads * shards;
   std::vector<PlannedArray> arrays = {
-      {"data set, as read", fmt::format("[{}, {}] u8", samples, data_.features), set_bytes, false},
-      {"data set of the shards", fmt::format("{} x [{}, {}] u8", shards, samples, data_.features), shards * set_bytes},
+      {"data set, as read", set_shape(samples), set_bytes(samples), false},
+      {"data set of the shards", fmt::format("{} x {}", shards, set_shape(samples)), shards * set_bytes(samples)},
       {"samples of nodes", fmt::format("2 x [{}] i32", assigned), 8 * assigned, false},
       {"samples of the shards", fmt::format("[{}] i32", assigned), 4 * assigned},
       {"activations", fmt::format("{} workers", workers), workers * wave}};
@@ -204,7 +217,8 @@ std::unique_ptr<Gradients<Cuda>> NetworkTask::make_gradients(const Cuda& gpu, co
 
 TaskKind network_kind() {
   return {.name = "network",
-          .keys = {"data.partition", "data.min_samples", "data.batch", "model.name", "model.norm", "evaluate.samples"},
+          .keys = {"data.seed", "data.partition", "data.min_samples", "data.batch", "model.name", "model.norm",
+                   "evaluate.samples"},
           .make = [](const TaskSettings& settings) { return std::make_unique<NetworkTask>(settings); }};
 }
 
