@@ -28,7 +28,7 @@ struct Needs {
   bool is_static = false;          ///< the same edges in every round
   bool doubly_stochastic = false;  ///< rows of P sum to 1 as well
   bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
-  bool unbiased = false;           ///< a compressor whose Q is v in the mean
+  bool unbiased = false;           ///< a compressor whose Q is v in the mean, and no other averaging rate than its own
 };
 
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
@@ -56,7 +56,7 @@ std::vector<std::string_view> methods_with_topology();
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
 
-/// The averaging rate of a method for which no key sets it.
+/// That of a method which mixes at its own, whatever is set.
 std::optional<double> fixed_averaging_rate(const Method& method);
 
 /// The rows that a run is made of: those of the tables, or a user's own.

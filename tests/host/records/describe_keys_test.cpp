@@ -41,7 +41,9 @@ TEST(DescribeKeys, ValuesAreOfTheTypeOfTheMemberWithinItsRange) {
 }
 
 TEST(DescribeKeys, TheDefaultAveragingRateIsNotANumber) {
-  EXPECT_NE(row_of("algorithm.averaging_rate").find("| as method and compressor say: `keep`, or 1 |"),
+  EXPECT_NE(row_of("algorithm.averaging_rate")
+                .find("| as method and compressor say: `keep`, or 1; else it "
+                      "has to be set |"),
             std::string::npos);
 }
 
@@ -55,7 +57,8 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
   ends("data.file", "only where `data.name` is `quadratic`, else refused");
   ends("data.batch", "ignored where `data.name` is `quadratic`");
   ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
-  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce` or `local_sgd`");
+  ends("algorithm.averaging_rate",
+       "ignored where `algorithm.name` is `none`, `quantized_push_sum`, `all_reduce` or `local_sgd`");
   ends("algorithm.final_statistics",
        "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
 }
