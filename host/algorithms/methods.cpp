@@ -35,8 +35,7 @@ bool mixes_push_weights(const Method& method) {
 }
 
 std::optional<double> fixed_averaging_rate(const Method& method) {
-  const bool is_set = std::ranges::find(method.keys, "averaging_rate") != method.keys.end();
-  return is_set ? std::nullopt : method.averaging_rate;
+  return method.needs.unbiased ? method.averaging_rate : std::nullopt;
 }
 
 std::vector<std::string_view> methods_that_compress() {

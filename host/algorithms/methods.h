@@ -30,7 +30,7 @@ struct Needs {
   bool symmetric = false;          ///< p_ij = p_ji
   double self_weight = 0;          ///< 1 - eta (1 - p_ii) of every node must be above it, if it is above 0
   bool topology = true;            ///< else messages go to all nodes, and no key of [topology] counts
-  bool unbiased = false;           ///< a compressor whose Q is v in the mean
+  bool unbiased = false;           ///< a compressor whose Q is v in the mean, and no other averaging rate than its own
 };
 
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
@@ -66,7 +66,7 @@ std::vector<std::string_view> methods_with_topology();
 /// Names of those that send compressed messages.
 std::vector<std::string_view> methods_that_compress();
 
-/// The averaging rate of a method for which no key sets it.
+/// That of a method which mixes at its own, whatever is set.
 std::optional<double> fixed_averaging_rate(const Method& method);
 
 /// The rows that a run is made of: those of the tables, or a user's own.

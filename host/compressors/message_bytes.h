@@ -22,7 +22,8 @@ constexpr MessageBytes plain_message_bytes(std::int64_t params, std::int64_t byt
   return {.authors = bytes, .coo32 = bytes, .wire = bytes, .dense = 4 * params + 4};
 }
 
-/// Of one with `bytes` beside u, behind the header on the wire.
+/// Of one with `bytes` beside u, behind the header on the wire, whose encoding says what follows: values of a shared
+/// seed (2), levels (3), signs (4) or factors (5); 8 more where values have 16 bits, as with gaps (0) and a bitmap (1).
 constexpr MessageBytes headed_message_bytes(std::int64_t params, std::int64_t bytes) {
   return {.authors = 4 + bytes, .coo32 = 4 + bytes, .wire = kWireHeaderBytes + bytes, .dense = 4 * params + 4};
 }

@@ -87,7 +87,7 @@ std::string default_rate_text(Config config) {
     config.algorithm.keep = keep;
     return default_averaging_rate(rows_of(config), config.algorithm);
   };
-  if (!rate_at(0.5)) return "none";
+  if (!rate_at(0.5)) return "to be set";
   return rate_at(0.25) == 0.25 && rate_at(0.5) == 0.5 ? "`keep`" : fmt::format("{}", *rate_at(AlgorithmConfig{}.keep));
 }
 

@@ -43,7 +43,9 @@ TEST(DescribeKeys, ValuesAreOfTheTypeOfTheMemberWithinItsRange) {
 }
 
 TEST(DescribeKeys, TheDefaultAveragingRateIsNotANumber) {
-  EXPECT_NE(row_of("algorithm.averaging_rate").find("| as method and compressor say: `keep`, or 1 |"),
+  EXPECT_NE(row_of("algorithm.averaging_rate")
+                .find("| as method and compressor say: `keep`, or 1; else it "
+                      "has to be set |"),
             std::string::npos);
 }
 

@@ -26,10 +26,11 @@ TEST_F(DescribeMethods, EveryMethodAndEveryModelHasARow) {
 TEST_F(DescribeMethods, MessagesCompressorsAndRatesAreThoseOfTheRow) {
   EXPECT_EQ(row_of("none"), "| `none` | - | - | - | - | all | `cpu`, `cuda` |");
   EXPECT_EQ(row_of("sgp"), "| `sgp` | x, u as sent | - | 1 | - | all | `cpu`, `cuda` |");
-  EXPECT_EQ(row_of("scsp"),
-            "| `scsp` | Q, u as sent; in final rounds x, u as sent | `top_k`, `identity`, `random_k`, `qsgd`, `sign`, "
-            "`low_rank` | `keep` with `top_k`, 1 with `identity`, `keep` with `random_k`, none with `qsgd`, none with "
-            "`sign`, none with `low_rank` | - | all | `cpu`, `cuda` |");
+  EXPECT_EQ(
+      row_of("scsp"),
+      "| `scsp` | Q, u as sent; in final rounds x, u as sent | `top_k`, `identity`, `random_k`, `qsgd`, `sign`, "
+      "`low_rank` | `keep` with `top_k`, 1 with `identity`, `keep` with `random_k`, to be set with `qsgd`, to be set "
+      "with `sign`, to be set with `low_rank` | - | all | `cpu`, `cuda` |");
   EXPECT_TRUE(row_of("quantized_push_sum")
                   .starts_with("| `quantized_push_sum` | Q, u as sent | `identity`, `qsgd` | - | the same edges in "
                                "every round | "));

@@ -108,6 +108,7 @@ TYPED_TEST_SUITE(LowRankOn, Backends);
 
 TYPED_TEST(LowRankOn, MessagesAreThoseOfTheDefinition) {
   this->expect_definition({{{7, 5}, {3, 1}, {9, 33}, {1, 20}, {17, 18}, {2, 2}}, 2, 3});
+  this->expect_definition({{{19, 20}, {9, 33}, {17, 18}, {13, 21}}, 2, 20});  // more than blocks
   this->expect_definition({{{40, 21}}, 5, 2});
   this->expect_definition({{{6, 6}, {5, 300}}, 1, 1});
 }

@@ -110,6 +110,11 @@ TYPED_TEST(QuantizeOn, LevelsAreThoseOfTheDefinition) {
       this->expect_levels(layout, hard_rows(layout, 4), 4, LevelSettings{.levels = levels, .unbiased = unbiased});
 }
 
+TYPED_TEST(QuantizeOn, ManyTensorsAreThoseOfTheDefinition) {
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{30, 1, 17, 66});
+  this->expect_levels(layout, hard_rows(layout, 40), 40, LevelSettings{.levels = 5});
+}
+
 TYPED_TEST(QuantizeOn, SignsAreThoseOfTheDefinition) {
   for (const RowLayout& layout : layouts()) {
     const std::vector<float> v = hard_rows(layout, 4);
