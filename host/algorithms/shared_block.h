@@ -1,5 +1,6 @@
 // SGP that shares one block of the model a round: the next block in the next round, each with push-sum weights of its
-// own. Messages are as many times shorter as there are blocks; what is mixed is mixed whole, so that nothing is left out.
+// own. Messages are as many times shorter as there are blocks; what is mixed is mixed whole, so that nothing is left
+// out.
 #pragma once
 #include "host/algorithms/methods.h"
 #include "host/state/nodes.h"
@@ -12,7 +13,7 @@ inline constexpr Array<float> block({.name = "block", .width = longest_block, .s
 /// No one number makes z of a row, so that z stands in memory; u stays 1.
 template <class Backend>
 void shared_block(Nodes<Backend>& n, const PlannedRound& round) {
-  local_step(n);              // X' = X - a G(Z)
+  local_step(n);               // X' = X - a G(Z)
   cut_block(n, round, block);  // block t mod B of X', and its u
   send(n, round);
   mix_block(n, round, block);  // X+ = P X' and u+ = P u there

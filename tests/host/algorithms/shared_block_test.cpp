@@ -78,8 +78,7 @@ TYPED_TEST(SharedBlockOn, HasTheSameBitsOnAnyShardsWithAnyOptimizer) {
 TYPED_TEST(SharedBlockOn, CountsTheElementsOfEachBlockAndItsWeight) {
   const Config config = this->config(4, 1);  // of 13, 14, 13 and 14 elements
   const Outcome outcome = this->outcomes(config, 3).front();
-  for (const auto& sent : outcome.sent)
-    EXPECT_EQ(sent[kDenseBytes], sent[kMessagesSent] * (4 * kParameters + 4));
+  for (const auto& sent : outcome.sent) EXPECT_EQ(sent[kDenseBytes], sent[kMessagesSent] * (4 * kParameters + 4));
   // Node 1 sends once in each round, node 0 three times and once.
   for (const SentCount count : {kAuthorsBytes, kCoo32Bytes, kWireBytes}) {
     EXPECT_EQ(outcome.sent[1][count], 4 * (13 + 14 + 13) + 3 * 4);
@@ -157,10 +156,11 @@ TEST(SharedBlock, NeedsBlocksThatFitAndThatEveryNodeHearsOf) {
   EXPECT_EQ(refusal(55, "directed_ring"), "algorithm.blocks: expected 1 to 54, the parameters of a node, got 55");
   EXPECT_EQ(refusal(54, "directed_ring"), "");
   EXPECT_EQ(refusal(7, "one_peer_exponential"), "");  // 3 rounds: to the next node, the second and the fourth
-  EXPECT_EQ(refusal(6, "one_peer_exponential"),
-            "algorithm.blocks: with 6 blocks those of rounds 1, 4, ... are mixed over edges of one_peer_exponential that "
-            "are not strongly connected: no path from node 0 to node 1; choose a number that has no divisor in common "
-            "with its 3 rounds");
+  EXPECT_EQ(
+      refusal(6, "one_peer_exponential"),
+      "algorithm.blocks: with 6 blocks those of rounds 1, 4, ... are mixed over edges of one_peer_exponential that "
+      "are not strongly connected: no path from node 0 to node 1; choose a number that has no divisor in common "
+      "with its 3 rounds");
   EXPECT_EQ(error_of([] { parse_config("", {"algorithm.name=shared_block"}); }),
             "--set algorithm.name=shared_block: algorithm.name: \"shared_block\" needs algorithm.blocks, the number of "
             "blocks that models are cut into");

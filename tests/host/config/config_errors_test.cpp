@@ -76,7 +76,7 @@ TEST_F(ConfigFile, ValuesOutOfRangeSayTheRange) {
 TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
   EXPECT_EQ(set_error("algorithm.name=spars_push"),
             "algorithm.name: expected one of none, sgp, sparse_push, scsp, deep_squeeze, d_psgd, choco, all_reduce, "
-            "local_sgd, gradient_tracking, push_gradient_tracking; got "
+            "local_sgd, gradient_tracking, push_gradient_tracking, d2, shared_block; got "
             "\"spars_push\"; did you mean "
             "\"sparse_push\"?");
   EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");

@@ -41,7 +41,7 @@ TEST(DescribeKeys, ValuesAreOfTheTypeOfTheMemberWithinItsRange) {
 }
 
 TEST(DescribeKeys, TheDefaultAveragingRateIsNotANumber) {
-  EXPECT_NE(row_of("algorithm.averaging_rate").find("| as method and compressor say: `keep`, or 1 |"),
+  EXPECT_NE(row_of("algorithm.averaging_rate").find("| as method and compressor say: `keep`, 0.5 or 1 |"),
             std::string::npos);
 }
 
@@ -51,11 +51,12 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
   };
   ends("run.nodes", "");
   ends("algorithm.local_steps",
-       "refused where `algorithm.name` is `all_reduce`, `gradient_tracking` or `push_gradient_tracking`");
+       "refused where `algorithm.name` is `all_reduce`, `gradient_tracking`, `push_gradient_tracking` or `d2`");
   ends("data.file", "only where `data.name` is `quadratic`, else refused");
   ends("data.batch", "ignored where `data.name` is `quadratic`");
   ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
-  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce` or `local_sgd`");
+  ends("algorithm.averaging_rate",
+       "ignored where `algorithm.name` is `none`, `all_reduce`, `local_sgd` or `shared_block`");
   ends("algorithm.final_statistics",
        "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
 }
