@@ -164,8 +164,7 @@ std::vector<Field> algorithm_fields() {
        .came_later = true},
       {.key = "monitor",
        .meaning = "bounds the variance of models by their mean squared distance from the last sync (naive), less what "
-                  "they went "
-                  "together in the direction of that sync (linear)",
+                  "they went together in the direction of that sync (linear)",
        .member = at<algorithm, &C::monitor>,
        .constraint = Choices{"linear", "naive"},
        .only_for = {when("algorithm.name", names_with_key(methods(), "monitor"))}},

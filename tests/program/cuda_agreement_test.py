@@ -34,6 +34,7 @@ REDRAWN = {"topology": {"name": "random_out", "degree": 2, "redraw": True}}
 SPARSE = {"algorithm": {"name": "sparse_push", "keep": 0.05}}
 GLOBAL = {"algorithm": {"name": "sparse_push", "keep": 0.05, "scope": "global"}}
 SGP = {"algorithm": {"name": "sgp"}}
+FDA = {"algorithm": {"name": "fda", "threshold": 2.0}}  # exceeded in some steps
 SCSP = {"algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 3}}
 ALL_REDUCE = {"algorithm": {"name": "scsp", "keep": 0.05, "final": "all_reduce"}}
 
@@ -81,12 +82,13 @@ class BackendsAgree(ProgramTest):
 def add_tests():
     """One test a combination, so that each is reported by itself."""
     topologies = {"ring": RING, "redrawn": REDRAWN}
-    algorithms = {"sparse_push": SPARSE, "global": GLOBAL, "sgp": SGP, "scsp": SCSP, "scsp_all_reduce": ALL_REDUCE}
+    algorithms = {"sparse_push": SPARSE, "global": GLOBAL, "sgp": SGP, "scsp": SCSP, "scsp_all_reduce": ALL_REDUCE,
+                  "fda": FDA}
     experiments = {"quadratic": QUADRATIC, "softmax": DIGITS | SOFTMAX, "mlp": DIGITS | MLP}
     for problem, experiment in experiments.items():
         for algorithm, algorithm_keys in algorithms.items():
             for topology, topology_keys in topologies.items():
-                if problem != "quadratic" and (algorithm == "global" or topology == "redrawn"):
+                if problem != "quadratic" and (algorithm in ("global", "fda") or topology == "redrawn"):
                     continue  # what the quadratic problem covers
                 sections = experiment | algorithm_keys | topology_keys
 

@@ -44,8 +44,7 @@ TEST(DescribeKeys, ValuesAreOfTheTypeOfTheMemberWithinItsRange) {
 
 TEST(DescribeKeys, TheDefaultAveragingRateIsNotANumber) {
   EXPECT_NE(row_of("algorithm.averaging_rate")
-                .find("| as method and compressor say: `keep`, or 1; else it "
-                      "has to be set |"),
+                .find("| as method and compressor say: `keep`, 0.5 or 1; else it has to be set |"),
             std::string::npos);
 }
 
@@ -55,11 +54,13 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
   };
   ends("run.nodes", "");
   ends("algorithm.local_steps",
-       "refused where `algorithm.name` is `all_reduce`, `fda`, `gradient_tracking` or `push_gradient_tracking`");
-  ends("data.file", "only where `data.name` is `quadratic`, else refused");
+       "refused where `algorithm.name` is `all_reduce`, `fda`, `gradient_tracking`, `push_gradient_tracking` or `d2`");
+  ends("data.file", "only where `data.name` is `file` or `quadratic`, else refused");
   ends("data.batch", "ignored where `data.name` is `quadratic`");
   ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
-  ends("algorithm.averaging_rate", "ignored where `algorithm.name` is `none`, `all_reduce`, `local_sgd` or `fda`");
+  ends("algorithm.averaging_rate",
+       "ignored where `algorithm.name` is `none`, `quantized_push_sum`, `all_reduce`, `local_sgd`, `fda` or "
+       "`shared_block`");
   ends("algorithm.final_statistics",
        "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
 }
