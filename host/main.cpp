@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -81,13 +82,13 @@ void record_failure(Recorder& recorder, const std::exception& error) {
 /// False if the user stopped it.
 template <class Backend>
 bool run(const Options& options, const Config& config) {
+  Interrupt interrupt;            // from here on SIGUSR1 ends nothing
   Experiment experiment(config);  // topology, data, model
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
   check_run(experiment);
   experiment.prepare_data();
 
   const RunFolder folder(results_folder(options), options.resume);
-  Interrupt interrupt;
   Progress progress(options.quiet);
   const auto request = [&] {
     if (interrupt.stop_requested()) return Request::kStop;
@@ -103,7 +104,7 @@ bool run(const Options& options, const Config& config) {
     if (!options.quiet) fmt::print("{}: already finished\n", folder.path().string());
     return true;
   }
-  bool finished = true;
+  std::atomic<bool> finished = true;
   try {
     run_shards<Backend>(config.run.shards, config.run.replicas, config.run.nodes, [&](Transport<Backend>& transport) {
       const Backend backend = open_backend<Backend>(config.run);

@@ -35,7 +35,7 @@ bool mixes_push_weights(const Method& method) {
 }
 
 std::optional<double> fixed_averaging_rate(const Method& method) {
-  return method.needs.unbiased ? method.averaging_rate : std::nullopt;
+  return method.fixed_rate ? method.averaging_rate : std::nullopt;
 }
 
 std::vector<std::string_view> methods_that_compress() {

@@ -45,6 +45,7 @@ struct Method {
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
+  bool fixed_rate = false;                    ///< it is no choice
   std::string compressor = "top_k";           ///< where none is set, of methods that compress
   bool corrects_drift = false;                ///< of nodes whose gradients differ
   const Array<float>* steps_into = nullptr;   ///< takes every step that x takes

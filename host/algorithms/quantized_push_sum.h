@@ -12,6 +12,7 @@ inline Method quantized_push_sum_row() {
   row.needs.unbiased = true;
   row.keys = {"local_steps"};
   row.averaging_rate = 1.0;
+  row.fixed_rate = true;
   row.compressor = "qsgd";
   return row;
 }

@@ -25,6 +25,7 @@ inline Method shared_block_row() {
           .message = Message{{&block, &state::sent_u}},
           .keys = {"local_steps", "blocks"},
           .averaging_rate = 1.0,
+          .fixed_rate = true,
           .block_weights = &block_u,
           .play = [](auto& n, const PlannedRound& round) { shared_block(n, round); }};
 }

@@ -85,7 +85,8 @@ void resolve_averaging_rate(Config& config, const Origins& origins) {
 }
 
 void resolve_file_weights(TopologyConfig& topology, const Origins& origins) {
-  if (!has_key(topology_kind(topology), "file") || !topology_file_has_weights(topology.file)) return;
+  if (!has_key(topology_kind(topology), "file") || topology.file.empty()) return;
+  if (!topology_file_has_weights(topology.file)) return;
   const std::string key = "topology.weights";
   if (origins.is_set(key))
     throw InputError("{}: {}: not used with {}, which has weights of its own", origins.of(key), key,

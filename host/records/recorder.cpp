@@ -98,7 +98,7 @@ void Recorder::open_files() {
   }
   const bool counts_syncs = contains(experiment_.rows().method.state, state::syncs);
   metrics_.emplace(folder_.file("metrics.csv"), metrics_header(experiment_.task().scores(), counts_syncs), keep,
-                   resumed_ ? schedule.last_evaluation_by_cadence(keep) : -1);
+                   keep >= 0 ? schedule.last_evaluation_by_cadence(keep) : -1);
   nodes_.emplace(folder_.file("nodes.csv"), std::string(kNodesHeader), keep);
   timing_.emplace(folder_.file("timing.csv"), "step,seconds", keep);
   save_config(folder_, experiment_.config());
@@ -141,7 +141,7 @@ bool Recorder::stopped(Emulator<Backend>& emulator) {
   Transport<Backend>& transport = emulator.nodes().transport;
   const Request request = transport.shard().index == 0 ? caller_.request() : Request::kNone;
   if (!transport.broadcast(request != Request::kNone)) return false;
-  if (saved_step_ != emulator.step()) save(emulator);
+  if (saved_step_ != emulator.step() || (saved_untested_ && !untested_)) save(emulator);
   return transport.broadcast(request == Request::kStop);
 }
 
@@ -216,6 +216,7 @@ void Recorder::save(Emulator<Backend>& emulator) {
     writing_->commit();
     writing_.reset();
     saved_step_ = emulator.step();
+    saved_untested_ = untested_;
   }
   transport.barrier();
 }

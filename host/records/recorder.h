@@ -84,7 +84,7 @@ class Recorder {
   std::atomic<double> tested_ = 0;      ///< models, so far
   double tested_before_ = 0;            ///< the test that is under way
   std::int64_t step_ = 0, saved_step_ = -1;
-  bool testing_ = false;
+  bool testing_ = false, saved_untested_ = false;
   std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
   std::vector<MetricsRow> last_rows_;
 };

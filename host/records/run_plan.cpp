@@ -216,6 +216,17 @@ std::int64_t selection_bytes(const Experiment& experiment, int workers) {
   return run.shards * SelectionMemory<Backend>::bytes(rows, layout, plan, workers);
 }
 
+/// Counts what all shards together need while they compute factors: a matrix a worker, or a block.
+template <class Backend>
+std::int64_t low_rank_bytes(const Experiment& experiment, const Extent& extent, int workers) {
+  constexpr std::int64_t kMostBlocks = 2048;  // that a GPU runs at once
+  const LowRankPlan plan = experiment.rows().compressor->low_rank(experiment.config().algorithm, experiment.layout());
+  const std::int64_t matrices = extent.rows * std::ssize(plan.tensors);
+  const std::int64_t at_once = kOnGpu<Backend> ? kMostBlocks : workers;
+  return experiment.config().run.shards * std::min(matrices, at_once) * plan.scratch *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
 }  // namespace
 
 template <class Backend>
@@ -228,7 +239,11 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   if (extent.entries > 0 && !experiment.rows().compressor->at_random)
     plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
               selection_bytes<Backend>(experiment, workers)});
+  if (extent.factor > 0)
+    plan.add({"memory for factors", fmt::format("{} workers", workers * config.run.shards),
+              low_rank_bytes<Backend>(experiment, extent, workers)});
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
+  plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
   const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
   plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
             config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
@@ -279,7 +294,7 @@ std::string describe_run_plan(const Experiment& experiment) {
   };
   line("authors", traffic.authors, "");
   line("coo32", traffic.coo32, "");
-  line("wire", traffic.wire_bound, traffic.is_exact ? ", at most" : "");
+  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.rows().method.monitor ? ", at most" : "");
   line("dense", traffic.dense, "");
   return text;
 }

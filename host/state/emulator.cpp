@@ -71,6 +71,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       gradients_(experiment.task().make_gradients(backend, transport.shard())),
       plan_(backend, checked(std::move(rules), experiment.rows().method), transport.shard()),
       nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, plan_.halo_slots())),
+      nodes_differ_(nodes_differ(experiment)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
   gradients_->use(nodes_.state);
@@ -199,15 +200,15 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
 template <class Backend>
 std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestWatch& watch) {
   check_finite();
-  std::atomic<bool> goes_on = true;
-  gradients_->watch_tests([&](double models) {
-    if (watch && !watch(models)) goes_on = false;
-    return goes_on.load();
+  const auto goes_on = std::make_shared<std::atomic<bool>>(true);  // the gradients may outlive a call that throws
+  gradients_->watch_tests([goes_on, watch](double models) {
+    if (watch && !watch(models)) *goes_on = false;
+    return goes_on->load();
   });
   auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
   gradients_->watch_tests([](double) { return true; });
   double cut_off = 0;  // shards
-  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += goes_on ? 0 : 1; });
+  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += *goes_on ? 0 : 1; });
   if (cut_off > 0) return {};
   if (ends_window) {
     clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());
@@ -233,7 +234,7 @@ void Emulator<Backend>::set_learning_rates() {
 
 template <class Backend>
 std::vector<SgdSettings> Emulator<Backend>::settings_of_rows(const std::vector<SgdSettings>& of_replicas) const {
-  if (!nodes_differ(experiment_)) return of_replicas;
+  if (!nodes_differ_) return of_replicas;
   std::vector<SgdSettings> settings;
   for (int row = 0; row < nodes_.shard.rows(); ++row) {
     const auto [replica, node] = nodes_.shard.id_of(row);

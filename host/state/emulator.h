@@ -84,6 +84,7 @@ class Emulator {
   std::unique_ptr<Gradients<Backend>> gradients_;
   RoundPlan<Backend> plan_;
   Nodes<Backend> nodes_;
+  const bool nodes_differ_;            ///< those of a replica, in their settings
   std::vector<SgdSettings> settings_;  ///< that the nodes have
   LossWindow<Backend> loss_;
   Buffer<Backend, StepClock> clock_;  ///< [1]

@@ -42,14 +42,14 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
-/// Refuses a compressor that would send everything as it is. Throws InputError.
+/// Refuses a compressor of low rank that would send everything as it is. Throws InputError.
 void check_compressor(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
   if (!rows.compressor || !rows.compressor->low_rank) return;
   if (rows.compressor->low_rank(algorithm, layout).factors == 0)
     throw InputError(
-        "algorithm.compressor: {} with rank {} makes no tensor smaller; expected a matrix of more than two "
-        "rows and columns among them",
-        rows.compressor->name, algorithm.rank);
+        "algorithm.rank: factors of rank {} make no tensor smaller; expected a matrix among them with rank * (rows + "
+        "columns) < rows * columns",
+        algorithm.rank);
 }
 
 /// The topology counts for no method that needs none: any will do.
@@ -60,7 +60,7 @@ Config with_topology_that_counts(Config config, const Method& method) {
 
 /// Refuses a round in which a weight would vanish at the averaging rate `eta`. Throws InputError.
 void check_weights(const Topology& topology, double eta) {
-  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // weights depend on the degree alone
+  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // others have degrees alike
   std::int64_t t = 0;
   for (const TopologyRound& round : topology.stored_rounds()) mixing_weights(round, eta, t++);
 }

@@ -161,8 +161,9 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
   CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas, "settings of ", plan.algorithm.size(),
         " replicas, there are ", shard.replicas);
   for (const AlgorithmConfig& other : plan.algorithm)
-    CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank && other.value_bits == algorithm.value_bits,
-          "replicas differ in levels, rank or value_bits");
+    CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank &&
+              other.value_bits == algorithm.value_bits && other.blocks == algorithm.blocks,
+          "replicas differ in levels, rank, value_bits or blocks");
 }
 
 template <class Backend>

@@ -123,6 +123,7 @@ TopologyKind random_out_row() {
           .period = [round](const TopologyConfig& config, int nodes,
                             std::uint64_t seed) { return std::vector{round(config, nodes, seed, 0)}; },
           .redrawn = round,
+          .connected_when_redrawn = true,
           .drawn_by_backends = [](const TopologyConfig& config,
                                   int nodes) { return RandomOut{.nodes = nodes, .degree = config.degree}; },
           .redrawn_doubly_stochastic =

@@ -28,6 +28,7 @@ struct TopologyKind {
   std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period = {};
   /// Round t of what is drawn anew each round, where topology.redraw asks for that or there is no period.
   std::function<TopologyRound(const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t)> redrawn = {};
+  bool connected_when_redrawn = false;  ///< every round leads from each node to all others
   /// The same rounds as backends draw them; empty: the host draws all.
   std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
   /// Whether the rows of every redrawn round sum to 1.

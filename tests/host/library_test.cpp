@@ -119,8 +119,10 @@ TEST(Library, TellsItsCallerAndNobodyElse) {
   EXPECT_EQ(steps, (std::vector<std::int64_t>{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
-/// Asks for `request` when the run is at step 4, or in the test of step 3; one to save is for one time.
-Caller caller_that_asks(Request request, bool in_test, std::vector<std::int64_t>* steps = nullptr) {
+constexpr std::int64_t kNoTest = -1;
+
+/// Asks for `request` in the test of a step, or when the run is at step 4; one to save is for one time.
+Caller caller_that_asks(Request request, std::int64_t test_of, std::vector<std::int64_t>* steps = nullptr) {
   const auto due = std::make_shared<bool>(false);
   return {.request =
               [=] {
@@ -130,7 +132,8 @@ Caller caller_that_asks(Request request, bool in_test, std::vector<std::int64_t>
               },
           .progress =
               [=](const RunPosition& at) {
-                if (in_test ? at.step == 3 && at.testing.has_value() && *at.testing > 0 : at.step == 4) *due = true;
+                const bool in_test = at.step == test_of && at.testing && *at.testing > 0;
+                if (test_of == kNoTest ? at.step == 4 : in_test) *due = true;
                 if (steps && !at.testing) steps->push_back(at.step);
               }};
 }
@@ -145,25 +148,28 @@ std::vector<std::string> results_in(const std::string& folder) {
 
 TEST(Library, SavesAndEndsWhenItsCallerSaysStop) {
   const TemporaryFolder folder;
-  EXPECT_EQ(train(folder / "out", false, caller_that_asks(Request::kStop, false)), 4);
+  EXPECT_EQ(train(folder / "out", false, caller_that_asks(Request::kStop, kNoTest)), 4);
   std::vector<std::int64_t> steps;
-  EXPECT_EQ(train(folder / "out", true, caller_that_asks(Request::kNone, false, &steps)), 9);
+  EXPECT_EQ(train(folder / "out", true, caller_that_asks(Request::kNone, kNoTest, &steps)), 9);
   EXPECT_EQ(steps, (std::vector<std::int64_t>{4, 5, 6, 7, 8, 9}));
 }
 
 TEST(Library, ATestIsCutOffToStopAndTakenWhenTheRunGoesOn) {
   const TemporaryFolder folder;
   EXPECT_EQ(train(folder / "straight", false, {}), 9);
-  EXPECT_EQ(train(folder / "out", false, caller_that_asks(Request::kStop, true)), 3);
-  EXPECT_EQ(read_file(folder / "out/metrics.csv").find("\n0,3,"), std::string::npos);
-  EXPECT_EQ(train(folder / "out", true, {}), 9);
-  EXPECT_EQ(results_in(folder / "out"), results_in(folder / "straight"));
+  for (const std::int64_t step : {0, 3, 9}) {
+    const std::string out = folder / ("out" + std::to_string(step));
+    EXPECT_EQ(train(out, false, caller_that_asks(Request::kStop, step)), step);
+    EXPECT_EQ(read_file(out + "/metrics.csv").find("\n0," + std::to_string(step)), std::string::npos);
+    EXPECT_EQ(train(out, true, {}), 9);
+    EXPECT_EQ(results_in(out), results_in(folder / "straight"));
+  }
 }
 
 TEST(Library, ATestBeginsAgainAfterARequestToSave) {
   const TemporaryFolder folder;
   EXPECT_EQ(train(folder / "straight", false, {}), 9);
-  Caller caller = caller_that_asks(Request::kSave, true);
+  Caller caller = caller_that_asks(Request::kSave, 3);
   int saved_at_test = 0;
   const auto progress = caller.progress;
   caller.progress = [&](const RunPosition& at) {
