@@ -36,8 +36,8 @@ std::vector<std::int32_t> joined(const Partition& owned) {
 void check_set(const SampleSet& set, const Dataset& data) {
   CHECK(set.count >= 1 && set.label.size() == static_cast<std::size_t>(set.count), "samples ", set.count, ", labels ",
         set.label.size());
-  CHECK(set.bytes.size() == static_cast<std::size_t>(set.count) * data.features, "samples ", set.count, ", bytes ",
-        set.bytes.size());
+  CHECK(set.bytes.size() + set.values.size() == static_cast<std::size_t>(set.count) * data.features, "samples ",
+        set.count, ", bytes ", set.bytes.size(), ", values ", set.values.size());
   const int greatest = *std::ranges::max_element(set.label);
   CHECK(greatest < data.classes, "label ", greatest, " of ", data.classes, " classes");
 }
@@ -94,8 +94,9 @@ void for_each_run(std::span<const int> nodes, const Body& body) {
 template <class Backend>
 NetworkGradients<Backend>::SampleBuffers::SampleBuffers(const Backend& backend, const Dataset& data,
                                                         const SampleSet& set)
-    : bytes(backend, set.count, data.features, set.bytes),
+    : bytes(backend, set.bytes.empty() ? 0 : set.count, data.features, set.bytes),
       label(backend, set.label),
+      values(backend, set.values.empty() ? 0 : set.count, data.features, set.values),
       image(data.image),
       channel(backend, data.channel) {}
 
@@ -218,7 +219,8 @@ void NetworkGradients<Backend>::reestimate_node(const Backend& backend, NetworkP
 template <class Backend>
 void NetworkGradients<Backend>::add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes,
                                            int sums) {
-  const int tests = test_.bytes.view().rows, models = nodes.at.x.rows, at_once = test_samples(network_);
+  const int tests = static_cast<int>(test_.label.span().size()), models = nodes.at.x.rows,
+            at_once = test_samples(network_);
   for (int first = 0; first < tests; first += at_once) {
     const int count = std::min(at_once, tests - first), samples = models * count;
     load_samples(backend, test_.view(), {first, count}, pass.input(samples), pass.label(samples));
@@ -254,7 +256,7 @@ void NetworkGradients<Backend>::score_models(const Backend& backend, const PassN
   });
   const std::vector<double> loss = loss_.to_host();
   const std::vector<std::int64_t> correct = correct_.to_host();
-  const double tests = test_.bytes.view().rows;
+  const auto tests = static_cast<double>(test_.label.span().size());
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     score.row(i)[0] = loss[i] / tests;
     score.row(i)[1] = static_cast<double>(correct[i]) / tests;

@@ -50,12 +50,17 @@ class NetworkGradients final : public Gradients<Backend> {
   /// A data set in backend memory.
   struct SampleBuffers {
     Buffer<Backend, std::uint8_t> bytes, label;
+    Buffer<Backend, float> values;
     ImageShape image;
     Buffer<Backend, ByteScale> channel;
 
     SampleBuffers(const Backend& backend, const Dataset& data, const SampleSet& set);
     SampleView view() const {
-      return {.bytes = bytes.view(), .label = label.span(), .image = image, .channel = channel.span()};
+      return {.bytes = bytes.view(),
+              .label = label.span(),
+              .image = image,
+              .channel = channel.span(),
+              .values = values.view()};
     }
   };
 

@@ -42,12 +42,18 @@ NetworkTask::NetworkTask(const TaskSettings& settings)
   if (may_leave_out) divide();  // nodes or samples, so that steps an epoch depend on it
 }
 
+std::string NetworkTask::set_shape(std::int64_t samples) const {
+  return fmt::format("[{}, {}] {}", samples, data_.features, data_.has_floats ? "f32" : "u8");
+}
+
+std::int64_t NetworkTask::set_bytes(std::int64_t samples) const {
+  return samples * (std::int64_t{data_.features} * (data_.has_floats ? 4 : 1) + 1);
+}
+
 void NetworkTask::load() {
   if (is_loaded_) return;
   const std::int64_t samples = data_.train.count + data_.test.count;
-  check_memory_fits(
-      {{{"data set", fmt::format("[{}, {}] u8", samples, data_.features), samples * (data_.features + 1)}}},
-      available_memory());
+  check_memory_fits({{{"data set", set_shape(samples), set_bytes(samples)}}}, available_memory());
   data_ = source_of(settings_.data).load(settings_.data);
   is_loaded_ = true;
 }
@@ -63,8 +69,11 @@ void NetworkTask::divide() {
   check_memory_fits({{{"samples of nodes", fmt::format("[{}] lists", lists),
                        lists * static_cast<std::int64_t>(sizeof(Partition::value_type))}}},
                     available_memory());
-  for (int r = 0; r < settings_.replicas; ++r)
-    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, settings_.seed + r));
+  for (int r = 0; r < settings_.replicas; ++r) {
+    const std::uint64_t seed =
+        settings_.data.seed ? static_cast<std::uint64_t>(*settings_.data.seed) : settings_.seed + r;
+    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, seed));
+  }
   check_learners();
 }
 
@@ -119,14 +128,13 @@ std::vector<std::string_view> NetworkTask::keys() const {
 std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) const {
   const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
   const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
-  const std::int64_t set_bytes = samples * (data_.features + 1);
   const auto rows = static_cast<int>((std::int64_t{run.nodes} * run.replicas + shards - 1) / shards);
   const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(network_, settings_.data.batch, rows)
                                      : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
   const std::int64_t workers = run.threads * shards;
   std::vector<PlannedArray> arrays = {
-      {"data set, as read", fmt::format("[{}, {}] u8", samples, data_.features), set_bytes, false},
-      {"data set of the shards", fmt::format("{} x [{}, {}] u8", shards, samples, data_.features), shards * set_bytes},
+      {"data set, as read", set_shape(samples), set_bytes(samples), false},
+      {"data set of the shards", fmt::format("{} x {}", shards, set_shape(samples)), shards * set_bytes(samples)},
       {"samples of nodes", fmt::format("2 x [{}] i32", assigned), 8 * assigned, false},
       {"samples of the shards", fmt::format("[{}] i32", assigned), 4 * assigned},
       {"activations", fmt::format("{} workers", workers), workers * wave}};
@@ -184,7 +192,7 @@ std::unique_ptr<Gradients<Cuda>> NetworkTask::make_gradients(const Cuda& gpu, co
 
 TaskKind network_kind() {
   return {.name = "network",
-          .keys = {"data.partition", "data.min_samples", "data.batch", "model.name", "model.norm"},
+          .keys = {"data.seed", "data.partition", "data.min_samples", "data.batch", "model.name", "model.norm"},
           .make = [](const TaskSettings& settings) { return std::make_unique<NetworkTask>(settings); }};
 }
 

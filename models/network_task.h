@@ -44,6 +44,9 @@ class NetworkTask final : public Task {
   std::unique_ptr<Gradients<Backend>> gradients_on(const Backend& backend, const Shard& shard) const;
 
   void load();
+  /// Of so many samples in memory.
+  std::string set_shape(std::int64_t samples) const;
+  std::int64_t set_bytes(std::int64_t samples) const;
   /// Divides the training samples among the nodes, by labels alone where these are there before the rest.
   void divide();
   void check_learners() const;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <numbers>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,6 +34,12 @@ Samples shuffled(const Samples& samples, std::uint64_t seed, std::uint64_t step)
     order[i] =
         samples[random_permutation(draw, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(samples.size()))];
   return order;
+}
+
+Samples all_samples(int count) {
+  Samples samples(count);
+  std::iota(samples.begin(), samples.end(), 0);
+  return samples;
 }
 
 /// Appends share `share` of `shares` equal contiguous ones.
@@ -82,13 +89,27 @@ std::vector<double> dirichlet_shares(int nodes, double alpha, std::uint64_t seed
   return share;
 }
 
+/// Appends a share of the pool to each node; the last takes the rest.
+void append_shares(Partition& partition, const Samples& pool, const std::vector<double>& share) {
+  const auto size = std::ssize(pool);
+  double sum = 0;
+  std::int64_t begin = 0;
+  for (std::size_t node = 0; node < partition.size(); ++node) {
+    sum += share[node];
+    const bool is_last = node + 1 == partition.size();
+    const std::int64_t end =
+        is_last ? size
+                : std::min<std::int64_t>(size, static_cast<std::int64_t>(std::floor(sum * static_cast<double>(size))));
+    partition[node].insert(partition[node].end(), pool.begin() + begin, pool.begin() + end);
+    begin = end;
+  }
+}
+
 }  // namespace
 
 Partition partition_iid(int samples, int nodes, std::uint64_t seed) {
   CHECK(samples >= 0 && nodes >= 1, "samples ", samples, ", nodes ", nodes);
-  Samples pool(samples);
-  for (int i = 0; i < samples; ++i) pool[i] = i;
-  pool = shuffled(pool, seed, 0);
+  const Samples pool = shuffled(all_samples(samples), seed, 0);
   Partition partition(nodes);
   for (int node = 0; node < nodes; ++node) append_share(partition[node], pool, node, nodes);
   return partition;
@@ -121,19 +142,47 @@ Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes,
   Partition partition(nodes);
   for (int c = 0; c < classes; ++c) {
     const std::uint64_t step = 1 + c + kStepsAnAttempt * static_cast<std::uint64_t>(attempt);
-    const Samples pool = shuffled(samples_of[c], seed, step);
-    const std::vector<double> share = dirichlet_shares(nodes, alpha, seed, step);
-    const auto size = static_cast<std::int64_t>(pool.size());
-    double sum = 0;
-    std::int64_t begin = 0;
-    for (int node = 0; node < nodes; ++node) {
-      sum += share[node];
-      const std::int64_t end =
-          node + 1 == nodes ? size
-                            : std::min(size, static_cast<std::int64_t>(std::floor(sum * static_cast<double>(size))));
-      partition[node].insert(partition[node].end(), pool.begin() + begin, pool.begin() + end);
-      begin = end;
-    }
+    append_shares(partition, shuffled(samples_of[c], seed, step), dirichlet_shares(nodes, alpha, seed, step));
+  }
+  return partition;
+}
+
+Partition partition_shards(std::span<const std::uint8_t> labels, int classes, int nodes, int shards,
+                           std::uint64_t seed) {
+  const std::int64_t pieces = std::int64_t{nodes} * shards;
+  if (pieces > std::ssize(labels))
+    throw InputError("data.shards: expected run.nodes * shards <= {}, the training samples; got {} * {}", labels.size(),
+                     nodes, shards);
+  Samples ordered;
+  for (const Samples& samples : by_class(labels, classes))
+    ordered.insert(ordered.end(), samples.begin(), samples.end());
+  Partition partition(nodes);
+  for (std::int64_t i = 0; i < pieces; ++i) {
+    const std::uint32_t piece =
+        random_permutation(partition_draw(seed), static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(pieces));
+    append_share(partition[i / shards], ordered, static_cast<int>(piece), static_cast<int>(pieces));
+  }
+  return partition;
+}
+
+Partition partition_quantity(int samples, int nodes, double alpha, std::uint64_t seed, int attempt) {
+  CHECK(samples >= 0 && nodes >= 1 && alpha > 0, "samples ", samples, ", nodes ", nodes, ", alpha ", alpha);
+  const std::uint64_t step = kStepsAnAttempt * static_cast<std::uint64_t>(attempt);
+  Partition partition(nodes);
+  append_shares(partition, shuffled(all_samples(samples), seed, step), dirichlet_shares(nodes, alpha, seed, step + 1));
+  return partition;
+}
+
+Partition partition_by_owner(std::span<const std::int64_t> owner, int nodes) {
+  if (owner.empty())
+    throw InputError(
+        "data.partition: \"file\" needs data.partition_file, or a tensor train_node in data.file, which has none");
+  Partition partition(nodes);
+  for (std::size_t i = 0; i < owner.size(); ++i) {
+    if (owner[i] < 0 || owner[i] >= nodes)
+      throw InputError("data.file: train_node: sample {}, counted from 0, belongs to node {}; run.nodes is {}", i,
+                       owner[i], nodes);
+    partition[owner[i]].push_back(static_cast<std::int32_t>(i));
   }
   return partition;
 }
@@ -154,10 +203,22 @@ const std::vector<PartitionRule>& partition_rules() {
            [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed, int attempt) {
              return partition_dirichlet(set.train.label, set.classes, nodes, data.alpha, seed, attempt);
            }},
+      {.name = "quantity",
+       .keys = {"data.alpha"},
+       .is_redrawn = true,
+       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed,
+                    int attempt) { return partition_quantity(set.train.count, nodes, data.alpha, seed, attempt); }},
+      {.name = "shards",
+       .keys = {"data.shards"},
+       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t seed,
+                    int) { return partition_shards(set.train.label, set.classes, nodes, data.shards, seed); }},
       {.name = "file",
        .keys = {"data.partition_file"},
-       .divide = [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t,
-                    int) { return read_partition_file(data.partition_file, set.train.count, nodes); }},
+       .divide =
+           [](const DataConfig& data, const Dataset& set, int nodes, std::uint64_t, int) {
+             return data.partition_file.empty() ? partition_by_owner(set.owner, nodes)
+                                                : read_partition_file(data.partition_file, set.train.count, nodes);
+           }},
   };
   return table;
 }

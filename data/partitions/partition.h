@@ -27,6 +27,18 @@ Partition partition_skew(std::span<const std::uint8_t> labels, int classes, int 
 Partition partition_dirichlet(std::span<const std::uint8_t> labels, int classes, int nodes, double alpha,
                               std::uint64_t seed, int attempt = 0);
 
+/// Samples sorted by class and within a class by index are cut into nodes * shards pieces, of which each node gets
+/// `shards` at random. At most as many pieces as samples.
+Partition partition_shards(std::span<const std::uint8_t> labels, int classes, int nodes, int shards,
+                           std::uint64_t seed);
+
+/// Shuffled samples, of which the nodes have shares from a symmetric Dirichlet distribution with concentration alpha >
+/// 0; differently in each `attempt`.
+Partition partition_quantity(int samples, int nodes, double alpha, std::uint64_t seed, int attempt = 0);
+
+/// Each sample to its owner. Throws InputError about an owner that is no node.
+Partition partition_by_owner(std::span<const std::int64_t> owner, int nodes);
+
 /// What data.partition can be.
 struct PartitionRule {
   std::string_view name;

@@ -1,5 +1,6 @@
 #include "data/sets/data_sources.h"
 
+#include "data/sets/array_file.h"
 #include "data/sets/cifar.h"
 #include "data/sets/digits.h"
 #include "data/sets/idx.h"
@@ -21,6 +22,7 @@ const std::vector<DataSource>& data_sources() {
       idx_source(mnist_format()),
       idx_source(fashion_mnist_format()),
       synthetic_source(),
+      array_file_source(),
       quadratic_source(),
   };
   return table;

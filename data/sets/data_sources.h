@@ -17,6 +17,7 @@ struct DataSource {
   std::vector<std::string_view> keys = {};  ///< that count for it and not for all of its kind, such as "data.path"
   std::string_view file = {};               ///< what data.file has to be, where it is needed
   std::string_view task = "network";        ///< the kind of task that learns it
+  bool may_have_owners = false;             ///< its samples may belong to nodes
 
   /// Of labelled sets: all but bytes and labels, which is known before anything is read or made.
   std::function<Dataset(const DataConfig&)> outline = {};

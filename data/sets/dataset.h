@@ -9,11 +9,12 @@
 
 namespace sparsepush {
 
-/// Samples as bytes; row-major, the channels of a pixel together.
+/// Samples as bytes, or as floats; row-major, the channels of a pixel together.
 struct SampleSet {
   int count = 0;
   std::vector<std::uint8_t> bytes;  ///< [count, features]
   std::vector<std::uint8_t> label;  ///< [count], below `classes`
+  std::vector<float> values = {};   ///< [count, features] instead of bytes
 };
 
 /// A data set split for training and test.
@@ -22,8 +23,10 @@ struct Dataset {
   int features = 0;
   ImageShape image = {};  ///< of the features
   int classes = 0;
+  bool has_floats = false;
   std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
   SampleSet train = {}, test = {};
+  std::vector<std::int64_t> owner = {};    ///< [train.count] the node that each sample belongs to; empty: to none
   std::vector<std::string> warnings = {};  ///< about its files, for users
 };
 

@@ -48,9 +48,9 @@ void check_data_keys(const Config& config, const Origins& origins) {
   const DataSource& source = row_named(data_sources(), "data.name", config.data.name);
   require(source.file.empty() || !config.data.file.empty(), origins, "data.name",
           fmt::format("{} needs data.file, {}", in_quotes(source.name), source.file));
-  require(
-      config.data.partition != "file" || !kind_of_task(source.name).has_epochs || !config.data.partition_file.empty(),
-      origins, "data.partition", "\"file\" needs data.partition_file, a CSV file with the header sample,node");
+  require(config.data.partition != "file" || !kind_of_task(source.name).has_epochs ||
+              !config.data.partition_file.empty() || source.may_have_owners,
+          origins, "data.partition", "\"file\" needs data.partition_file, a CSV file with the header sample,node");
   if (kind_of_task(source.name).has_epochs || config.data.epoch_steps > 0) return;
   const std::string with = " with data.name = " + in_quotes(source.name);
   require(config.run.steps > 0, origins, origins.is_set("run.steps") ? "run.steps" : "data.name",

@@ -1,5 +1,6 @@
 // [data] and [model]: what nodes learn.
 #include <algorithm>
+#include <limits>
 
 #include "data/partitions/partition.h"
 #include "data/sets/data_sources.h"
@@ -39,7 +40,7 @@ std::vector<Field> data_fields() {
        .constraint = names_of(data_sources()),
        .also_called = "dataset set"},
       {.key = "file",
-       .meaning = "what the problem is read from",
+       .meaning = "what the problem, or a set of one's own, is read from",
        .member = at<data, &C::file>,
        .only_for = {of_sets("data.file")},
        .is_file = true},
@@ -51,6 +52,12 @@ std::vector<Field> data_fields() {
        .also_called = "root data_dir dir folder",
        .changes_bits = false,
        .is_folder = true},
+      {.key = "seed",
+       .meaning = "of the partition, the same for all replicas; auto: that of each replica",
+       .member = at<data, &C::seed>,
+       .constraint = IntegerRange{0, std::numeric_limits<std::int64_t>::max()},
+       .only_for = {divided},
+       .came_later = true},
       {.key = "partition",
        .meaning = "how the nodes share the training samples",
        .member = at<data, &C::partition>,
@@ -58,12 +65,12 @@ std::vector<Field> data_fields() {
        .only_for = {divided},
        .also_called = "split"},
       {.key = "partition_file",
-       .meaning = "CSV file `sample,node` of training samples",
+       .meaning = "CSV file `sample,node` of training samples; not needed where data.file has `train_node`",
        .member = at<data, &C::partition_file>,
        .only_for = {of_rules("data.partition_file"), divided},
        .is_file = true},
       {.key = "min_samples",
-       .meaning = "of every node: dirichlet is drawn again, then mended; 0: nodes without data only mix",
+       .meaning = "of every node: dirichlet and quantity are drawn again, then mended; 0: nodes without data only mix",
        .member = at<data, &C::min_samples>,
        .constraint = IntegerRange{0, kMany},
        .only_for = {divided},
@@ -74,10 +81,17 @@ std::vector<Field> data_fields() {
        .constraint = NumberRange{0, 1},
        .only_for = {of_rules("data.skew"), divided}},
       {.key = "alpha",
-       .meaning = "concentration of the nodes' shares in a class; the smaller, the fewer classes a node owns",
+       .meaning =
+           "concentration of the nodes' shares, in each class or of all samples; the smaller, the fewer classes a "
+           "node owns, or the more unequal nodes are",
        .member = at<data, &C::alpha>,
        .constraint = NumberRange{kTinyAlpha, kHuge},
        .only_for = {of_rules("data.alpha"), divided}},
+      {.key = "shards",
+       .meaning = "pieces of the samples ordered by class that each node gets",
+       .member = at<data, &C::shards>,
+       .constraint = IntegerRange{1, kMany},
+       .only_for = {of_rules("data.shards"), divided}},
       {.key = "batch",
        .meaning = "samples a node and step",
        .member = at<data, &C::batch>,

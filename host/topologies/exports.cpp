@@ -66,7 +66,8 @@ std::string topology_json(const Topology& topology) {
                {"rounds_to_1_percent", rounds_to_contract(topology, 0.01)},
                {"push_sum_is_idle", push_sum_is_idle(topology)},
                {"rounds", Json::array()}};
-  for (std::int64_t t = 0; t < rounds_exported(topology); ++t) json["rounds"].push_back(round_json(topology.round(t), t));
+  for (std::int64_t t = 0; t < rounds_exported(topology); ++t)
+    json["rounds"].push_back(round_json(topology.round(t), t));
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -75,9 +76,8 @@ std::string export_topology(const Topology& topology, const TopologyFiles& files
     std::string option, path;
     std::string (*text)(const Topology&);
   };
-  const Form forms[] = {{"--dot", files.dot, topology_dot},
-                        {"--svg", files.svg, topology_svg},
-                        {"--json", files.json, topology_json}};
+  const Form forms[] = {
+      {"--dot", files.dot, topology_dot}, {"--svg", files.svg, topology_svg}, {"--json", files.json, topology_json}};
   const auto is_standard_output = [](const Form& form) { return form.path == "-"; };
   if (std::ranges::count_if(forms, is_standard_output) > 1)
     throw InputError("expected one of --dot, --svg and --json to write to standard output, -, got several");

@@ -9,9 +9,9 @@ struct Point {
 };
 
 struct Layout {
-  std::vector<Point> at;        ///< [nodes]; y downwards
-  double spacing = 1;           ///< of nodes that are next to each other
-  bool bends_far_edges = false; ///< those much longer than `spacing`, which would run over nodes between
+  std::vector<Point> at;         ///< [nodes]; y downwards
+  double spacing = 1;            ///< of nodes that are next to each other
+  bool bends_far_edges = false;  ///< those much longer than `spacing`, which would run over nodes between
 };
 
 /// On a circle, the first node on top, going right.

@@ -17,17 +17,22 @@ namespace {
 constexpr std::int64_t kMostRounds = 8;
 constexpr std::size_t kMostEdges = 50'000;  // of a picture: more are grey, and take megabytes
 constexpr double kSpacing = 30, kMargin = 30, kTitle = 24, kMostSide = 3000;  // pixels
-constexpr double kFar = 1.5, kBend = 0.2;  // spacings; of an edge's length
+constexpr double kFar = 1.5, kBend = 0.2;                                     // spacings; of an edge's length
 
 /// `text` for an XML attribute or element: ASCII, with other characters as JSON escapes them.
 std::string xml_text(const std::string& text) {
   std::string safe;
   for (const char c : nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)) {
-    if (c == '&') safe += "&amp;";
-    else if (c == '<') safe += "&lt;";
-    else if (c == '>') safe += "&gt;";
-    else if (c == '"') safe += "&quot;";
-    else safe += c;
+    if (c == '&')
+      safe += "&amp;";
+    else if (c == '<')
+      safe += "&lt;";
+    else if (c == '>')
+      safe += "&gt;";
+    else if (c == '"')
+      safe += "&quot;";
+    else
+      safe += c;
   }
   return safe;
 }
@@ -58,14 +63,15 @@ Panel panel_of(const Topology& topology) {
 std::string edge_svg(const Panel& panel, const Edge& edge, bool both_ways, bool bends) {
   const Point from = panel.layout.at[edge.source], to = panel.layout.at[edge.target];
   const double dx = to.x - from.x, dy = to.y - from.y, length = std::max(1e-9, std::hypot(dx, dy));
-  const double bend = bends || length > kFar * panel.layout.spacing * (panel.layout.bends_far_edges ? 1 : 1e9) ? kBend : 0;
+  const double bend =
+      bends || length > kFar * panel.layout.spacing * (panel.layout.bends_far_edges ? 1 : 1e9) ? kBend : 0;
   const Point middle = {(from.x + to.x) / 2 - 2 * bend * dy, (from.y + to.y) / 2 + 2 * bend * dx};
   const double ex = to.x - middle.x, ey = to.y - middle.y, last = std::max(1e-9, std::hypot(ex, ey));
   const double gap = both_ways ? 0 : std::min(panel.radius + 1, last / 2);  // arrows end where the node begins
   const Point end = {to.x - gap * ex / last, to.y - gap * ey / last};
-  const std::string path =
-      bend == 0 ? fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", from.x, from.y, end.x, end.y)
-                : fmt::format("M{:.1f} {:.1f}Q{:.1f} {:.1f} {:.1f} {:.1f}", from.x, from.y, middle.x, middle.y, end.x, end.y);
+  const std::string path = bend == 0 ? fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", from.x, from.y, end.x, end.y)
+                                     : fmt::format("M{:.1f} {:.1f}Q{:.1f} {:.1f} {:.1f} {:.1f}", from.x, from.y,
+                                                   middle.x, middle.y, end.x, end.y);
   return fmt::format("<path d=\"{}\"{}><title>{} {} {}: {:.6g}</title></path>\n", path,
                      both_ways ? "" : " marker-end=\"url(#arrow)\"", edge.source, both_ways ? "-" : "to", edge.target,
                      edge.weight);
@@ -129,7 +135,8 @@ std::string topology_svg(const Topology& topology) {
   const double width = panel.width * static_cast<double>(columns);
   const double height = panel.height * static_cast<double>((rounds + columns - 1) / columns);
   return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\">\n"
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
+      "{1:.0f}\">\n"
       "<title>{2}, {3} nodes</title>\n"
       "<style>.edges path{{fill:none;stroke:#777;stroke-width:1.2}}.nodes circle{{fill:#1f5fa8}}"
       ".nodes text{{fill:#fff;text-anchor:middle;dominant-baseline:central}}text{{font-family:sans-serif}}"

@@ -57,6 +57,20 @@ void crop_image(const std::uint8_t* bytes, const ImageShape& image, const Crop& 
   }
 }
 
+/// Where the sample is.
+const void* row_of(const SampleView& set, std::int64_t sample) {
+  if (set.has_values()) return set.values.row(sample);
+  return set.bytes.row(sample);
+}
+
+/// The sample as floats.
+void load(const SampleView& set, const PixelScales& pixels, std::int64_t sample, std::int64_t features, float* input) {
+  if (set.has_values())
+    std::copy_n(set.values.row(sample), features, input);
+  else
+    convert(set.bytes.row(sample), pixels, features, input);
+}
+
 /// Samples of the positions [first, first + kLanes) of the node's endless sequence.
 std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std::uint64_t first, VectorLevel level) {
   const std::int64_t begin = g.owned.begin[node];
@@ -74,7 +88,7 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
   std::array<std::int32_t, kLanes> sample;
   for (int i = 0; i < kLanes; ++i) {
     sample[i] = g.owned.sample[begin + block.index[i]];
-    __builtin_prefetch(g.set.bytes.row(sample[i]));
+    __builtin_prefetch(row_of(g.set, sample[i]));
   }
   return sample;
 }
@@ -82,9 +96,9 @@ std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std:
 /// Row `row` of the input = a sample, by way of `cropped` [features] if the batch is augmented.
 void write_row(const GatherBatch& g, const PixelScales& pixels, std::int64_t sample, std::int64_t row,
                std::uint8_t* cropped) {
-  const std::uint8_t* bytes = g.set.bytes.row(sample);
-  if (g.augment) crop_image(bytes, g.set.image, crop_of(g, row), cropped);
-  convert(g.augment ? cropped : bytes, pixels, g.input.cols, g.input.row(row));
+  if (!g.augment) return load(g.set, pixels, sample, g.input.cols, g.input.row(row));
+  crop_image(g.set.bytes.row(sample), g.set.image, crop_of(g, row), cropped);
+  convert(cropped, pixels, g.input.cols, g.input.row(row));
 }
 
 /// The batch of the node that is the `i`th of those whose batches are gathered.
@@ -102,21 +116,23 @@ void gather_node(const GatherBatch& g, const PixelScales& pixels, int i, VectorL
 }
 
 void check_set(const SampleView& set) {
-  CHECK(set.label.size() == static_cast<std::size_t>(set.bytes.rows), "set ", set.bytes, ", labels ", set.label.size());
-  CHECK(set.image.size() == set.bytes.cols && set.channel.size() == static_cast<std::size_t>(set.image.channels),
-        "image [", set.image.height, ", ", set.image.width, ", ", set.image.channels, "], set ", set.bytes, ", scales ",
-        set.channel.size());
+  const int samples = set.has_values() ? set.values.rows : set.bytes.rows;
+  CHECK(set.label.size() == static_cast<std::size_t>(samples), "samples ", samples, ", labels ", set.label.size());
+  CHECK(!set.has_values() || set.bytes.rows == 0, "values ", set.values, ", bytes ", set.bytes);
+  const std::size_t scales = set.has_values() ? 0 : set.image.channels;
+  CHECK(set.image.size() == set.features() && set.channel.size() == scales, "image [", set.image.height, ", ",
+        set.image.width, ", ", set.image.channels, "], features ", set.features(), ", scales ", set.channel.size());
 }
 
 }  // namespace
 
 void check_gather_batch_shapes(const GatherBatch& g) {
   CHECK(g.batch >= 1 && g.input.rows % g.batch == 0, "batch ", g.batch, ", input ", g.input);
-  CHECK(g.input.cols == g.set.bytes.cols, "input ", g.input, ", set ", g.set.bytes);
+  CHECK(g.input.cols == g.set.features(), "input ", g.input, ", features ", g.set.features());
   CHECK(g.label.size() == static_cast<std::size_t>(g.input.rows), "labels ", g.label.size(), ", input ", g.input);
   check_set(g.set);
-  CHECK(!g.augment || (g.set.image.height > 1 && g.set.image.width > 1), "augment ", g.set.image.height, " x ",
-        g.set.image.width);
+  CHECK(!g.augment || (g.set.image.height > 1 && g.set.image.width > 1 && !g.set.has_values()), "augment ",
+        g.set.image.height, " x ", g.set.image.width, ", values ", g.set.values);
   const std::size_t end = static_cast<std::size_t>(g.first_node) + g.input.rows / g.batch;
   CHECK(g.first_node >= 0 && end <= g.seed.size(), "nodes up to ", end, " of ", g.seed.size());
   CHECK(g.identity.size() == g.seed.size() && g.owned.begin.size() == g.seed.size() + 1, "seeds ", g.seed.size(),
@@ -132,9 +148,9 @@ void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
 
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label) {
-  CHECK(input.cols == set.bytes.cols, "input ", input, ", set ", set.bytes);
-  CHECK(range.first >= 0 && range.count >= 1 && range.count <= set.bytes.rows - range.first, "samples ", range.first,
-        " + ", range.count, ", set ", set.bytes);
+  CHECK(input.cols == set.features(), "input ", input, ", features ", set.features());
+  CHECK(range.first >= 0 && range.count >= 1 && range.count <= std::ssize(set.label) - range.first, "samples ",
+        range.first, " + ", range.count, ", labels ", set.label.size());
   CHECK(input.rows % range.count == 0, "input ", input, ", samples ", range.count);
   CHECK(label.size() == static_cast<std::size_t>(input.rows), "labels ", label.size(), ", input ", input);
   check_set(set);
@@ -146,7 +162,7 @@ void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& rang
   const PixelScales pixels(set);
   cpu.pool().run(input.rows, [&](std::int64_t row, int) {
     const std::int64_t sample = range.first + row % range.count;
-    run_vectorized(cpu.vector_level(), [&] { convert(set.bytes.row(sample), pixels, input.cols, input.row(row)); });
+    run_vectorized(cpu.vector_level(), [&] { load(set, pixels, sample, input.cols, input.row(row)); });
     label[row] = set.label[sample];
   });
 }

@@ -43,8 +43,13 @@ __global__ void load_samples_kernel(SampleView set, GatherBatch batch, std::span
   for (std::int64_t item = grid_thread() / kWarp; item < input.rows * parts; item += grid_threads() / kWarp) {
     const std::int64_t row = item / parts, begin = item % parts * kFeaturesPerPart;
     const std::int64_t end = std::min<std::int64_t>(features, begin + kFeaturesPerPart);
-    const std::uint8_t* bytes = set.bytes.row(sample[row]);
     float* to = input.row(row);
+    if (set.has_values()) {
+      const float* values = set.values.row(sample[row]);
+      for (std::int64_t f = begin + lane; f < end; f += kWarp) to[f] = values[f];
+      continue;
+    }
+    const std::uint8_t* bytes = set.bytes.row(sample[row]);
     const Crop crop = batch.augment ? crop_of(batch, row) : Crop{};
     for (std::int64_t f = begin + lane; f < end; f += kWarp) {
       const int i = static_cast<int>(f), source = batch.augment ? crop.source(set.image, i) : i;

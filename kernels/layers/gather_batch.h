@@ -11,12 +11,16 @@
 
 namespace sparsepush {
 
-/// A labelled set in backend memory.
+/// A labelled set in backend memory, of bytes or of floats.
 struct SampleView {
   MatrixView<const std::uint8_t> bytes;  ///< [samples, features]
   std::span<const std::uint8_t> label;   ///< [samples]
   ImageShape image;                      ///< of the features
   std::span<const ByteScale> channel;    ///< [channels] what the bytes of each mean
+  MatrixView<const float> values = {};   ///< [samples, features] instead of bytes, as they are
+
+  constexpr bool has_values() const { return values.rows > 0; }
+  constexpr int features() const { return has_values() ? values.cols : bytes.cols; }
 };
 
 /// Which samples belong to which node: node i owns sample[begin[i] .. begin[i + 1]), never empty. In backend memory.
@@ -31,7 +35,7 @@ struct GatherBatch {
   NodeSamples owned;
   int first_node = 0;    ///< the batch is gathered for the nodes [first_node, first_node + input.rows / batch)
   int batch = 0;         ///< samples a node and step
-  bool augment = false;  ///< crop and mirror at random; for images of more than one row and column
+  bool augment = false;  ///< crop and mirror at random; for images of bytes, of more than one row and column
   const std::int64_t* step = nullptr;      ///< [1] SGD steps done so far
   std::span<const std::uint64_t> seed;     ///< [nodes] seed of the node's replica
   std::span<const std::int32_t> identity;  ///< [nodes] the node's number within its replica, over all shards

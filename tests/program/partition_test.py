@@ -22,6 +22,28 @@ class Partition(ProgramTest):
         out = self.run_ok(config, "five", "--set", "data.min_samples=4")
         self.assertGreaterEqual(min(self.counts(out)), 4)
 
+    def test_the_data_seed_divides_alike_whatever_the_seed_of_the_run(self):
+        for partition in ({"partition": "dirichlet", "alpha": 0.3}, {"partition": "shards", "shards": 3},
+                          {"partition": "quantity"}):
+            config = self.write_config({"run": {"nodes": 5, "steps": 1, "replicas": 2}, "data": partition,
+                                        "evaluate": {"nodes": 1}})
+
+            def rows(name, *settings):
+                out = self.run_ok(config, f"{partition['partition']}_{name}",
+                                  *(word for setting in settings for word in ("--set", setting)))
+                with open(out / "partition.csv", newline="") as file:
+                    rows = list(csv.DictReader(file))
+                self.assertEqual(sum(int(row["samples"]) for row in rows), 2 * 1498)
+                return [{key: row[key] for key in row if key != "replica"} for row in rows]
+
+            first = rows("a", "data.seed=7")
+            self.assertEqual(first[:5], first[5:])
+            self.assertEqual(first, rows("b", "data.seed=7", "run.seed=40"))
+            self.assertNotEqual(first, rows("c", "data.seed=8"))
+            own = rows("d", "run.seed=7")
+            self.assertEqual(own[:5], first[:5])  # the seed of the first replica
+            self.assertNotEqual(own[5:], first[5:])
+
     def test_too_few_samples_are_refused_by_all_commands(self):
         config = self.write_config({"run": {"nodes": 1600, "steps": 1}})
         for command in (["run", config, "--out", "out"], ["plan", config], ["topology", config]):

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/files/input_error.h"
+#include "kernels/backend/random.h"
 #include "tests/data/error_of.h"
 
 namespace sparsepush {
@@ -130,6 +131,66 @@ TEST(PartitionDirichlet, LeavesNoNodeOutOfAllClassesByPosition) {
   for (const auto& owned : partition) EXPECT_NEAR(static_cast<double>(owned.size()), 2000, 1500);
 }
 
+TEST(PartitionShards, GivesEveryNodeItsNumberOfPieces) {
+  const Labels labels = mixed_labels(1003, 10);
+  std::vector<std::int32_t> ordered;  // the definition
+  for (int c = 0; c < 10; ++c)
+    for (int i = 0; i < 1003; ++i)
+      if (labels[i] == c) ordered.push_back(i);
+  for (const int shards : {1, 2, 5}) {
+    const Partition partition = partition_shards(labels, 10, 8, shards, 3);
+    expect_every_sample_once(partition, 1003);
+    const auto pieces = static_cast<std::uint32_t>(8 * shards);
+    for (std::uint32_t node = 0; node < 8; ++node) {
+      std::vector<std::int32_t> expected;
+      for (int j = 0; j < shards; ++j) {
+        const std::size_t s = random_permutation({.seed = 3, .stream = Stream::kPartition}, node * shards + j, pieces);
+        expected.insert(expected.end(), ordered.begin() + s * 1003 / pieces, ordered.begin() + (s + 1) * 1003 / pieces);
+      }
+      EXPECT_EQ(partition[node], expected);
+    }
+    EXPECT_EQ(partition, partition_shards(labels, 10, 8, shards, 3));
+    EXPECT_NE(partition, partition_shards(labels, 10, 8, shards, 4));
+  }
+}
+
+TEST(PartitionShards, LeaveNodesFewClasses) {
+  const Labels labels = mixed_labels(5000, 10);  // no class is smaller than a piece
+  for (const int nodes : {5, 20, 100})
+    for (const int shards : {1, 2, 3})
+      for (const auto& owned : partition_shards(labels, 10, nodes, shards, 1))
+        EXPECT_LE(classes_of(owned, labels), 2 * shards);
+  EXPECT_EQ(error_of([&] { partition_shards(labels, 10, 2000, 3, 1); }),
+            "data.shards: expected run.nodes * shards <= 5000, the training samples; got 2000 * 3");
+}
+
+TEST(PartitionQuantity, CutsTheIidOrderByDirichletShares) {
+  constexpr int kNodes = 6, kSamples = 3000;
+  std::vector<std::int32_t> order;
+  for (const auto& owned : partition_iid(kSamples, kNodes, 9)) order.insert(order.end(), owned.begin(), owned.end());
+  double variance = 1e9;
+  for (const double alpha : {0.05, 0.5, 5.0, 1e5}) {
+    const Partition partition = partition_quantity(kSamples, kNodes, alpha, 9);
+    std::vector<std::int32_t> all;
+    for (const auto& owned : partition) all.insert(all.end(), owned.begin(), owned.end());
+    EXPECT_EQ(all, order) << alpha;
+    double own = 0;
+    for (const auto& owned : partition) own += std::pow(std::ssize(owned) - 500.0, 2);
+    EXPECT_LT(own, variance) << alpha;
+    variance = own;
+  }
+  EXPECT_LT(variance, 100) << "alike where alpha is large";
+  EXPECT_NE(partition_quantity(kSamples, kNodes, 1, 9), partition_quantity(kSamples, kNodes, 1, 9, 1));
+}
+
+TEST(PartitionByOwner, KeepsTheOrderOfSamples) {
+  const std::vector<std::int64_t> owner = {2, 0, 2, 0};
+  EXPECT_EQ(partition_by_owner(owner, 3), (Partition{{1, 3}, {}, {0, 2}}));
+  EXPECT_EQ(error_of([&] { partition_by_owner(owner, 2); }),
+            "data.file: train_node: sample 0, counted from 0, belongs to node 2; run.nodes is 2");
+  EXPECT_NE(error_of([&] { partition_by_owner({}, 2); }).find("needs data.partition_file"), std::string::npos);
+}
+
 Dataset labelled(const Labels& labels, int classes) {
   Dataset set{.name = "set", .features = 1, .classes = classes};
   set.train.count = static_cast<int>(labels.size());
@@ -171,6 +232,19 @@ TEST(DivideSamples, MendsTheFirstAttemptWhereNoneWill) {
   EXPECT_EQ(divided, expected);
   expect_every_sample_once(divided, 2000);
   EXPECT_TRUE(all_have(divided, 1));
+}
+
+TEST(DivideSamples, RedrawsAndMendsQuantities) {
+  DataConfig data;
+  data.partition = "quantity";
+  data.alpha = 0.2;
+  const Dataset set = labelled(mixed_labels(500, 10), 10);
+  int first = 0;
+  while (!all_have(partition_quantity(500, 6, 0.2, 2, first), 1)) ++first;
+  EXPECT_EQ(divide_samples(data, set, 6, 2), partition_quantity(500, 6, 0.2, 2, first));
+  Partition expected = partition_quantity(500, 200, 0.2, 2);
+  mend(expected, 1);
+  EXPECT_EQ(divide_samples(data, set, 200, 2), expected);
 }
 
 TEST(Mend, TheLargestGivesItsLastSampleToTheLowest) {

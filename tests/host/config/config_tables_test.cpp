@@ -23,11 +23,12 @@ std::string error_after(Change change) {
 
 TEST(ConfigTables, AnUnknownNameIsAnErrorEverywhere) {
   EXPECT_EQ(error_after([](Config&) {}), "");
-  EXPECT_EQ(error_after([](Config& c) { c.data.name = "digit"; }),
-            "data.name: expected one of digits, cifar10, cifar100, mnist, fashion_mnist, synthetic, quadratic; got "
-            "\"digit\"");
+  EXPECT_EQ(
+      error_after([](Config& c) { c.data.name = "digit"; }),
+      "data.name: expected one of digits, cifar10, cifar100, mnist, fashion_mnist, synthetic, file, quadratic; got "
+      "\"digit\"");
   EXPECT_EQ(error_after([](Config& c) { c.data.partition = "idd"; }),
-            "data.partition: expected one of iid, skew, dirichlet, file; got \"idd\"");
+            "data.partition: expected one of iid, skew, dirichlet, quantity, shards, file; got \"idd\"");
   EXPECT_EQ(error_after([](Config& c) { c.model.name = "MLP"; }),
             "model.name: expected one of softmax, mlp, lenet5, resnet20, vgg11; got \"MLP\"");
   EXPECT_EQ(error_after([](Config& c) { c.model.norm = ""; }),

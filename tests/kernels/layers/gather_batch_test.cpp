@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -25,6 +26,7 @@ struct Case {
   int features;
   std::vector<ByteScale> channel;
   std::vector<std::uint8_t> bytes, label;
+  std::vector<float> values = {};  ///< instead of bytes, unless empty
   std::vector<std::int64_t> begin = {0, 1, 6, 29};
   std::vector<std::int32_t> sample;
   std::vector<std::uint64_t> seed = {7, 7, 1ull << 40 | 8};
@@ -41,7 +43,10 @@ struct Case {
     const ByteScale& of = channel[feature % image.channels];
     return std::fma(of.scale, static_cast<float>(byte), of.offset);
   }
-  float input(int of_sample, int feature) const { return value(feature, bytes[of_sample * features + feature]); }
+  float input(int of_sample, int feature) const {
+    const int at = of_sample * features + feature;
+    return values.empty() ? value(feature, bytes[at]) : values[at];
+  }
 };
 
 /// The set in the memory of a backend.
@@ -49,15 +54,21 @@ template <class Backend>
 struct SetOn {
   SetOn(const Backend& backend, const Case& c)
       : image(c.image),
-        bytes(backend, Case::kSamples, c.features, c.bytes),
+        bytes(backend, c.values.empty() ? Case::kSamples : 0, c.features, c.bytes),
         label(backend, c.label),
+        values(backend, c.values.empty() ? 0 : Case::kSamples, c.features, c.values),
         channel(backend, c.channel) {}
   SampleView view() const {
-    return {.bytes = bytes.view(), .label = label.span(), .image = image, .channel = channel.span()};
+    return {.bytes = bytes.view(),
+            .label = label.span(),
+            .image = image,
+            .channel = channel.span(),
+            .values = values.view()};
   }
 
   ImageShape image;
   Buffer<Backend, std::uint8_t> bytes, label;
+  Buffer<Backend, float> values;
   Buffer<Backend, ByteScale> channel;
 };
 
@@ -192,6 +203,21 @@ TYPED_TEST(GatherBatchOn, ScalesToDenormalsAndInfinities) {
   }
 }
 
+Case of_floats(int features) {
+  Case c(features);
+  c.bytes.clear();
+  c.channel.clear();
+  c.values = {-0.0f, 1e-45f, -3e38f, std::numeric_limits<float>::infinity()};
+  while (c.values.size() < static_cast<std::size_t>(Case::kSamples) * features)
+    c.values.push_back(0.37f * static_cast<float>(c.values.size()) - 11);
+  return c;
+}
+
+TYPED_TEST(GatherBatchOn, TakesFloatsAsTheyAre) {
+  for (int features : {1, 33, 257, 1023, 1024, 1025}) expect_the_batch<TypeParam>(of_floats(features), {5, 2, 0, 3});
+  expect_the_batch<TypeParam>(of_floats(33), {8, 3, 1, 2});
+}
+
 constexpr ImageShape kImages[] = {{2, 2, 1},  {5, 3, 1},  {8, 8, 1},    {28, 28, 1}, {33, 31, 1}, {3, 5, 2},
                                   {4, 7, 3},  {9, 10, 3}, {32, 32, 3},  {2, 70, 3},  {70, 2, 4},  {2, 2, 200},
                                   {1, 11, 3}, {11, 1, 3}, {1, 1, 1000}, {1, 64, 3},  {1, 342, 3}, {1, 65, 3}};
@@ -291,6 +317,12 @@ TEST(GatherBatch, RefusesShapesThatDoNotFit) {
   c = Case(ImageShape{3, 3, 2});
   c.image = {3, 2, 2};
   EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
+  EXPECT_NO_THROW(gather(tested_cpu(1), of_floats(6), {4, 0, 0, 2}));
+  c = of_floats(6);
+  c.image = {3, 2, 1};
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2, true}), std::invalid_argument);  // floats have no black
+  c.channel.push_back({});
+  EXPECT_THROW(gather(tested_cpu(1), c, {4, 0, 0, 2}), std::invalid_argument);
   c = Case();
   std::vector<float> input(3 * c.features);
   GatherBatch part;
@@ -306,8 +338,8 @@ class LoadSamplesOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(LoadSamplesOn, Backends);
 
 TYPED_TEST(LoadSamplesOn, KeepsTheOrderOfTheSetForEveryNode) {
-  for (int features : {1, 33, 1025, 3072}) {
-    const Case c(features);
+  for (const Case& c : {Case(1), Case(33), Case(1025), Case(3072), of_floats(1), of_floats(1025)}) {
+    const int features = c.features;
     for (const auto& [range, nodes] : {std::pair{SampleRange{35, 5}, 1}, {{0, 40}, 2}, {{3, 1}, 3}, {{2, 7}, 4}})
       for_each_way_to_run<TypeParam>([&, range = range, nodes = nodes](const TypeParam& backend) {
         const int rows = nodes * range.count;
