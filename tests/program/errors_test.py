@@ -422,7 +422,7 @@ class DataSets(ErrorsTest):
             (self.folder / folder).mkdir()
             self.write(f"{folder}/{file}", "")
             for path in (".", folder):
-                self.assert_refused("is of the Python version", "binary version", f'"data/fetch.sh {name} ',
+                self.assert_refused("expected a file of the Python version", "binary version", f'"data/fetch.sh {name} ',
                                     arguments=["--set", f"data.name={name}", "--set", f"data.path={path}"])
 
     def test_the_plan_counts_a_large_set(self):

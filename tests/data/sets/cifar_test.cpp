@@ -10,6 +10,7 @@
 
 #include "data/files/input_error.h"
 #include "tests/data/error_of.h"
+#include "tests/data/sets/cifar_pickle.h"
 #include "tests/temporary_folder.h"
 
 namespace sparsepush {
@@ -47,6 +48,25 @@ class Cifar : public testing::Test {
   void write_all(const std::string& subfolder = "") {
     for (const std::string& file : format_.train_files) write(file, format_.train_images, subfolder);
     write(format_.test_file, format_.test_images, subfolder);
+  }
+  /// The same images as `write_all` would, in the files for Python.
+  void pickle_all(const std::string& subfolder = "") {
+    const auto pickle = [&](const std::string& binary, int images) {
+      std::vector<std::vector<std::uint8_t>> labels(format_.label_keys.size());
+      std::string pixels;
+      for (int i = 0; i < images; ++i) {
+        Image image;
+        for (std::size_t l = 0; l < labels.size(); ++l)
+          labels[l].push_back(image.labels.emplace_back(random_() % format_.label_classes[l]));
+        for (int p = 0; p < kPixels; ++p) image.pixels.push_back(random_() % 256);
+        pixels.append(image.pixels.begin(), image.pixels.end());
+        written_.push_back(image);
+      }
+      write_file(folder_ / (subfolder + binary.substr(0, binary.find('.'))),
+                 pickled_images(format_.label_keys, labels, pixels));
+    };
+    for (const std::string& file : format_.train_files) pickle(file, format_.train_images);
+    pickle(format_.test_file, format_.test_images);
   }
   Dataset load() const { return load_cifar(format_, folder_.path()); }
   std::string error() const {
@@ -110,6 +130,57 @@ TEST_F(Cifar10, FilesAreReadInOrderWithTheChannelsOfAPixelTogether) {
   EXPECT_EQ(set.classes, 10);
   EXPECT_EQ(set.features, kPixels);
   EXPECT_EQ(set.image, (ImageShape{.height = 32, .width = 32, .channels = 3}));
+}
+
+TEST_F(Cifar10, FilesForPythonAreReadWhereTheBinaryOnesAreMissing) {
+  fs::create_directories(folder_ / "cifar-10-batches-py");
+  pickle_all("cifar-10-batches-py/");
+  expect_what_was_written(load());
+  written_.clear();
+  write_all();
+  expect_what_was_written(load());
+}
+
+TEST_F(Cifar10, FilesForPythonMayLieInTheFolderItself) {
+  pickle_all();
+  expect_what_was_written(load());
+}
+
+TEST_F(Cifar100, FineLabelsOfFilesForPythonAreUsed) {
+  fs::create_directories(folder_ / "cifar-100-python");
+  pickle_all("cifar-100-python/");
+  expect_what_was_written(load());
+}
+
+TEST_F(Cifar10, WhatIsWrongWithFilesForPythonIsSaid) {
+  pickle_all();
+  const std::string good = read_file(folder_ / "data_batch_2");
+  const auto refused = [&](const std::string& bytes) {
+    write_file(folder_ / "data_batch_2", bytes);
+    const std::string line = error();
+    EXPECT_NE(line.find("; expected a file of the Python version of cifar10, or the binary version, which "),
+              std::string::npos)
+        << line;
+    EXPECT_NE(line.find("data_batch_2"), std::string::npos) << line;
+    return line;
+  };
+  const auto says = [&](const std::string& bytes, const std::string& words) {
+    const std::string line = refused(bytes);
+    EXPECT_NE(line.find(words), std::string::npos) << line;
+  };
+  says("", "expected 9216 to 10016 bytes, got 0");
+  says(good.substr(0, 9300), "it ends too early");
+  says(good + std::string(2000, '.'), "expected 9216 to 10016 bytes");
+  says(pickled_images({"labels"}, {{1, 2}}, std::string(3 * kPixels, 'x')), "expected 3 labels, got 2");
+  says(pickled_images({"labels"}, {{1, 2, 10}}, std::string(3 * kPixels, 'x')),
+       "labels 2, counted from 0: expected a label below 10");
+  says(pickled_images({"fine_labels"}, {{1, 2, 3}}, std::string(3 * kPixels, 'x')),
+       "expected a dict with the key labels");
+  says(pickled_images({"labels"}, {{1, 2, 3}}, std::string(3 * kPixels + 1, 'x')),
+       "data: expected an array of 9216 bytes");
+  std::error_code code;
+  fs::remove(folder_ / "data_batch_2", code);
+  EXPECT_NE(error().find("data_batch_2"), std::string::npos) << error();
 }
 
 TEST_F(Cifar100, FineLabelIsUsed) {
