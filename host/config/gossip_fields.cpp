@@ -101,7 +101,7 @@ std::vector<Field> algorithm_fields() {
        .member = at<algorithm, &C::compressor>,
        .constraint = names_of(compressors()),
        .only_for = {compressed},
-       .default_in_words = "`qsgd` with `quantized_push_sum`, else `top_k`",
+       .default_in_words = "by method: `qsgd` with `quantized_push_sum`, else `top_k`",
        .also_called = "compression"},
       {.key = "scope",
        .meaning = "messages hold entries of each tensor, or of the whole model",
