@@ -110,7 +110,7 @@ std::vector<Field> algorithm_fields() {
        .member = at<algorithm, &C::compressor>,
        .constraint = names_of(compressors()),
        .only_for = {compressed},
-       .default_in_words = "`qsgd` with `quantized_push_sum`, else `top_k`",
+       .default_in_words = "by method: `qsgd` with `quantized_push_sum`, else `top_k`",
        .also_called = "compression"},
       {.key = "compress",
        .meaning = "parameters and error memory; or what a node's steps have added up to, which reaches one hop",
