@@ -101,7 +101,8 @@ void Experiment::check() {
   task_->check();
   if (!rows_.method.message) return;
   std::vector<double> rates;
-  for (const ReplicaSettings& replica : replicas_) rates.push_back(replica.algorithm.averaging_rate);
+  for (const ReplicaSettings& replica : replicas_)
+    rates.push_back(fixed_averaging_rate(rows_.method).value_or(replica.algorithm.averaging_rate));
   if (schedule_.final_rounds() > 0) rates.push_back(1.0);
   std::ranges::sort(rates);
   const auto repeated = std::ranges::unique(rates);
