@@ -38,6 +38,11 @@ FDA = {"algorithm": {"name": "fda", "threshold": 2.0}}  # exceeded in some steps
 SCSP = {"algorithm": {"name": "scsp", "keep": 0.05, "final_rounds": 3}}
 ALL_REDUCE = {"algorithm": {"name": "scsp", "keep": 0.05, "final": "all_reduce"}}
 
+BLOCKS = {"algorithm": {"name": "shared_block", "blocks": 3}, "optimizer": {"kind": "quasi_global", "lr": 0.05}}
+UPDATES = {"algorithm": {"name": "scsp", "compress": "update", "keep": 0.05, "final_rounds": 3},
+           "optimizer": {"kind": "adam", "lr": 0.01}}
+D2 = {"algorithm": {"name": "d2"}, "topology": {"name": "ring"}}
+
 # What may differ between networks' sums: relative, of a whole array.
 TOLERANCE = 1e-3
 COUNTS = ("messages", "bytes_authors", "bytes_coo32", "bytes_dense")
@@ -63,6 +68,9 @@ class BackendsAgree(ProgramTest):
         """Layers of images, with running statistics in training, tests and checkpoints."""
         self.assert_nearly_equal(*self.run_both(IMAGES | SPARSE | {"model": {"name": "resnet20", "norm": "batch"}}))
 
+    def test_d2(self):
+        self.assert_same_results(*self.run_both(QUADRATIC | D2))
+
     def assert_nearly_equal(self, first, second):
         (tensors, metadata), (others, other_metadata) = (
             read_safetensors(folder / "checkpoint.safetensors") for folder in (first, second)
@@ -83,12 +91,12 @@ def add_tests():
     """One test a combination, so that each is reported by itself."""
     topologies = {"ring": RING, "redrawn": REDRAWN}
     algorithms = {"sparse_push": SPARSE, "global": GLOBAL, "sgp": SGP, "scsp": SCSP, "scsp_all_reduce": ALL_REDUCE,
-                  "fda": FDA}
+                  "fda": FDA, "blocks": BLOCKS, "updates": UPDATES}
     experiments = {"quadratic": QUADRATIC, "softmax": DIGITS | SOFTMAX, "mlp": DIGITS | MLP}
     for problem, experiment in experiments.items():
         for algorithm, algorithm_keys in algorithms.items():
             for topology, topology_keys in topologies.items():
-                if problem != "quadratic" and (algorithm in ("global", "fda") or topology == "redrawn"):
+                if problem != "quadratic" and (algorithm in ("global", "fda", "updates") or topology == "redrawn"):
                     continue  # what the quadratic problem covers
                 sections = experiment | algorithm_keys | topology_keys
 

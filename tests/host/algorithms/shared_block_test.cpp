@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/records/checkpoint.h"
+#include "host/records/run_plan.h"
 #include "tests/data/error_of.h"
 #include "tests/host/outcome.h"
 #include "tests/temporary_folder.h"
@@ -75,8 +76,9 @@ TYPED_TEST(SharedBlockOn, HasTheSameBitsOnAnyShardsWithAnyOptimizer) {
   }
 }
 
-TYPED_TEST(SharedBlockOn, CountsTheElementsOfEachBlockAndItsWeight) {
-  const Config config = this->config(4, 1);  // of 13, 14, 13 and 14 elements
+TYPED_TEST(SharedBlockOn, CountsTheElementsOfEachBlockAndItsWeightAsPlanned) {
+  Config config = this->config(4, 1);  // of 13, 14, 13 and 14 elements
+  config.run.steps = 3;
   const Outcome outcome = this->outcomes(config, 3).front();
   for (const auto& sent : outcome.sent) EXPECT_EQ(sent[kDenseBytes], sent[kMessagesSent] * (4 * kParameters + 4));
   // Node 1 sends once in each round, node 0 three times and once.
@@ -84,6 +86,10 @@ TYPED_TEST(SharedBlockOn, CountsTheElementsOfEachBlockAndItsWeight) {
     EXPECT_EQ(outcome.sent[1][count], 4 * (13 + 14 + 13) + 3 * 4);
     EXPECT_EQ(outcome.sent[0][count], 4 * (3 * 13 + 14 + 3 * 13) + 7 * 4);
   }
+  std::int64_t all = 0;
+  for (const auto& sent : outcome.sent) all += sent[kWireBytes];
+  const std::string plan = describe_run_plan<Cpu>(Experiment(config));
+  EXPECT_NE(plan.find("bytes wire: " + std::to_string(all) + " ("), std::string::npos) << all << '\n' << plan;
 }
 
 TYPED_TEST(SharedBlockOn, GossipKeepsEverySumAndComesToTheMean) {
