@@ -47,12 +47,11 @@ __global__ void move_reference_kernel(MoveReference move, std::span<const Paddin
       return d * d;
     });
     if (threadIdx.x == 0) norm = std::sqrt(squares);
-    __syncthreads();
+    __syncthreads();  // the next replica's norm is written behind the barriers of its sum
     for (std::int64_t c = threadIdx.x; c < move.x.cols; c += blockDim.x) {
       heading[c] = heading_of(x[c] - reference[c], norm);
       reference[c] = x[c];
     }
-    __syncthreads();  // the next replica has another norm
   }
 }
 

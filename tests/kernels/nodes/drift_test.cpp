@@ -41,10 +41,10 @@ struct Case {
   std::vector<std::int64_t> sizes;
 };
 
-/// Padding that shifts partial sums, around lanes and what a GPU's block adds up at once.
+/// Padding that shifts partial sums, around lanes and what a GPU's block adds up at once; more replicas than blocks.
 std::vector<Case> cases() {
   return {{1, 1, {1}},        {2, 3, {15}},         {1, 2, {16, 17}}, {3, 2, {1, 33, 2, 5, 30}},
-          {1, 3, {511, 513}}, {2, 2, {1023, 1026}}, {1, 5, {257, 3}}};
+          {1, 3, {511, 513}}, {2, 2, {1023, 1026}}, {1, 5, {257, 3}}, {60, 1, {5}}};
 }
 
 /// What a replica has, and what the op is to make of it.
