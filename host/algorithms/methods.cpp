@@ -70,8 +70,7 @@ void check_optimizer(const Rows& rows) {
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
 
 std::optional<double> fixed_averaging_rate(const Method& method) {
-  if (std::ranges::find(method.keys, "averaging_rate") != method.keys.end()) return std::nullopt;
-  return method.averaging_rate;
+  return method.block_weights ? method.averaging_rate : std::nullopt;  // blocks are mixed whole
 }
 
 double default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
