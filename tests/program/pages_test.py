@@ -36,7 +36,7 @@ class PagesTest(ProgramTest):
             for config in blocks(text, "toml"):
                 self.assert_can_be_planned(self.write("shown.toml", config), f"{page.name}\n{config}")
                 shown += 1
-        self.assertEqual(shown, 2)  # README.md, docs/tutorial.md
+        self.assertEqual(shown, 3)  # README.md, docs/configuration.md, docs/tutorial.md
         for config in [*(ROOT / "examples").glob("*.toml"), ROOT / "scripts/quickstart.toml"]:
             self.assert_can_be_planned(config, config.name)
 
