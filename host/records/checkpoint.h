@@ -31,7 +31,7 @@ void read_start(const std::string& path, Emulator<Backend>& emulator);
 /// saved ones of the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32
 /// [R * N, columns] if there are any, step I64 [1], and the running sums of the measures. `untested` as above.
 template <class Backend>
-SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested);
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested = false);
 
 /// Writes the local nodes' part of every array; shard 0 also what belongs to no node.
 template <class Backend>
