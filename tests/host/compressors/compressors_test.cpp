@@ -236,8 +236,8 @@ TEST_F(Compressors, AreRefusedWithWhatTheyCannotDo) {
   const QuadraticFile vectors(kNodes, {5, 7}, 1);
   EXPECT_EQ(
       error_of([&] { Experiment experiment(config_of(vectors, "choco", "low_rank")); }),
-      "algorithm.compressor: low_rank with rank 2 makes no tensor smaller; expected a matrix of more than two rows "
-      "and columns among them");
+      "algorithm.rank: factors of rank 2 make no tensor smaller; expected a matrix among them with rank * (rows + "
+      "columns) < rows * columns");
 }
 
 }  // namespace

@@ -129,10 +129,11 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
   EXPECT_NE(set_error("algorithm.final=gossip"), "");
   EXPECT_EQ(set_error("data.skew=0.5"), "data.skew: only used with data.partition = \"skew\", which is \"iid\" here");
   EXPECT_EQ(set_error("data.alpha=0.5"),
-            "data.alpha: only used with data.partition = \"dirichlet\", which is \"iid\" here");
+            "data.alpha: only used with data.partition = \"dirichlet\" or \"quantity\", which is \"iid\" here");
   EXPECT_EQ(set_error("data.samples=50"),
             "data.samples: only used with data.name = \"synthetic\", which is \"digits\" here");
-  EXPECT_EQ(set_error("data.file=x"), "data.file: only used with data.name = \"quadratic\", which is \"digits\" here");
+  EXPECT_EQ(set_error("data.file=x"),
+            "data.file: only used with data.name = \"file\" or \"quadratic\", which is \"digits\" here");
   EXPECT_EQ(
       set_error("data.path=x"),
       "data.path: only used with data.name = \"cifar10\" or \"cifar100\" or \"mnist\" or \"fashion_mnist\", which "
@@ -141,7 +142,7 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
     EXPECT_EQ(
         error(std::string("[data]\nname = \"") + name + "\"\naugment = true\n"),
         std::string("a.toml:3: data.augment: only used with data.name = \"digits\" or \"cifar10\" or \"cifar100\" or "
-                    "\"mnist\" or \"fashion_mnist\", which is \"") +
+                    "\"mnist\" or \"fashion_mnist\" or \"file\", which is \"") +
             name + "\" here");
   EXPECT_EQ(error("", {"data.augment=true"}), "") << "of digits";
   EXPECT_EQ(error("", {"data.augment=true", "data.name=cifar10"}), "");
