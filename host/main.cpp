@@ -114,6 +114,8 @@ bool run(const Options& options, const Config& config) {
   } catch (const Diverged& diverged) {
     recorder.summarize("diverged", diverged.what());
     throw;
+  } catch (const InputError&) {  // refused: what the folder has stays as it is
+    throw;
   } catch (const std::exception& error) {
     record_failure(recorder, error);
     throw;

@@ -18,13 +18,15 @@ FOR_THE_READER_TO_WRITE = {"host/algorithms/momentum_push.h"}
 
 
 def blocks(text, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [content for name, content in found if name == language]
 
 
 class PagesTest(ProgramTest):
     def assert_can_be_planned(self, config, name):
         done = self.command("plan", config)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+        said = [line for line in done.stderr.splitlines() if " training samples are not used" not in line]
+        self.assertEqual((done.returncode, said), (0, []), name)
 
     def test_configurations_can_be_planned(self):
         shown = 0
@@ -50,7 +52,7 @@ class PagesTest(ProgramTest):
         shown = set()
         for number, config in enumerate(blocks(text, "toml")):
             path = self.write("shown.toml", config)
-            done = self.command("run", path, "--out", f"out{number}", "--set", "run.steps=2", "--set",
+            done = self.command("run", path, "--out", f"out{number}", "--set", "run.steps=12", "--set",
                                 "evaluate.samples=20", "--quiet")
             self.assertEqual(done.returncode, 0, config + done.stderr)
             section = ""
