@@ -172,10 +172,12 @@ class AskedToSave(ResumeTest):
         metrics = self.folder / "out" / "metrics.csv"
         while run.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 3):
             time.sleep(0.002)
+        saved_step = lambda: read_safetensors(checkpoint)[0]["step"][0]
+        self.assertEqual(saved_step(), 0)
         run.send_signal(signal.SIGUSR1)
-        while run.poll() is None and not checkpoint.exists():
+        while run.poll() is None and saved_step() == 0:
             time.sleep(0.002)
-        self.assertLess(read_safetensors(checkpoint)[0]["step"][0], TRAINING["run"]["steps"])
+        self.assertLess(saved_step(), TRAINING["run"]["steps"])
         run.send_signal(signal.SIGKILL)
         output, _ = run.communicate(timeout=60)
         self.assertIn("SIGUSR1", output)
