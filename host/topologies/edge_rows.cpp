@@ -12,7 +12,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::size_t kLongestLine = 200;  // characters: four numbers at full length take 90
+constexpr std::size_t kLongestEdgeLine = 200;  // characters: four numbers at full length take 90
 
 bool is_number(std::string_view text) {
   double value = 0;
@@ -32,7 +32,7 @@ std::vector<std::string_view> cells_of(std::string_view text) {
 
 }  // namespace
 
-EdgeRows::EdgeRows(const std::string& path) : lines_(path, '#', kLongestLine) {
+EdgeRows::EdgeRows(const std::string& path) : lines_(path, '#', kLongestEdgeLine) {
   if (!next_line())
     lines_.refuse("expected rows source,target or round,source,target, with or without a weight, got nothing");
   if (!std::ranges::all_of(cells_, is_number)) {

@@ -14,7 +14,7 @@ namespace sparsepush {
 namespace {
 
 constexpr char kNoComment = '\0';  // for the banner, which looks like a comment
-constexpr std::size_t kLongestLine = 1024;
+constexpr std::size_t kLongestMatrixLine = 1024;
 constexpr std::string_view kBanner = "%%matrixmarket";
 
 /// What the first line says.
@@ -30,7 +30,7 @@ bool is_one_of(std::string_view word, std::initializer_list<std::string_view> wo
 }
 
 Banner read_banner(const std::string& path) {
-  TextLines lines(path, kNoComment, kLongestLine);
+  TextLines lines(path, kNoComment, kLongestMatrixLine);
   std::vector<std::string> words;
   if (lines.next())
     for (const std::string_view word : words_of(lines.text())) words.push_back(lower(word));
@@ -96,7 +96,7 @@ bool matrix_market_has_weights(const std::string& path) { return read_banner(pat
 
 EdgeTable read_matrix_market(const std::string& path, int nodes) {
   const Banner banner = read_banner(path);
-  TextLines lines(path, '%', kLongestLine);
+  TextLines lines(path, '%', kLongestMatrixLine);
   const std::int64_t entries = read_size(lines, nodes);
   EdgeTable table{.rows = {}, .has_weights = banner.has_weights()};
   std::int64_t read = 0;

@@ -13,8 +13,9 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::size_t kLongestLine = std::size_t{1} << 24;  // characters: a node with a million neighbours takes half
-constexpr std::int64_t kMostNumbers = 64;                   // weights a node
+constexpr std::size_t kLongestMetisLine = std::size_t{1}
+                                          << 24;  // characters: a node with a million neighbours takes half
+constexpr std::int64_t kMostNumbers = 64;         // weights a node
 
 struct Header {
   std::int64_t edges = 0;
@@ -81,7 +82,7 @@ bool is_metis(const std::string& path) {
 }
 
 EdgeTable read_metis(const std::string& path, int nodes) {
-  TextLines lines(path, '%', kLongestLine);
+  TextLines lines(path, '%', kLongestMetisLine);
   const Header header = read_header(lines, nodes);
   EdgeTable table;
   int node = 0;
