@@ -199,7 +199,8 @@ int make_table(const Options& options, const TableFile& file) {
   TableEnd end;
   {
     Progress progress(options.quiet);
-    const Caller caller = caller_of(interrupt, progress);
+    Caller caller = caller_of(interrupt, progress);
+    if (!progress.on_terminal()) caller.progress = [](const RunPosition&) {};  // a line a point is enough
     const auto train = [](const Config& config, const std::filesystem::path& folder, const Caller& of_point) {
       return run_into<Backend>(folder, config, true, of_point);
     };

@@ -22,7 +22,7 @@ std::string bytes(double value) { return value < 0 ? fmt::format("-{}", format_b
 
 std::string number_of(const Column& column, double value) {
   if (is_percent(column)) return fmt::format("{:.1f}", 100 * value);
-  if (is_ratio(column)) return (value >= 100 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value)) + "x";
+  if (is_ratio(column)) return value >= 10 ? fmt::format("{:.0f}x", value) : fmt::format("{:.2g}x", value);
   if (is_bytes(column)) return bytes(value);
   if (column.metric == "seconds") return fmt::format("{:.1f}", value);
   return plain_number(value);
@@ -43,8 +43,8 @@ std::string cell_of(const Column& column, const Statistic& statistic, Spread spr
   const auto width = spread == Spread::kSd         ? statistic.sd
                      : spread == Spread::kInterval ? interval_of(statistic)
                                                    : std::nullopt;
-  // Bytes of dense messages are the same for every seed.
-  const bool says_nothing = width && *width == 0 && !is_percent(column);
+  constexpr double kNothing = 5e-4;  // of the mean: bytes hardly differ between seeds
+  const bool says_nothing = width && *width <= kNothing * std::abs(*statistic.mean) && !is_percent(column);
   if (width && !says_nothing) cell += " ± " + deviation_of(column, *width);
   return cell;
 }

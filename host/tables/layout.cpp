@@ -102,8 +102,7 @@ Layout layout_of(const TableFile& file, const Results& results) {
 }
 
 ClaimTable claim_table(const TableFile& file, const Results& results) {
-  ClaimTable table{
-      .head = {"claim", "row", "metric", "value", "claimed", "verdict", "outside the 95 % interval", "source"}};
+  ClaimTable table{.head = {"claim", "row", "metric", "value", "claimed", "verdict", "clear", "source"}};
   for (const ClaimResult& result : results.claims()) {
     const Claim& claim = file.claims[result.claim];
     const std::string metric = claim.column.text + (is_percent(claim.column) ? ", %" : "");

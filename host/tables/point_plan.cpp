@@ -29,12 +29,35 @@ std::vector<std::string> columns_of(const Experiment& experiment) {
   return columns;
 }
 
+/// What has been checked of the points before: a thousand of them often differ in little.
+class Checked {
+ public:
+  explicit Checked(bool memory) : memory_(memory) {}
+
+  template <class Backend>
+  void check(Experiment& experiment, const MemoryPlan& plan) {
+    const std::int64_t host = plan.part(false).total(), backend = plan.part(true).total();
+    if (memory_ && (host > largest_host_ || backend > largest_backend_)) {
+      check_memory_fits<Backend>(plan);
+      largest_host_ = std::max(host, largest_host_);
+      largest_backend_ = std::max(backend, largest_backend_);
+    }
+    Config same = experiment.config();
+    same.optimizer = {};  // it decides about nothing that check_run looks at, data and weights
+    if (configs_.insert(to_toml(same)).second) check_run(experiment);
+  }
+
+ private:
+  bool memory_;
+  std::int64_t largest_host_ = 0, largest_backend_ = 0;
+  std::set<std::string> configs_;
+};
+
 template <class Backend>
-PointPlan plan_point(const Point& point, bool check_memory) try {
+PointPlan plan_point(const Point& point, Checked& checked) try {
   Experiment experiment(point.config);
   const MemoryPlan memory = plan_memory<Backend>(experiment);
-  if (check_memory) check_memory_fits<Backend>(memory);
-  check_run(experiment);
+  checked.check<Backend>(experiment, memory);
   const PlannedTraffic traffic = planned_traffic(experiment);
   return {.sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
@@ -51,7 +74,8 @@ PointPlan plan_point(const Point& point, bool check_memory) try {
 template <class Backend>
 std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory) {
   std::vector<PointPlan> plans;
-  for (const Point& point : file.points) plans.push_back(plan_point<Backend>(point, check_memory));
+  Checked checked(check_memory);
+  for (const Point& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
   return plans;
 }
 
@@ -84,7 +108,7 @@ std::string describe_points(const TableFile& file, const std::vector<PointPlan>&
     memory = std::max(memory, plan.memory);
   }
   return text + fmt::format(
-                    "{} points in {} rows, each a launch of its own: {:.0f} steps of replicas, {} of memory for "
+                    "in all {} points in {} rows, each a launch of its own: {:.0f} steps of replicas, {} of memory for "
                     "the largest, {} sent\n",
                     plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
 }

@@ -62,6 +62,9 @@ std::vector<std::string> notes_of(const TableFile& file, const std::vector<Point
                                 describe_column(column, settings.reading, reference),
                                 is_percent(column) ? ", in percent" : ""));
   lines.push_back(replicas_line(file, results));
+  const auto is_known = [](const ClaimResult& result) { return result.clear.has_value(); };
+  if (std::ranges::any_of(results.claims(), is_known))
+    lines.push_back("A verdict is clear where the bound lies outside the 95 % interval of the mean (Student's t).");
   lines.push_back(training_line(states));
   return lines;
 }

@@ -161,6 +161,7 @@ class TableRun {
             .progress =
                 [this, p](const RunPosition& position) {
                   const std::lock_guard lock(mutex_);
+                  if (position.step == step_of_[p]) return;  // a test goes on
                   steps_done_ += position.step - step_of_[p];
                   step_of_[p] = position.step;
                   tell();

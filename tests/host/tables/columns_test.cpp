@@ -39,8 +39,8 @@ TEST(Column, IsAMetricAWhenAndARelation) {
 }
 
 TEST(Column, WhatIsNoneIsRefusedWithItsLine) {
-  for (const char* text : {"", "@last", "a@", "a@first", "a@last1", "a@last0", "a@last-3", "a@last2x", "a@lastx", "a:",
-                           "a:difference", "a:gap@last", "a@last@best", "step@full"}) {
+  for (const char* text : {"", "@last", "a@", "a@first", "a@last1", "a@last0", "a@last-3", "a@last2x", "a@lastx",
+                           "a:", "a:difference", "a:gap@last", "a@last@best", "step@full"}) {
     try {
       parse_column(text, "a.toml:7");
       ADD_FAILURE() << text;
