@@ -566,6 +566,22 @@ class Errors(TableTest):
         self.assertIn("keys that count for no point: data.alpha", self.said.stderr)
 
 
+class Page(TableTest):
+    def test_the_example_comes_out_as_it_is_shown(self):
+        page = (ROOT / "docs/tables.md").read_text()
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+        example = next(block for language, block in blocks if language == "toml")
+        shown = next(block for _, block in blocks if block.startswith("| method"))
+        self.table(self.write("two_methods.toml", example), code=3)
+
+        def words(text):
+            """What no processor changes: lines of the two tables, without decimals."""
+            lines = [line for line in text.splitlines() if line.startswith("|")]
+            return [re.sub(r"[\d.]+ ± [\d.]+", "#", line) for line in lines]
+
+        self.assertEqual(words(self.said.stdout), words(shown))
+
+
 class Planned(TableTest):
     def test_points_are_listed(self):
         done = self.command("plan", self.write_table(SWEEP))
