@@ -214,7 +214,8 @@ int make_table(const Options& options, const TableFile& file) {
                     train, caller);
   }
   if (!options.quiet) fmt::print("{}", end.markdown);
-  if (end.stopped) print_error("stopped; go on with: " + table_command(options));
+  const std::string only = options.only.empty() ? "" : " --only " + shell_word(options.only);
+  if (end.stopped) print_error("stopped; go on with: " + table_command(options) + only);
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;
 }
