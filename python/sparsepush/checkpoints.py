@@ -1,0 +1,97 @@
+"""The state of all nodes at a checkpoint, and the models that it holds."""
+
+import json
+import math
+
+import numpy as np
+
+from .errors import RunError
+from .safetensors import read_safetensors
+
+# Running sums of the measures: no state of nodes.
+SUMS = {"step", "train_loss_sum", "train_loss_steps", "bytes_wire", "traffic"}
+
+
+class Checkpoint:
+    """A mapped checkpoint.safetensors of `nodes` nodes in each of `replicas` replicas."""
+
+    def __init__(self, path, nodes, replicas):
+        self.path, self.nodes = path, nodes
+        self.tensors, metadata = read_safetensors(path)
+        rows = nodes * replicas
+        x, u = (self.tensors.get(name) for name in ("x", "u"))
+        if x is None or x.dtype != np.float32 or x.ndim != 2 or len(x) != rows:
+            raise RunError(path, f'expected a tensor "x", F32 [{rows}, parameters], as config.toml says')
+        if u is None or u.dtype != np.float64 or u.shape != (rows,):
+            raise RunError(path, f'expected a tensor "u", F64 [{rows}], as config.toml says')
+        self.parameters = self._table(metadata, "parameters", x.shape[1])
+        self.statistics = []
+        if "statistics" in self.tensors:
+            self.statistics = self._table(metadata, "statistics", self.tensors["statistics"].shape[-1])
+
+    def _table(self, metadata, key, size):
+        """Name, shape and place of tensors that follow one another in a row of `size` elements."""
+        try:
+            table = [(entry["name"], tuple(entry["shape"]), entry["offset"]) for entry in json.loads(metadata[key])]
+            ends = [offset + math.prod(shape) for _, shape, offset in table]
+            if [0, *ends] != [offset for _, _, offset in table] + [size]:
+                raise ValueError("tensors do not follow one another")
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(self.path, f'no list "{key}" in its metadata that fits its tensors') from error
+        return [(name, shape, slice(offset, end)) for (name, shape, offset), end in zip(table, ends)]
+
+    def state(self, replica):
+        """Arrays of a replica by name: its nodes' rows, or the one row that it has in arrays a replica."""
+        rows = slice(replica * self.nodes, (replica + 1) * self.nodes)
+        arrays = {}
+        for name, tensor in self.tensors.items():
+            if name not in SUMS:
+                arrays[name] = tensor[rows] if len(tensor) == len(self.tensors["u"]) else tensor[replica]
+        return arrays
+
+    def z(self, node, replica):
+        """The model of a node [d]: x * float32(1 / u), as the program rounds it."""
+        state = self.state(replica)
+        z = state["x"][node] * np.float32(1 / state["u"][node])
+        for block, weights in self._blocks(state, len(z)):
+            z[block] *= np.float32(1 / weights[node])
+        return z
+
+    def mean(self, replica):
+        """The mean model [d]: sum x / sum u, sums in double and in node order, as the program takes them."""
+        state = self.state(replica)
+        mean = np.add.reduce(state["x"], axis=0, dtype=np.float64)
+        blocks = list(self._blocks(state, len(mean))) or [(slice(None), state["u"])]
+        for block, weights in blocks:
+            mean[block] /= np.cumsum(weights)[-1]  # in order; sum() would add pairs of pairs
+        return mean.astype(np.float32)
+
+    def _blocks(self, state, params):
+        """Ranges of parameters that were mixed one at a time, with the push-sum weights [nodes] that each has."""
+        weights = state.get("block_u", np.empty((self.nodes, 0))).reshape(self.nodes, -1)
+        count = weights.shape[1]
+        for block in range(count):
+            yield slice(block * params // count, (block + 1) * params // count), weights[:, block]
+
+    def node_statistics(self, node, replica):
+        """Running statistics of a node [columns], without any where the model has none."""
+        return self.state(replica)["statistics"][node] if self.statistics else None
+
+    def mean_statistics(self, replica):
+        """Their mean over the nodes, taken in double."""
+        if not self.statistics:
+            return None
+        statistics = self.state(replica)["statistics"]
+        return (np.add.reduce(statistics, axis=0, dtype=np.float64) / self.nodes).astype(np.float32)
+
+    def state_dict(self, row, statistics):
+        """Tensors by PyTorch's names, in its order: a layer's running statistics follow its parameters."""
+        tensors, of_layer = {}, {}
+        for name, shape, place in self.statistics:
+            of_layer.setdefault(name.rpartition(".")[0], {})[name] = statistics[place].reshape(shape)
+        layers = [name.rpartition(".")[0] for name, _, _ in self.parameters]
+        for (name, shape, place), layer, next_layer in zip(self.parameters, layers, layers[1:] + [None]):
+            tensors[name] = row[place].reshape(shape)
+            if layer != next_layer:
+                tensors |= of_layer.get(layer, {})
+        return tensors
