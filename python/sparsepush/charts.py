@@ -54,10 +54,8 @@ def _default_column(run):
 
 def _line(run, x, y):
     """Place, mean and deviation over the replicas at every evaluation; places are means as well."""
-    steps, first = np.unique(run.metrics["step"], return_index=True)
-    columns = dict(run.metrics)
-    if x == "seconds":
-        columns[x] = run.frame()["seconds"].to_numpy()
+    steps = np.unique(run.metrics["step"])
+    columns = run.metrics | ({"seconds": run.seconds} if x == "seconds" else {})
     for name in (x, y):
         if name not in columns:
             raise RunError(run.path / "metrics.csv", f'no column "{name}"')

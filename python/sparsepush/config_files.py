@@ -26,6 +26,8 @@ def read_config(path):
             section[match["key"]] = json.loads(match["value"])
         except ValueError as error:
             raise RunError(path, f"line {number}: expected a value, got {match['value'][:80]!r}") from error
+    if not config:
+        raise RunError(path, "is empty")
     return config
 
 

@@ -34,14 +34,14 @@ class Run:
     @property
     def status(self):
         """finished, diverged, failed or interrupted, as the program says at the end of a run; running while it has the
-        folder; interrupted where it was killed; damaged where a file cannot be read."""
+        folder; failed where it was killed; damaged where configuration, metrics or summary cannot be read."""
         if _is_in_use(self.path / ".lock"):
             return "running"
         try:
             *_, summary = self.config, self.metrics, self.summary  # each can be damaged
         except RunError:
             return "damaged"
-        return summary.get("status", "interrupted")
+        return summary.get("status", "failed")
 
     @cached_property
     def config(self):
@@ -74,6 +74,17 @@ class Run:
         return read_columns(self.path / "nodes.csv", ["replica", "step", "node", "loss", "accuracy"])
 
     @cached_property
+    def seconds(self):
+        """Seconds of the run until each row of the metrics, over all parts of one that was resumed."""
+        timing = read_columns(self.path / "timing.csv", ["step", "seconds"])
+        of_part, before = timing["seconds"], 0.0  # which begins at 0
+        until = {}
+        for step, now, last in zip(timing["step"].tolist(), of_part, [0.0, *of_part]):
+            before += last if now < last else 0.0
+            until[step] = before + now
+        return np.array([until.get(step, np.nan) for step in self.metrics["step"].tolist()])
+
+    @cached_property
     def partition(self):
         """Training samples of each class that a node has, int64 [replicas, nodes, classes]; None where there are no
         classes."""
@@ -88,12 +99,9 @@ class Run:
         return np.array(counts, np.int64).reshape(len(counts), replicas, nodes).transpose(1, 2, 0)
 
     def frame(self):
-        """metrics.csv and the seconds of timing.csv as a pandas.DataFrame with the index (replica, step)."""
+        """The metrics and seconds as a pandas.DataFrame with the index (replica, step)."""
         pandas = need("pandas", "frame()")
-        timing = read_columns(self.path / "timing.csv", ["step", "seconds"])
-        frame = pandas.DataFrame(self.metrics)
-        frame["seconds"] = frame["step"].map(dict(zip(timing["step"], timing["seconds"]))).astype(float)
-        return frame.set_index(["replica", "step"])
+        return pandas.DataFrame(self.metrics | {"seconds": self.seconds}).set_index(["replica", "step"])
 
     def state(self, replica=0):
         """The checkpoint's arrays by name, such as x and momentum [nodes, d] and u [nodes]: read-only views of the

@@ -8,7 +8,7 @@ from .errors import RunError, need
 from .results import Run
 
 # Columns of words: names may look like numbers.
-WORDS = {"name", "id", "launch", "status", "folder", "claim", "row", "metric", "relation", "verdict", "clear", "source"}
+WORDS = {"name", "id", "status", "folder", "claim", "row", "metric", "relation", "verdict", "clear", "source"}
 
 
 class Table:

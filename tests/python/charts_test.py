@@ -50,7 +50,6 @@ class Charts(ReaderTest):
         self.assertEqual(axes.get_legend_handles_labels()[1], ["mine"])
         self.assertTrue(np.isnan(axes.get_lines()[0].get_xdata()[0]))  # nothing was sent yet
 
-    @needs("pandas")
     def test_seconds(self):
         at = sparsepush.plot(self.runs[0], x="seconds").get_lines()[0].get_xdata()
         self.assertTrue((np.diff(at) >= 0).all() and at[-1] > 0)
