@@ -75,7 +75,7 @@ class Checkpoint:
 
     def node_statistics(self, node, replica):
         """Running statistics of a node [columns], without any where the model has none."""
-        return self.state(replica)["statistics"][node] if self.statistics else None
+        return self.state(replica)["statistics"][node].copy() if self.statistics else None
 
     def mean_statistics(self, replica):
         """Their mean over the nodes, taken in double."""

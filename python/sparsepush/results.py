@@ -182,7 +182,7 @@ def _of_framework(framework, tensors):
     if framework != "torch":
         raise ValueError(f'framework: expected "numpy" or "torch", got {framework!r}')
     torch = need("torch", 'framework="torch"')
-    return {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
+    return {name: torch.from_numpy(array) for name, array in tensors.items()}
 
 
 def _is_in_use(lock):

@@ -27,16 +27,16 @@ class Program(ReaderTest):
         self.assert_same_results(from_dict.path, from_file.path)
 
     def test_settings_win_over_the_configuration(self):
-        settings = {"algorithm.keep": np.float32(0.5), "optimizer.milestones": [2, np.int64(3)],
+        settings = {"run.steps": 4, "algorithm.keep": np.float32(0.5), "optimizer.milestones": [2, np.int64(3)],
                     "data.partition": "skew", "data.skew": 1, "run.verify": np.bool_(True)}
         config = self.start(CONFIG, out=self.folder / "a", set=settings).config
-        self.assertEqual(config["algorithm"]["keep"], 0.5)
+        self.assertEqual((config["run"]["steps"], config["algorithm"]["keep"]), (4, 0.5))
         self.assertEqual(config["optimizer"]["milestones"], [2, 3])
         self.assertEqual((config["data"]["partition"], config["data"]["skew"]), ("skew", 1.0))
         self.assertIs(config["run"]["verify"], True)
 
     def test_texts_with_quotes_arrive_as_they_are(self):
-        path = self.write('a "ä\\ ] = #\t.csv', "source,target\n0,1\n1,2\n2,0\n")
+        path = self.write('a "ä😀\\ ] = #\t.csv', "source,target\n0,1\n1,2\n2,0\n")
         run = self.start(CONFIG | {"topology": {"name": "file", "file": path}}, out=self.folder / "a")
         self.assertEqual((run.path / run.config["topology"]["file"]).read_text(), path.read_text())
 

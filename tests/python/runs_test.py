@@ -154,6 +154,16 @@ class Runs(ReaderTest):
                     is_needed = name in ("config.toml", "metrics.csv", "summary.json")
                     self.assertEqual(run.status, "damaged" if is_needed else "finished")
 
+    def test_lines_with_too_few_or_too_many_values_are_named(self):
+        for torn in (lambda line: line[: line.rindex(",")], lambda line: line + ",1"):
+            lines = (self.run_.path / "metrics.csv").read_text().splitlines()
+            lines[2:4] = map(torn, reversed(lines[2:4]))
+            folder = self.folder / f"torn{len(lines[2])}"
+            shutil.copytree(self.run_.path, folder)
+            (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
+            with self.assertRaisesRegex(sparsepush.RunError, "metrics.csv: line 3: expected 21 values"):
+                sparsepush.load(folder).metrics
+
     def test_files_in_another_encoding_are_named(self):
         Path(self.run_.path / "metrics.csv").write_bytes(b"replica,step\n0,\xff\n")
         self.refuse(self.run_.path / "metrics.csv", lambda: sparsepush.load(self.run_.path).metrics)

@@ -86,10 +86,10 @@ class Tables(ReaderTest):
     def test_values_that_a_reader_of_csv_writes_differently(self):
         with open(self.path / "table.csv", "w", newline="") as file:
             csv.writer(file).writerows([["name", "status", "n", "optimizer.milestones", "topology.name"],
-                                        ["a\nb", "finished", 3, "[100, 150]", "nan_ring"]])
+                                        ["a\nb", "finished", 3, "[100, 150]", "1_000"]])
         (row,) = sparsepush.load_table(self.path).rows
         self.assertEqual(row, {"name": "a\nb", "status": "finished", "n": 3, "optimizer.milestones": "[100, 150]",
-                               "topology.name": "nan_ring"})
+                               "topology.name": "1_000"})
 
 
 if __name__ == "__main__":
