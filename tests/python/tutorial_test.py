@@ -71,6 +71,8 @@ class Tutorial(ReaderTest):
         columns = ["accuracy_mean", "bytes_wire"]
         last = {name: {c: run.metrics[c][-2:] for c in columns} for name, run in runs.items()}
         swept = {name: [settings.get(key, "") for key in keys] for name, settings in SETTINGS.items()}
+        dense, sparse = (last[name]["bytes_wire"] for name in ("SGP", "Sparse-Push, keep=0.3"))
+        ratio = (dense / sparse).mean()
         files = {
             "points.csv": [["name", "folder", *keys]] + [
                 [name, run.path.relative_to(folder), *swept[name]] for name, run in runs.items()],
@@ -80,7 +82,8 @@ class Tutorial(ReaderTest):
             "table.csv": [["name", *keys, "status", "n", *columns]] + [
                 [name, *swept[name], "finished", 2, *(last[name][c].mean() for c in columns)] for name in runs],
             "claims.csv": [["claim", "row", "metric", "value", "verdict"],
-                           ["a third of the bytes", "Sparse-Push, keep=0.3", "bytes_wire:ratio", 3.1, "pass"]],
+                           ["a third of the bytes", "Sparse-Push, keep=0.3", "bytes_wire:ratio", ratio,
+                            "pass" if ratio >= 3 else "fail"]],
         }
         for name, lines in files.items():
             with open(folder / name, "w", newline="") as file:
