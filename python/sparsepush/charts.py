@@ -1,12 +1,18 @@
 """Draws runs as the report does, with matplotlib."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import RunError, need
 from .results import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's, for every eye; a method has its own. Others are grey.
 COLOURS = {
@@ -22,7 +28,9 @@ GREY = "#808080"
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3))]  # tell settings of one colour apart
 
 
-def plot(runs, x="step", y=None, axes=None):
+def plot(
+    runs: Run | Iterable[Run] | Mapping[str, Run], x: str = "step", y: str | None = None, axes: Axes | None = None
+) -> Axes:
     """Draws a line a run, the mean over its replicas, in a band of one standard deviation.
 
     runs: one, several, or a dict by label, such as load_table(...).runs(). x, y: columns of metrics.csv; x also

@@ -1,17 +1,27 @@
 """Runs the program."""
 
+from __future__ import annotations
+
+import os
 import shutil
 import signal
 import subprocess
 import sys
-from os import devnull
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .config_files import to_text
-from .results import load
+from .results import Run, load
 
 
-def run(config, *, out=None, set=None, program=None):
+def run(
+    config: str | os.PathLike | Mapping[str, Mapping[str, Any]],
+    *,
+    out: str | os.PathLike | None = None,
+    set: Mapping[str, Any] | None = None,
+    program: str | os.PathLike | None = None,
+) -> Run:
     """Trains as `sparsepush run` does, and returns the run.
 
     config: path of a configuration, or a dict nested by section. out: the new folder; by default, with a path, what the
@@ -21,10 +31,10 @@ def run(config, *, out=None, set=None, program=None):
     checkpoint.
     """
     settings = {}
-    if isinstance(config, dict):
+    if isinstance(config, Mapping):
         if out is None:
             raise ValueError("out: expected a folder: a configuration that is a dict has no name")
-        settings, config = _flat(config), devnull
+        settings, config = _flat(config), os.devnull
     settings |= set or {}
     out = Path("runs") / Path(config).stem if out is None else Path(out)
     command = [_find(program), "run", str(config), "--out", str(out), "--quiet"]
@@ -38,7 +48,7 @@ def run(config, *, out=None, set=None, program=None):
 
 def _flat(config):
     for section, keys in config.items():
-        if not isinstance(keys, dict):
+        if not isinstance(keys, Mapping):
             raise ValueError(f'config: expected {{"section": {{"key": value}}}}, got {keys!r} for "{section}"')
     return {f"{section}.{key}": value for section, keys in config.items() for key, value in keys.items()}
 

@@ -1,9 +1,12 @@
 """What a run has left in its folder."""
 
+from __future__ import annotations
+
 import json
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,17 +15,23 @@ from .config_files import read_config
 from .csv_files import read_columns
 from .errors import RunError, need, read_text
 
+if TYPE_CHECKING:
+    import pandas
+    import torch
+
 try:
     import fcntl
 except ImportError:  # folders are read on any system, runs are made on POSIX only
     fcntl = None
+
+Framework = Literal["numpy", "torch"]
 
 
 class Run:
     """The results of one run. Files are read when they are first asked for, and then kept: load it again to see more
     of a run that is still going on."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         config = self.path / "config.toml"
         if not config.is_file():
@@ -32,7 +41,7 @@ class Run:
         return f"<sparsepush.Run {self.path}: {self.status}>"
 
     @property
-    def status(self):
+    def status(self) -> str:
         """finished, diverged, failed or interrupted, as the program says at the end of a run; running while it has the
         folder; failed where it was killed; damaged where configuration, metrics or summary cannot be read."""
         if _is_in_use(self.path / ".lock"):
@@ -44,12 +53,12 @@ class Run:
         return summary.get("status", "failed")
 
     @cached_property
-    def config(self):
+    def config(self) -> dict[str, dict[str, Any]]:
         """The configuration as resolved, nested by section: run.config["run"]["nodes"]."""
         return read_config(self.path / "config.toml")
 
     @cached_property
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         """summary.json, the end of the run; empty while it has none."""
         path = self.path / "summary.json"
         if not path.exists():
@@ -64,17 +73,17 @@ class Run:
         return summary
 
     @cached_property
-    def metrics(self):
+    def metrics(self) -> dict[str, np.ndarray]:
         """Columns of metrics.csv, a value for each replica and evaluation."""
-        return read_columns(self.path / "metrics.csv", ["replica", "step"])
+        return read_columns(self.path / "metrics.csv", ["replica", "step", "test_loss", "accuracy_mean"])
 
     @cached_property
-    def nodes(self):
+    def nodes(self) -> dict[str, np.ndarray]:
         """Columns of nodes.csv: replica, step, node, loss and accuracy of every tested node at every evaluation."""
         return read_columns(self.path / "nodes.csv", ["replica", "step", "node", "loss", "accuracy"])
 
     @cached_property
-    def seconds(self):
+    def seconds(self) -> np.ndarray:
         """Seconds of the run until each row of the metrics, over all parts of one that was resumed."""
         timing = read_columns(self.path / "timing.csv", ["step", "seconds"])
         of_part, before = timing["seconds"], 0.0  # which begins at 0
@@ -85,7 +94,7 @@ class Run:
         return np.array([until.get(step, np.nan) for step in self.metrics["step"].tolist()])
 
     @cached_property
-    def partition(self):
+    def partition(self) -> np.ndarray | None:
         """Training samples of each class that a node has, int64 [replicas, nodes, classes]; None where there are no
         classes."""
         path = self.path / "partition.csv"
@@ -98,31 +107,34 @@ class Run:
         counts = [column for name, column in columns.items() if name.startswith("class_")]
         return np.array(counts, np.int64).reshape(len(counts), replicas, nodes).transpose(1, 2, 0)
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """The metrics and seconds as a pandas.DataFrame with the index (replica, step)."""
-        pandas = need("pandas", "frame()")
-        return pandas.DataFrame(self.metrics | {"seconds": self.seconds}).set_index(["replica", "step"])
+        return need("pandas", "frame()").DataFrame(self.metrics | {"seconds": self.seconds}).set_index(["replica", "step"])
 
-    def state(self, replica=0):
+    def state(self, replica: int = 0) -> dict[str, np.ndarray]:
         """The checkpoint's arrays by name, such as x and momentum [nodes, d] and u [nodes]: read-only views of the
         file."""
         return self._checkpoint.state(self._checked("replica", replica, self._replicas))
 
-    def node_state_dict(self, node, replica=0, framework="numpy"):
+    def node_state_dict(
+        self, node: int, replica: int = 0, framework: Framework = "numpy"
+    ) -> dict[str, np.ndarray] | dict[str, torch.Tensor]:
         """Parameters of a node at z = x / u, and its running statistics, by the names of PyTorch and in its order;
         framework = "torch": as tensors."""
         checkpoint = self._checkpoint
         place = self._checked("node", node, self._nodes), self._checked("replica", replica, self._replicas)
         return _of_framework(framework, checkpoint.state_dict(checkpoint.z(*place), checkpoint.node_statistics(*place)))
 
-    def mean_state_dict(self, replica=0, framework="numpy"):
+    def mean_state_dict(
+        self, replica: int = 0, framework: Framework = "numpy"
+    ) -> dict[str, np.ndarray] | dict[str, torch.Tensor]:
         """The same of the mean model: sum x / sum u, and the mean of the nodes' running statistics."""
         checkpoint = self._checkpoint
         self._checked("replica", replica, self._replicas)
         tensors = checkpoint.state_dict(checkpoint.mean(replica), checkpoint.mean_statistics(replica))
         return _of_framework(framework, tensors)
 
-    def torch_model(self, node=None, replica=0):
+    def torch_model(self, node: int | None = None, replica: int = 0) -> torch.nn.Module:
         """The model of a node, or the mean model, as a torch.nn.Module in eval mode. Its input is normalized as the
         program does it: floats [samples, features], or images [samples, channels, height, width]."""
         need("torch", "torch_model()")
@@ -158,12 +170,12 @@ class Run:
         return index
 
 
-def load(path):
+def load(path: str | os.PathLike) -> Run:
     """The run in the folder `path`. RunError if it is none."""
     return Run(path)
 
 
-def runs(path):
+def runs(path: str | os.PathLike) -> list[Run]:
     """Every run in or below the folder `path`, by path."""
     path = Path(path)
     if not path.is_dir():

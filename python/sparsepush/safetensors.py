@@ -1,7 +1,6 @@
 """Reads safetensors files as arrays that are views of the file."""
 
 import json
-import math
 import mmap
 import struct
 
@@ -67,9 +66,10 @@ def _tensors(path, header, data):
         if end > len(data):
             raise RunError(path, f'truncated: tensor "{name}" ends at byte {end} of the data, which has {len(data)}')
         dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
-        if math.prod(shape) * dtype.itemsize != end - begin:
-            raise RunError(path, f'tensor "{name}" has {end - begin} bytes, which is not what {shape} needs')
-        tensors[name] = data[begin:end].view(dtype).reshape(shape)
+        try:
+            tensors[name] = data[begin:end].view(dtype).reshape(shape)
+        except ValueError as error:
+            raise RunError(path, f'tensor "{name}" has {end - begin} bytes, not those of {shape}') from error
         covered = end
     if covered != len(data):
         raise RunError(path, f"the tensors take {covered} bytes of data; the file has {len(data)}")

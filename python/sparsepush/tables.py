@@ -1,11 +1,18 @@
 """What `sparsepush table` has left in its folder."""
 
+from __future__ import annotations
+
+import os
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .csv_files import read_rows
 from .errors import RunError, need
 from .results import Run
+
+if TYPE_CHECKING:
+    import pandas
 
 # Columns of words: names may look like numbers.
 WORDS = {"name", "id", "status", "folder", "claim", "row", "metric", "relation", "verdict", "clear", "source"}
@@ -14,7 +21,7 @@ WORDS = {"name", "id", "status", "folder", "claim", "row", "metric", "relation",
 class Table:
     """A table: its rows, the replicas behind them, its claims and its runs."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         if not (self.path / "table.csv").is_file():
             raise RunError(self.path / "table.csv", "no such file; expected the folder of a table")
@@ -23,25 +30,25 @@ class Table:
         return f"<sparsepush.Table {self.path}>"
 
     @cached_property
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """Lines of table.csv as dicts: name, swept keys, status, n, and each column with its spread."""
         return self._read("table.csv", ["name", "status", "n"])
 
     @cached_property
-    def replicas(self):
+    def replicas(self) -> list[dict[str, Any]]:
         """Lines of replicas.csv, one for each replica of each row."""
         return self._read("replicas.csv", ["name", "replica", "seed", "status", "folder"])
 
     @cached_property
-    def claims(self):
+    def claims(self) -> list[dict[str, Any]]:
         """Lines of claims.csv, with their verdicts."""
         return self._read("claims.csv", ["claim", "row", "metric", "verdict"])
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """The rows as a pandas.DataFrame with the index name."""
         return need("pandas", "frame()").DataFrame(self.rows).set_index("name")
 
-    def runs(self):
+    def runs(self) -> dict[str, Run]:
         """The runs of all points that have been begun, by name, in the order of the table."""
         found = {}
         for point in self._read("points.csv", ["name", "folder"]):
@@ -54,6 +61,6 @@ class Table:
         return read_rows(self.path / name, WORDS, expected)
 
 
-def load_table(path):
+def load_table(path: str | os.PathLike) -> Table:
     """The table in the folder `path`. RunError if it is none."""
     return Table(path)
