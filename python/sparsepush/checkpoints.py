@@ -16,18 +16,24 @@ class Checkpoint:
     """A mapped checkpoint.safetensors of `nodes` nodes in each of `replicas` replicas."""
 
     def __init__(self, path, nodes, replicas):
-        self.path, self.nodes = path, nodes
+        self.path, self.nodes, self.replicas = path, nodes, replicas
         self.tensors, metadata = read_safetensors(path)
-        rows = nodes * replicas
-        x, u = (self.tensors.get(name) for name in ("x", "u"))
-        if x is None or x.dtype != np.float32 or x.ndim != 2 or len(x) != rows:
-            raise RunError(path, f'expected a tensor "x", F32 [{rows}, parameters], as config.toml says')
-        if u is None or u.dtype != np.float64 or u.shape != (rows,):
-            raise RunError(path, f'expected a tensor "u", F64 [{rows}], as config.toml says')
-        self.parameters = self._table(metadata, "parameters", x.shape[1])
+        self._expect("x", np.float32, 2)
+        self._expect("u", np.float64, 1)
+        self.parameters = self._table(metadata, "parameters", self.tensors["x"].shape[1])
         self.statistics = []
         if "statistics" in self.tensors:
-            self.statistics = self._table(metadata, "statistics", self.tensors["statistics"].shape[-1])
+            self._expect("statistics", np.float32, 2)
+            self.statistics = self._table(metadata, "statistics", self.tensors["statistics"].shape[1])
+        if "block_u" in self.tensors:
+            self._expect("block_u", np.float64, 1, 2)
+
+    def _expect(self, name, dtype, *dimensions):
+        """Refuses a tensor that is missing, or has no row for each node."""
+        tensor, rows = self.tensors.get(name), self.nodes * self.replicas
+        if tensor is None or tensor.dtype != dtype or tensor.ndim not in dimensions or len(tensor) != rows:
+            what = f"{np.dtype(dtype).name} with a row for each of {rows} nodes, as config.toml says"
+            raise RunError(self.path, f'expected a tensor "{name}" of {what}')
 
     def _table(self, metadata, key, size):
         """Name, shape and place of tensors that follow one another in a row of `size` elements."""
@@ -36,18 +42,24 @@ class Checkpoint:
             ends = [offset + math.prod(shape) for _, shape, offset in table]
             if [0, *ends] != [offset for _, _, offset in table] + [size]:
                 raise ValueError("tensors do not follow one another")
+            if not all(type(name) is str and all(type(n) is int for n in shape) for name, shape, _ in table):
+                raise ValueError("names are texts, sizes integers")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(self.path, f'no list "{key}" in its metadata that fits its tensors') from error
         return [(name, shape, slice(offset, end)) for (name, shape, offset), end in zip(table, ends)]
 
     def state(self, replica):
-        """Arrays of a replica by name: its nodes' rows, or the one row that it has in arrays a replica."""
-        rows = slice(replica * self.nodes, (replica + 1) * self.nodes)
-        arrays = {}
-        for name, tensor in self.tensors.items():
-            if name not in SUMS:
-                arrays[name] = tensor[rows] if len(tensor) == len(self.tensors["u"]) else tensor[replica]
-        return arrays
+        """Arrays of a replica by name: its nodes' rows, the one row that it has in arrays a replica, or all of an array
+        of the run."""
+        places = {
+            (self.replicas,): replica,
+            (self.nodes * self.replicas,): slice(replica * self.nodes, (replica + 1) * self.nodes),
+        }
+        return {
+            name: tensor[places.get(tensor.shape[:1], ...)]
+            for name, tensor in self.tensors.items()
+            if name not in SUMS
+        }
 
     def z(self, node, replica):
         """The model of a node [d]: x * float32(1 / u), as the program rounds it."""

@@ -38,6 +38,14 @@ class Checkpoints(ReaderTest):
                 np.testing.assert_array_equal(array, tensors[name][5 * replica : 5 * replica + 5], name)
         self.assertGreater(np.ptp(run.state()["u"]), 0.01)  # else push-sum weights are not tested below
 
+    def test_arrays_a_replica_have_its_row(self):
+        sections = SECTIONS | {"algorithm": {"name": "fda", "threshold": 0.5}}
+        run = self.train("a", sections)
+        tensors, _ = read_safetensors(run.path / "checkpoint.safetensors")
+        state = run.state(1)
+        np.testing.assert_array_equal(state["reference"], tensors["reference"][1])
+        self.assertEqual((state["x"].shape[1:], state["syncs"]), (state["reference"].shape, tensors["syncs"][1]))
+
     def test_state_is_a_read_only_view_of_the_mapped_file(self):
         run = self.train("a", SECTIONS)
         x = run.state()["x"]
@@ -196,29 +204,46 @@ class DamagedCheckpoints(ReaderTest):
             "expected an object": self.changed(lambda header: header.update(x=[])),
             "object of strings": self.changed(lambda header: header["__metadata__"].update(a=1)),
             '"parameters"': self.changed(lambda header: header["__metadata__"].pop("parameters")),
-            '"parameters" in its metadata that fits': self.changed(
-                lambda header: header["__metadata__"].update(parameters='[{"name":"a","shape":[3],"offset":0}]')),
         }
         for words, content in cases.items():
             with self.subTest(words):
                 self.refuse(content, words)
 
+    def test_lists_of_tensors_that_do_not_fit(self):
+        params = self.run_.state()["x"].shape[1]
+        for table in ("{", "[1]", "{}", '[{"name":"a","shape":[3],"offset":0}]',
+                      f'[{{"name":"a","shape":[{params}.0],"offset":0}}]', f'[{{"name":1,"shape":[{params}],"offset":0}}]',
+                      f'[{{"name":"a","shape":[{params - 1}],"offset":1}}]'):
+            with self.subTest(table):
+                change = lambda header: header["__metadata__"].update(parameters=table)
+                self.refuse(self.changed(change), '"parameters" in its metadata that fits')
+
     def test_every_changed_byte_of_the_header_is_refused_or_harmless(self):
-        (size,) = struct.unpack("<Q", self.good[:8])
-        for at in range(0, 8 + size, 3):
-            content = bytearray(self.good)
-            content[at] ^= 0x15
-            self.file.write_bytes(content)
+        self.fuzz(self.run_.path)
+        self.fuzz(self.train("blocks", SECTIONS | {"algorithm": {"name": "shared_block", "blocks": 3}}).path)
+
+    def fuzz(self, folder):
+        file = folder / "checkpoint.safetensors"
+        good = file.read_bytes()
+        (size,) = struct.unpack("<Q", good[:8])
+        for at in range(8 + size):
+            content = bytearray(good)
+            content[at] ^= 1 << at % 7
+            file.write_bytes(content)
             try:
-                run = sparsepush.load(self.run_.path)
+                run = sparsepush.load(folder)
                 run.state(), run.node_state_dict(1), run.mean_state_dict()
             except sparsepush.RunError as error:
-                self.assertIn(str(self.file), str(error))
+                self.assertIn(str(file), str(error))
 
     def test_a_checkpoint_of_another_run(self):
         tensors, metadata = read_safetensors(self.file)
-        self.refuse(safetensors_bytes({"x": tensors["x"][:4]} | {"u": tensors["u"]}, metadata), '"x", F32 [10')
-        self.refuse(safetensors_bytes({"x": tensors["x"], "u": tensors["u"][:4]}, metadata), '"u", F64 [10]')
+        self.refuse(safetensors_bytes({"x": tensors["x"][:4]} | {"u": tensors["u"]}, metadata), '"x" of float32 with a row for each of 10')
+        self.refuse(safetensors_bytes({"x": tensors["x"], "u": tensors["u"][:4]}, metadata), '"u" of float64')
+        more = {"x": tensors["x"], "u": tensors["u"], "block_u": np.ones((2, 3))}
+        self.refuse(safetensors_bytes(more, metadata), '"block_u"')
+        more = {"x": tensors["x"], "u": tensors["u"], "statistics": np.ones((10, 3, 1), "f4")}
+        self.refuse(safetensors_bytes(more, metadata), '"statistics"')
 
 
 def header_data_bytes(content):
