@@ -143,6 +143,7 @@ int run(const Options& options) {
   const Config config = configure(options);
   if (options.print_config) {
     fmt::print("{}", to_toml(config));
+    for (const std::string& line : config.warnings) print_error("warning: " + line);
     return 0;
   }
   if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;

@@ -18,7 +18,6 @@ for topology in ring irregular; do
   for data in iid skewed; do
     for algorithm in sgp sparse_push scsp; do
       settings=(--set "algorithm.name=$algorithm")
-      [ "$algorithm" = sgp ] || settings+=(--set algorithm.keep=0.01)
       [ "$topology" = ring ] || settings+=(--set topology.name=random_out --set topology.degree=2)
       [ "$data" = iid ] || settings+=(--set data.partition=skew --set data.skew=1.0)
       echo "training: $algorithm, $topology, $data"

@@ -15,6 +15,7 @@
 #include "host/config/config_checks.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_toml.h"
+#include "host/config/unused_keys.h"
 #include "host/topologies/file.h"
 #include "host/topologies/topologies.h"
 #include "models/models.h"
@@ -43,7 +44,7 @@ std::string read_config_text(const std::string& path) {
 
 // Resolves a path of the configuration: beside the configuration first, then in the current folder.
 std::string find_file(const std::string& path, const std::string& key, const Origins& origins) {
-  const fs::path beside = fs::path(origins.path).parent_path() / path;
+  const fs::path beside = fs::path(origins.path()).parent_path() / path;
   std::error_code error;
   for (const fs::path& candidate : {beside, fs::path(path)}) {
     if (!fs::exists(candidate, error)) continue;
@@ -71,7 +72,7 @@ void find_data_folder(Config& config, const Origins& origins) {
   if (why_unused(*find_field("data", "path"), config)) return;
   std::string& path = config.data.path;
   if (path.empty()) path = "data/" + config.data.name;
-  const fs::path beside = fs::path(origins.path).parent_path() / path;
+  const fs::path beside = fs::path(origins.path()).parent_path() / path;
   std::error_code error;
   if (fs::exists(beside, error)) path = beside.string();
 }
@@ -84,13 +85,19 @@ void resolve_averaging_rate(Config& config, const Origins& origins) {
   config.algorithm.averaging_rate = *rate;
 }
 
-void resolve_file_weights(TopologyConfig& topology, const Origins& origins) {
+void resolve_compressor(AlgorithmConfig& algorithm, const Origins& origins) {
+  if (origins.is_set("algorithm.compressor")) return;
+  algorithm.compressor = row_named(methods(), "algorithm.name", algorithm.name).compressor;
+}
+
+void resolve_file_weights(TopologyConfig& topology, const Origins& origins, UnusedKeys& unused) {
   if (!has_key(topology_kind(topology), "file") || topology.file.empty()) return;
   if (!topology_file_has_weights(topology.file)) return;
   const std::string key = "topology.weights";
-  if (origins.is_set(key))
+  if (origins.is_override(key))
     throw InputError("{}: {}: not used with {}, which has weights of its own", origins.of(key), key,
                      in_quotes(topology.file));
+  if (origins.is_set(key)) unused.add(key, in_quotes(topology.file) + " has its own");
   topology.weights.clear();
 }
 
@@ -102,11 +109,12 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 
 Config parse_config(const std::string& text, const std::vector<std::string>& overrides, const std::string& path) {
   Config config;
-  Origins origins{.path = path, .of_key = {}};
+  Origins origins(path);
   apply_toml(text, config, origins);
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
-  if (!origins.is_set("algorithm.compressor"))
-    config.algorithm.compressor = row_named(methods(), "algorithm.name", config.algorithm.name).compressor;
+  resolve_compressor(config.algorithm, origins);  // decides which keys of [algorithm] count
+  UnusedKeys unused = leave_out_unused(config, origins);
+  resolve_compressor(config.algorithm, origins);  // again where it was left out: dense methods have none
   if (!origins.is_set("algorithm.averaging_rate")) resolve_averaging_rate(config, origins);
   if (const TopologyKind& kind = topology_kind(config.topology);
       has_key(kind, "degree") && !origins.is_set("topology.degree"))
@@ -114,7 +122,8 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   check_config(config, origins);
   find_files(config, origins);
   find_data_folder(config, origins);
-  resolve_file_weights(config.topology, origins);
+  resolve_file_weights(config.topology, origins, unused);
+  config.warnings = unused.warnings(path);
   return config;
 }
 

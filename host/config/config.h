@@ -92,13 +92,16 @@ struct Config {
   AlgorithmConfig algorithm;
   OptimizerConfig optimizer;
   EvaluateConfig evaluate;
+
+  std::vector<std::string> warnings;  ///< for the user: keys of the file that do not count
 };
 
 /// Reads `path` and applies `overrides` ("section.key=value", the value in TOML; a bare word is taken as a string).
 /// Throws InputError with file, line and key: unknown keys (with the nearest known one), wrong types, values out of
-/// range, keys that the chosen method does not use where that is a mistake. Relative data and topology files are looked
-/// up beside the configuration first, then in the current folder; the path that was found is stored. The folder of a
-/// data set, data/NAME by default, is looked up likewise, but need not exist until the set is read.
+/// range, overrides that do not count. Keys of the file that do not count, such as `keep` of sgp, are left out: they
+/// have their defaults, and a warning names them. Relative data and topology files are looked up beside the
+/// configuration first, then in the current folder; the path that was found is stored. The folder of a data set,
+/// data/NAME by default, is looked up likewise, but need not exist until the set is read.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides);
 
 /// The same of the TOML document `text`. `path` says where that comes from: errors name it, and files are looked up

@@ -11,7 +11,6 @@
 #include "data/sets/data_sources.h"
 #include "data/table.h"
 #include "host/algorithms/methods.h"
-#include "host/config/config_fields.h"
 #include "host/topologies/topologies.h"
 #include "models/models.h"
 #include "models/task_kinds.h"
@@ -22,17 +21,6 @@ namespace {
 // Throws about `key` unless `holds`.
 void require(bool holds, const Origins& origins, const std::string& key, const std::string& expected) {
   if (!holds) throw InputError("{}: {}: {}", origins.of(key), key, expected);
-}
-
-void check_every_set_key_counts(const Config& config, const Origins& origins) {
-  for (const Field& field : config_fields()) {
-    const OnlyFor* rule = origins.is_set(field.name()) ? why_unused(field, config) : nullptr;
-    if (!rule || !rule->refused) continue;
-    std::vector<std::string> values;
-    for (const std::string_view value : rule->values) values.push_back(in_quotes(value));
-    throw InputError("{}: {}: only used with {} = {}, which is {} here", origins.of(field.name()), field.name(),
-                     rule->decider, fmt::join(values, " or "), in_quotes(decider_value(*rule, config)));
-  }
 }
 
 void check_run(const RunConfig& run, const Origins& origins) {
@@ -112,7 +100,6 @@ void check_compressor_keys(const Config& config, const Origins& origins) {
 }  // namespace
 
 void check_config(const Config& config, const Origins& origins) {
-  check_every_set_key_counts(config, origins);
   check_run(config.run, origins);
   check_data_keys(config, origins);
   check_topology_keys(config, origins);

@@ -30,11 +30,12 @@ struct NumberRange {
 using Choices = std::vector<std::string_view>;
 using Constraint = std::variant<std::monostate, IntegerRange, NumberRange, Choices>;
 
-/// A key counts only where the string key `decider` has one of `values`.
+/// A key counts only where the string key `decider` has one of `values`. Elsewhere it is refused from the command line
+/// and left out of a file, with a warning, so that one file serves several methods.
 struct OnlyFor {
   std::string_view decider;  ///< such as "algorithm.name"
   Choices values;
-  bool refused = true;  ///< setting it elsewhere is an error; else it is ignored there
+  bool must_be_default = false;  ///< elsewhere another value is refused, in a file too
 };
 
 /// One key of the configuration.
@@ -71,7 +72,7 @@ const OnlyFor* why_unused(const Field& field, const Config& config);
 /// The key whose value decides, one of some choices.
 const Field& decider_of(const OnlyFor& rule);
 
-/// Its value.
+/// Its value in `config`.
 std::string decider_value(const OnlyFor& rule, const Config& config);
 
 }  // namespace sparsepush

@@ -24,6 +24,7 @@ struct Setting {
   const Field& field;
   const toml::node& value;
   std::string where;
+  bool is_override = false;
 };
 
 std::string describe(const toml::node& value) {
@@ -136,9 +137,9 @@ void apply(const Setting& setting, Config& config, Origins& origins) {
   std::visit([&](auto* member) { store(setting, member); }, setting.field.member(config));
   const auto* word = setting.value.as_string();
   if ((setting.field.is_file || setting.field.is_folder) && word && word->get().empty())
-    origins.of_key.erase(setting.field.name());  // an empty path is none
+    origins.forget(setting.field.name());  // an empty path is none
   else
-    origins.of_key[setting.field.name()] = setting.where;
+    origins.remember(setting.field.name(), {setting.where, setting.is_override});
 }
 
 bool is_called(const Field& field, std::string_view word) {
@@ -206,11 +207,11 @@ toml::table parse_value(const std::string& text, const std::string& where) {
 
 void apply_toml(const std::string& text, Config& config, Origins& origins) {
   const auto at_line = [&](const toml::source_region& source) {
-    return fmt::format("{}:{}", origins.path, source.begin.line);
+    return fmt::format("{}:{}", origins.path(), source.begin.line);
   };
   toml::table document;
   try {
-    document = toml::parse(text, origins.path);
+    document = toml::parse(text, origins.path());
   } catch (const toml::parse_error& error) {
     throw InputError("{}: not TOML: {}", at_line(error.source()), one_line(error.description()));
   }
@@ -240,7 +241,7 @@ void apply_override(const std::string& assignment, Config& config, Origins& orig
   check_section(section, where);
   const Field& field = known_field(section, key, where);
   const toml::table parsed = parse_value(assignment.substr(equals + 1), where);
-  apply({field, *parsed.get("value"), where}, config, origins);
+  apply({field, *parsed.get("value"), where, true}, config, origins);
 }
 
 }  // namespace sparsepush

@@ -2,22 +2,39 @@
 #pragma once
 #include <map>
 #include <string>
+#include <utility>
 
 #include "host/config/config.h"
 
 namespace sparsepush {
 
-/// Where the keys that were set come from.
-struct Origins {
-  std::string path;                           ///< of the configuration file
-  std::map<std::string, std::string> of_key;  ///< "run.nodes" -> "iid.toml:3" or "--set run.nodes=4"
-
-  bool is_set(const std::string& key) const { return of_key.contains(key); }
-  /// The file alone if the key was not set.
-  std::string of(const std::string& key) const { return is_set(key) ? of_key.at(key) : path; }
+/// Where a key was set.
+struct Origin {
+  std::string where;  ///< "iid.toml:3" or "--set run.nodes=4"
+  bool is_override = false;
 };
 
-/// Sets every key of the TOML document `text`, which is what origins.path contains. Throws InputError.
+/// Where the keys that were set come from.
+class Origins {
+ public:
+  explicit Origins(std::string path) : path_(std::move(path)) {}
+
+  /// The configuration file.
+  const std::string& path() const { return path_; }
+  bool is_set(const std::string& key) const { return of_key_.contains(key); }
+  bool is_override(const std::string& key) const { return is_set(key) && of_key_.at(key).is_override; }
+  /// The file alone if the key was not set.
+  std::string of(const std::string& key) const { return is_set(key) ? of_key_.at(key).where : path_; }
+
+  void remember(const std::string& key, const Origin& origin) { of_key_[key] = origin; }
+  void forget(const std::string& key) { of_key_.erase(key); }
+
+ private:
+  std::string path_;
+  std::map<std::string, Origin> of_key_;
+};
+
+/// Sets every key of the TOML document `text`, which is what origins.path() contains. Throws InputError.
 void apply_toml(const std::string& text, Config& config, Origins& origins);
 
 /// Sets one key from "section.key=value". Throws InputError.

@@ -38,11 +38,6 @@ std::string content_hash(const std::string& path) {
   return hash.hex();
 }
 
-bool is_refused(const Field& field, const Config& config) {
-  const OnlyFor* rule = why_unused(field, config);
-  return rule && rule->refused;
-}
-
 /// Over the keys that change bits, are used and are among those that `counts` accepts, over the run's length where
 /// learning rates depend on it, and over a task's identity.
 template <class Counts>
@@ -114,7 +109,7 @@ std::string to_toml(const Config& config) {
   std::string_view section;
   for (const Field& field : config_fields()) {
     const Member member = field.member(copy);
-    if (is_refused(field, config) || is_empty_word(member)) continue;
+    if (why_unused(field, config) || is_empty_word(member)) continue;
     if (field.section != section) text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", field.section);
     section = field.section;
     text += fmt::format("{} = {}\n", field.key, value_text(member));

@@ -29,7 +29,7 @@ Choices norms_with_statistics() {
 std::vector<Field> topology_fields() {
   using T = TopologyConfig;
   constexpr auto topology = &Config::topology;
-  const OnlyFor used = ignored_unless("algorithm.name", methods_with_topology());
+  const OnlyFor used = when("algorithm.name", methods_with_topology());
   return {
       {.key = "name",
        .meaning = "who sends to whom",
@@ -94,9 +94,10 @@ std::vector<Field> algorithm_fields() {
   using C = AlgorithmConfig;
   constexpr auto algorithm = &Config::algorithm;
   const OnlyFor compressed = when("algorithm.name", methods_that_compress());
-  const OnlyFor merges = when("algorithm.name", names_with_key(methods(), "final_rounds"));
+  const Choices merging = names_with_key(methods(), "final_rounds");
+  const OnlyFor merges = when("algorithm.name", merging);
   const auto of_compressors = [](std::string_view key) {
-    return ignored_unless("algorithm.compressor", names_with_key(compressors(), key));
+    return when("algorithm.compressor", names_with_key(compressors(), key));
   };
   const OnlyFor selects = of_compressors("keep");
   return {
@@ -116,7 +117,7 @@ std::vector<Field> algorithm_fields() {
        .meaning = "parameters and error memory; or what a node's steps have added up to, which reaches one hop",
        .member = at<algorithm, &C::compress>,
        .constraint = Choices{"parameters", "update"},
-       .only_for = {when("algorithm.name", names_with_key(methods(), "compress"))},
+       .only_for = {default_unless("algorithm.name", names_with_key(methods(), "compress"))},
        .came_later = true},
       {.key = "scope",
        .meaning = "messages hold entries of each tensor, or of the whole model",
@@ -152,7 +153,7 @@ std::vector<Field> algorithm_fields() {
        .meaning = "eta: how far a node goes towards what it hears",
        .member = at<algorithm, &C::averaging_rate>,
        .constraint = NumberRange{0, 1, true},
-       .only_for = {ignored_unless("algorithm.name", names_with_key(methods(), "averaging_rate"))},
+       .only_for = {when("algorithm.name", names_with_key(methods(), "averaging_rate"))},
        .default_in_words = "as method and compressor say: `keep`, 0.5 or 1; else it has to be set",
        .also_called = "eta gamma consensus_lr consensus_rate"},
       {.key = "averaging_decay",
@@ -178,7 +179,7 @@ std::vector<Field> algorithm_fields() {
        .meaning = "SGD steps from one round of gossip to the next",
        .member = at<algorithm, &C::local_steps>,
        .constraint = IntegerRange{1, kForever},
-       .only_for = {when("algorithm.name", names_with_key(methods(), "local_steps"))},
+       .only_for = {default_unless("algorithm.name", names_with_key(methods(), "local_steps"))},
        .also_called = "h local_epochs"},
       {.key = "blocks",
        .meaning = "that a model is cut into, of which one is mixed in each round, in turn",
@@ -190,7 +191,7 @@ std::vector<Field> algorithm_fields() {
        .meaning = "rounds of dense gossip after the last step; auto: until 0.1 % of the disagreement is left",
        .member = at<algorithm, &C::final_rounds>,
        .constraint = IntegerRange{1, kForever},
-       .only_for = {merges},
+       .only_for = {default_unless("algorithm.name", merging)},
        .changes_bits = false},
       {.key = "final",
        .meaning = "merging by these rounds, or by one exact mean",

@@ -29,7 +29,9 @@ Member at(Config& config) {
 /// Names of the data sets for which `key` counts, on their own or because of what learns them.
 Choices sets_with(std::string_view key);
 
-inline OnlyFor when(std::string_view decider, Choices values) { return {decider, std::move(values), true}; }
-inline OnlyFor ignored_unless(std::string_view decider, Choices values) { return {decider, std::move(values), false}; }
+inline OnlyFor when(std::string_view decider, Choices values) { return {decider, std::move(values)}; }
+
+/// Where `decider` has none of `values` the key must have its default.
+inline OnlyFor default_unless(std::string_view decider, Choices values) { return {decider, std::move(values), true}; }
 
 }  // namespace sparsepush

@@ -31,7 +31,7 @@ Choices sets_with(std::string_view key) {
 std::vector<Field> data_fields() {
   using C = DataConfig;
   constexpr auto data = &Config::data;
-  const OnlyFor divided = ignored_unless("data.name", sets_with("data.partition"));
+  const OnlyFor divided = when("data.name", sets_with("data.partition"));
   return {
       {.key = "name",
        .meaning = "data set or problem",
@@ -135,7 +135,7 @@ std::vector<Field> data_fields() {
 std::vector<Field> model_fields() {
   using M = ModelConfig;
   constexpr auto model = &Config::model;
-  const OnlyFor has_model = ignored_unless("data.name", sets_with("model.name"));
+  const OnlyFor has_model = when("data.name", sets_with("model.name"));
   return {
       {.key = "name",
        .meaning = "network of every node",
@@ -147,7 +147,7 @@ std::vector<Field> model_fields() {
        .meaning = "widths of the hidden layers",
        .member = at<model, &M::hidden>,
        .constraint = IntegerRange{1, kMany},
-       .only_for = {ignored_unless("model.name", names_with_key(models(), "model.hidden")), has_model},
+       .only_for = {when("model.name", names_with_key(models(), "model.hidden")), has_model},
        .also_called = "widths layers"},
       {.key = "norm",
        .meaning = "normalization; models without layers for images have none",

@@ -1,4 +1,4 @@
-// Adam (Kingma and Ba 2015, [Adam]). The push-sum weight enters through z alone.
+// Adam (Kingma and Ba 2014, [Adam]). The push-sum weight enters through z alone.
 #pragma once
 #include <cmath>
 

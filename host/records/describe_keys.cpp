@@ -76,10 +76,11 @@ std::string rule_text(const OnlyFor& rule) {
   for (const std::string_view value : std::get<Choices>(decider_of(rule).constraint))
     if (std::ranges::find(rule.values, value) == rule.values.end()) others.push_back(value);
   if (others.empty()) return "";
-  const std::string_view consequence = rule.refused ? "refused" : "ignored";
   if (others.size() < rule.values.size())
-    return fmt::format("{} where `{}` is {}", consequence, rule.decider, listed(others, " or "));
-  return fmt::format("only where `{}` is {}, else {}", rule.decider, listed(rule.values, " or "), consequence);
+    return fmt::format("not where `{}` is {}{}", rule.decider, listed(others, " or "),
+                       rule.must_be_default ? ": there another value is refused" : "");
+  return fmt::format("only where `{}` is {}{}", rule.decider, listed(rule.values, " or "),
+                     rule.must_be_default ? ": elsewhere another value is refused" : "");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "host/state/diverged.h"
@@ -21,7 +22,8 @@ std::string of_replica(const Experiment& experiment, int replica) {
 }  // namespace
 
 std::vector<std::string> warnings_before(const Experiment& experiment) {
-  std::vector<std::string> warnings = experiment.task().warnings();
+  std::vector<std::string> warnings = experiment.config().warnings;
+  std::ranges::copy(experiment.task().warnings(), std::back_inserter(warnings));
   for (std::size_t r = 0; r < experiment.replicas().size(); ++r) {
     const std::string settings =
         unstable_settings(experiment.rows(), experiment.replicas()[r].algorithm, experiment.layout());

@@ -65,7 +65,7 @@ class Emulator {
 
  private:
   void set_learning_rates();
-  /// As Nodes::settings has them: nodes that do not learn have no weight decay either.
+  /// As Nodes::settings has them: nodes that do not learn have no weight decay, nor the momentum of their moves.
   std::vector<SgdSettings> settings_of_rows(const std::vector<SgdSettings>& of_replicas) const;
   /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
   void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);

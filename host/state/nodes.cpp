@@ -155,7 +155,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       message(outgoing(backend, rows.method.message, extent, layout, plan)),
       final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
       trigger(trigger_of(backend, extent, layout, plan)),
-      settings(backend, 1, plan.settings_of_rows ? shard.rows() : shard.replicas),
+      settings(backend, plan.settings_of_rows ? shard.rows() : shard.replicas),
       diverged(backend, 1, shard.rows()),
       sent(backend, kSentCounts, shard.rows()) {
   CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas, "settings of ", plan.algorithm.size(),

@@ -10,6 +10,7 @@
 #include "host/rounds/round_plan.h"
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
+#include "kernels/backend/queued_array.h"
 #include "kernels/backend/repeated_work.h"
 #include "kernels/messages/low_rank.h"
 #include "kernels/messages/random_k.h"
@@ -131,10 +132,10 @@ class Nodes {
   Buffer<Backend, std::int64_t> block_begin;          ///< [blocks + 1], of methods that mix by blocks
   std::optional<Outgoing<Backend>> message, final_message;
   std::optional<Trigger<Backend>> trigger;
-  Buffer<Backend, SgdSettings> settings;   ///< [replicas], or [rows] where some nodes do not learn
-  Buffer<Backend, std::uint8_t> diverged;  ///< [local rows]
-  Buffer<Backend, std::int64_t> sent;      ///< [kSentCounts, local rows]
-  RepeatedWork<Backend> work;              ///< records of steps; verbs tell it what no graph can hold
+  QueuedArray<Backend, SgdSettings> settings;  ///< [replicas], or [rows] where some nodes do not learn
+  Buffer<Backend, std::uint8_t> diverged;      ///< [local rows]
+  Buffer<Backend, std::int64_t> sent;          ///< [kSentCounts, local rows]
+  RepeatedWork<Backend> work;                  ///< records of steps; verbs tell it what no graph can hold
 
  private:
   void verify_messages(const Array<float>& v);

@@ -141,8 +141,11 @@ class RoundBuilder {
                        path_, last_line_[node], rows.front().round, node, sent, hint(rows));
   }
 
-  // Says so where the matrix seems to be the transpose of what is expected.
+  // Says so where weights seem to be numbers of nodes, or the matrix to be the transpose of what is expected.
   std::string hint(std::span<const EdgeRow> rows) const {
+    if (std::ranges::any_of(rows, [](const EdgeRow& row) { return row.weight > 1; }) &&
+        std::ranges::all_of(rows, [](const EdgeRow& row) { return row.weight == std::floor(row.weight); }))
+      return "; if its numbers are round,source,target, the file needs that header";
     std::vector<double> received(nodes_, 0);
     for (const EdgeRow& row : rows) received[row.target] += row.weight;
     const bool sum_to_1 = std::ranges::all_of(received, [](double r) { return std::abs(r - 1) <= kColumnTolerance; });

@@ -59,8 +59,9 @@ void check_rows(const Method& method, const Topology& topology, std::int64_t t) 
   for (const Edge& edge : round.edges) row[edge.target] += edge.weight;
   for (std::size_t node = 0; node < row.size(); ++node)
     if (!(std::abs(row[node] - 1) <= kRowTolerance))
-      throw InputError("algorithm.name: {} needs {}; in round {} of {} those that node {} receives with sum to {:.6g}",
-                       method.name, kDoublyStochastic, t, topology.name(), node, row[node]);
+      throw InputError(
+          "algorithm.name: {} needs {}; in round {} of {} the weights of what node {} receives sum to {:.6g}",
+          method.name, kDoublyStochastic, t, topology.name(), node, row[node]);
 }
 
 }  // namespace

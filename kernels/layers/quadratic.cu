@@ -7,8 +7,8 @@
 namespace sparsepush {
 namespace {
 
-// All kernels: one block per node, in strides of the grid. Threads compute coordinates in turn; the first one adds up
-// the loss in their order, as the contract demands, which takes longer than the rest: one addition after the other.
+// All kernels: one block per node, in strides of the grid. Threads compute coordinates in turn; the loss is an ordered
+// sum, which the first warp adds up.
 
 __global__ void quadratic_gradient_kernel(QuadraticGradient step) {
   for (std::int64_t node = blockIdx.x; node < step.x.rows; node += gridDim.x) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/mixing/dense_panel.h"
@@ -14,7 +15,7 @@ constexpr std::int64_t kPanelBytes = 1 << 18;  // of the old values, which every
 /// Whole lines; as many as fit the panel's bytes, at least one.
 std::int64_t panel_columns(std::int64_t slots) {
   const std::int64_t floats = kPanelBytes / static_cast<std::int64_t>(sizeof(float));
-  return std::max(kLineFloats, floats / std::max<std::int64_t>(1, slots) / kLineFloats * kLineFloats);
+  return std::max<std::int64_t>(kLineFloats, floats / std::max<std::int64_t>(1, slots) / kLineFloats * kLineFloats);
 }
 
 void load_panel(const DenseMix& mix, const DensePanel& panel) {

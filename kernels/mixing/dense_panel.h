@@ -9,8 +9,7 @@
 
 namespace sparsepush {
 
-inline constexpr std::int64_t kLineFloats = 16;  // in a cache line: a narrower panel would waste what it loads
-inline constexpr int kSourcesAtOnce = 4;         // sums stay in registers, and as many rows are read side by side
+inline constexpr int kSourcesAtOnce = 4;  // sums stay in registers, and as many rows are read side by side
 
 /// The columns [begin, begin + width) of all slots before the round.
 struct DensePanel {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/backend/aligned_floats.h"
 #include "kernels/mixing/dense_panel.h"
 #include "kernels/nodes/sgd_loop.h"
 
@@ -21,7 +22,7 @@ std::int64_t panel_columns(std::int64_t nodes) {
     return bytes / static_cast<std::int64_t>(sizeof(float)) / std::max<std::int64_t>(1, nodes);
   };
   const std::int64_t columns = std::max(fitting(kPanelBytes), std::min(kWideColumns, fitting(kWidePanelBytes)));
-  return std::max(kLineFloats, columns / kLineFloats * kLineFloats);
+  return std::max<std::int64_t>(kLineFloats, columns / kLineFloats * kLineFloats);
 }
 
 /// Some columns of one row of a panel, at most kTileColumns.

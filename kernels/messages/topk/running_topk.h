@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/view.h"
 #include "kernels/messages/topk/collect.h"
 
@@ -73,7 +74,7 @@ void RunningTopk::add(std::int64_t begin, std::int64_t end, const Source& source
     }
     // From the second tile on at whole cache lines, wherever the row begins: vectors that cross lines cost double.
     const auto beyond_line =
-        static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(row_ + begin) / sizeof(float) % 16);
+        static_cast<std::int64_t>(std::bit_cast<std::uintptr_t>(row_ + begin) / sizeof(float) % kLineFloats);
     const RowTile tile{begin, std::min(begin + kLongestTile - beyond_line, end)};
     const CollectCount found = collect(tile, threshold_, position_.data() + count_, source, level_);
     count_ += found.collected;

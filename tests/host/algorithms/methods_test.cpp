@@ -241,12 +241,12 @@ TEST_F(Methods, WithoutPushSumNeedDoublyStochasticRounds) {
     // In its second round node 0 keeps 1/3 and hears node 1 with 1/2.
     const std::string circle = "0,0,1\n0,1,2\n0,2,3\n0,3,4\n0,4,5\n0,5,0\n";
     EXPECT_EQ(refusal(method, topology_file(circle + "1,0,1\n1,0,2\n1,1,0\n")),
-              needs + "1 of F/edges.csv those that node 0 receives with sum to 0.833333");
+              needs + "1 of F/edges.csv the weights of what node 0 receives sum to 0.833333");
     // 1/6 of the hub's own, 1/2 from each of five leaves.
-    EXPECT_EQ(refusal(method, star()), needs + "0 of F/edges.csv those that node 0 receives with sum to 2.66667");
+    EXPECT_EQ(refusal(method, star()), needs + "0 of F/edges.csv the weights of what node 0 receives sum to 2.66667");
     for (const bool redraw : {false, true}) {
       const std::string line = refusal(method, random_out(2, redraw));
-      EXPECT_TRUE(line.starts_with(needs + "0 of random_out those that node ")) << line;
+      EXPECT_TRUE(line.starts_with(needs + "0 of random_out the weights of what node ")) << line;
     }
     EXPECT_EQ(refusal(method, ring()), "");
     EXPECT_EQ(refusal(method, topology_file(circle)), "");

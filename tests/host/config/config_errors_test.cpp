@@ -115,12 +115,15 @@ TEST_F(ConfigFile, WhatIsNoConfigurationIsRefusedInOneLine) {
   EXPECT_EQ(error_of("/dev/zero"), "/dev/zero: expected a TOML file of at most 1048576 bytes");
 }
 
-TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
+TEST_F(ConfigFile, KeysOfAnotherMethodAreErrorsOnTheCommandLine) {
   const std::string sgp =
       "only used with algorithm.name = \"sparse_push\" or \"scsp\" or \"deep_squeeze\" or \"choco\" or "
       "\"quantized_push_sum\", which is \"sgp\" here";
-  EXPECT_EQ(error("[algorithm]\nname = \"sgp\"\nkeep = 0.1\n"), "a.toml:3: algorithm.keep: " + sgp);
-  EXPECT_EQ(error("[algorithm]\nscope = \"layer\"\n", {"algorithm.name=sgp"}), "a.toml:2: algorithm.scope: " + sgp);
+  EXPECT_EQ(error("[algorithm]\nname = \"sgp\"\n", {"algorithm.keep=0.1"}),
+            "--set algorithm.keep=0.1: algorithm.keep: " + sgp);
+  EXPECT_EQ(error("[algorithm]\nkeep = 0.1\n", {"algorithm.name=sgp", "algorithm.keep=0.1"}),
+            "--set algorithm.keep=0.1: algorithm.keep: " + sgp)
+      << "the last one that sets it says where";
   EXPECT_EQ(error("", {"algorithm.name=sgp", "algorithm.compressor=top_k"}),
             "--set algorithm.compressor=top_k: algorithm.compressor: " + sgp);
   EXPECT_NE(error("", {"algorithm.name=none", "algorithm.keep=1"}), "");
@@ -139,20 +142,73 @@ TEST_F(ConfigFile, KeysOfAnotherMethodAreErrors) {
       "data.path: only used with data.name = \"cifar10\" or \"cifar100\" or \"mnist\" or \"fashion_mnist\", which "
       "is \"digits\" here");
   for (const char* name : {"synthetic", "quadratic"})
-    EXPECT_EQ(
-        error(std::string("[data]\nname = \"") + name + "\"\naugment = true\n"),
-        std::string("a.toml:3: data.augment: only used with data.name = \"digits\" or \"cifar10\" or \"cifar100\" or "
-                    "\"mnist\" or \"fashion_mnist\" or \"file\", which is \"") +
-            name + "\" here");
+    EXPECT_EQ(error(std::string("[data]\nname = \"") + name + "\"\n", {"data.augment=true"}),
+              std::string("--set data.augment=true: data.augment: only used with data.name = \"digits\" or \"cifar10\" "
+                          "or \"cifar100\" or "
+                          "\"mnist\" or \"fashion_mnist\" or \"file\", which is \"") +
+                  name + "\" here");
   EXPECT_EQ(error("", {"data.augment=true"}), "") << "of digits";
   EXPECT_EQ(error("", {"data.augment=true", "data.name=cifar10"}), "");
   EXPECT_EQ(set_error("topology.file=x"),
             "topology.file: only used with topology.name = \"file\", which is \"directed_ring\" here");
   EXPECT_NE(set_error("topology.degree=2"), "");
   EXPECT_NE(set_error("topology.redraw=false"), "");
-  EXPECT_EQ(error("", {"algorithm.name=none", "algorithm.averaging_rate=0.5"}), "");
+  EXPECT_NE(error("", {"algorithm.name=none", "algorithm.averaging_rate=0.5"}), "");
+  EXPECT_NE(error("", {"algorithm.name=all_reduce", "topology.name=complete"}), "");
+  EXPECT_NE(error("", {"model.name=softmax", "model.hidden=[3]"}), "");
   EXPECT_EQ(error("", {"data.file="}), "--set data.file=: expected a TOML value or a bare word after \"=\", got \"\"");
   EXPECT_EQ(error("[data]\nfile = \"\"\npath = \"\"\n"), "") << "an empty path is none";
+}
+
+TEST_F(ConfigFile, WhatAMethodCannotHonourIsRefusedWhereverItStands) {
+  EXPECT_TRUE(error("[algorithm]\nname = \"d2\"\nlocal_steps = 2\n")
+                  .starts_with("a.toml:3: algorithm.local_steps: only used with algorithm.name = "));
+  EXPECT_TRUE(error("[algorithm]\nname = \"choco\"\ncompress = \"update\"\n")
+                  .starts_with("a.toml:3: algorithm.compress: only used with algorithm.name = "));
+  EXPECT_EQ(
+      error("[algorithm]\nfinal_rounds = 3\n"),
+      "a.toml:2: algorithm.final_rounds: only used with algorithm.name = \"scsp\", which is \"sparse_push\" here");
+  EXPECT_EQ(error("[algorithm]\nname = \"d2\"\nlocal_steps = 1\ncompress = \"parameters\"\nfinal_rounds = 50\n"), "")
+      << "that is what it does";
+}
+
+TEST_F(ConfigFile, KeysOfAFileThatDoNotCountAreLeftOut) {
+  const auto left_out = [&](const std::string& text, const std::vector<std::string>& overrides = {}) {
+    const Config config = load(text, overrides);
+    const Config again = load_config(write("again.toml", to_toml(config)), {});
+    EXPECT_TRUE(again.warnings.empty()) << to_toml(config);
+    EXPECT_EQ(to_toml(again), to_toml(config));
+    EXPECT_EQ(config_hash(again), config_hash(config));
+    if (config.warnings.empty()) return std::string();
+    EXPECT_EQ(config.warnings.size(), 1u);
+    const std::string& line = config.warnings.front();
+    const std::string start = (folder_ / "a.toml").string() + ": keys that do not count here: ";
+    EXPECT_TRUE(line.starts_with(start)) << line;
+    return line.substr(start.size());
+  };
+  EXPECT_EQ(left_out(""), "");
+  EXPECT_EQ(left_out("[algorithm]\nkeep = 0.1\n"), "");
+  const std::string compressed =
+      "[algorithm]\nname = \"sparse_push\"\ncompressor = \"qsgd\"\nlevels = 3\n"
+      "averaging_rate = 0.5\n";
+  EXPECT_EQ(left_out(compressed), "");
+  EXPECT_EQ(left_out(compressed, {"algorithm.name=sgp"}),
+            "algorithm.compressor, algorithm.levels (algorithm.name is \"sgp\")");
+  EXPECT_EQ(left_out(compressed, {"algorithm.compressor=sign"}), "algorithm.levels (algorithm.compressor is \"sign\")");
+  EXPECT_EQ(left_out(compressed + "[topology]\ndegree = 3\n[data]\nskew = 0.5\naugment = true\n"),
+            "data.skew (data.partition is \"iid\"); topology.degree (topology.name is \"directed_ring\")");
+  EXPECT_EQ(left_out("[topology]\nname = \"random_out\"\ndegree = 20\n[algorithm]\nname = \"all_reduce\"\n"),
+            "topology.name, topology.degree (algorithm.name is \"all_reduce\")");
+  EXPECT_EQ(left_out("[optimizer]\nschedule = \"cosine\"\ndecay = 0.5\nbeta2 = 0.5\n"),
+            "optimizer.beta2 (optimizer.kind is \"heavy_ball\"); optimizer.decay (optimizer.schedule is \"cosine\")");
+  EXPECT_EQ(load("[algorithm]\nname = \"local_sgd\"\naveraging_rate = 0.25\n").algorithm.averaging_rate, 1.0);
+  EXPECT_EQ(load("[algorithm]\nname = \"quantized_push_sum\"\n").algorithm.compressor, "qsgd");
+  EXPECT_EQ(left_out("[algorithm]\nname = \"quantized_push_sum\"\nkeep = 0.5\n"),
+            "algorithm.keep (algorithm.compressor is \"qsgd\")");
+  EXPECT_EQ(left_out("[data]\nfile = \"nowhere\"\n"), "data.file (data.name is \"digits\")") << "nobody looks for it";
+  write("e.csv", "0,1,0.5\n1,0,0.5\n");
+  EXPECT_EQ(left_out("[run]\nnodes = 2\n[topology]\nname = \"file\"\nfile = \"e.csv\"\nweights = \"uniform\"\n"),
+            fmt::format("topology.weights (\"{}\" has its own)", (folder_ / "e.csv").string()));
 }
 
 TEST_F(ConfigFile, NormalizationIsOfImageModels) {

@@ -183,7 +183,7 @@ TEST_F(ConfigFile, WhatIsWrittenLoadsAsTheSame) {
       {"algorithm.name=scsp", "algorithm.final_rounds=auto", "algorithm.final=all_reduce", "algorithm.keep=1e-7"},
       {"algorithm.name=fda"},
       {"algorithm.name=fda", "algorithm.threshold=3", "algorithm.monitor=naive"},
-      {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax", "model.hidden=[]"},
+      {"data.name=synthetic", "data.samples=100", "data.separation=1e3", "model.name=softmax"},
       {"data.name=fashion_mnist", "data.path=sets", "data.augment=true"},
       {"model.name=resnet20", "model.norm=batch", "algorithm.name=scsp", "algorithm.final_statistics=local"},
       {"data.partition=skew", "data.skew=0.1", "run.seed=9223372036854775807", "optimizer.milestones=[0, 3]"},
@@ -276,7 +276,7 @@ TEST_F(QuadraticConfig, HashFollowsTheContentsOfTheFileNotItsName) {
   const auto hash = [&](const std::string& file) { return config_hash(load(text, {"data.file=" + file})); };
   EXPECT_EQ(hash("q.safetensors"), hash("moved.safetensors"));
   EXPECT_NE(hash("q.safetensors"), hash("other.safetensors"));
-  EXPECT_EQ(config_hash(load(text, {"data.file=q.safetensors", "data.batch=3"})), hash("q.safetensors"));
+  EXPECT_EQ(config_hash(load(text + "batch = 3\n", {"data.file=q.safetensors"})), hash("q.safetensors"));
   const Config gone = load(text, {"data.file=moved.safetensors"});
   fs::remove(folder_ / "moved.safetensors");
   EXPECT_THROW(config_hash(gone), InputError);

@@ -53,16 +53,18 @@ TEST(DescribeKeys, RulesNameTheValuesWithTheKeyOrTheFewerWithout) {
     EXPECT_TRUE(row_of(key).ends_with(" | " + end + " |")) << row_of(key);
   };
   ends("run.nodes", "");
-  ends("algorithm.local_steps",
-       "refused where `algorithm.name` is `all_reduce`, `fda`, `gradient_tracking`, `push_gradient_tracking` or `d2`");
-  ends("data.file", "only where `data.name` is `file` or `quadratic`, else refused");
-  ends("data.batch", "ignored where `data.name` is `quadratic`");
-  ends("model.hidden", "only where `model.name` is `mlp`, else ignored; ignored where `data.name` is `quadratic`");
+  ends(
+      "algorithm.local_steps",
+      "not where `algorithm.name` is `all_reduce`, `fda`, `gradient_tracking`, `push_gradient_tracking` or `d2`: there "
+      "another value is refused");
+  ends("algorithm.final_rounds", "only where `algorithm.name` is `scsp`: elsewhere another value is refused");
+  ends("data.file", "only where `data.name` is `file` or `quadratic`");
+  ends("data.batch", "not where `data.name` is `quadratic`");
+  ends("model.hidden", "only where `model.name` is `mlp`; not where `data.name` is `quadratic`");
   ends("algorithm.averaging_rate",
-       "ignored where `algorithm.name` is `none`, `quantized_push_sum`, `all_reduce`, `local_sgd`, `fda` or "
+       "not where `algorithm.name` is `none`, `quantized_push_sum`, `all_reduce`, `local_sgd`, `fda` or "
        "`shared_block`");
-  ends("algorithm.final_statistics",
-       "only where `algorithm.name` is `scsp`, else refused; only where `model.norm` is `batch`, else refused");
+  ends("algorithm.final_statistics", "only where `algorithm.name` is `scsp`; only where `model.norm` is `batch`");
 }
 
 }  // namespace

@@ -137,6 +137,12 @@ TEST_F(TopologyFile, WhoseRowsSumToOneInsteadOfItsColumnsMayBeTransposed) {
             "to 1, so source and target may be exchanged");
 }
 
+TEST_F(TopologyFile, OfRoundsWithoutAHeaderIsSuspected) {
+  EXPECT_EQ(refusal("0,0,1\n0,1,2\n0,2,0\n", 3),
+            "e.csv:3: round 0: the weights of node 0 (its column) sum to 3; expected 1; if its numbers are "
+            "round,source,target, the file needs that header");
+}
+
 TEST_F(TopologyFile, OfOneRoundNeedsNoRoundsAndPerhapsNoHeader) {
   const Triples ring = {{2, 0, 0.5}, {0, 1, 0.5}, {1, 2, 0.5}};
   for (const char* text :

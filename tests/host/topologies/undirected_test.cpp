@@ -256,7 +256,7 @@ TEST(Undirected, DegreesThatAreNotSetAreThoseOfTheName) {
   EXPECT_EQ(degree_of("base_graph"), 1);
 }
 
-TEST(Undirected, KeysThatANameDoesNotUseAreRefused) {
+TEST(Undirected, KeysThatANameDoesNotUseAreRefusedOnTheCommandLine) {
   for (const auto& [name, setting] :
        std::vector<std::pair<std::string, std::string>>{{"ring", "degree=2"},
                                                         {"star", "rows=2"},
