@@ -1,7 +1,5 @@
 """PyTorch models of nodes test as the program's do."""
 
-import unittest
-
 import numpy as np
 
 from reading import ReaderTest, digits, images, main, needs, spread
