@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <new>
 #include <stdexcept>
+#include <type_traits>
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
@@ -27,8 +28,10 @@
 #include "host/records/version.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
+#include "host/tables/run_table.h"
 #include "host/topologies/exports.h"
 #include "host/transports/run_shards.h"
+#include "kernels/backend/processors.h"
 
 namespace sparsepush {
 namespace {
@@ -37,8 +40,10 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string backend, out;  ///< `out` is where `resume` goes on, too
+  std::string only;
+  int jobs = 0;
   TopologyFiles topology;
-  bool resume = false, quiet = false, print_config = false, markdown = false;
+  bool resume = false, retry = false, quiet = false, print_config = false, markdown = false;
 };
 
 /// One shard's share of a run. Every stage is for all of its nodes at once; false if the user stopped it.
@@ -60,15 +65,21 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
   return !recorder.untested();
 }
 
-Config configure(const Options& options) {
+std::vector<std::string> overrides_of(const Options& options) {
   auto overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back("run.backend=" + options.backend);
+  return overrides;
+}
+
+Config configure(const Options& options) {
+  const auto overrides = overrides_of(options);
   return options.config.empty() ? load_saved_config(options.out, overrides) : load_config(options.config, overrides);
 }
 
-std::filesystem::path results_folder(const Options& options) {
+/// Below `room` unless the user has chosen one.
+std::filesystem::path results_folder(const char* room, const Options& options) {
   if (!options.out.empty()) return options.out;
-  return std::filesystem::path("runs") / std::filesystem::path(options.config).stem();
+  return std::filesystem::path(room) / std::filesystem::path(options.config).stem();
 }
 
 /// As far as the folder takes it: the disk may be what failed.
@@ -79,30 +90,20 @@ void record_failure(Recorder& recorder, const std::exception& error) {
   }
 }
 
-/// False if the user stopped it.
+/// One run, into a folder of its own. What ends it but its end and its caller is thrown, and told by the folder as
+/// well.
 template <class Backend>
-bool run(const Options& options, const Config& config) {
-  Interrupt interrupt;            // from here on SIGUSR1 ends nothing
+RunEnd run_into(const std::filesystem::path& path, const Config& config, bool resume, const Caller& caller) {
   Experiment experiment(config);  // topology, data, model
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
   check_run(experiment);
   experiment.prepare_data();
 
-  const RunFolder folder(results_folder(options), options.resume);
-  Progress progress(options.quiet);
-  const auto request = [&] {
-    if (interrupt.stop_requested()) return Request::kStop;
-    if (!interrupt.take_save_request()) return Request::kNone;
-    progress.line("saving, as asked by SIGUSR1");
-    return Request::kSave;
-  };
-  Recorder recorder(experiment, folder, describe_backend<Backend>(config), options.resume,
-                    {.request = request,
-                     .say = [&](const std::string& line) { progress.line(line); },
-                     .progress = [&](const RunPosition& position) { progress.update(position); }});
+  const RunFolder folder(path, resume);
+  Recorder recorder(experiment, folder, describe_backend<Backend>(config), resume, caller);
   if (recorder.finished()) {
-    if (!options.quiet) fmt::print("{}: already finished\n", folder.path().string());
-    return true;
+    recorder.complete();
+    return RunEnd::kFinishedBefore;
   }
   std::atomic<bool> finished = true;
   try {
@@ -121,7 +122,20 @@ bool run(const Options& options, const Config& config) {
     throw;
   }
   recorder.summarize(finished ? "finished" : "interrupted");
-  return finished;
+  return finished ? RunEnd::kFinished : RunEnd::kStopped;
+}
+
+/// What runs ask and tell the user.
+Caller caller_of(Interrupt& interrupt, Progress& progress) {
+  const auto request = [&] {
+    if (interrupt.stop_requested()) return Request::kStop;
+    if (!interrupt.take_save_request()) return Request::kNone;
+    progress.line("saving, as asked by SIGUSR1");
+    return Request::kSave;
+  };
+  return {.request = request,
+          .say = [&](const std::string& line) { progress.line(line); },
+          .progress = [&](const RunPosition& position) { progress.update(position); }};
 }
 
 /// Refuses at once what `run` would refuse, and warns of what it would warn of.
@@ -146,9 +160,71 @@ int run(const Options& options) {
     for (const std::string& line : config.warnings) print_error("warning: " + line);
     return 0;
   }
-  if (choose_backend(config) == "cuda" ? run<Cuda>(options, config) : run<Cpu>(options, config)) return 0;
-  print_error("stopped; go on with: sparsepush resume " + shell_word(results_folder(options).string()));
+  const std::filesystem::path folder = results_folder("runs", options);
+  const auto run_on = choose_backend(config) == "cuda" ? run_into<Cuda> : run_into<Cpu>;
+  Interrupt interrupt;  // from here on SIGUSR1 ends nothing
+  RunEnd end;
+  {
+    Progress progress(options.quiet);
+    end = run_on(folder, config, options.resume, caller_of(interrupt, progress));
+  }
+  if (end == RunEnd::kFinishedBefore && !options.quiet) fmt::print("{}: already finished\n", folder.string());
+  if (end != RunEnd::kStopped) return 0;
+  print_error("stopped; go on with: sparsepush resume " + shell_word(folder.string()));
   return 1;
+}
+
+/// The command that makes a table, and goes on with it.
+std::string table_command(const Options& options) {
+  std::string command = "sparsepush table " + shell_word(options.config);
+  for (const std::string& assignment : options.overrides) command += " --set " + shell_word(assignment);
+  if (!options.backend.empty()) command += " --backend " + options.backend;
+  if (!options.out.empty()) command += " --out " + shell_word(options.out);
+  return command;
+}
+
+/// Points at once: as many as there are processors for their threads. A GPU is for one.
+int default_jobs(const TableFile& file, bool cuda) {
+  if (cuda) return 1;
+  int threads = 1;
+  for (const Point& point : file.points) threads = std::max(threads, threads_per_shard(point.config.run.threads, 1));
+  return std::max(1, usable_processors() / threads);
+}
+
+template <class Backend>
+int make_table(const Options& options, const TableFile& file) {
+  const std::vector<PointPlan> plans = plan_points<Backend>(file, true);
+  check_metrics(file, plans);
+  Interrupt interrupt;
+  TableEnd end;
+  {
+    Progress progress(options.quiet);
+    Caller caller = caller_of(interrupt, progress);
+    if (!progress.on_terminal()) caller.progress = [](const RunPosition&) {};  // a line a point is enough
+    const auto train = [](const Config& config, const std::filesystem::path& folder, const Caller& of_point) {
+      return run_into<Backend>(folder, config, true, of_point);
+    };
+    end = run_table(file, plans,
+                    {.out = results_folder("tables", options),
+                     .command = table_command(options),
+                     .jobs = options.jobs > 0 ? options.jobs : default_jobs(file, std::is_same_v<Backend, Cuda>),
+                     .memory = static_cast<double>(available_memory()),
+                     .only = options.only,
+                     .retry = options.retry},
+                    train, caller);
+  }
+  if (!options.quiet) fmt::print("{}", end.markdown);
+  if (end.stopped) print_error("stopped; go on with: " + table_command(options));
+  if (!end.all_finished) return 1;
+  return end.claims_hold ? 0 : 3;
+}
+
+TableFile table_of(const Options& options) { return load_table(options.config, overrides_of(options)); }
+
+int make_table(const Options& options) {
+  const TableFile file = table_of(options);
+  return choose_backend(file.points.front().config) == "cuda" ? make_table<Cuda>(options, file)
+                                                              : make_table<Cpu>(options, file);
 }
 
 template <class Backend>
@@ -161,8 +237,23 @@ int plan(const Config& config, bool runs_here) {
   return 0;
 }
 
+template <class Backend>
+int plan(const TableFile& file, bool runs_here) {
+  const std::vector<PointPlan> plans = plan_points<Backend>(file, runs_here);
+  check_metrics(file, plans);
+  fmt::print("{}", describe_points(file, plans));
+  if (!file.warning.empty()) print_error("warning: " + file.warning);
+  return 0;
+}
+
 /// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
+  if (is_table_file(options.config)) {
+    const TableFile file = table_of(options);
+    const Config& config = file.points.front().config;
+    if (config.run.backend == "cuda") return plan<Cuda>(file, false);
+    return choose_backend(config) == "cuda" ? plan<Cuda>(file, true) : plan<Cpu>(file, true);
+  }
   const Config config = configure(options);
   if (config.run.backend == "cuda") return plan<Cuda>(config, false);
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
@@ -216,11 +307,17 @@ int command_line(int argc, char** argv) {
   auto* resume_command = add_training(app.add_subcommand("resume", "go on with the run in a folder, from that alone"));
   resume_command->add_option("folder", options.out, "folder of the run")->required();
   add_overrides(resume_command);
+  auto* table_command = add_training(add("table", "train every point of [sweep], and write the table"));
+  table_command->add_option("--out", options.out, "folder for the table (tables/<config's name>)");
+  table_command->add_option("--jobs", options.jobs, "points at once (processors / run.threads)")
+      ->check(CLI::Range(1, 4096));
+  table_command->add_option("--only", options.only, "train the points whose folder's name contains this");
+  table_command->add_flag("--retry", options.retry, "train those that have diverged again");
   auto* topology_command = add("topology", "check and describe the topology");
   topology_command->add_option("--dot", options.topology.dot, "file to write for Graphviz; -: standard output");
   topology_command->add_option("--svg", options.topology.svg, "file to write a picture to; -: standard output");
   topology_command->add_option("--json", options.topology.json, "file to write all of it to; -: standard output");
-  auto* plan_command = add("plan", "memory, steps and bytes of a run; runs nothing");
+  auto* plan_command = add("plan", "memory, steps and bytes of a run, or of all points of a table; runs nothing");
   plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
   auto* init_command = app.add_subcommand("init", "write a configuration with all keys and comments, to begin with");
@@ -235,6 +332,7 @@ int command_line(int argc, char** argv) {
   }
   options.resume |= static_cast<bool>(*resume_command);
   if (*run_command || *resume_command) return run(options);
+  if (*table_command) return make_table(options);
   if (*init_command) {
     if (options.config.empty()) options.config = "experiment.toml";
     return begin(options);

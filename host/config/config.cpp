@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
 #include "data/table.h"
 #include "host/algorithms/methods.h"
 #include "host/config/config_checks.h"
+#include "host/config/config_document.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_toml.h"
 #include "host/config/unused_keys.h"
@@ -26,21 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLargestConfig = 1 << 20;  // bytes; a longer one is some other file
-
-std::string read_config_text(const std::string& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) throw InputError("{}: expected a TOML file, got a folder", path);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be opened: {}", path, std::strerror(errno));
-  std::string text(kLargestConfig + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) throw InputError("{}: cannot be read: {}", path, std::strerror(errno));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kLargestConfig)
-    throw InputError("{}: expected a TOML file of at most {} bytes", path, kLargestConfig);
-  if (text.find('\0') != std::string::npos) throw InputError("{}: expected a TOML file, got a binary file", path);
-  return text;
-}
 
 // Resolves a path of the configuration: beside the configuration first, then in the current folder.
 std::string find_file(const std::string& path, const std::string& key, const Origins& origins) {
@@ -103,6 +90,21 @@ void resolve_file_weights(TopologyConfig& topology, const Origins& origins, Unus
 
 }  // namespace
 
+std::string read_config_text(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) throw InputError("{}: expected a TOML file, got a folder", path);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw InputError("{}: cannot be opened: {}", path, std::strerror(errno));
+  std::string text(kLargestConfig + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw InputError("{}: cannot be read: {}", path, std::strerror(errno));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kLargestConfig)
+    throw InputError("{}: expected a TOML file of at most {} bytes", path, kLargestConfig);
+  if (text.find('\0') != std::string::npos) throw InputError("{}: expected a TOML file, got a binary file", path);
+  return text;
+}
+
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
   return parse_config(read_config_text(path), overrides, path);
 }
@@ -112,6 +114,10 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   Origins origins(path);
   apply_toml(text, config, origins);
   for (const std::string& assignment : overrides) apply_override(assignment, config, origins);
+  return resolve_config(std::move(config), origins);
+}
+
+Config resolve_config(Config config, Origins& origins) {
   resolve_compressor(config.algorithm, origins);  // decides which keys of [algorithm] count
   UnusedKeys unused = leave_out_unused(config, origins);
   resolve_compressor(config.algorithm, origins);  // again where it was left out: dense methods have none
@@ -123,7 +129,7 @@ Config parse_config(const std::string& text, const std::vector<std::string>& ove
   find_files(config, origins);
   find_data_folder(config, origins);
   resolve_file_weights(config.topology, origins, unused);
-  config.warnings = unused.warnings(path);
+  config.warnings = unused.warnings(origins.path());
   return config;
 }
 

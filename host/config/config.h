@@ -122,5 +122,7 @@ constexpr std::int64_t sgd_steps(const RunConfig& run, std::int64_t steps_per_ep
 std::string config_hash(const Config& config);
 /// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
 std::string config_hash(const Config& config, const Task& task);
+/// The same of all that changes results, so that also the run's length counts.
+std::string results_hash(const Config& config);
 
 }  // namespace sparsepush

@@ -1,7 +1,6 @@
 #include "host/config/config_toml.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/config/config_document.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 #include "host/config/spelling.h"
@@ -19,6 +19,10 @@ namespace {
 
 constexpr std::size_t kMostEntries = 1000;  // of a list: no network has as many layers, no schedule as many milestones
 
+bool belongs_to_tables(std::string_view section) {
+  return section == "sweep" || section == "table" || section == "claim";
+}
+
 // A value on its way into one key.
 struct Setting {
   const Field& field;
@@ -26,15 +30,6 @@ struct Setting {
   std::string where;
   bool is_override = false;
 };
-
-std::string describe(const toml::node& value) {
-  if (const auto* v = value.as_string()) return "string " + in_quotes_short(v->get());
-  if (const auto* v = value.as_integer()) return fmt::format("integer {}", v->get());
-  if (const auto* v = value.as_floating_point()) return fmt::format("number {}", number_text(v->get()));
-  if (const auto* v = value.as_boolean()) return fmt::format("boolean {}", v->get());
-  if (value.is_array()) return "a list";
-  return value.is_table() ? "a section" : "a date or time";
-}
 
 [[noreturn]] void refuse_type(const Setting& setting, std::string_view expected) {
   throw InputError("{}: {}: expected {}, got {}", setting.where, setting.field.name(), expected,
@@ -205,43 +200,71 @@ toml::table parse_value(const std::string& text, const std::string& where) {
 
 }  // namespace
 
-void apply_toml(const std::string& text, Config& config, Origins& origins) {
-  const auto at_line = [&](const toml::source_region& source) {
-    return fmt::format("{}:{}", origins.path(), source.begin.line);
-  };
-  toml::table document;
+std::string describe(const toml::node& value) {
+  if (const auto* v = value.as_string()) return "string " + in_quotes_short(v->get());
+  if (const auto* v = value.as_integer()) return fmt::format("integer {}", v->get());
+  if (const auto* v = value.as_floating_point()) return fmt::format("number {}", number_text(v->get()));
+  if (const auto* v = value.as_boolean()) return fmt::format("boolean {}", v->get());
+  if (value.is_array()) return "a list";
+  return value.is_table() ? "a section" : "a date or time";
+}
+
+std::string place_of(const Origins& origins, const toml::source_region& source) {
+  return fmt::format("{}:{}", origins.path(), source.begin.line);
+}
+
+const Field& field_named(const std::string& name, const std::string& where) {
+  const std::size_t dot = std::min(name.find('.'), name.size());
+  const std::string section = name.substr(0, dot), key = name.substr(std::min(dot + 1, name.size()));
+  check_section(section, where);
+  return known_field(section, key, where);
+}
+
+void apply_value(const Field& field, const toml::node& value, const std::string& where, Config& config,
+                 Origins& origins) {
+  apply({field, value, where}, config, origins);
+}
+
+toml::table parse_document(const std::string& text, const Origins& origins) {
   try {
-    document = toml::parse(text, origins.path());
+    return toml::parse(text, origins.path());
   } catch (const toml::parse_error& error) {
-    throw InputError("{}: not TOML: {}", at_line(error.source()), one_line(error.description()));
+    throw InputError("{}: not TOML: {}", place_of(origins, error.source()), one_line(error.description()));
   }
+}
+
+void apply_document(const toml::table& document, Config& config, Origins& origins) {
   for (const auto& [section, content] : document) {
-    const std::string where = at_line(section.source());
+    const std::string where = place_of(origins, section.source());
+    if (belongs_to_tables(section.str()))
+      throw InputError("{}: [{}] makes a table of many runs of this file: sparsepush table {}", where, section.str(),
+                       origins.path());
     if (!content.is_table() && !is_section(section.str())) refuse_key("", section.str(), where);
     check_section(section.str(), where);
     if (!content.is_table())
       throw InputError("{}: {}: expected a section [{}], got {}", where, section.str(), section.str(),
                        describe(content));
     for (const auto& [key, value] : *content.as_table()) {
-      const std::string at_key = at_line(key.source());
+      const std::string at_key = place_of(origins, key.source());
       apply({known_field(section.str(), key.str(), at_key), value, at_key}, config, origins);
     }
   }
 }
 
-void apply_override(const std::string& assignment, Config& config, Origins& origins) {
+void apply_toml(const std::string& text, Config& config, Origins& origins) {
+  apply_document(parse_document(text, origins), config, origins);
+}
+
+void apply_override(const std::string& assignment, Config& config, Origins& origins, bool must_count) {
   const std::string where = "--set " + one_line(assignment);
   const std::size_t equals = assignment.find('=');
   const std::string name = assignment.substr(0, equals);
-  const std::size_t dot = name.find('.');
-  if (equals == std::string::npos || dot == std::string::npos)
+  if (equals == std::string::npos || name.find('.') == std::string::npos)
     throw InputError("{}: expected section.key=value{}", where,
                      equals == std::string::npos ? "" : ", such as " + nearest_field("", name).name() + "=...");
-  const std::string section = name.substr(0, dot), key = name.substr(dot + 1);
-  check_section(section, where);
-  const Field& field = known_field(section, key, where);
+  const Field& field = field_named(name, where);
   const toml::table parsed = parse_value(assignment.substr(equals + 1), where);
-  apply({field, *parsed.get("value"), where, true}, config, origins);
+  apply({field, *parsed.get("value"), where, must_count}, config, origins);
 }
 
 }  // namespace sparsepush

@@ -37,7 +37,8 @@ class Origins {
 /// Sets every key of the TOML document `text`, which is what origins.path() contains. Throws InputError.
 void apply_toml(const std::string& text, Config& config, Origins& origins);
 
-/// Sets one key from "section.key=value". Throws InputError.
-void apply_override(const std::string& assignment, Config& config, Origins& origins);
+/// Sets one key from "section.key=value". One that does not count is refused where it `must_count`, and otherwise left
+/// out as those of a file are. Throws InputError.
+void apply_override(const std::string& assignment, Config& config, Origins& origins, bool must_count = true);
 
 }  // namespace sparsepush

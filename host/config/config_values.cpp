@@ -131,4 +131,17 @@ std::string config_hash(const Config& config, const Task& task) {
   return hash_of(config, counts, sgd_steps(config.run, task.steps_per_epoch()), task.identity());
 }
 
+std::string results_hash(const Config& config) {
+  Config copy = config;
+  Fnv1a hash;
+  hash.add(config_hash(config) + "\n");
+  for (const Field& field : config_fields()) {
+    const std::string name = field.name();
+    const bool is_length = name == (config.run.steps > 0 ? "run.steps" : "run.epochs") ||
+                           (name == "algorithm.final_rounds" && !why_unused(field, config));
+    if (is_length) hash.add(fmt::format("{}={}\n", name, value_text(field.member(copy))));
+  }
+  return hash.hex();
+}
+
 }  // namespace sparsepush

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,7 @@
 #include "data/memory_plan.h"
 #include "host/records/saved_config.h"
 #include "host/records/version.h"
+#include "kernels/backend/processors.h"
 
 namespace sparsepush {
 namespace {
@@ -78,6 +80,7 @@ Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, std::s
     : experiment_(experiment),
       folder_(folder),
       backend_(std::move(backend)),
+      device_(backend_.starts_with("cpu") ? backend_ + ", " + processor_name() : backend_),
       checkpoint_(folder.file("checkpoint.safetensors")),
       caller_(std::move(caller)),
       growth_(experiment) {
@@ -230,12 +233,19 @@ double Recorder::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
+void Recorder::complete() {
+  std::ifstream file(folder_.file("summary.json"), std::ios::binary);
+  const auto summary = nlohmann::json::parse(file, nullptr, false);
+  if (!summary.is_object() || summary.value("status", "") != "finished") summarize("finished");
+}
+
 void Recorder::summarize(const std::string& status, const std::string& reason) {
   auto replicas = nlohmann::json::array();
   for (const MetricsRow& row : last_rows_) replicas.push_back(summary_of(row));
   nlohmann::json summary = {{"status", status},
                             {"version", version_line()},
                             {"backend", backend_.substr(0, backend_.find(','))},
+                            {"device", device_},
                             {"config_hash", experiment_.hash()},
                             {"sgd_steps", experiment_.schedule().sgd_steps()},
                             {"final_rounds", experiment_.schedule().final_rounds()},

@@ -52,6 +52,8 @@ class Recorder {
   /// Whether the last test was cut off by a request to stop.
   bool untested() const { return untested_; }
 
+  /// Writes summary.json of a finished run that was killed before it could.
+  void complete();
   /// Writes summary.json; `status` is finished, interrupted, diverged or failed, the last two for a `reason`.
   void summarize(const std::string& status, const std::string& reason = "");
 
@@ -72,7 +74,9 @@ class Recorder {
 
   const Experiment& experiment_;
   const RunFolder& folder_;
-  std::string backend_, checkpoint_;
+  std::string backend_;
+  std::string device_;  ///< what it runs on, such as "cpu, 2 threads, Intel(R) Xeon(R) Platinum 8480+"
+  std::string checkpoint_;
   std::optional<CheckpointHead> resumed_;
   Caller caller_;
   GrowthGuard growth_;

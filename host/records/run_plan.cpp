@@ -139,46 +139,14 @@ MessageCount messages_in(const Experiment& experiment, std::int64_t first_round,
   return count;
 }
 
-struct PlannedTraffic {
-  bool is_exact = true;  ///< else about right: rounds have different numbers of edges
-  double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
-  void add(const MessageCount& counted, const MessageBytes& each) {
-    const double count = counted.messages;
-    is_exact = is_exact && counted.is_exact;
-    messages += count;
-    authors += count * static_cast<double>(each.authors);
-    coo32 += count * static_cast<double>(each.coo32);
-    wire_bound += count * static_cast<double>(each.wire);
-    dense += count * static_cast<double>(each.dense);
-  }
-};
-
-PlannedTraffic planned_traffic(const Experiment& experiment) {
-  const Config& config = experiment.config();
-  const Schedule& schedule = experiment.schedule();
-  const Rows& rows = experiment.rows();
-  const Extent extent = extent_of(experiment);
-  const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
-  PlannedTraffic traffic;
-  const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
-  if (message && rows.method.block_weights) {
-    MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
-    for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
-      each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
-      traffic.add(messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
-                  each);
-    }
-  } else if (message) {
-    traffic.add(messages_in(experiment, 0, gossip_rounds),
-                bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
-  }
-  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
-  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
-  const bool all_reduce = merges_by_all_reduce(config.algorithm);
-  traffic.add(all_reduce ? MessageCount{messages_in_mean(experiment)}
-                         : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
-              each);
-  return traffic;
+void add(PlannedTraffic& traffic, const MessageCount& counted, const MessageBytes& each) {
+  const double count = counted.messages;
+  traffic.is_exact = traffic.is_exact && counted.is_exact;
+  traffic.messages += count;
+  traffic.authors += count * static_cast<double>(each.authors);
+  traffic.coo32 += count * static_cast<double>(each.coo32);
+  traffic.wire_bound += count * static_cast<double>(each.wire);
+  traffic.dense += count * static_cast<double>(each.dense);
 }
 
 template <class Backend>
@@ -212,6 +180,35 @@ std::int64_t low_rank_bytes(const Experiment& experiment, const Extent& extent, 
 }
 
 }  // namespace
+
+PlannedTraffic planned_traffic(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Schedule& schedule = experiment.schedule();
+  const Rows& rows = experiment.rows();
+  const Extent extent = extent_of(experiment);
+  const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
+  PlannedTraffic traffic;
+  const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
+  if (message && rows.method.block_weights) {
+    MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
+    for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
+      each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
+      add(traffic, messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
+          each);
+    }
+  } else if (message) {
+    add(traffic, messages_in(experiment, 0, gossip_rounds),
+        bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
+  }
+  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
+  const bool all_reduce = merges_by_all_reduce(config.algorithm);
+  add(traffic,
+      all_reduce ? MessageCount{messages_in_mean(experiment)}
+                 : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+      each);
+  return traffic;
+}
 
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment) {

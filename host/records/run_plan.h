@@ -11,6 +11,14 @@ namespace sparsepush {
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment);
 
+/// What the nodes of one replica will send; bytes on the wire as an upper bound.
+struct PlannedTraffic {
+  bool is_exact = true;  ///< else about right: rounds have different numbers of edges
+  double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
+};
+
+PlannedTraffic planned_traffic(const Experiment& experiment);
+
 /// Refuses at once, before data are made, whatever a run of `experiment` would refuse but for its memory.
 void check_run(Experiment& experiment);
 

@@ -85,4 +85,13 @@ int usable_processors() {
   return quota < allowed ? std::max(1, static_cast<int>(std::ceil(quota))) : allowed;
 }
 
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown processor";
+}
+
 }  // namespace sparsepush

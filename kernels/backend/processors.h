@@ -1,6 +1,7 @@
 // How many processors this process may use.
 #pragma once
 #include <filesystem>
+#include <string>
 
 namespace sparsepush {
 
@@ -11,5 +12,8 @@ int usable_processors();
 /// The quota of the control group of a process, in processors, and of those around it; infinite if there is none.
 /// `membership` is the process's /proc/PID/cgroup, and `groups` where groups are mounted, of version 2 or 1.
 double processor_quota(const std::filesystem::path& membership, const std::filesystem::path& groups);
+
+/// What the machine calls its processors, such as "AMD EPYC 7B13"; "unknown processor" if it does not say.
+std::string processor_name();
 
 }  // namespace sparsepush

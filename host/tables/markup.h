@@ -1,0 +1,21 @@
+// table.md and table.tex.
+#pragma once
+#include <string>
+
+#include "host/tables/layout.h"
+
+namespace sparsepush {
+
+/// Any text as Markdown shows it, on one line.
+std::string markdown_text(const std::string& text);
+/// Any text as LaTeX shows it, on one line.
+std::string latex_text(const std::string& text);
+
+/// Table, claims, what columns are, and what it was made with: `command`.
+std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results,
+                           const std::string& command);
+
+/// One tabular for booktabs, and nothing around it.
+std::string table_latex(const Layout& layout);
+
+}  // namespace sparsepush

@@ -1,0 +1,119 @@
+#include "host/tables/point_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "data/files/input_error.h"
+#include "data/files/quotes.h"
+#include "data/memory_plan.h"
+#include "host/backend_choice.h"
+#include "host/config/spelling.h"
+#include "host/records/metrics.h"
+#include "host/records/run_plan.h"
+#include "host/state/experiment.h"
+
+namespace sparsepush {
+namespace {
+
+std::vector<std::string> columns_of(const Experiment& experiment) {
+  const bool counts_syncs = contains(experiment.rows().method.state, state::syncs);
+  const std::string header = metrics_header(experiment.task().scores(), counts_syncs);
+  std::vector<std::string> columns;
+  for (std::size_t begin = 0; begin <= header.size();) {
+    const std::size_t end = std::min(header.find(',', begin), header.size());
+    columns.push_back(header.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return columns;
+}
+
+/// What has been checked of the points before: a thousand of them often differ in little.
+class Checked {
+ public:
+  explicit Checked(bool memory) : memory_(memory) {}
+
+  template <class Backend>
+  void check(Experiment& experiment, const MemoryPlan& plan) {
+    const std::int64_t host = plan.part(false).total(), backend = plan.part(true).total();
+    if (memory_ && (host > largest_host_ || backend > largest_backend_)) {
+      check_memory_fits<Backend>(plan);
+      largest_host_ = std::max(host, largest_host_);
+      largest_backend_ = std::max(backend, largest_backend_);
+    }
+    Config same = experiment.config();
+    same.optimizer = {};  // it decides about nothing that check_run looks at, data and weights
+    if (configs_.insert(to_toml(same)).second) check_run(experiment);
+  }
+
+ private:
+  bool memory_;
+  std::int64_t largest_host_ = 0, largest_backend_ = 0;
+  std::set<std::string> configs_;
+};
+
+template <class Backend>
+PointPlan plan_point(const Point& point, Checked& checked) try {
+  Experiment experiment(point.config);
+  const MemoryPlan memory = plan_memory<Backend>(experiment);
+  checked.check<Backend>(experiment, memory);
+  const PlannedTraffic traffic = planned_traffic(experiment);
+  return {.sgd_steps = experiment.schedule().sgd_steps(),
+          .final_rounds = experiment.schedule().final_rounds(),
+          .memory = static_cast<double>(memory.total()),
+          .bytes_wire = traffic.wire_bound * point.config.run.replicas,
+          .bytes_are_exact = traffic.is_exact && !experiment.rows().method.monitor,
+          .columns = columns_of(experiment)};
+} catch (const InputError& error) {
+  refuse_point(point, error.what());
+}
+
+}  // namespace
+
+template <class Backend>
+std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory) {
+  std::vector<PointPlan> plans;
+  Checked checked(check_memory);
+  for (const Point& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
+  return plans;
+}
+
+void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans) {
+  std::set<std::string> known{"seconds"};
+  for (const PointPlan& plan : plans) known.insert(plan.columns.begin(), plan.columns.end());
+  known.erase("replica");
+  const auto check = [&](const Column& column, const std::string& where) {
+    if (known.contains(column.metric)) return;
+    throw InputError("{}: {}: unknown metric {}; did you mean \"{}\"?", where, in_quotes(column.text),
+                     in_quotes_short(column.metric), nearest_word(column.metric, {known.begin(), known.end()}));
+  };
+  for (const Column& column : file.settings.columns) check(column, file.settings.columns_where);
+  for (const Claim& claim : file.claims) check(claim.column, claim.where);
+}
+
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans) {
+  std::string text =
+      fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  point\n", "replicas", "steps", "memory", "sent, at most");
+  double steps = 0, bytes = 0, memory = 0;
+  for (std::size_t p = 0; p < plans.size(); ++p) {
+    const PointPlan& plan = plans[p];
+    const int replicas = file.points[p].config.run.replicas;
+    const std::string rounds = plan.final_rounds > 0 ? fmt::format(" + {}", plan.final_rounds) : "";
+    const std::string sent = (plan.bytes_are_exact ? "" : "about ") + format_bytes(plan.bytes_wire);
+    text += fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  {}\n", replicas, fmt::format("{}{}", plan.sgd_steps, rounds),
+                        format_bytes(plan.memory), sent, file.points[p].name);
+    steps += static_cast<double>(plan.sgd_steps + plan.final_rounds) * replicas;
+    bytes += plan.bytes_wire;
+    memory = std::max(memory, plan.memory);
+  }
+  return text + fmt::format(
+                    "in all {} points in {} rows, each a launch of its own: {:.0f} steps of replicas, {} of memory for "
+                    "the largest, {} sent\n",
+                    plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+}
+
+template std::vector<PointPlan> plan_points<Cpu>(const TableFile&, bool);
+template std::vector<PointPlan> plan_points<Cuda>(const TableFile&, bool);
+
+}  // namespace sparsepush

@@ -1,0 +1,30 @@
+// What the points of a table will take, known before any is trained.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/tables/table_file.h"
+
+namespace sparsepush {
+
+struct PointPlan {
+  std::int64_t sgd_steps = 0, final_rounds = 0;
+  double memory = 0;      ///< bytes
+  double bytes_wire = 0;  ///< of all replicas, at most; about where not exact
+  bool bytes_are_exact = true;
+  std::vector<std::string> columns = {};  ///< of metrics.csv
+};
+
+/// Makes each point's experiment, and refuses what `run` would refuse. `check_memory` also refuses what does not fit.
+/// Throws InputError that names file, line, point and key.
+template <class Backend>
+std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
+
+/// Throws InputError where a column or claim reads what no point measures.
+void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
+
+/// The text of `sparsepush plan` of a table: a line a point, and all together.
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans);
+
+}  // namespace sparsepush

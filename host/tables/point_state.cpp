@@ -1,0 +1,111 @@
+#include "host/tables/point_state.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "data/files/input_error.h"
+#include "data/files/safetensors.h"
+
+namespace sparsepush {
+namespace {
+namespace fs = std::filesystem;
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The day on which the run's log ends.
+std::string last_date(const fs::path& folder) {
+  constexpr std::size_t kDate = 10;  // YYYY-MM-DD
+  std::string log = read_text(folder / "log.txt");
+  while (log.ends_with('\n')) log.pop_back();
+  const std::string line = log.substr(log.rfind('\n') + 1);
+  return line.size() > kDate ? line.substr(0, kDate) : "";
+}
+
+/// The replica that a divergence names: the only one where it names none.
+int replica_in(const std::string& reason) {
+  constexpr std::string_view kBefore = " of replica ";
+  const std::size_t at = reason.find(kBefore);
+  int replica = 0;
+  if (at != std::string::npos)
+    std::from_chars(reason.data() + at + kBefore.size(), reason.data() + reason.size(), replica);
+  return replica;
+}
+
+std::int64_t checkpoint_step(const fs::path& folder) try {
+  const std::vector<std::int64_t> step =
+      SafetensorsReader(folder / "checkpoint.safetensors").read<std::int64_t>("step");
+  return step.empty() ? 0 : step.front();
+} catch (const std::exception&) {  // there is none, or it is damaged: that is for the run to say
+  return 0;
+}
+
+bool is_begun(const fs::path& folder) {
+  std::error_code error;
+  return std::ranges::any_of(fs::directory_iterator(folder, error),
+                             [](const fs::directory_entry& entry) { return entry.path().filename() != ".lock"; });
+}
+
+void read_summary(const fs::path& folder, PointState& state) {
+  if (!is_begun(folder)) return;
+  state.status = Status::kFailed;
+  state.reason = "it was ended while it ran";
+  const auto summary = nlohmann::json::parse(read_text(folder / "summary.json"), nullptr, false);
+  if (!summary.is_object()) return;
+  const std::string status = summary.value("status", "");
+  if (status == "finished") state.status = Status::kFinished;
+  if (status == "diverged") state.status = Status::kDiverged;
+  if (status == "interrupted") state.status = Status::kInterrupted;
+  state.reason = summary.value("reason", "");
+  if (state.status == Status::kDiverged) state.diverged_replica = replica_in(state.reason);
+  state.version = summary.value("version", "");
+  state.device = summary.value("device", summary.value("backend", ""));
+  state.date = last_date(folder);
+}
+
+}  // namespace
+
+std::string word_of(Status status) {
+  switch (status) {
+    case Status::kWaiting:
+      return "waiting";
+    case Status::kRunning:
+      return "running";
+    case Status::kFinished:
+      return "finished";
+    case Status::kDiverged:
+      return "diverged";
+    case Status::kFailed:
+      return "failed";
+    case Status::kInterrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+PointState read_point_state(const fs::path& points, const std::string& name, const Point& point,
+                            const PointPlan& plan) {
+  const fs::path folder = points / name;
+  PointState state{.folder = name};
+  try {
+    read_summary(folder, state);
+    if (state.status == Status::kWaiting) return state;
+    const std::int64_t end = plan.sgd_steps + plan.final_rounds;
+    const bool finished = state.status == Status::kFinished;
+    if (finished) state.metrics = read_run_metrics(folder, point.config.run.replicas, {plan.sgd_steps, end});
+    state.steps_done = finished ? end : checkpoint_step(folder);
+    if (const auto times = read_run_times(folder); !times.empty()) state.seconds = times.back().seconds;
+  } catch (const std::exception& error) {
+    state.status = Status::kFailed;
+    state.metrics.clear();
+    state.reason = error.what();
+  }
+  return state;
+}
+
+}  // namespace sparsepush

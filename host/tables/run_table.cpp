@@ -1,0 +1,236 @@
+#include "host/tables/run_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "data/files/input_error.h"
+#include "data/files/quotes.h"
+#include "host/tables/markup.h"
+#include "host/tables/table_csv.h"
+#include "host/tables/table_folder.h"
+
+namespace sparsepush {
+namespace {
+namespace fs = std::filesystem;
+
+class TableRun {
+ public:
+  TableRun(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
+           const TrainPoint& train, const Caller& caller)
+      : file_(file), plans_(plans), options_(options), train_(train), caller_(caller), folder_(options.out) {
+    find_folders();
+    choose_points();
+  }
+
+  TableEnd run() {
+    folder_.write("table.toml", file_.text);
+    write_points();
+    if (!file_.warning.empty()) caller_.say("warning: " + file_.warning);
+    caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), to_do_.size(),
+                            std::min<std::size_t>(options_.jobs, std::max<std::size_t>(to_do_.size(), 1))));
+    tell();
+    {
+      std::vector<std::jthread> workers;
+      const int others = std::min<int>(options_.jobs, static_cast<int>(to_do_.size())) - 1;
+      for (int w = 0; w < others; ++w) workers.emplace_back([this] { work(); });
+      work();
+    }
+    if (error_) std::rethrow_exception(error_);
+    return finish();
+  }
+
+ private:
+  /// A point's folder is found by its id, whatever it was called when it was made.
+  void find_folders() {
+    const auto folders = folder_.folders();
+    std::set<std::string> used;
+    for (std::size_t p = 0; p < file_.points.size(); ++p) {
+      const Point& point = file_.points[p];
+      const auto found = folders.find(short_id(point));
+      const std::string name = found == folders.end() ? folder_name(point) : found->second;
+      if (!used.insert(name).second)
+        throw InputError("{}: point {}: its id begins as another point's, {}; change its settings a little",
+                         point.where, in_quotes(point.name), short_id(point));
+      states_.push_back(read_point_state(folder_.points(), name, point, plans_[p]));
+    }
+    std::vector<std::string> others;
+    for (const auto& [id, name] : folders)
+      if (!used.contains(name)) others.push_back("points/" + name);
+    if (!others.empty())
+      caller_.say(fmt::format("not in the table any more, left as they are: {}", fmt::join(others, ", ")));
+  }
+
+  void choose_points() {
+    bool any = false;
+    for (int p = 0; p < std::ssize(states_); ++p) {
+      const PointState& state = states_[p];
+      steps_ += plans_[p].sgd_steps + plans_[p].final_rounds;
+      steps_done_ += state.steps_done;
+      if (!options_.only.empty() && state.folder.find(options_.only) == std::string::npos) continue;
+      any = true;
+      const bool diverged = state.status == Status::kDiverged;
+      if (state.status != Status::kFinished && (!diverged || options_.retry)) to_do_.push_back(p);
+    }
+    if (!any)
+      throw InputError("--only {}: no point has a folder whose name contains it; the first one's is {}", options_.only,
+                       states_.front().folder);
+  }
+
+  /// Trains points until none is left.
+  void work() {
+    while (const std::optional<int> p = take()) {
+      try {
+        train(*p);
+      } catch (...) {  // the table's own files cannot be written: nothing else has a meaning
+        const std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+        stopped_ = true;
+      }
+      give_back(*p);
+    }
+  }
+
+  /// The next point, once there is memory for it.
+  std::optional<int> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] {
+      return stopped_ || to_do_.empty() || running_ == 0 || memory_ + plans_[to_do_.front()].memory <= options_.memory;
+    });
+    if (stopped_ || to_do_.empty()) return std::nullopt;
+    const int p = to_do_.front();
+    to_do_.pop_front();
+    ++running_;
+    memory_ += plans_[p].memory;
+    return p;
+  }
+
+  void give_back(int p) {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    memory_ -= plans_[p].memory;
+    changed_.notify_all();
+  }
+
+  void train(int p) {
+    const fs::path path = folder_.points() / states_[p].folder;
+    if (states_[p].status == Status::kDiverged) fs::remove_all(path);
+    set_status(p, Status::kRunning);
+    std::string failure;
+    try {
+      train_(file_.points[p].config, path, caller_of(p));
+    } catch (const Diverged&) {  // the folder says so
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    PointState state = read_point_state(folder_.points(), states_[p].folder, file_.points[p], plans_[p]);
+    if (!failure.empty()) {
+      state.status = Status::kFailed;
+      state.reason = failure;
+    }
+    const std::lock_guard lock(mutex_);
+    steps_done_ += state.steps_done - step_of_[p];
+    step_of_.erase(p);
+    states_[p] = std::move(state);
+    write_points();
+    say_end(p);
+    tell();
+  }
+
+  void set_status(int p, Status status) {
+    const std::lock_guard lock(mutex_);
+    step_of_[p] = states_[p].steps_done;
+    states_[p].status = status;
+    write_points();
+  }
+
+  /// What a point's run asks and tells.
+  Caller caller_of(int p) {
+    return {.request = [this, saves = saves_]() mutable { return request(saves); },
+            .say =
+                [this, p](const std::string& line) {
+                  const std::lock_guard lock(mutex_);
+                  if (line.starts_with("warning: ")) caller_.say(file_.points[p].name + ": " + line);
+                },
+            .progress =
+                [this, p](const RunPosition& position) {
+                  const std::lock_guard lock(mutex_);
+                  if (position.step == step_of_[p]) return;  // a test goes on
+                  steps_done_ += position.step - step_of_[p];
+                  step_of_[p] = position.step;
+                  tell();
+                }};
+  }
+
+  /// One request to save is for all points that are running; `saves` counts those that this one has seen.
+  Request request(int& saves) {
+    const std::lock_guard lock(mutex_);
+    const Request wanted = caller_.request();
+    if (wanted == Request::kStop) stopped_ = true;
+    if (wanted == Request::kSave) ++saves_;
+    if (stopped_) return Request::kStop;
+    if (saves == saves_) return Request::kNone;
+    saves = saves_;
+    return Request::kSave;
+  }
+
+  void tell() { caller_.progress({.step = steps_done_, .last = steps_}); }
+
+  void say_end(int p) {
+    const PointState& state = states_[p];
+    const auto done = std::ranges::count_if(states_, [](const PointState& other) {
+      return other.status == Status::kFinished || other.status == Status::kDiverged;
+    });
+    caller_.say(fmt::format("{} of {} points done: {} {} after {:.1f} s{}", done, states_.size(), file_.points[p].name,
+                            word_of(state.status), state.seconds, state.reason.empty() ? "" : ": " + state.reason));
+  }
+
+  void write_points() { folder_.write("points.csv", points_csv(file_, plans_, states_)); }
+
+  TableEnd finish() {
+    const Results results(file_, plans_, states_);
+    TableEnd end{.stopped = stopped_,
+                 .all_finished = results.all_finished(),
+                 .claims_hold = results.claims_hold(),
+                 .markdown = table_markdown(file_, states_, results, options_.command)};
+    folder_.write("replicas.csv", replicas_csv(file_, states_, results));
+    folder_.write("table.csv", table_csv(file_, results));
+    folder_.write("claims.csv", claims_csv(file_, results));
+    folder_.write("table.md", end.markdown);
+    folder_.write("table.tex", table_latex(layout_of(file_, results)));
+    return end;
+  }
+
+  const TableFile& file_;
+  const std::vector<PointPlan>& plans_;
+  const TableOptions& options_;
+  const TrainPoint& train_;
+  const Caller& caller_;
+  const TableFolder folder_;
+
+  std::mutex mutex_;  ///< of all that follows, and the caller, while workers run
+  std::condition_variable changed_;
+  std::vector<PointState> states_;           ///< [points]
+  std::deque<int> to_do_;                    ///< points
+  std::map<int, std::int64_t> step_of_;      ///< of the points that are running
+  std::int64_t steps_ = 0, steps_done_ = 0;  ///< of all points
+  int running_ = 0, saves_ = 0;
+  double memory_ = 0;  ///< that running points take
+  bool stopped_ = false;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+TableEnd run_table(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
+                   const TrainPoint& train, const Caller& caller) {
+  return TableRun(file, plans, options, train, caller).run();
+}
+
+}  // namespace sparsepush

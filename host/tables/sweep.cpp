@@ -1,0 +1,128 @@
+#include "host/tables/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "data/files/input_error.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr const char* kPoints = "point";  // the key of [sweep] that lists them
+
+/// A key of a document and where it stands.
+struct Entry {
+  std::string key;
+  const toml::node* value;
+  toml::source_region source;
+};
+
+bool stands_before(const Entry& a, const Entry& b) {
+  return std::pair(a.source.begin.line, a.source.begin.column) < std::pair(b.source.begin.line, b.source.begin.column);
+}
+
+void collect(const toml::table& table, const std::string& prefix, std::vector<Entry>& entries) {
+  for (const auto& [key, value] : table) {
+    const std::string name = prefix + std::string(key.str());
+    if (value.is_table())
+      collect(*value.as_table(), name + ".", entries);
+    else
+      entries.push_back({name, &value, key.source()});
+  }
+}
+
+/// In the order of the file: TOML's tables have none.
+std::vector<Entry> entries_of(const toml::table& table) {
+  std::vector<Entry> entries;
+  collect(table, "", entries);
+  std::ranges::sort(entries, stands_before);
+  return entries;
+}
+
+/// Refuses keys that say how a run is done, not what it is.
+void check_may_vary(const Field& field, const std::string& where) {
+  for (const char* name : {"run.backend", "run.threads", "run.shards"})
+    if (field.name() == name)
+      throw InputError("{}: {}: changes no result, and so cannot be swept; set it for all points", where, name);
+}
+
+const Field& swept_field(const std::string& key, const std::string& where) {
+  const Field& field = field_named(key, where);
+  check_may_vary(field, where);
+  return field;
+}
+
+SweptKey swept_key(const Entry& entry, const Origins& origins) {
+  SweptKey key{.where = place_of(origins, entry.source)};
+  key.field = &swept_field(entry.key, key.where);
+  const toml::array* list = entry.value->as_array();
+  if (!list || list->empty())
+    throw InputError("{}: {}: expected a list of the values that it takes, got {}", key.where, entry.key,
+                     list ? "an empty one" : describe(*entry.value));
+  for (const toml::node& value : *list) key.values.push_back(&value);
+  return key;
+}
+
+NamedPoint named_point(const toml::table& table, const Origins& origins) {
+  NamedPoint point{.where = place_of(origins, table.source())};
+  if (const toml::node* name = table.get("name")) {
+    const auto* word = name->as_string();
+    if (!word || word->get().empty())
+      throw InputError("{}: name: expected the point's name, got {}", point.where, word ? "\"\"" : describe(*name));
+    point.name = word->get();
+  }
+  point.settings = key_values(table, origins);
+  for (const KeyValue& setting : point.settings) check_may_vary(*setting.field, setting.where);
+  return point;
+}
+
+std::vector<NamedPoint> named_points(const toml::node& node, const Origins& origins) {
+  const auto refuse = [&](const toml::node& got) {
+    throw InputError("{}: sweep.point: expected a list of {{ name = \"...\", \"section.key\" = value, ... }}, got {}",
+                     place_of(origins, node.source()), describe(got));
+  };
+  const toml::array* list = node.as_array();
+  if (!list || list->empty()) refuse(node);
+  std::vector<NamedPoint> points;
+  for (const toml::node& entry : *list) {
+    if (!entry.is_table()) refuse(entry);
+    points.push_back(named_point(*entry.as_table(), origins));
+  }
+  return points;
+}
+
+}  // namespace
+
+std::vector<KeyValue> key_values(const toml::table& table, const Origins& origins) {
+  std::vector<KeyValue> settings;
+  for (const Entry& entry : entries_of(table)) {
+    if (entry.key == "name") continue;
+    const std::string where = place_of(origins, entry.source);
+    settings.push_back({&field_named(entry.key, where), entry.value, where});
+  }
+  return settings;
+}
+
+Sweep read_sweep(const toml::table& document, const Origins& origins) {
+  const toml::node* node = document.get("sweep");
+  if (!node)
+    throw InputError("{}: expected a section [sweep], with the keys that vary; one run is: sparsepush run {}",
+                     origins.path(), origins.path());
+  const std::string where = place_of(origins, node->source());
+  if (!node->is_table()) throw InputError("{}: sweep: expected a section [sweep], got {}", where, describe(*node));
+  Sweep sweep;
+  for (const Entry& entry : entries_of(*node->as_table())) {
+    if (entry.key == kPoints)
+      sweep.points = named_points(*entry.value, origins);
+    else
+      sweep.grid.push_back(swept_key(entry, origins));
+  }
+  if (sweep.grid.empty() && sweep.points.empty())
+    throw InputError("{}: sweep: expected keys with lists of values, or points", where);
+  if (sweep.points.empty()) sweep.points.push_back({.where = where});
+  return sweep;
+}
+
+}  // namespace sparsepush

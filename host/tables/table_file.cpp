@@ -1,0 +1,32 @@
+#include "host/tables/table_file.h"
+
+#include <utility>
+
+#include "host/tables/table_settings.h"
+
+namespace sparsepush {
+
+std::string TableFile::label(const std::string& of, const std::string& otherwise) const {
+  const auto it = settings.labels.find(of);
+  return it == settings.labels.end() ? otherwise : it->second;
+}
+
+bool is_table_file(const std::string& path) {
+  return parse_document(read_config_text(path), Origins(path)).contains("sweep");
+}
+
+TableFile load_table(const std::string& path, const std::vector<std::string>& overrides) {
+  const Origins origins(path);
+  TableFile file{.path = path, .text = read_config_text(path)};
+  file.document = std::make_unique<toml::table>(parse_document(file.text, origins));
+  file.sweep = read_sweep(*file.document, origins);
+  file.points = make_points(*file.document, file.sweep, origins, overrides);
+  file.rows = make_rows(file.points, file.sweep);
+  file.settings = read_table_settings(file, origins);
+  file.reference_rows = find_reference_rows(file);
+  file.claims = read_claims(file, origins);
+  file.warning = unused_base_keys(*file.document, file.points, origins);
+  return file;
+}
+
+}  // namespace sparsepush

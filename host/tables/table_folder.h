@@ -1,0 +1,28 @@
+// The folder that a table writes.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "host/records/run_folder.h"
+#include "host/tables/points.h"
+
+namespace sparsepush {
+
+/// Owns a table's folder, so that a second table cannot write into it at the same time.
+class TableFolder {
+ public:
+  /// Creates `path`. Throws InputError where it is not empty and no table's, cannot be written, or is in use.
+  explicit TableFolder(const std::filesystem::path& path);
+
+  std::filesystem::path points() const { return folder_.file("points"); }
+  /// The folders below points/ by the short ids at the end of their names.
+  std::multimap<std::string, std::string> folders() const;
+  /// Replaces a file whose content is another.
+  void write(const std::string& name, const std::string& text) const;
+
+ private:
+  RunFolder folder_;
+};
+
+}  // namespace sparsepush

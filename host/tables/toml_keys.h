@@ -1,0 +1,42 @@
+// Reading a table of TOML key by key, with nothing left over.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/config/config_document.h"
+
+namespace sparsepush {
+
+/// The keys of one table: each is asked for by name, and `finish` refuses the others with the nearest one asked for.
+/// All throw InputError with file, line and key.
+class TomlKeys {
+ public:
+  /// `name` is how messages call it, such as "table".
+  TomlKeys(const toml::table& table, const Origins& origins, std::string name);
+
+  std::optional<std::string> text(const char* key);
+  std::optional<double> number(const char* key);
+  std::optional<std::int64_t> integer(const char* key, std::int64_t least);
+  std::optional<bool> boolean(const char* key);
+  /// One of `words`.
+  std::optional<std::string> word(const char* key, const std::vector<std::string_view>& words);
+  /// Any value; null if it is not there.
+  const toml::node* node(const char* key);
+  void finish() const;
+
+  bool has(const char* key) const { return table_.contains(key); }
+  const std::string& where() const { return where_; }
+  /// The line of a key that is there.
+  std::string place(const char* key) const;
+  [[noreturn]] void refuse(const char* key, const std::string& expected) const;
+
+ private:
+  const toml::table& table_;
+  const Origins& origins_;
+  std::string name_, where_;
+  std::vector<std::string_view> known_;
+};
+
+}  // namespace sparsepush
