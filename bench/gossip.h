@@ -5,7 +5,7 @@
 
 #include "bench/gossip_case.h"
 #include "bench/random_task.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 #include "host/transports/local_transport.h"
 #include "kernels/backend/repeated_work.h"
 #include "kernels/messages/topk/topk_select.h"

@@ -6,8 +6,8 @@ set(CPACK_SOURCE_GENERATOR TGZ)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR})  # in the current folder it would be packed too
 set(CPACK_SOURCE_PACKAGE_FILE_NAME sparsepush-${PROJECT_VERSION})
 # What a checkout gathers beside its own files.
-set(CPACK_SOURCE_IGNORE_FILES "/[.]git/" "/[.]git$" "/__pycache__/" "^${PROJECT_BINARY_DIR}/"
-  "^${PROJECT_SOURCE_DIR}/(build|runs|gpu_check)/" "^${PROJECT_SOURCE_DIR}/quickstart"
+set(CPACK_SOURCE_IGNORE_FILES "/[.]git/" "/[.]git$" "/__pycache__/" "[.]egg-info/" "^${PROJECT_BINARY_DIR}/"
+  "^${PROJECT_SOURCE_DIR}/(build|python/build|python/dist|runs|gpu_check)/" "^${PROJECT_SOURCE_DIR}/quickstart"
   "^${PROJECT_SOURCE_DIR}/data/(cifar10|cifar100|mnist|fashion_mnist)/")
 include(CPack)
 

@@ -8,7 +8,7 @@ packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev libopenblas-dev" \
       "libdnnl-dev zlib1g-dev ocl-icd-opencl-dev opencl-c-headers" ;;  # OpenCL: libdnnl-dev's CMake files want it
-    test) echo "libgtest-dev libboost-context-dev python3 python3-numpy" ;;
+    test) echo "libgtest-dev libboost-context-dev python3 python3-numpy python3-venv" ;;
     plot) echo "python3-matplotlib" ;;
     bench) echo "libbenchmark-dev" ;;
     # Another version of clang-format would format differently; it is better than none.

@@ -15,6 +15,7 @@ unrandomized=()
 if [[ "$preset" == tsan ]] && setarch -R true 2>/dev/null; then unrandomized=(setarch -R); fi
 
 scripts/install_packages.sh build test
+scripts/python_environment.sh
 echo "== $preset: configure"
 cmake --preset "$preset" --log-level=WARNING >/dev/null
 echo "== $preset: build"

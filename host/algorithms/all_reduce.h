@@ -1,7 +1,7 @@
 // All-reduce SGD: every node steps along the mean of all gradients. What decentralized methods are measured against.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 // their parameters, which sender and receivers keep alike.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 // the form with a correction: what mixing has added to a node so far is added in every step.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 // X W - a G; as everywhere here, nodes mix after the step.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 // stochastic weights. Sparse-Push without push-sum; where u stays 1 both have the same bits.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

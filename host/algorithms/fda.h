@@ -3,6 +3,7 @@
 #pragma once
 #include "host/algorithms/methods.h"
 #include "host/state/trigger.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -3,7 +3,7 @@
 // own. They write W X - a Y; as everywhere here, nodes mix after the step: the same fixed points, another way there.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

@@ -2,7 +2,7 @@
 // Momentum stays with its node.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

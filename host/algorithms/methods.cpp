@@ -110,9 +110,8 @@ StateList state_of(const Rows& rows, const StateList& own) {
 std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent) {
   std::vector<PlannedState> planned;
   for (const StateArray* array : list) {
-    const bool of_nodes = array->per == Per::kNode || array->per == Per::kSlot;
-    const std::int64_t local = of_nodes ? extent.rows : array->per == Per::kReplica ? extent.replicas : 1;
-    const bool has_halo = array->per == Per::kSlot || (of_nodes && is_sent(*array, rows));
+    const bool has_halo = array->per == Per::kSlot || (array->is_of_nodes() && is_sent(*array, rows));
+    const std::int64_t local = array->rows_in(extent);
     planned.push_back({array, local + (has_halo ? extent.halo : 0), local});
   }
   return planned;

@@ -1,7 +1,7 @@
 // Stochastic Gradient Push (Assran et al. 2019, [SGP]): dense gossip of push-sum numerators.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

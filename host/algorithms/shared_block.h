@@ -3,7 +3,7 @@
 // out.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

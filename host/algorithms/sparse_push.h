@@ -3,7 +3,7 @@
 // copies of neighbours exist, so it is valid on directed topologies that vary with time.
 #pragma once
 #include "host/algorithms/methods.h"
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

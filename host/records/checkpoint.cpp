@@ -11,6 +11,7 @@
 #include "data/files/safetensors_header.h"
 #include "host/records/saved_config.h"
 #include "host/records/sent_totals.h"
+#include "host/state/nodes_plan.h"
 #include "host/state/row_blocks.h"
 
 namespace sparsepush {
@@ -24,27 +25,13 @@ constexpr std::string_view kStatistics = "statistics";
 /// Without padding; arrays with one element a row are lists.
 TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   const std::int64_t elements = array.elements_in(all);
-  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
-  std::vector<std::int64_t> shape = {of_nodes ? all.rows : array.per == Per::kReplica ? all.replicas : 1};
+  std::vector<std::int64_t> shape = {array.rows_in(all)};
   if (elements != 1) shape.push_back(elements);
   return {std::string(array.name), std::string(name_of(array.dtype)), shape};
 }
 
-/// Returns what the arrays of all shards would be in one.
-Extent extent_of_all(const Experiment& experiment) {
-  const RunConfig& run = experiment.config().run;
-  Extent extent{.rows = static_cast<std::int64_t>(run.replicas) * run.nodes,
-                .replicas = run.replicas,
-                .params = experiment.layout().params,
-                .row = experiment.layout().row,
-                .factor = factor_elements({.rows = experiment.rows(), .algorithm = {experiment.config().algorithm}},
-                                          experiment.layout())};
-  set_blocks(extent, experiment.rows().method, experiment.config().algorithm, experiment.layout());
-  return extent;
-}
-
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
-  const Extent all = extent_of_all(experiment);
+  const Extent all = extent_of(nodes_plan(experiment), experiment.layout(), experiment.config().run.nodes);
   std::vector<TensorInfo> tensors;
   for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
@@ -107,10 +94,10 @@ std::int64_t file_row(const Shard& shard, int row) {
 /// together in the file too; padded ones come one by one, because the file has no padding.
 template <class Visit>
 void for_each_run(const Shard& shard, const StateArray& array, int first, int count, const Visit& visit) {
-  const bool of_nodes = array.per == Per::kNode || array.per == Per::kSlot;
   for (int row = first, end = first + count, run = 0; row < end; row += run) {
-    run = array.is_padded() ? 1 : of_nodes ? std::min(end - row, shard.nodes() - row % shard.nodes()) : end - row;
-    visit(of_nodes ? file_row(shard, row) : row, row, run);
+    const int to_end_of_replica = array.is_of_nodes() ? shard.nodes() - row % shard.nodes() : end - row;
+    run = array.is_padded() ? 1 : std::min(end - row, to_end_of_replica);
+    visit(array.is_of_nodes() ? file_row(shard, row) : row, row, run);
   }
 }
 
@@ -230,7 +217,8 @@ void check_push_weights(const SafetensorsReader& file) {
 std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experiment) {
   if (!has_tensor(file, "block_u")) return 0;
   const std::vector<std::int64_t>& shape = file.info("block_u").shape;
-  const std::int64_t blocks = shape.size() == 2 ? shape[1] : 1, rows = extent_of_all(experiment).rows;
+  const RunConfig& run = experiment.config().run;
+  const std::int64_t blocks = shape.size() == 2 ? shape[1] : 1, rows = std::int64_t{run.replicas} * run.nodes;
   if (shape.empty() || shape.size() > 2 || shape[0] != rows || blocks < 1 || blocks > experiment.layout().params)
     throw InputError("{}: tensor \"block_u\": expected [{}, blocks], got [{}]", file.path(), rows,
                      fmt::join(shape, ", "));

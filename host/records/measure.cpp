@@ -11,6 +11,7 @@
 #include "host/records/sent_totals.h"
 #include "host/state/diverged.h"
 #include "host/state/running_statistics.h"
+#include "host/state/verbs.h"
 #include "kernels/nodes/statistics.h"
 
 namespace sparsepush {

@@ -11,7 +11,7 @@
 
 #include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
-#include "host/state/nodes.h"
+#include "host/state/nodes_plan.h"
 #include "host/state/row_blocks.h"
 #include "host/transports/run_shards.h"
 #include "kernels/mixing/block_mix.h"
@@ -27,25 +27,9 @@ std::int64_t halo_slots(const Experiment& experiment) {
   return slots;
 }
 
-std::vector<AlgorithmConfig> algorithms_of(const Experiment& experiment) {
-  std::vector<AlgorithmConfig> algorithms;
-  for (const ReplicaSettings& replica : experiment.replicas()) algorithms.push_back(replica.algorithm);
-  return algorithms;
-}
-
 /// Of all shards together.
 Extent extent_of(const Experiment& experiment) {
-  const Config& config = experiment.config();
-  const NodesPlan nodes{.rows = experiment.rows(), .algorithm = algorithms_of(experiment)};
-  Extent extent{.rows = static_cast<std::int64_t>(config.run.replicas) * config.run.nodes,
-                .halo = halo_slots(experiment),
-                .replicas = config.run.replicas,
-                .params = experiment.layout().params,
-                .row = experiment.layout().row,
-                .entries = most_entries(nodes, experiment.layout()),
-                .factor = factor_elements(nodes, experiment.layout())};
-  set_blocks(extent, experiment.rows().method, config.algorithm, experiment.layout());
-  return extent;
+  return extent_of(nodes_plan(experiment, halo_slots(experiment)), experiment.layout(), experiment.config().run.nodes);
 }
 
 /// Adds arrays of one element type; leaves out empty ones.

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "host/state/nodes.h"
+#include "host/state/verbs.h"
 
 namespace sparsepush {
 

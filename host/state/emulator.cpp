@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <iterator>
 
@@ -11,6 +10,7 @@
 #include "host/state/row_blocks.h"
 #include "host/state/running_statistics.h"
 #include "host/state/trigger.h"
+#include "host/state/verbs.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -26,15 +26,10 @@ bool nodes_differ(const Experiment& experiment) {
   return false;
 }
 
-NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
-  NodesPlan plan{.rows = experiment.rows(),
-                 .algorithm = {},
-                 .seed = experiment.config().run.seed,
-                 .own = own_state(experiment),
-                 .halo_slots = halo_slots,
-                 .verify = experiment.config().run.verify,
-                 .settings_of_rows = nodes_differ(experiment)};
-  for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
+/// With settings for each row where these differ.
+NodesPlan plan_of_nodes(const Experiment& experiment, int halo_slots) {
+  NodesPlan plan = nodes_plan(experiment, halo_slots);
+  plan.settings_of_rows = nodes_differ(experiment);
   return plan;
 }
 
@@ -70,7 +65,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       experiment_(experiment),
       gradients_(experiment.task().make_gradients(backend, transport.shard())),
       plan_(backend, checked(std::move(rules), experiment.rows().method), transport.shard()),
-      nodes_(backend, transport, experiment.layout(), nodes_plan(experiment, plan_.halo_slots())),
+      nodes_(backend, transport, experiment.layout(), plan_of_nodes(experiment, plan_.halo_slots())),
       nodes_differ_(nodes_differ(experiment)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
       clock_(backend, 1, 1) {
@@ -200,15 +195,15 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
 template <class Backend>
 std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestWatch& watch) {
   check_finite();
-  const auto goes_on = std::make_shared<std::atomic<bool>>(true);  // the gradients may outlive a call that throws
-  gradients_->watch_tests([goes_on, watch](double models) {
-    if (watch && !watch(models)) *goes_on = false;
-    return goes_on->load();
+  tests_go_on_ = true;
+  gradients_->watch_tests([this, watch](double models) {
+    if (watch && !watch(models)) tests_go_on_ = false;
+    return tests_go_on_.load();
   });
   auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
   gradients_->watch_tests([](double) { return true; });
   double cut_off = 0;  // shards
-  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += *goes_on ? 0 : 1; });
+  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += tests_go_on_ ? 0 : 1; });
   if (cut_off > 0) return {};
   if (ends_window) {
     clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());

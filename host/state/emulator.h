@@ -1,5 +1,6 @@
 // Many nodes that learn: the rounds of one shard.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,8 +91,9 @@ class Emulator {
   Buffer<Backend, StepClock> clock_;  ///< [1]
   std::int64_t step_ = 0;
   bool recorded_ = true;
-  bool gradients_failed_ = false;  ///< in the step that is being taken: nothing else of it has happened
-  bool broken_ = false;            ///< a step has failed later
+  bool gradients_failed_ = false;         ///< in the step that is being taken: nothing else of it has happened
+  bool broken_ = false;                   ///< a step has failed later
+  std::atomic<bool> tests_go_on_ = true;  ///< nobody has asked to break them off
 };
 
 /// The rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.

@@ -1,4 +1,4 @@
-// The nodes of a shard, and the verbs that methods are written in.
+// The nodes of a shard: their arrays, and what is kept beside them from round to round.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -8,6 +8,7 @@
 
 #include "host/algorithms/methods.h"
 #include "host/rounds/round_plan.h"
+#include "host/state/nodes_plan.h"
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/queued_array.h"
@@ -19,30 +20,10 @@
 #include "kernels/messages/traffic.h"
 #include "kernels/mixing/flag_due.h"
 #include "kernels/nodes/cuda_layout.h"
-#include "kernels/nodes/debias.h"
 #include "kernels/nodes/sgd_update.h"
 #include "kernels/nodes/state.h"
-#include "kernels/nodes/subtract.h"
-#include "models/task.h"
 
 namespace sparsepush {
-
-/// What the nodes of a shard are made from.
-struct NodesPlan {
-  Rows rows;
-  std::vector<AlgorithmConfig> algorithm;  ///< [replicas] that may differ in scope, keep and averaging rate
-  std::uint64_t seed = 0;                  ///< of the first replica
-  StateList own = {};                      ///< arrays of what is learned
-  int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
-  bool verify = false;                     ///< whether selections are done again and compared
-  bool settings_of_rows = false;           ///< whether nodes of a replica differ in their settings
-};
-
-/// Entries of the longest sparse message of any replica; 0 where none is sent.
-std::int64_t most_entries(const NodesPlan& plan, const RowLayout& layout);
-
-/// Elements of a node's factors; 0 where none are kept.
-std::int64_t factor_elements(const NodesPlan& plan, const RowLayout& layout);
 
 /// A kind of message, and what one of each replica costs.
 template <class Backend>
@@ -59,7 +40,8 @@ struct Trigger {
   Buffer<Backend, std::int32_t> due;     ///< [replicas] of this step
 };
 
-/// All local nodes, rows replica-major. A method is a function over this.
+/// All local nodes, rows replica-major. A method is a function over this, in the words of
+/// verbs.h.
 template <class Backend>
 class Nodes {
  public:
@@ -126,8 +108,8 @@ class Nodes {
   Buffer<Backend, std::uint64_t> seed;                ///< [replicas]
   const std::int64_t* round = nullptr;                ///< [1] number of the round that is played, in backend memory
   Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
-  Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1], and
-  Buffer<Backend, float> own_weight;                  ///< [slots]: a round in which everyone hears itself alone
+  Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1] in-edges of a round without any
+  Buffer<Backend, float> own_weight;                  ///< [slots] that round's self weights, all 1
   Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
   Buffer<Backend, std::int64_t> block_begin;          ///< [blocks + 1], of methods that mix by blocks
   std::optional<Outgoing<Backend>> message, final_message;
@@ -140,115 +122,5 @@ class Nodes {
  private:
   void verify_messages(const Array<float>& v);
 };
-
-/// X' = X - a D along the gradient at Z, without communication.
-template <class Backend>
-void local_step(Nodes<Backend>& n) {
-  n.rows.optimizer.step(n);
-}
-
-/// Q = C(v) into the messages; v <- v - Q.
-template <class Backend>
-void compress(Nodes<Backend>& n, const Array<float>& v) {
-  n.rows.compressor->compress(n, v);
-}
-
-/// to += rows.
-template <class Backend>
-void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
-
-/// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
-template <class Backend>
-void update_and_compress(Nodes<Backend>& n) {
-  const auto& in_one_pass = n.rows.compressor->update_and_compress;
-  if (fuses(n.rows) && in_one_pass) return in_one_pass(n);
-  local_step(n);
-  add(n, state::error, state::x);
-  compress(n, state::error);
-}
-
-/// difference = a - b.
-template <class Backend>
-void subtract(Nodes<Backend>& n, const Array<float>& a, const Array<float>& b, const Array<float>& difference) {
-  subtract(n.backend, n[a], n[b], n[difference]);
-}
-
-/// to = from.
-template <class Backend>
-void copy_rows(Nodes<Backend>& n, const Array<float>& from, const Array<float>& to) {
-  const MatrixView<float> rows = n[from];
-  copy_within(n.backend, n[to].data, rows.data, rows.size() * sizeof(float));
-}
-
-/// u as it is sent and mixed in this round.
-template <class Backend>
-void keep_push_weights(Nodes<Backend>& n);
-
-/// Fills the halo's rows of what the message holds with what other shards have there.
-template <class Backend>
-void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message);
-
-/// Sends a message along every edge of the round: fills the halo's rows, and counts it.
-template <class Backend>
-void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>& outgoing);
-template <class Backend>
-void send(Nodes<Backend>& n, const PlannedRound& round) {
-  send(n, round, *n.message);
-}
-
-/// to += eta (P - I) Q.
-template <class Backend>
-void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
-
-/// to += Q for every slot, `to` being an array of slots.
-template <class Backend>
-void add_messages(Nodes<Backend>& n, const Array<float>& to);
-
-/// to += eta (P - I) q with rows that were sent; q may be `to` itself.
-template <class Backend>
-void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
-
-/// to = eta (P - I) q with rows that were sent, summed up by differences: over in-edges, w_ij (q_j - q_i).
-template <class Backend>
-void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
-
-/// u+ = u + eta (P - I) u with u as it was kept, and Z+ = X+ / u+ with it, which is nowhere stored.
-template <class Backend>
-void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
-
-/// The block that is due, of x and of its weights: into `block` and into u as it is sent.
-template <class Backend>
-void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
-
-/// x += eta (P - I) x within that block, and likewise its weights, with what was cut and sent.
-template <class Backend>
-void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
-
-/// z of methods that mix by blocks, from x and the blocks' weights.
-template <class Backend>
-void debias_blocks(Nodes<Backend>& n);
-
-/// An exact mean over the nodes of each replica that is due, x_i = (float)(sum x / sum u), counted as 2 (N - 1)
-/// messages that go along a chain of the nodes and back.
-template <class Backend>
-void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing, Due due = {});
-
-/// Gives a task what it takes gradients and scores at: x and u, or z alone, which is computed here unless it is x.
-template <class Backend>
-NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
-  if (n.rows.method.block_weights) {
-    debias_blocks(n);
-    return {.x = n[state::z], .u = task.wants_z() ? std::span<double>{} : n.list(state::u)};
-  }
-  if (!task.wants_z()) return {.x = n[state::x], .u = n.list(state::u)};
-  if (!n.state.has(state::z)) return {.x = n[state::x], .u = {}};
-  debias(n.backend, n[state::x], n.list(state::u), n[state::z]);
-  return {.x = n[state::z], .u = {}};
-}
-
-/// X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all nodes are local, X' need not
-/// be sent anywhere, and one pass takes X to X+.
-template <class Backend>
-void update_and_mix(Nodes<Backend>& n, const PlannedRound& round);
 
 }  // namespace sparsepush

@@ -53,6 +53,10 @@ struct StateArray {
   Dtype dtype = Dtype::kF32;
   const StateArray* starts_as = nullptr;  ///< instead, of one a replica: the row there of its first node
 
+  /// Whether it has a row for each node, perhaps for those of the halo as well.
+  bool is_of_nodes() const { return per == Per::kNode || per == Per::kSlot; }
+  /// Without the halo's.
+  std::int64_t rows_in(const Extent& e) const { return is_of_nodes() ? e.rows : per == Per::kReplica ? e.replicas : 1; }
   /// Whether a row holds a node's parameters or something of each of them, with padding between tensors.
   bool is_padded() const { return columns == 0 && width == whole_row; }
   std::int64_t columns_in(const Extent& e) const { return columns > 0 ? columns : width(e); }

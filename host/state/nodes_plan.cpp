@@ -1,0 +1,41 @@
+#include "host/state/nodes_plan.h"
+
+#include <algorithm>
+
+namespace sparsepush {
+
+NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
+  NodesPlan plan{.rows = experiment.rows(),
+                 .algorithm = {},
+                 .seed = experiment.config().run.seed,
+                 .own = own_state(experiment),
+                 .halo_slots = halo_slots,
+                 .verify = experiment.config().run.verify};
+  for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
+  return plan;
+}
+
+std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  return rows.compressor && rows.compressor->selection ? rows.compressor->selection(algorithm, layout).entries : 0;
+}
+
+LowRankPlan low_rank_plan_of(const NodesPlan& plan, const RowLayout& layout) {
+  if (!plan.rows.compressor || !plan.rows.compressor->low_rank) return {};
+  return plan.rows.compressor->low_rank(plan.algorithm.at(0), layout);
+}
+
+Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes) {
+  const std::int64_t replicas = std::ssize(plan.algorithm);
+  Extent extent{.rows = replicas * nodes,
+                .halo = plan.halo_slots,
+                .replicas = replicas,
+                .params = layout.params,
+                .row = layout.row,
+                .factor = low_rank_plan_of(plan, layout).factors};
+  for (const AlgorithmConfig& algorithm : plan.algorithm)
+    extent.entries = std::max(extent.entries, entries_of(plan.rows, algorithm, layout));
+  set_blocks(extent, plan.rows.method, plan.algorithm.at(0), layout);
+  return extent;
+}
+
+}  // namespace sparsepush

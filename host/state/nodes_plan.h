@@ -1,0 +1,33 @@
+// What the nodes of a shard are made from, and the sizes that follow.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "host/state/experiment.h"
+#include "kernels/messages/low_rank.h"
+
+namespace sparsepush {
+
+struct NodesPlan {
+  Rows rows;
+  std::vector<AlgorithmConfig> algorithm;  ///< [replicas] that may differ in scope, keep and averaging rate
+  std::uint64_t seed = 0;                  ///< of the first replica
+  StateList own = {};                      ///< arrays of what is learned
+  int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
+  bool verify = false;                     ///< whether selections are done again and compared
+  bool settings_of_rows = false;           ///< whether nodes of a replica differ in their settings
+};
+
+/// That of an experiment whose nodes do not differ in their settings.
+NodesPlan nodes_plan(const Experiment& experiment, int halo_slots = 0);
+
+/// Entries of a sparse message; 0 where none is sent.
+std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
+
+/// Of a compressor that makes factors; else without tensors.
+LowRankPlan low_rank_plan_of(const NodesPlan& plan, const RowLayout& layout);
+
+/// Of a shard with `nodes` nodes of each replica, or of all shards together.
+Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes);
+
+}  // namespace sparsepush
