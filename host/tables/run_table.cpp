@@ -184,11 +184,11 @@ class TableRun {
 
   void say_end(int p) {
     const PointState& state = states_[p];
-    const auto done = std::ranges::count_if(states_, [](const PointState& other) {
-      return other.status == Status::kFinished || other.status == Status::kDiverged;
-    });
-    caller_.say(fmt::format("{} of {} points done: {} {} after {:.1f} s{}", done, states_.size(), file_.points[p].name,
-                            word_of(state.status), state.seconds, state.reason.empty() ? "" : ": " + state.reason));
+    const auto count = [&](Status status) { return std::ranges::count(states_, status, &PointState::status); };
+    caller_.say(fmt::format("{} of {} points done, {} running: {} {} after {:.1f} s{}",
+                            count(Status::kFinished) + count(Status::kDiverged), states_.size(),
+                            count(Status::kRunning), file_.points[p].name, word_of(state.status), state.seconds,
+                            state.reason.empty() ? "" : ": " + state.reason));
   }
 
   void write_points() { folder_.write("points.csv", points_csv(file_, plans_, states_)); }
