@@ -33,6 +33,7 @@ double fraction_done(const RunPosition& at) {
 /// Not known before a step is done; tests count as soon as one is under way.
 std::optional<double> seconds_left(const ProgressState& state) {
   const RunPosition& at = state.at;
+  if (at.seconds_left) return at.seconds_left;
   const auto done = static_cast<double>(at.step - state.first), left = static_cast<double>(at.last - at.step);
   if (left > 0 && (done <= 0 || state.step_seconds <= 0)) return std::nullopt;
   const double in_steps = left > 0 ? left * state.step_seconds / done : 0;
@@ -49,7 +50,8 @@ int terminal_columns(std::FILE* out) {
 std::string describe_progress(const ProgressState& state) {
   // Rounded down: 100 % is said of a finished run only.
   const RunPosition& at = state.at;
-  std::string text = fmt::format("step {} of {} ({} %)", at.step, at.last, static_cast<int>(100 * fraction_done(at)));
+  std::string text = fmt::format("{}{}step {} of {} ({} %)", at.among, at.among.empty() ? "" : ", ", at.step, at.last,
+                                 static_cast<int>(100 * fraction_done(at)));
   const auto done = static_cast<double>(at.step - state.first);
   if (done > 0 && state.step_seconds > 0) {
     const double rate = done / state.step_seconds;

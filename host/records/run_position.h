@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace sparsepush {
 
@@ -9,7 +10,9 @@ namespace sparsepush {
 struct RunPosition {
   std::int64_t step = 0, last = 0;  ///< steps done, and all of them
   double tested = 0, left_to_test = 0;
-  std::optional<double> testing = {};  ///< how much of the test that is under way is done, of 1
+  std::optional<double> testing = {};       ///< how much of the test that is under way is done, of 1
+  std::string among = {};                   ///< of several runs: "3 of 12 points done, 2 running"
+  std::optional<double> seconds_left = {};  ///< where that is known better than by the rate so far
 };
 
 }  // namespace sparsepush

@@ -29,6 +29,11 @@ std::vector<std::string> columns_of(const Experiment& experiment) {
   return columns;
 }
 
+/// Rows up to the last SGD step; the first is at step 0.
+std::int64_t evaluations_of(const Schedule& schedule) {
+  return 1 + schedule.evaluations_after(0) - schedule.evaluations_after(schedule.sgd_steps());
+}
+
 /// What has been checked of the points before: a thousand of them often differ in little.
 class Checked {
  public:
@@ -61,6 +66,7 @@ PointPlan plan_point(const Point& point, Checked& checked) try {
   const PlannedTraffic traffic = planned_traffic(experiment);
   return {.sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
+          .evaluations = evaluations_of(experiment.schedule()),
           .memory = static_cast<double>(memory.total()),
           .bytes_wire = traffic.wire_bound * point.config.run.replicas,
           .bytes_are_exact = traffic.is_exact && !experiment.rows().method.monitor,
@@ -84,6 +90,10 @@ void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans) {
   for (const PointPlan& plan : plans) known.insert(plan.columns.begin(), plan.columns.end());
   known.erase("replica");
   const auto check = [&](const Column& column, const std::string& where) {
+    for (std::size_t p = 0; p < plans.size(); ++p)
+      if (column.when == When::kMean && column.rows > plans[p].evaluations)
+        throw InputError("{}: {}: point {} has only {} evaluations up to its last SGD step", where,
+                         in_quotes(column.text), in_quotes(file.points[p].name), plans[p].evaluations);
     if (known.contains(column.metric)) return;
     throw InputError("{}: {}: unknown metric {}; did you mean \"{}\"?", where, in_quotes(column.text),
                      in_quotes_short(column.metric), nearest_word(column.metric, {known.begin(), known.end()}));

@@ -10,8 +10,9 @@ namespace sparsepush {
 
 struct PointPlan {
   std::int64_t sgd_steps = 0, final_rounds = 0;
-  double memory = 0;      ///< bytes
-  double bytes_wire = 0;  ///< of all replicas, at most; about where not exact
+  std::int64_t evaluations = 0;  ///< rows of metrics.csv up to the last SGD step
+  double memory = 0;             ///< bytes
+  double bytes_wire = 0;         ///< of all replicas, at most; about where not exact
   bool bytes_are_exact = true;
   std::vector<std::string> columns = {};  ///< of metrics.csv
 };
@@ -21,7 +22,7 @@ struct PointPlan {
 template <class Backend>
 std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
 
-/// Throws InputError where a column or claim reads what no point measures.
+/// Throws InputError where a column or claim reads what no point measures, or more evaluations than one has.
 void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
 
 /// The text of `sparsepush plan` of a table: a line a point, and all together.

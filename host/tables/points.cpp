@@ -50,6 +50,13 @@ toml::table base_of(const toml::table& document) {
 
 bool counts(const Field& field, const Config& config) { return why_unused(field, config) == nullptr; }
 
+/// Whether a run would refuse another value than the default: in a grid, such a key is left out as any that does not
+/// count.
+bool cannot_be_honoured(const Field& field, const Config& config) {
+  const OnlyFor* rule = why_unused(field, config);
+  return rule && rule->must_be_default;
+}
+
 std::string name_of(const Point& point, const std::vector<SweptKey>& grid) {
   std::vector<const SweptKey*> keys;
   for (const SweptKey& key : grid) keys.push_back(&key);
@@ -75,17 +82,17 @@ class PointMaker {
     for (const std::string& assignment : overrides) apply_override(assignment, base_, base_origins_, false);
   }
 
-  Point make(const NamedPoint& named, const std::vector<const toml::node*>& grid_values) const {
+  Point make(const NamedPoint& named, std::vector<const toml::node*> grid_values) const {
     Point point{.where = named.where, .config = base_, .origins = base_origins_};
     point.series = {named.name.empty() ? point.config.algorithm.name : named.name};
     point.name = point.series.front();
-    const auto set = [&](const Field& field, const toml::node& value, const std::string& where) {
-      apply_value(field, value, where, point.config, point.origins);
-    };
     try {
+      set(point, named, grid_values);
       for (std::size_t k = 0; k < sweep_.grid.size(); ++k)
-        set(*sweep_.grid[k].field, *grid_values[k], sweep_.grid[k].where);
-      for (const KeyValue& setting : named.settings) set(*setting.field, *setting.value, setting.where);
+        if (cannot_be_honoured(*sweep_.grid[k].field, point.config)) grid_values[k] = nullptr;
+      point.config = base_;
+      point.origins = base_origins_;
+      set(point, named, grid_values);
       if (named.name.empty()) point.series = {point.config.algorithm.name};
       if (!point.origins.is_set("run.threads")) point.config.run.threads = 1;  // points run side by side instead
       point.as_written = point.config;
@@ -104,6 +111,15 @@ class PointMaker {
   }
 
  private:
+  /// Sets what the grid says, but for values that are null, and then what the point says itself.
+  void set(Point& point, const NamedPoint& named, const std::vector<const toml::node*>& grid_values) const {
+    for (std::size_t k = 0; k < sweep_.grid.size(); ++k)
+      if (grid_values[k])
+        apply_value(*sweep_.grid[k].field, *grid_values[k], sweep_.grid[k].where, point.config, point.origins);
+    for (const KeyValue& setting : named.settings)
+      apply_value(*setting.field, *setting.value, setting.where, point.config, point.origins);
+  }
+
   const Sweep& sweep_;
   Config base_;
   Origins base_origins_;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -13,12 +15,26 @@
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
 #include "host/tables/markup.h"
+#include "host/tables/pace.h"
 #include "host/tables/table_csv.h"
 #include "host/tables/table_folder.h"
 
 namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double>(end - begin).count();
+}
+
+/// Where a point is that is being trained.
+struct Running {
+  std::int64_t step = 0;
+  std::optional<RunPosition> at = {};  ///< once it has said so
+  Clock::time_point since = {};
+};
 
 class TableRun {
  public:
@@ -134,8 +150,8 @@ class TableRun {
       state.reason = failure;
     }
     const std::lock_guard lock(mutex_);
-    steps_done_ += state.steps_done - step_of_[p];
-    step_of_.erase(p);
+    steps_done_ += state.steps_done - running_points_[p].step;
+    running_points_.erase(p);
     states_[p] = std::move(state);
     write_points();
     say_end(p);
@@ -145,7 +161,7 @@ class TableRun {
   /// Says that a point runs; returns what its run asks and tells.
   Caller begin(int p) {
     const std::lock_guard lock(mutex_);
-    step_of_[p] = states_[p].steps_done;
+    running_points_[p] = {.step = states_[p].steps_done};
     states_[p].status = Status::kRunning;
     write_points();
     return caller_of(p);
@@ -161,10 +177,7 @@ class TableRun {
             .progress =
                 [this, p](const RunPosition& position) {
                   const std::lock_guard lock(mutex_);
-                  if (position.step == step_of_[p]) return;  // a test goes on
-                  steps_done_ += position.step - step_of_[p];
-                  step_of_[p] = position.step;
-                  tell();
+                  note(p, position);
                 }};
   }
 
@@ -180,15 +193,52 @@ class TableRun {
     return Request::kSave;
   }
 
-  void tell() { caller_.progress({.step = steps_done_, .last = steps_}); }
+  void note(int p, const RunPosition& position) {
+    Running& running = running_points_[p];
+    const auto now = Clock::now();
+    if (running.at)  // else it has just made its data
+      pace_.note(file_.points[p].config, *running.at, position, seconds_between(running.since, now));
+    steps_done_ += position.step - running.step;
+    running = {.step = position.step, .at = position, .since = now};
+    constexpr double kInterval = 0.1;  // seconds: nobody reads faster
+    if (seconds_between(told_, now) >= kInterval) tell();
+  }
+
+  void tell() {
+    told_ = Clock::now();
+    caller_.progress({.step = steps_done_, .last = steps_, .among = how_many(), .seconds_left = seconds_left()});
+  }
+
+  /// "3 of 12 points done, 2 running"
+  std::string how_many() const {
+    const auto count = [&](Status status) { return std::ranges::count(states_, status, &PointState::status); };
+    return fmt::format("{} of {} points done, {} running", count(Status::kFinished) + count(Status::kDiverged),
+                       states_.size(), count(Status::kRunning));
+  }
+
+  /// Until all points are trained; none while a kind of them has not been measured.
+  std::optional<double> seconds_left() const {
+    double seconds = 0;
+    bool known = true;
+    const auto add = [&](int p, std::int64_t step) {
+      const PointPlan& plan = plans_[p];
+      const auto steps = static_cast<double>(plan.sgd_steps + plan.final_rounds);
+      const double left = steps - static_cast<double>(step);
+      const auto time =
+          pace_.seconds(file_.points[p].config, left, static_cast<double>(plan.evaluations) * left / steps);
+      known = known && time;
+      seconds += time.value_or(0);
+    };
+    for (const auto& [p, running] : running_points_) add(p, running.step);
+    for (const int p : to_do_) add(p, states_[p].steps_done);
+    const std::size_t at_once = std::max<std::size_t>(running_points_.size(), 1);
+    return known ? std::optional(seconds / static_cast<double>(at_once)) : std::nullopt;
+  }
 
   void say_end(int p) {
     const PointState& state = states_[p];
-    const auto count = [&](Status status) { return std::ranges::count(states_, status, &PointState::status); };
-    caller_.say(fmt::format("{} of {} points done, {} running: {} {} after {:.1f} s{}",
-                            count(Status::kFinished) + count(Status::kDiverged), states_.size(),
-                            count(Status::kRunning), file_.points[p].name, word_of(state.status), state.seconds,
-                            state.reason.empty() ? "" : ": " + state.reason));
+    caller_.say(fmt::format("{}: {} {} after {:.1f} s{}{}", how_many(), file_.points[p].name, word_of(state.status),
+                            state.seconds, state.reason.empty() ? "" : ": ", state.reason));
   }
 
   void write_points() { folder_.write("points.csv", points_csv(file_, plans_, states_)); }
@@ -216,9 +266,11 @@ class TableRun {
 
   std::mutex mutex_;  ///< of all that follows, and the caller, while workers run
   std::condition_variable changed_;
-  std::vector<PointState> states_;           ///< [points]
-  std::deque<int> to_do_;                    ///< points
-  std::map<int, std::int64_t> step_of_;      ///< of the points that are running
+  std::vector<PointState> states_;  ///< [points]
+  std::deque<int> to_do_;           ///< points
+  std::map<int, Running> running_points_;
+  Pace pace_;
+  Clock::time_point told_ = Clock::now();
   std::int64_t steps_ = 0, steps_done_ = 0;  ///< of all points
   int running_ = 0, saves_ = 0;
   double memory_ = 0;  ///< that running points take

@@ -538,6 +538,7 @@ class Errors(TableTest):
         where = f"refused.toml:{line + 1}: "
         refused('[table]\ncolums = ["a"]\n', where, '"colums"', '"columns"')
         refused('[table]\ncolumns = ["accuracy_men"]\n', where, '"accuracy_mean"')
+        refused('[table]\ncolumns = ["accuracy_mean@last5"]\n', where, '"SGP, skew=0" has only 4 evaluations')
         refused('[table]\ncolumns = ["accuracy_mean@reach"]\n', where, "needs table.reach")
         refused('[table]\ncolumns = ["bytes_wire@full"]\n', where, "needs table.full_steps")
         refused('[table]\ncolumns = ["bytes_wire:ratio"]\n', where, "needs table.reference")

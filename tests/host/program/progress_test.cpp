@@ -82,6 +82,9 @@ TEST(Progress, TimeLeftCountsStepsAndTestsApart) {
 }
 
 TEST(Progress, AResumedRunsRateCountsItsOwnSteps) {
+  EXPECT_EQ(describe_progress({.at = {.step = 450, .last = 1000, .among = "1 of 2 points done", .seconds_left = 61},
+                               .step_seconds = 4.5}),
+            "1 of 2 points done, step 450 of 1000 (45 %), 100 steps/s, 1:01 left");
   EXPECT_EQ(describe_progress({.first = 900, .at = {.step = 950, .last = 1000}, .step_seconds = 50}),
             "step 950 of 1000 (95 %), 1 steps/s, 0:50 left");
 }

@@ -75,6 +75,14 @@ TEST_F(PointsOf, AnIdCoversAllThatChangesResultsTheLengthToo) {
     EXPECT_NE(id(other), before) << other;
 }
 
+TEST_F(PointsOf, KeysOfTheGridThatAMethodCannotHonourAreLeftOutToo) {
+  const std::string text = "[sweep]\n\"algorithm.final_rounds\" = [2, 4]\n\"algorithm.name\" = [\"sgp\", \"scsp\"]\n";
+  EXPECT_EQ(names(table(text)), Texts({"sgp", "scsp, final_rounds=2", "scsp, final_rounds=4"}));
+  EXPECT_EQ(table_error("[algorithm]\nfinal_rounds = 9\n" + text),  // of the base it is refused as in a run
+            "a.toml:2: point \"sgp\": algorithm.final_rounds: only used with algorithm.name = \"scsp\", which is "
+            "\"sgp\" here");
+}
+
 TEST_F(PointsOf, FoldersAreFoundByTheirId) {
   const Point point = table(kTwoMethods).points[3];
   EXPECT_EQ(folder_name(point), "Sparse-Push_keep=0.01_skew=0-" + point.id.substr(0, 8));

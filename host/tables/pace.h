@@ -1,0 +1,29 @@
+// How long a table will take, from how long its points took so far.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "host/config/config.h"
+#include "host/records/run_position.h"
+
+namespace sparsepush {
+
+/// Seconds of a step and of a test, by what decides about them: data, model, nodes.
+class Pace {
+ public:
+  /// A run of `config` was at `before` and is at `now`, `seconds` later.
+  void note(const Config& config, const RunPosition& before, const RunPosition& now, double seconds);
+
+  /// Seconds of so many steps and tests of `config`; none where no step of its kind was measured.
+  std::optional<double> seconds(const Config& config, double steps, double tests) const;
+
+ private:
+  struct Measured {
+    double steps = 0, step_seconds = 0, tests = 0, test_seconds = 0;
+  };
+  std::map<std::string, Measured> of_kind_;
+};
+
+}  // namespace sparsepush
