@@ -183,9 +183,11 @@ std::string table_command(const Options& options) {
   return command;
 }
 
-/// Points at once: as many as there are processors for their threads. A GPU is for one.
-int default_jobs(const TableFile& file, bool cuda) {
-  if (cuda) return 1;
+/// Points at once: as many as there are processors for their threads unless the user says how many. A GPU is for one.
+template <class Backend>
+int jobs_of(const Options& options, const TableFile& file) {
+  if (std::is_same_v<Backend, Cuda>) return 1;
+  if (options.jobs > 0) return options.jobs;
   int threads = 1;
   for (const Point& point : file.points) threads = std::max(threads, threads_per_shard(point.config.run.threads, 1));
   return std::max(1, usable_processors() / threads);
@@ -207,14 +209,15 @@ int make_table(const Options& options, const TableFile& file) {
     end = run_table(file, plans,
                     {.out = results_folder("tables", options),
                      .command = table_command(options),
-                     .jobs = options.jobs > 0 ? options.jobs : default_jobs(file, std::is_same_v<Backend, Cuda>),
+                     .jobs = jobs_of<Backend>(options, file),
                      .memory = static_cast<double>(available_memory()),
                      .only = options.only,
                      .retry = options.retry},
                     train, caller);
   }
   if (!options.quiet) fmt::print("{}", end.markdown);
-  if (end.stopped) print_error("stopped; go on with: " + table_command(options));
+  const std::string only = options.only.empty() ? "" : " --only " + shell_word(options.only);
+  if (end.stopped) print_error("stopped; go on with: " + table_command(options) + only);
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;
 }

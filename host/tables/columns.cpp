@@ -51,8 +51,6 @@ void set_relation(Column& column, std::string_view word, const std::string& wher
   column.relation = word == "gap" ? Relation::kGap : Relation::kRatio;
 }
 
-using Rows = std::vector<std::vector<double>>;
-
 std::optional<double> number(double value) { return std::isnan(value) ? std::nullopt : std::optional(value); }
 
 /// The row at the last SGD step; null if there is none.

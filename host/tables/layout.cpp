@@ -63,7 +63,7 @@ std::string relation_words(const Claim& claim) {
   const std::string words = claim.relation == Bound::kAtMost    ? "at most "
                             : claim.relation == Bound::kAtLeast ? "at least "
                                                                 : "near ";
-  return words + bound + (claim.tolerance > 0 ? ", ± " + bound_of(claim.column, claim.tolerance) : "");
+  return words + bound + (claim.tolerance > 0 ? fmt::format(", ± {}", bound_of(claim.column, claim.tolerance)) : "");
 }
 
 }  // namespace
@@ -79,12 +79,15 @@ Layout layout_of(const TableFile& file, const Results& results) {
   for (const Column& column : file.settings.columns) layout.columns.push_back(column_label(file, column));
 
   const std::size_t columns = layout.columns.size();
-  std::map<std::vector<std::string>, std::size_t> of_stub;
+  std::map<std::vector<std::string>, std::size_t> of_values;  // labels may be the same
   for (std::size_t r = 0; r < file.rows.size(); ++r) {
     const Row& row = file.rows[r];
-    std::vector<std::string> stub{row.series.front()};
-    for (const std::size_t k : keys.stub) stub.push_back(value_label(file, k, row.values[k]));
-    const auto [known, is_new] = of_stub.try_emplace(stub, layout.rows.size());
+    std::vector<std::string> stub{row.series.front()}, values = stub;
+    for (const std::size_t k : keys.stub) {
+      stub.push_back(value_label(file, k, row.values[k]));
+      values.push_back(row.values[k]);
+    }
+    const auto [known, is_new] = of_values.try_emplace(values, layout.rows.size());
     if (is_new) {
       layout.rows.push_back(stub);
       layout.rows.back().resize(stub.size() + across.size() * columns);

@@ -52,9 +52,9 @@ std::string markdown_text(const std::string& text) {
 }
 
 std::string latex_text(const std::string& text) {
-  static const std::map<char, std::string> special{
-      {'\\', "\\textbackslash{}"}, {'~', "\\textasciitilde{}"}, {'^', "\\textasciicircum{}"}, {'<', "\\textless{}"},
-      {'>', "\\textgreater{}"},    {'|', "\\textbar{}"},        {'"', "\\textquotedbl{}"}};
+  static const std::map<char, std::string> special{{'\\', "\\textbackslash{}"},  {'~', "\\textasciitilde{}"},
+                                                   {'^', "\\textasciicircum{}"}, {'<', "\\textless{}"},
+                                                   {'>', "\\textgreater{}"},     {'|', "\\textbar{}"}};
   constexpr std::string_view kPlusMinus = "±";
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

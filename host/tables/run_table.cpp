@@ -121,10 +121,9 @@ class TableRun {
   void train(int p) {
     const fs::path path = folder_.points() / states_[p].folder;
     if (states_[p].status == Status::kDiverged) fs::remove_all(path);
-    set_status(p, Status::kRunning);
     std::string failure;
     try {
-      train_(file_.points[p].config, path, caller_of(p));
+      train_(file_.points[p].config, path, begin(p));
     } catch (const Diverged&) {  // the folder says so
     } catch (const std::exception& error) {
       failure = error.what();
@@ -143,14 +142,15 @@ class TableRun {
     tell();
   }
 
-  void set_status(int p, Status status) {
+  /// Says that a point runs; returns what its run asks and tells.
+  Caller begin(int p) {
     const std::lock_guard lock(mutex_);
     step_of_[p] = states_[p].steps_done;
-    states_[p].status = status;
+    states_[p].status = Status::kRunning;
     write_points();
+    return caller_of(p);
   }
 
-  /// What a point's run asks and tells.
   Caller caller_of(int p) {
     return {.request = [this, saves = saves_]() mutable { return request(saves); },
             .say =
@@ -184,11 +184,11 @@ class TableRun {
 
   void say_end(int p) {
     const PointState& state = states_[p];
-    const auto done = std::ranges::count_if(states_, [](const PointState& other) {
-      return other.status == Status::kFinished || other.status == Status::kDiverged;
-    });
-    caller_.say(fmt::format("{} of {} points done: {} {} after {:.1f} s{}", done, states_.size(), file_.points[p].name,
-                            word_of(state.status), state.seconds, state.reason.empty() ? "" : ": " + state.reason));
+    const auto count = [&](Status status) { return std::ranges::count(states_, status, &PointState::status); };
+    caller_.say(fmt::format("{} of {} points done, {} running: {} {} after {:.1f} s{}",
+                            count(Status::kFinished) + count(Status::kDiverged), states_.size(),
+                            count(Status::kRunning), file_.points[p].name, word_of(state.status), state.seconds,
+                            state.reason.empty() ? "" : ": " + state.reason));
   }
 
   void write_points() { folder_.write("points.csv", points_csv(file_, plans_, states_)); }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 
 namespace sparsepush {
 namespace {
@@ -72,6 +73,9 @@ NamedPoint named_point(const toml::table& table, const Origins& origins) {
     if (!word || word->get().empty())
       throw InputError("{}: name: expected the point's name, got {}", point.where, word ? "\"\"" : describe(*name));
     point.name = word->get();
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (std::ranges::any_of(point.name, is_control))
+      throw InputError("{}: name: expected one line of text, got {}", point.where, in_quotes_short(point.name));
   }
   point.settings = key_values(table, origins);
   for (const KeyValue& setting : point.settings) check_may_vary(*setting.field, setting.where);

@@ -37,10 +37,10 @@ std::vector<Column> read_columns(TomlKeys& keys, const std::vector<Point>& point
     if (!entry.is_string()) keys.refuse("columns", "a list of strings");
     texts.push_back(entry.as_string()->get());
   }
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    if (std::find(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(i), texts[i]) !=
-        texts.begin() + static_cast<std::ptrdiff_t>(i))
-      throw InputError("{}: table.columns: {} stands there twice", keys.place("columns"), in_quotes(texts[i]));
+  std::set<std::string> seen;
+  for (const std::string& text : texts)
+    if (!seen.insert(text).second)
+      throw InputError("{}: table.columns: {} stands there twice", keys.place("columns"), in_quotes(text));
   return columns_of(texts, keys.place("columns"));
 }
 

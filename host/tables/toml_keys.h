@@ -26,7 +26,6 @@ class TomlKeys {
   const toml::node* node(const char* key);
   void finish() const;
 
-  bool has(const char* key) const { return table_.contains(key); }
   const std::string& where() const { return where_; }
   /// The line of a key that is there.
   std::string place(const char* key) const;
