@@ -52,9 +52,15 @@ std::string markdown_text(const std::string& text) {
 }
 
 std::string latex_text(const std::string& text) {
-  static const std::map<char, std::string> special{{'\\', "\\textbackslash{}"},  {'~', "\\textasciitilde{}"},
-                                                   {'^', "\\textasciicircum{}"}, {'<', "\\textless{}"},
-                                                   {'>', "\\textgreater{}"},     {'|', "\\textbar{}"}};
+  static const std::map<char, std::string> special{
+      {'\\', "\\textbackslash{}"},
+      {'~', "\\textasciitilde{}"},
+      {'^', "\\textasciicircum{}"},
+      {'<', "\\textless{}"},
+      {'>', "\\textgreater{}"},
+      {'|', "\\textbar{}"},
+      {'[', "{[}"},  // right behind the end of a row they would belong to it
+      {'*', "{*}"}};
   constexpr std::string_view kPlusMinus = "±";
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -17,7 +17,7 @@ bool is_table_file(const std::string& path) {
 
 TableFile load_table(const std::string& path, const std::vector<std::string>& overrides) {
   const Origins origins(path);
-  TableFile file{.path = path, .text = read_config_text(path)};
+  TableFile file{.text = read_config_text(path)};
   file.document = std::make_unique<toml::table>(parse_document(file.text, origins));
   file.sweep = read_sweep(*file.document, origins);
   file.points = make_points(*file.document, file.sweep, origins, overrides);

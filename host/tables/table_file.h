@@ -38,7 +38,7 @@ struct Claim {
 };
 
 struct TableFile {
-  std::string path = {}, text = {};
+  std::string text = {};                       ///< its content
   std::unique_ptr<toml::table> document = {};  ///< that the sweep's values belong to
   Sweep sweep = {};
   std::vector<Point> points = {};

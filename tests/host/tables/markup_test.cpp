@@ -20,6 +20,7 @@ TEST(LatexText, EscapesWhatWouldBeACommand) {
   EXPECT_EQ(latex_text("_%&#${}"), "\\_\\%\\&\\#\\$\\{\\}");
   EXPECT_EQ(latex_text("~^\\"), "\\textasciitilde{}\\textasciicircum{}\\textbackslash{}");
   EXPECT_EQ(latex_text("a<b>c"), "a\\textless{}b\\textgreater{}c");
+  EXPECT_EQ(latex_text("[64] *"), "{[}64] {*}");
   EXPECT_EQ(latex_text("91.2 ± 0.3"), "91.2 $\\pm$ 0.3");
 }
 
