@@ -22,8 +22,8 @@ for package in "${packages[@]}"; do
   # Only what lies in the environment itself: packages of the system may be compiled for another NumPy.
   compgen -G "build/python/lib/python3.*/site-packages/$package" >/dev/null || missing+=("$package")
 done
-if [[ ${#missing[@]} -gt 0 ]] && ! "$python" -m pip install --quiet --disable-pip-version-check --retries 1 \
-  --ignore-installed "${missing[@]}" </dev/null; then
+if [[ ${#missing[@]} -gt 0 ]] && ! "$python" -m pip install --quiet --disable-pip-version-check \
+  --no-warn-conflicts --retries 1 --ignore-installed "${missing[@]}" </dev/null; then
   echo "python_environment.sh: cannot install ${missing[*]}; tests that need them skip"
   if ! imports "$python" numpy; then rm -rf build/python; fi  # the system's Python has that at least
 fi

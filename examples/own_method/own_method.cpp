@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "host/state/emulator.h"
+#include "host/state/verbs.h"
 #include "host/transports/run_shards.h"
 #include "models/objective_task.h"
 

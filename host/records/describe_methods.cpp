@@ -68,15 +68,21 @@ Config config_of(const Method& method, const Settings& more = {}) {
   return parse_config("", settings);
 }
 
+bool has_averaging_rate(const Method& method) {
+  return std::ranges::find(method.keys, "averaging_rate") != method.keys.end();
+}
+
 /// Some have no averaging_rate unless it is set.
-Settings with_compressor(std::string_view name) {
-  return {fmt::format("algorithm.compressor={}", name), "algorithm.averaging_rate=0.01"};
+Settings with_compressor(const Method& method, std::string_view name) {
+  Settings settings = {fmt::format("algorithm.compressor={}", name)};
+  if (has_averaging_rate(method)) settings.push_back("algorithm.averaging_rate=0.01");
+  return settings;
 }
 
 Words compressors_of(const Method& method) {
   Words names;
   for (const Compressor& compressor : compressors())
-    if (refusal_of([&] { config_of(method, with_compressor(compressor.name)); }).empty())
+    if (refusal_of([&] { config_of(method, with_compressor(method, compressor.name)); }).empty())
       names.push_back(compressor.name);
   return names;
 }
@@ -92,11 +98,11 @@ std::string default_rate_text(Config config) {
 }
 
 std::string averaging_rate_text(const Method& method) {
-  if (std::ranges::find(method.keys, "averaging_rate") == method.keys.end()) return "-";
+  if (!has_averaging_rate(method)) return "-";
   if (!method.compresses()) return default_rate_text(config_of(method));
   std::vector<std::string> rates;
   for (const std::string_view name : compressors_of(method)) {
-    const Config config = config_of(method, with_compressor(name));
+    const Config config = config_of(method, with_compressor(method, name));
     rates.push_back(fmt::format("{} with `{}`", default_rate_text(config), name));
   }
   return fmt::format("{}", fmt::join(rates, ", "));
