@@ -315,7 +315,8 @@ int command_line(int argc, char** argv) {
   table_command->add_option("--jobs", options.jobs, "points at once (processors / run.threads)")
       ->check(CLI::Range(1, 4096));
   table_command->add_option("--only", options.only, "train the points whose folder's name contains this");
-  table_command->add_flag("--retry", options.retry, "train those that have diverged again");
+  table_command->add_flag("--retry", options.retry,
+                          "train those that have diverged or are damaged again, from their beginning");
   auto* topology_command = add("topology", "check and describe the topology");
   topology_command->add_option("--dot", options.topology.dot, "file to write for Graphviz; -: standard output");
   topology_command->add_option("--svg", options.topology.svg, "file to write a picture to; -: standard output");

@@ -8,6 +8,7 @@
 
 #include "host/tables/cells.h"
 #include "host/tables/table_csv.h"
+#include "kernels/backend/check.h"
 
 namespace sparsepush {
 namespace {
@@ -37,16 +38,16 @@ std::string key_label(const TableFile& file, std::size_t key) {
   return file.label(name, name);
 }
 
-std::string value_label(const TableFile& file, std::size_t key, const std::string& value) {
-  return value.empty() ? "" : file.label(file.sweep.grid[key].field->name() + "=" + value, value);
+std::string value_label(const TableFile& file, std::size_t key, const std::optional<std::string>& value) {
+  return value ? file.label(file.sweep.grid[key].field->name() + "=" + *value, *value) : "";
 }
 
 /// The values that stand across, in the order of the rows.
 std::vector<std::string> values_across(const TableFile& file, std::size_t key) {
   std::vector<std::string> values;
   for (const Row& row : file.rows)
-    if (!row.values[key].empty() && std::ranges::find(values, row.values[key]) == values.end())
-      values.push_back(row.values[key]);
+    if (row.values[key] && std::ranges::find(values, *row.values[key]) == values.end())
+      values.push_back(*row.values[key]);
   return values;
 }
 
@@ -79,10 +80,11 @@ Layout layout_of(const TableFile& file, const Results& results) {
   for (const Column& column : file.settings.columns) layout.columns.push_back(column_label(file, column));
 
   const std::size_t columns = layout.columns.size();
-  std::map<std::vector<std::string>, std::size_t> of_values;  // labels may be the same
+  std::map<GridValues, std::size_t> of_values;  // labels may be the same
   for (std::size_t r = 0; r < file.rows.size(); ++r) {
     const Row& row = file.rows[r];
-    std::vector<std::string> stub{row.series.front()}, values = stub;
+    std::vector<std::string> stub{row.series.front()};
+    GridValues values{stub.front()};
     for (const std::size_t k : keys.stub) {
       stub.push_back(value_label(file, k, row.values[k]));
       values.push_back(row.values[k]);
@@ -95,10 +97,11 @@ Layout layout_of(const TableFile& file, const Results& results) {
     const std::vector<std::string> cells = cells_of(results.rows()[r], file.settings);
     for (std::size_t g = 0; g < across.size(); ++g) {
       // What stands across may not count for a row: then it is the same in every group.
-      const bool belongs = !keys.across || row.values[*keys.across].empty() || row.values[*keys.across] == across[g];
-      if (belongs)
-        std::ranges::copy(cells,
-                          layout.rows[known->second].begin() + static_cast<std::ptrdiff_t>(stub.size() + g * columns));
+      const bool belongs = !keys.across || !row.values[*keys.across] || row.values[*keys.across] == across[g];
+      if (!belongs) continue;
+      const auto place = layout.rows[known->second].begin() + static_cast<std::ptrdiff_t>(stub.size() + g * columns);
+      CHECK(place->empty(), "two rows at one place of the table: ", row.name);
+      std::ranges::copy(cells, place);
     }
   }
   return layout;

@@ -64,7 +64,8 @@ PointPlan plan_point(const Point& point, Checked& checked) try {
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);
   const PlannedTraffic traffic = planned_traffic(experiment);
-  return {.sgd_steps = experiment.schedule().sgd_steps(),
+  return {.hash = experiment.hash(),
+          .sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
           .evaluations = evaluations_of(experiment.schedule()),
           .memory = static_cast<double>(memory.total()),

@@ -9,6 +9,7 @@
 namespace sparsepush {
 
 struct PointPlan {
+  std::string hash = {};  ///< Experiment::hash, as the run's summary has it
   std::int64_t sgd_steps = 0, final_rounds = 0;
   std::int64_t evaluations = 0;  ///< rows of metrics.csv up to the last SGD step
   double memory = 0;             ///< bytes

@@ -8,6 +8,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/safetensors.h"
+#include "host/records/saved_config.h"
 
 namespace sparsepush {
 namespace {
@@ -51,13 +52,26 @@ bool is_begun(const fs::path& folder) {
                              [](const fs::directory_entry& entry) { return entry.path().filename() != ".lock"; });
 }
 
-void read_summary(const fs::path& folder, PointState& state) {
+/// Digits in the folder's name are few, and folders are copied by hand.
+bool is_of_point(const nlohmann::json& summary, const PointPlan& plan) {
+  return summary.value("config_hash", plan.hash) == plan.hash &&
+         summary.value("sgd_steps", plan.sgd_steps) == plan.sgd_steps &&
+         summary.value("final_rounds", plan.final_rounds) == plan.final_rounds;
+}
+
+void read_summary(const fs::path& folder, const Point& point, const PointPlan& plan, PointState& state) {
   if (!is_begun(folder)) return;
   state.status = Status::kFailed;
   state.reason = "it was ended while it ran";
   const auto summary = nlohmann::json::parse(read_text(folder / "summary.json"), nullptr, false);
   if (!summary.is_object()) return;
   const std::string status = summary.value("status", "");
+  const bool has_ended = status == "finished" || status == "diverged";  // an unfinished one is compared as it goes on
+  if (has_ended && !is_of_point(summary, plan)) {
+    const std::string differences = differences_from_saved(folder.string(), point.config);
+    state.reason = "its folder holds another configuration" + (differences.empty() ? "" : ": " + differences);
+    return;
+  }
   if (status == "finished") state.status = Status::kFinished;
   if (status == "diverged") state.status = Status::kDiverged;
   if (status == "interrupted") state.status = Status::kInterrupted;
@@ -93,7 +107,7 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
   const fs::path folder = points / name;
   PointState state{.folder = name};
   try {
-    read_summary(folder, state);
+    read_summary(folder, point, plan, state);
     if (state.status == Status::kWaiting) return state;
     const std::int64_t end = plan.sgd_steps + plan.final_rounds;
     const bool finished = state.status == Status::kFinished;
@@ -101,9 +115,11 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
     state.steps_done = finished ? end : checkpoint_step(folder);
     if (const auto times = read_run_times(folder); !times.empty()) state.seconds = times.back().seconds;
   } catch (const std::exception& error) {
+    state.damaged = state.status == Status::kFinished;
     state.status = Status::kFailed;
     state.metrics.clear();
     state.reason = error.what();
+    if (state.damaged) state.reason += " (--retry trains it again from its beginning)";
   }
   return state;
 }

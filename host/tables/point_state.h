@@ -22,6 +22,7 @@ struct PointState {
   double seconds = 0;
   std::string reason = {};  ///< of a divergence or failure
   std::optional<int> diverged_replica = {};
+  bool damaged = false;                              ///< what it has left cannot be read, and its run has ended
   std::vector<ReplicaMetrics> metrics = {};          ///< [replicas] of a finished point
   std::string version = {}, device = {}, date = {};  ///< of its training; empty until it has ended
 };

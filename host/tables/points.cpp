@@ -104,8 +104,9 @@ class PointMaker {
     point.config.warnings.clear();  // the same base is for all points
     point.name = name_of(point, sweep_.grid);
     for (const SweptKey& key : sweep_.grid)
-      point.values.push_back(counts(*key.field, point.config) ? exact_words_of_value(*key.field, point.as_written)
-                                                              : "");
+      point.values.push_back(counts(*key.field, point.config)
+                                 ? std::optional(exact_words_of_value(*key.field, point.as_written))
+                                 : std::nullopt);
     point.id = results_hash(point.config);
     return point;
   }
@@ -137,6 +138,10 @@ void check_settings(const Sweep& sweep, const std::vector<std::vector<Point>>& o
   for (const SweptKey& key : sweep.grid)
     if (std::ranges::none_of(all, counts_for(*key.field)))
       throw InputError("{}: {}: counts for no point of the table", key.where, key.field->name());
+  for (const SweptKey& key : sweep.grid)
+    if (std::ranges::none_of(all,
+                             [&](const Point* point) { return point->origins.of(key.field->name()) == key.where; }))
+      throw InputError("{}: {}: each point of the table sets it itself", key.where, key.field->name());
   for (std::size_t i = 0; i < sweep.points.size(); ++i)
     for (const KeyValue& setting : sweep.points[i].settings)
       if (std::ranges::none_of(of_named[i], [&](const Point& point) { return counts(*setting.field, point.config); }))
@@ -147,6 +152,18 @@ void check_settings(const Sweep& sweep, const std::vector<std::vector<Point>>& o
     const auto takes = [&](const Point* point) { return point->origins.of(key).starts_with("--set "); };
     if (std::ranges::none_of(all, takes))
       throw InputError("--set {}: {}: counts for no point of the table, or each sets it itself", assignment, key);
+  }
+}
+
+void check_values_differ(const SweptKey& key) {
+  std::set<std::string> seen;
+  for (const toml::node* value : key.values) {
+    Config config;
+    Origins origins("");
+    apply_value(*key.field, *value, key.where, config, origins);
+    const std::string words = exact_words_of_value(*key.field, config);
+    if (!seen.insert(words).second)
+      throw InputError("{}: {}: the value {} stands there twice", key.where, key.field->name(), words);
   }
 }
 
@@ -194,6 +211,7 @@ std::vector<Point> make_points(const toml::table& document, const Sweep& sweep, 
     of_named.emplace_back();
     for (std::size_t i = 0; i < each; ++i) of_named.back().push_back(maker.make(named, combination(sweep.grid, i)));
   }
+  for (const SweptKey& key : sweep.grid) check_values_differ(key);
   check_settings(sweep, of_named, overrides);
   std::vector<Point> points;
   std::map<std::string, std::size_t> of_id;
@@ -221,7 +239,7 @@ std::vector<Row> make_rows(const std::vector<Point>& points, const Sweep& sweep)
     const Point& point = points[p];
     Row row{.name = name_of(point, grid), .series = point.series, .values = point.values, .points = {p}};
     for (std::size_t k = 0; k < sweep.grid.size(); ++k)
-      if (is_repetition(*sweep.grid[k].field)) row.values[k].clear();
+      if (is_repetition(*sweep.grid[k].field)) row.values[k].reset();
     const auto [known, is_new] = of_name.try_emplace(row.name, rows.size());
     if (is_new) {
       rows.push_back(std::move(row));

@@ -1,5 +1,6 @@
 // The points of a table: one configuration each, and the rows that they are shown in.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,13 +8,16 @@
 
 namespace sparsepush {
 
+/// Of each key of the grid as in CSV files; none where the key does not count.
+using GridValues = std::vector<std::optional<std::string>>;
+
 /// One run of a table. It is what its configuration is, wherever that stands in the file.
 struct Point {
   std::string name = {};                 ///< "Sparse-Push, keep=0.01, skew=0.8"
   std::vector<std::string> series = {};  ///< the named point, or the method; several where they resolve to the same
-  std::vector<std::string> values = {};  ///< [keys of the grid] as in CSV files; empty where the key does not count
-  std::string id = {};                   ///< results_hash of its configuration
-  std::string where = {};                ///< the line of the file that it comes from
+  GridValues values = {};
+  std::string id = {};     ///< results_hash of its configuration
+  std::string where = {};  ///< the line of the file that it comes from
   Config config = {};
   Config as_written = {};  ///< names of files as the table's file has them
   Origins origins{""};
@@ -23,7 +27,7 @@ struct Point {
 struct Row {
   std::string name = {};
   std::vector<std::string> series = {};
-  std::vector<std::string> values = {};  ///< those of its points, without run.seed and run.replicas
+  GridValues values = {};  ///< those of its points, without run.seed and run.replicas
   std::vector<int> points = {};
 };
 

@@ -65,7 +65,7 @@ bool matches(const RowPattern& pattern, const Row& row, const std::vector<Point>
 
 bool agree(const Row& a, const Row& b, const std::vector<SweptKey>& grid, const RowPattern& pattern) {
   for (std::size_t k = 0; k < grid.size(); ++k) {
-    const bool count = !a.values[k].empty() && !b.values[k].empty();
+    const bool count = a.values[k] && b.values[k];
     if (count && !pattern.names(*grid[k].field) && a.values[k] != b.values[k]) return false;
   }
   return true;

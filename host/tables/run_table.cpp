@@ -46,8 +46,8 @@ class TableRun {
   }
 
   TableEnd run() {
-    folder_.write("table.toml", file_.text);
     write_points();
+    folder_.write("table.toml", file_.text);
     if (!file_.warning.empty()) caller_.say("warning: " + file_.warning);
     caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), to_do_.size(),
                             std::min<std::size_t>(options_.jobs, std::max<std::size_t>(to_do_.size(), 1))));
@@ -136,7 +136,8 @@ class TableRun {
 
   void train(int p) {
     const fs::path path = folder_.points() / states_[p].folder;
-    if (states_[p].status == Status::kDiverged) fs::remove_all(path);
+    const bool from_beginning = states_[p].damaged && options_.retry;
+    if (states_[p].status == Status::kDiverged || from_beginning) fs::remove_all(path);
     std::string failure;
     try {
       train_(file_.points[p].config, path, begin(p));
@@ -241,7 +242,7 @@ class TableRun {
                             state.seconds, state.reason.empty() ? "" : ": ", state.reason));
   }
 
-  void write_points() { folder_.write("points.csv", points_csv(file_, plans_, states_)); }
+  void write_points() { folder_.write(kPointsFile, points_csv(file_, plans_, states_)); }
 
   TableEnd finish() {
     const Results results(file_, plans_, states_);

@@ -21,7 +21,7 @@ struct TableOptions {
   int jobs = 1;              ///< points that are trained at once, a thread each
   double memory = 0;         ///< bytes that they may take together; one point is always trained
   std::string only = {};     ///< part of the folder's name of the points to train; empty: all
-  bool retry = false;        ///< those that have diverged, too, from their beginning
+  bool retry = false;        ///< those that have diverged or are damaged, too, from their beginning
 };
 
 struct TableEnd {

@@ -32,6 +32,10 @@ class CsvLine {
     for (const std::string& text : texts) add(text);
     return *this;
   }
+  CsvLine& add_values(const GridValues& values) {
+    for (const auto& value : values) add(value.value_or(""));
+    return *this;
+  }
   std::string end() const { return line_ + '\n'; }
 
  private:
@@ -46,8 +50,9 @@ std::vector<std::string> swept_keys(const TableFile& file) {
 }
 
 /// Of a row, which has no values of repetitions.
-std::vector<std::string> of_rows(const TableFile& file, const std::vector<std::string>& of_keys) {
-  std::vector<std::string> kept;
+template <class List>
+List of_rows(const TableFile& file, const List& of_keys) {
+  List kept;
   for (std::size_t k = 0; k < file.sweep.grid.size(); ++k)
     if (!is_repetition(*file.sweep.grid[k].field)) kept.push_back(of_keys[k]);
   return kept;
@@ -69,7 +74,7 @@ std::string points_csv(const TableFile& file, const std::vector<PointPlan>& plan
     CsvLine line;
     line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
     line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
-    text += line.add_all(point.values).end();
+    text += line.add_values(point.values).end();
   }
   return text;
 }
@@ -83,7 +88,7 @@ std::string replicas_csv(const TableFile& file, const std::vector<PointState>& s
     for (const ReplicaResult& replica : results.rows()[r].replicas) {
       const Point& point = file.points[replica.point];
       CsvLine line;
-      line.add(point.name).add_all(point.values).add(replica.replica).add(replica.seed);
+      line.add(point.name).add_values(point.values).add(replica.replica).add(replica.seed);
       line.add(word_of(replica.status)).add(folder_of(states[replica.point]));
       for (const Column& column : file.settings.columns) line.add(results.value(column, r, replica));
       text += line.end();
@@ -100,7 +105,7 @@ std::string table_csv(const TableFile& file, const Results& results) {
   for (std::size_t r = 0; r < file.rows.size(); ++r) {
     const RowResult& row = results.rows()[r];
     CsvLine line;
-    line.add(file.rows[r].name).add_all(of_rows(file, file.rows[r].values));
+    line.add(file.rows[r].name).add_values(of_rows(file, file.rows[r].values));
     line.add(word_of(row.status)).add(row.finished);
     for (const Statistic& statistic : row.columns) line.add(statistic.mean).add(statistic.sd);
     text += line.end();

@@ -10,11 +10,19 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
+/// Others may call a file points.csv, too.
+bool has_points(const fs::path& path) {
+  std::ifstream file(path / kPointsFile, std::ios::binary);
+  std::string header;
+  return std::getline(file, header) && header.starts_with("name,id,launch,status,");
+}
+
+/// points.csv is what a table writes first; one that was killed meanwhile leaves the beginning of it.
 const fs::path& check_is_table(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error) || fs::exists(path / "table.toml", error)) return path;
+  if (!fs::is_directory(path, error) || has_points(path)) return path;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error))
-    if (entry.path().filename() != ".lock")
+    if (entry.path().filename() != ".lock" && entry.path().filename() != std::string(kPointsFile) + ".tmp")
       throw InputError("{} is not empty and holds no table: pass another --out", path.string());
   return path;
 }
@@ -33,10 +41,13 @@ std::multimap<std::string, std::string> TableFolder::folders() const {
   return folders;
 }
 
-void TableFolder::write(const std::string& name, const std::string& text) const {
+std::string TableFolder::read(const std::string& name) const {
   std::ifstream file(folder_.file(name), std::ios::binary);
-  const std::string before{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || before != text) folder_.write_text(name, text);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void TableFolder::write(const std::string& name, const std::string& text) const {
+  if (!fs::exists(folder_.file(name)) || read(name) != text) folder_.write_text(name, text);
 }
 
 }  // namespace sparsepush

@@ -9,6 +9,8 @@
 
 namespace sparsepush {
 
+constexpr const char* kPointsFile = "points.csv";  ///< to be written before any other: it tells a table's folder
+
 /// Owns a table's folder, so that a second table cannot write into it at the same time.
 class TableFolder {
  public:
@@ -18,6 +20,8 @@ class TableFolder {
   std::filesystem::path points() const { return folder_.file("points"); }
   /// The folders below points/ by the short ids at the end of their names.
   std::multimap<std::string, std::string> folders() const;
+  /// A file's content; empty where there is none.
+  std::string read(const std::string& name) const;
   /// Replaces a file whose content is another.
   void write(const std::string& name, const std::string& text) const;
 

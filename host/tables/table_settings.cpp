@@ -60,7 +60,8 @@ std::string labelled(const std::string& text, const TableFile& file, const std::
     if (text == key) return text;
     if (!text.starts_with(key + "=")) continue;
     for (const Point& point : file.points)
-      if (same_value(point.values[k], text.substr(key.size() + 1))) return key + "=" + point.values[k];
+      if (point.values[k] && same_value(*point.values[k], text.substr(key.size() + 1)))
+        return key + "=" + *point.values[k];
   }
   return "";
 }

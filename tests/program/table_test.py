@@ -7,6 +7,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -465,6 +466,28 @@ class GoingOn(TableTest):
         self.table(config, code=1)
         self.assertEqual([row["status"] for row in rows_of(out / "table.csv")], ["finished", "failed", "finished", "finished"])
         self.assertIn("metrics.csv", self.said.stderr)
+        self.assertIn("--retry", self.said.stderr)
+        self.table(config, "out", "--retry")
+
+    def test_a_point_whose_folder_holds_another_run_fails(self):
+        config = self.write_table(GRID)
+        out = self.table(config)
+        one, other = (out / point["folder"] for point in rows_of(out / "points.csv")[:2])
+        before = self.contents(other)
+        for path in one.iterdir():
+            shutil.copy(path, other)
+        self.table(config, code=1)
+        self.assertEqual([row["status"] for row in rows_of(out / "table.csv")], ["finished", "failed", "finished", "finished"])
+        self.assertIn("optimizer.lr is 0.05, and 0.1", self.said.stderr)
+        shutil.rmtree(other)
+        self.table(config)
+        self.assertEqual(self.contents(other)["metrics.csv"], before["metrics.csv"])
+
+    def test_after_being_killed_in_its_first_write(self):
+        (self.folder / "out").mkdir()
+        for name in (".lock", "points.csv.tmp"):
+            (self.folder / "out" / name).write_text("")
+        self.table(self.write_table(GRID))
 
 
 class Folders(TableTest):
@@ -491,6 +514,16 @@ class Folders(TableTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("other is not empty and holds no table", done.stderr)
         self.assertEqual([path.name for path in (self.folder / "other").iterdir()], ["thesis.tex"])
+        own = self.folder / "thesis"
+        own.mkdir()
+        config = self.write("thesis/table.toml", toml(BASE) + GRID)
+        for name in ("table.tex", "points.csv"):
+            (own / name).write_text("my own")
+        before = self.contents(own)
+        done = self.command("table", config, "--out", own)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("thesis is not empty and holds no table", done.stderr)
+        self.assertEqual(self.contents(own), before)
 
     def test_that_cannot_be_written_are_refused(self):
         self.write("file", "x")

@@ -139,6 +139,25 @@ TEST_F(PointsOf, TwoNamesOfOneConfigurationAreBothItsNames) {
   EXPECT_EQ(file.claims.front().rows, std::vector<int>({0}));
 }
 
+TEST_F(PointsOf, AnEmptyWordIsAValueAndNotOneThatDoesNotCount) {
+  const std::string checkpoint = write("start.safetensors", "x");
+  const TableFile file = table("[sweep]\n\"run.start\" = [\"\", \"" + checkpoint +
+                               "\"]\npoint = [{ name = \"A\" }, { name = \"B\", optimizer.lr = 0.3 }]\n"
+                               "[table]\nreference = \"A\"\nacross = \"run.start\"\n");
+  ASSERT_EQ(file.rows.size(), 4);
+  EXPECT_EQ(file.rows[0].values.front(), "");
+  EXPECT_EQ(file.reference_rows, std::vector<int>({0, 1, 0, 1}));
+}
+
+TEST_F(PointsOf, WhatTheGridSaysIsTakenByAPoint) {
+  EXPECT_EQ(table_error("[sweep]\n\"optimizer.lr\" = [0.1, 0.2]\npoint = [{ name = \"A\", optimizer.lr = 0.3 }, { name "
+                        "= \"B\", optimizer.lr = 0.4 }]\n"),
+            "a.toml:2: optimizer.lr: each point of the table sets it itself");
+  EXPECT_EQ(table_error("[sweep]\n\"run.seed\" = [1, 2, 1]\n"), "a.toml:2: run.seed: the value 1 stands there twice");
+  EXPECT_EQ(table_error("[sweep]\n\"algorithm.keep\" = [0.1, 1e-1]\n"),
+            "a.toml:2: algorithm.keep: the value 0.1 stands there twice");
+}
+
 TEST_F(PointsOf, PointsRunInAThreadEachUnlessThatIsSet) {
   const std::string sweep = "[sweep]\n\"optimizer.lr\" = [0.1]\n";
   EXPECT_EQ(table(sweep).points.front().config.run.threads, 1);
