@@ -174,12 +174,22 @@ int run(const Options& options) {
   return 1;
 }
 
-/// The command that makes a table, and goes on with it.
+/// The command that makes a table.
 std::string table_command(const Options& options) {
   std::string command = "sparsepush table " + shell_word(options.config);
   for (const std::string& assignment : options.overrides) command += " --set " + shell_word(assignment);
   if (!options.backend.empty()) command += " --backend " + options.backend;
   if (!options.out.empty()) command += " --out " + shell_word(options.out);
+  return command;
+}
+
+/// The same, as the user gave it.
+std::string command_to_go_on(const Options& options) {
+  std::string command = table_command(options);
+  if (options.jobs > 0) command += fmt::format(" --jobs {}", options.jobs);
+  if (!options.only.empty()) command += " --only " + shell_word(options.only);
+  if (options.retry) command += " --retry";
+  if (options.quiet) command += " --quiet";
   return command;
 }
 
@@ -189,7 +199,10 @@ int jobs_of(const Options& options, const TableFile& file) {
   if (std::is_same_v<Backend, Cuda>) return 1;
   if (options.jobs > 0) return options.jobs;
   int threads = 1;
-  for (const Point& point : file.points) threads = std::max(threads, threads_per_shard(point.config.run.threads, 1));
+  for (const Point& point : file.points) {
+    const RunConfig& run = point.config.run;
+    threads = std::max(threads, threads_per_shard(run.threads, run.shards) * run.shards);
+  }
   return std::max(1, usable_processors() / threads);
 }
 
@@ -216,16 +229,13 @@ int make_table(const Options& options, const TableFile& file) {
                     train, caller);
   }
   if (!options.quiet) fmt::print("{}", end.markdown);
-  const std::string only = options.only.empty() ? "" : " --only " + shell_word(options.only);
-  if (end.stopped) print_error("stopped; go on with: " + table_command(options) + only);
+  if (end.stopped) print_error("stopped; go on with: " + command_to_go_on(options));
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;
 }
 
-TableFile table_of(const Options& options) { return load_table(options.config, overrides_of(options)); }
-
 int make_table(const Options& options) {
-  const TableFile file = table_of(options);
+  const TableFile file = load_table(options.config, overrides_of(options));
   return choose_backend(file.points.front().config) == "cuda" ? make_table<Cuda>(options, file)
                                                               : make_table<Cpu>(options, file);
 }
@@ -245,19 +255,20 @@ int plan(const TableFile& file, bool runs_here) {
   const std::vector<PointPlan> plans = plan_points<Backend>(file, runs_here);
   check_metrics(file, plans);
   fmt::print("{}", describe_points(file, plans));
-  if (!file.warning.empty()) print_error("warning: " + file.warning);
+  for (const std::string& line : file.warnings) print_error("warning: " + line);
   return 0;
 }
 
 /// A GPU's memory can be planned for without one.
 int plan(const Options& options) {
-  if (is_table_file(options.config)) {
-    const TableFile file = table_of(options);
+  const std::string text = read_config_text(options.config);  // once: it may be a pipe
+  if (is_table(text, options.config)) {
+    const TableFile file = parse_table(text, overrides_of(options), options.config);
     const Config& config = file.points.front().config;
     if (config.run.backend == "cuda") return plan<Cuda>(file, false);
     return choose_backend(config) == "cuda" ? plan<Cuda>(file, true) : plan<Cpu>(file, true);
   }
-  const Config config = configure(options);
+  const Config config = parse_config(text, overrides_of(options), options.config);
   if (config.run.backend == "cuda") return plan<Cuda>(config, false);
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "data/memory_plan.h"
@@ -9,47 +10,67 @@
 namespace sparsepush {
 namespace {
 
-std::string plain_number(double value) {
-  constexpr double kLarge = 1000;  // from here on steps, messages and the like are whole
-  return std::abs(value) >= kLarge && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
-                                                             : fmt::format("{:.3g}", value);
+/// Without the sign of what is rounded to nothing.
+std::string fixed(double value, int decimals) {
+  std::string text = fmt::format("{:.{}f}", value, decimals);
+  if (text.starts_with('-') && text.find_first_of("123456789") == std::string::npos) text.erase(0, 1);
+  return text;
+}
+
+std::string without_zeros(std::string text) {
+  if (text.find('.') == std::string::npos) return text;
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+/// The decimal digit that a number begins with: 0 for 1 to 9.99, -1 for 0.1.
+int first_digit(double value) { return static_cast<int>(std::floor(std::log10(std::abs(value)))); }
+
+/// A mean of `digits` digits and its deviation with as many decimals, more where those would not show it.
+std::string plain_cell(double mean, const std::optional<double>& width, int digits, const char* unit) {
+  const double scale = std::max(std::abs(mean), width.value_or(0));
+  constexpr double kTiny = 1e-4, kHuge = 1e15;  // beyond, zeros would be counted
+  if (scale > 0 && (scale < kTiny || scale >= kHuge)) {
+    const std::string text = fmt::format("{:.{}g}{}", mean, digits, unit);
+    return width ? text + fmt::format(" ± {:.2g}{}", *width, unit) : text;
+  }
+  int decimals = scale > 0 ? std::max(0, digits - 1 - first_digit(scale)) : 0;
+  if (!width) return without_zeros(fixed(mean, decimals)) + unit;
+  constexpr int kMore = 3;
+  if (*width > 0) decimals = std::clamp(-first_digit(*width), decimals, decimals + kMore);
+  return fmt::format("{}{} ± {}{}", fixed(mean, decimals), unit, fixed(*width, decimals), unit);
 }
 
 bool is_ratio(const Column& column) { return column.relation == Relation::kRatio; }
-bool is_bytes(const Column& column) { return column.metric.starts_with("bytes_") && !is_ratio(column); }
+bool is_bytes(const Column& column) { return column.metric.starts_with("bytes_"); }
 
 std::string bytes(double value) { return value < 0 ? fmt::format("-{}", format_bytes(-value)) : format_bytes(value); }
-
-std::string number_of(const Column& column, double value) {
-  if (is_percent(column)) return fmt::format("{:.1f}", 100 * value);
-  if (is_ratio(column)) return value >= 10 ? fmt::format("{:.0f}x", value) : fmt::format("{:.2g}x", value);
-  if (is_bytes(column)) return bytes(value);
-  if (column.metric == "seconds") return fmt::format("{:.1f}", value);
-  return plain_number(value);
-}
-
-std::string deviation_of(const Column& column, double value) {
-  if (is_percent(column) || is_bytes(column) || column.metric == "seconds") return number_of(column, value);
-  return fmt::format("{:.2g}{}", value, is_ratio(column) ? "x" : "");
-}
 
 }  // namespace
 
 bool is_percent(const Column& column) { return column.metric.starts_with("accuracy") && !is_ratio(column); }
 
+bool may_hide_deviation(const Column& column) { return is_bytes(column); }
+
 std::string cell_of(const Column& column, const Statistic& statistic, Spread spread) {
   if (!statistic.mean) return "";
-  std::string cell = number_of(column, *statistic.mean);
-  const auto width = spread == Spread::kSd         ? statistic.sd
-                     : spread == Spread::kInterval ? interval_of(statistic)
-                                                   : std::nullopt;
-  constexpr double kNothing = 5e-4;  // of the mean: bytes hardly differ between seeds
-  const bool says_nothing = width && *width <= kNothing * std::abs(*statistic.mean) && !is_percent(column);
-  if (width && !says_nothing) cell += " ± " + deviation_of(column, *width);
-  return cell;
+  const double mean = *statistic.mean;
+  auto width = spread == Spread::kSd         ? statistic.sd
+               : spread == Spread::kInterval ? interval_of(statistic)
+                                             : std::nullopt;
+  constexpr double kNothing = 5e-4;  // of the mean
+  if (width && may_hide_deviation(column) && *width <= kNothing * std::abs(mean)) width.reset();
+  const auto cell = [&](const auto& write) { return write(mean) + (width ? " ± " + write(*width) : ""); };
+  if (is_percent(column)) return cell([](double value) { return fixed(100 * value, 1); });
+  if (column.metric == "seconds" && !is_ratio(column)) return cell([](double value) { return fixed(value, 1); });
+  if (is_bytes(column) && !is_ratio(column)) return cell(bytes);
+  return is_ratio(column) ? plain_cell(mean, width, 2, "x") : plain_cell(mean, width, 3, "");
 }
 
-std::string bound_of(const Column& column, double bound) { return number_of(column, bound); }
+std::string bound_of(const Column& column, double bound) {
+  return cell_of(column, {.n = 1, .mean = bound}, Spread::kNone);
+}
 
 std::vector<std::string> cells_of(const RowResult& row, const TableSettings& settings) {
   std::vector<std::string> cells(settings.columns.size());
@@ -62,7 +83,8 @@ std::vector<std::string> cells_of(const RowResult& row, const TableSettings& set
       const Statistic& statistic = row.columns[c];
       cells[c] = cell_of(settings.columns[c], statistic, settings.spread);
       if (settings.columns[c].when == When::kReach && !statistic.mean)
-        cells[c] = fmt::format("{} of {} reached", statistic.n, row.replicas.size());
+        cells[c] = fmt::format("{} of {} {}", statistic.n, row.replicas.size(),
+                               settings.columns[c].relation == Relation::kNone ? "reached" : "pairs reached");
     }
   }
   return cells;

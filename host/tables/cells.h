@@ -15,6 +15,9 @@ std::string bound_of(const Column& column, double bound);
 /// Whether its cells are percents.
 bool is_percent(const Column& column);
 
+/// Whether deviations that are nothing beside the mean are left out: bytes hardly differ between seeds.
+bool may_hide_deviation(const Column& column);
+
 /// The cells of a row, one a column: numbers, or in the first one why there are none.
 std::vector<std::string> cells_of(const RowResult& row, const TableSettings& settings);
 

@@ -17,6 +17,20 @@ bool is_word(const std::string& text, std::size_t at) {
   return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at]));
 }
 
+/// Where the text begins as a heading, list or rule would, the character that has to be escaped; else its end.
+std::size_t block_mark(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  if (begin == std::string::npos) return text.size();
+  if (std::string_view("#+-=").find(text[begin]) != std::string_view::npos) {
+    const bool is_number = begin + 1 < text.size() && (is_word(text, begin + 1) || text[begin + 1] == '.');
+    return is_number ? text.size() : begin;
+  }
+  const std::size_t end = text.find_first_not_of("0123456789", begin);
+  const bool is_item = end != std::string::npos && end > begin && (text[end] == '.' || text[end] == ')') &&
+                       (end + 1 == text.size() || text[end + 1] == ' ');
+  return is_item ? end : text.size();
+}
+
 /// The head of a group of `columns` columns, beginning with column `first` (from 1).
 std::string latex_group(const std::string& head, std::size_t columns) {
   return fmt::format("\\multicolumn{{{}}}{{c}}{{{}}}", columns, latex_text(head));
@@ -41,11 +55,12 @@ std::vector<std::string> markdown_head(const Layout& layout) {
 
 std::string markdown_text(const std::string& text) {
   constexpr std::string_view kMarks = "\\`*[]<>&|~$";
+  const std::size_t block = block_mark(text);
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool within_word = c == '_' && i > 0 && is_word(text, i - 1) && is_word(text, i + 1);
-    if (kMarks.find(c) != std::string_view::npos || (c == '_' && !within_word)) out += '\\';
+    if (kMarks.find(c) != std::string_view::npos || (c == '_' && !within_word) || i == block) out += '\\';
     out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return out;
@@ -78,8 +93,7 @@ std::string latex_text(const std::string& text) {
   return out;
 }
 
-std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results,
-                           const std::string& command) {
+std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results) {
   const Layout layout = layout_of(file, results);
   TextTable table{.header = markdown_head(layout), .rows = {}};
   for (const auto& row : layout.rows) table.rows.push_back(written(row, markdown_text));
@@ -91,7 +105,15 @@ std::string table_markdown(const TableFile& file, const std::vector<PointState>&
   }
   text += "\n";
   for (const std::string& line : notes_of(file, states, results)) text += fmt::format("- {}\n", markdown_text(line));
-  return text + fmt::format("- Command: `{}`\n", command);
+  return text;
+}
+
+std::string command_note(const std::string& command) {
+  std::size_t longest = 0, run = 0;  // of backticks: a fence has one more
+  for (const char c : command) longest = std::max(longest, run = c == '`' ? run + 1 : 0);
+  const std::string fence(longest + 1, '`');
+  const char* space = command.starts_with('`') || command.ends_with('`') ? " " : "";
+  return fmt::format("- Command: {0}{1}{2}{1}{0}\n", fence, space, command);
 }
 
 std::string table_latex(const Layout& layout) {

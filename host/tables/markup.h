@@ -11,9 +11,11 @@ std::string markdown_text(const std::string& text);
 /// Any text as LaTeX shows it, on one line.
 std::string latex_text(const std::string& text);
 
-/// Table, claims, what columns are, and what it was made with: `command`.
-std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results,
-                           const std::string& command);
+/// Table, claims, what columns are, and what it was made with.
+std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results);
+
+/// The line behind it, with the command that made it.
+std::string command_note(const std::string& command);
 
 /// One tabular for booktabs, and nothing around it.
 std::string table_latex(const Layout& layout);

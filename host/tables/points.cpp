@@ -67,7 +67,9 @@ std::string name_of(const Point& point, const std::vector<SweptKey>& grid) {
     if (!counts(*key->field, point.config)) continue;
     const bool is_said = key->field->name() == "algorithm.name" && point.series.front() == point.config.algorithm.name;
     if (!is_said)
-      name += fmt::format(", {}={}", short_name(*key->field, grid), words_of_value(*key->field, point.as_written));
+      name += fmt::format(", {}={}", short_name(*key->field, grid),
+                          key->is_exact ? exact_words_of_value(*key->field, point.as_written)
+                                        : words_of_value(*key->field, point.as_written));
   }
   return name;
 }
@@ -263,6 +265,15 @@ std::string unused_base_keys(const toml::table& document, const std::vector<Poin
   }
   if (unused.empty()) return "";
   return fmt::format("{}: keys that count for no point: {}", origins.path(), fmt::join(unused, ", "));
+}
+
+std::string rows_of_several_names(const std::vector<Row>& rows) {
+  std::vector<std::string> parts;
+  for (const Row& row : rows)
+    if (row.series.size() > 1)
+      parts.push_back(fmt::format("{} is {} as well", in_quotes(row.name),
+                                  fmt::join(row.series.begin() + 1, row.series.end(), ", ")));
+  return parts.empty() ? "" : fmt::format("the same settings under several names: {}", fmt::join(parts, "; "));
 }
 
 std::string short_id(const Point& point) { return point.id.substr(0, kIdDigits); }

@@ -42,6 +42,9 @@ std::vector<Row> make_rows(const std::vector<Point>& points, const Sweep& sweep)
 /// Keys of the base that count for no point, as a line for the user; empty if there are none.
 std::string unused_base_keys(const toml::table& document, const std::vector<Point>& points, const Origins& origins);
 
+/// Which rows are several named points, as a line for the user; empty if none is.
+std::string rows_of_several_names(const std::vector<Row>& rows);
+
 /// Name for a folder: letters, digits and ._=- of the point's name, and the first 8 digits of its id.
 std::string folder_name(const Point& point);
 

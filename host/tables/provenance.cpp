@@ -15,10 +15,15 @@ std::string replicas_line(const TableFile& file, const Results& results) {
   for (const RowResult& row : results.rows()) counts.push_back(row.replicas.size());
   const auto [least, most] = std::ranges::minmax(counts);
   std::string line = least == most ? fmt::format("n = {}", most) : fmt::format("n = {} to {}", least, most);
-  if (most == 1 || file.settings.spread == Spread::kNone) return line + ": means over replicas.";
+  if (most == 1) return line + ": one run, without deviation.";
+  if (file.settings.spread == Spread::kNone) return line + ": means over replicas.";
   return line + (file.settings.spread == Spread::kSd
                      ? ": means over replicas ± one standard deviation (with n - 1)."
                      : ": means over replicas ± half of their 95 % interval (Student's t).");
+}
+
+bool hides_deviations(const TableSettings& settings) {
+  return settings.spread != Spread::kNone && std::ranges::any_of(settings.columns, may_hide_deviation);
 }
 
 /// "0.1.0" where all points say the same, else "0.1.0 (3 points), 0.2.0 (1 point)".
@@ -62,6 +67,9 @@ std::vector<std::string> notes_of(const TableFile& file, const std::vector<Point
                                 describe_column(column, settings.reading, reference),
                                 is_percent(column) ? ", in percent" : ""));
   lines.push_back(replicas_line(file, results));
+  if (hides_deviations(settings)) lines.push_back("Deviations of bytes below 0.05 % of their mean are left out.");
+  if (const std::string names = rows_of_several_names(file.rows); !names.empty())
+    lines.push_back("Note: " + names + ".");
   const auto is_known = [](const ClaimResult& result) { return result.clear.has_value(); };
   if (std::ranges::any_of(results.claims(), is_known))
     lines.push_back("A verdict is clear where the bound lies outside the 95 % interval of the mean (Student's t).");

@@ -48,6 +48,8 @@ RowPattern read_row_pattern(const toml::node& node, const Origins& origins, cons
     parts.push_back("name = " + in_quotes(pattern.name));
   }
   for (const KeyValue& setting : key_values(*table, origins)) {
+    if (is_repetition(*setting.field))
+      throw InputError("{}: {}: tells no rows apart, which are means over it", setting.where, setting.field->name());
     pattern.values.push_back({setting.field, words_of_node(setting, origins)});
     parts.push_back(fmt::format("{} = {}", setting.field->name(), pattern.values.back().second));
   }

@@ -48,7 +48,7 @@ class TableRun {
   TableEnd run() {
     write_points();
     folder_.write("table.toml", file_.text);
-    if (!file_.warning.empty()) caller_.say("warning: " + file_.warning);
+    for (const std::string& line : file_.warnings) caller_.say("warning: " + line);
     caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), to_do_.size(),
                             std::min<std::size_t>(options_.jobs, std::max<std::size_t>(to_do_.size(), 1))));
     tell();
@@ -249,7 +249,12 @@ class TableRun {
     TableEnd end{.stopped = stopped_,
                  .all_finished = results.all_finished(),
                  .claims_hold = results.claims_hold(),
-                 .markdown = table_markdown(file_, states_, results, options_.command)};
+                 .markdown = table_markdown(file_, states_, results)};
+    // A table that says the same as before keeps the command that made it, however it is spelt this time.
+    const std::string before = folder_.read("table.md");
+    const bool is_same =
+        before.starts_with(end.markdown) && before.find('\n', end.markdown.size()) + 1 == before.size();
+    end.markdown = is_same ? before : end.markdown + command_note(options_.command);
     folder_.write("replicas.csv", replicas_csv(file_, states_, results));
     folder_.write("table.csv", table_csv(file_, results));
     folder_.write("claims.csv", claims_csv(file_, results));

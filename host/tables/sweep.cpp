@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "data/files/input_error.h"
@@ -52,6 +53,9 @@ void check_may_vary(const Field& field, const std::string& where) {
 const Field& swept_field(const std::string& key, const std::string& where) {
   const Field& field = field_named(key, where);
   check_may_vary(field, where);
+  constexpr std::string_view kLengths[] = {"run.steps", "run.epochs", "algorithm.final_rounds"};
+  if (!field.changes_bits && std::ranges::find(kLengths, field.name()) == std::end(kLengths))
+    throw InputError("{}: {}: its values are the same point, and so it cannot be swept", where, key);
   return field;
 }
 
@@ -62,7 +66,12 @@ SweptKey swept_key(const Entry& entry, const Origins& origins) {
   if (!list || list->empty())
     throw InputError("{}: {}: expected a list of the values that it takes, got {}", key.where, entry.key,
                      list ? "an empty one" : describe(*entry.value));
-  for (const toml::node& value : *list) key.values.push_back(&value);
+  std::set<std::string> shown;
+  for (const toml::node& value : *list) {
+    key.values.push_back(&value);
+    if (const auto number = value.value<double>(); number && !shown.insert(fmt::format("{:g}", *number)).second)
+      key.is_exact = true;
+  }
   return key;
 }
 
@@ -116,6 +125,9 @@ Sweep read_sweep(const toml::table& document, const Origins& origins) {
                      origins.path(), origins.path());
   const std::string where = place_of(origins, node->source());
   if (!node->is_table()) throw InputError("{}: sweep: expected a section [sweep], got {}", where, describe(*node));
+  if (const toml::node* points = node->as_table()->get(kPoints); points && points->is_table())
+    throw InputError("{}: sweep.point: expected a section [[sweep.point]], got [sweep.point]",
+                     place_of(origins, points->source()));
   Sweep sweep;
   for (const Entry& entry : entries_of(*node->as_table())) {
     if (entry.key == kPoints)

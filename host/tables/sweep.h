@@ -19,6 +19,7 @@ struct SweptKey {
   const Field* field = nullptr;
   std::vector<const toml::node*> values = {};
   std::string where = {};
+  bool is_exact = false;  ///< names have its values with all digits: as %g two of them are the same
 };
 
 /// Settings of their own, crossed with the grid.

@@ -11,13 +11,17 @@ std::string TableFile::label(const std::string& of, const std::string& otherwise
   return it == settings.labels.end() ? otherwise : it->second;
 }
 
-bool is_table_file(const std::string& path) {
-  return parse_document(read_config_text(path), Origins(path)).contains("sweep");
+bool is_table(const std::string& text, const std::string& path) {
+  return parse_document(text, Origins(path)).contains("sweep");
 }
 
 TableFile load_table(const std::string& path, const std::vector<std::string>& overrides) {
+  return parse_table(read_config_text(path), overrides, path);
+}
+
+TableFile parse_table(const std::string& text, const std::vector<std::string>& overrides, const std::string& path) {
   const Origins origins(path);
-  TableFile file{.text = read_config_text(path)};
+  TableFile file{.text = text};
   file.document = std::make_unique<toml::table>(parse_document(file.text, origins));
   file.sweep = read_sweep(*file.document, origins);
   file.points = make_points(*file.document, file.sweep, origins, overrides);
@@ -25,7 +29,9 @@ TableFile load_table(const std::string& path, const std::vector<std::string>& ov
   file.settings = read_table_settings(file, origins);
   file.reference_rows = find_reference_rows(file);
   file.claims = read_claims(file, origins);
-  file.warning = unused_base_keys(*file.document, file.points, origins);
+  for (const std::string& line :
+       {unused_base_keys(*file.document, file.points, origins), rows_of_several_names(file.rows)})
+    if (!line.empty()) file.warnings.push_back(line);
   return file;
 }
 

@@ -45,17 +45,20 @@ struct TableFile {
   std::vector<Row> rows = {};
   TableSettings settings = {};
   std::vector<Claim> claims = {};
-  std::vector<int> reference_rows = {};  ///< [rows] empty where nothing is compared
-  std::string warning = {};              ///< a line for the user, or nothing
+  std::vector<int> reference_rows = {};    ///< [rows] empty where nothing is compared
+  std::vector<std::string> warnings = {};  ///< lines for the user
 
   /// The text for a key, "key=value" or column: its label, or `otherwise`.
   std::string label(const std::string& of, const std::string& otherwise) const;
 };
 
-/// Whether the file `path` has a section [sweep]. Throws InputError if it is no TOML.
-bool is_table_file(const std::string& path);
+/// Whether `text`, the content of the file `path`, has a section [sweep]. Throws InputError if it is no TOML.
+bool is_table(const std::string& text, const std::string& path);
 
-/// Reads the file `path`; `overrides` change its base. Throws InputError.
+/// Reads `text`, the content of the file `path`; `overrides` change its base. Throws InputError.
+TableFile parse_table(const std::string& text, const std::vector<std::string>& overrides, const std::string& path);
+
+/// The same of the file `path`.
 TableFile load_table(const std::string& path, const std::vector<std::string>& overrides);
 
 }  // namespace sparsepush

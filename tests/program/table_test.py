@@ -355,6 +355,9 @@ class GoingOn(TableTest):
         self.table(config)
         self.assertEqual(self.contents(out), before)
         self.assertEqual((out / "table.toml").read_text(), config.read_text())
+        done = self.command("table", "a.toml", "--out", "./out", "--backend", "cpu")  # the same in other words
+        self.assertEqual((done.returncode, done.stdout), (0, before["table.md"].decode()))
+        self.assertEqual(self.contents(out), before)
 
     def test_after_kill_9(self):
         longer = BASE | {"run": BASE["run"] | {"steps": 1500, "checkpoint_steps": 100}}
@@ -399,8 +402,8 @@ class GoingOn(TableTest):
         longer = BASE | {"run": BASE["run"] | {"steps": 200_000, "checkpoint_steps": 200_000},
                          "evaluate": {"every_steps": 100_000}}
         config = self.write_table(GRID, base=longer)
-        process = subprocess.Popen([self.program, "table", config, "--out", "out", "--jobs", "2"], cwd=self.folder,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([self.program, "table", config, "--out", "out", "--jobs", "2", "--only", "lr",
+                                    "--retry"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while len(list(self.folder.glob("out/points/*/metrics.csv"))) < 2:
             time.sleep(0.02)
         time.sleep(0.3)
@@ -409,7 +412,7 @@ class GoingOn(TableTest):
         _, said = process.communicate(timeout=60)
         self.assertLess(time.monotonic() - begin, 20)
         self.assertEqual(process.returncode, 1)
-        self.assertEqual(said.strip().splitlines()[-1], f"stopped; go on with: sparsepush table {config} --out out")
+        self.assertEqual(said.strip().splitlines()[-1], f"stopped; go on with: sparsepush table {config} --out out --jobs 2 --only lr --retry")
         self.assertEqual([p["status"] for p in rows_of(self.folder / "out/points.csv")],
                          ["interrupted", "interrupted", "waiting", "waiting"])
         self.assertEqual(len(list(self.folder.glob("out/points/*/checkpoint.safetensors"))), 2)
@@ -506,6 +509,12 @@ class Folders(TableTest):
             process.kill()
             process.wait()
         self.table(self.write_table(GRID))  # the lock has died with it
+
+    def test_as_many_points_at_once_as_there_are_processors_for_their_shards(self):
+        processors = len(os.sched_getaffinity(0))
+        shards = min(4, processors)
+        self.table(self.write_table(GRID, base=BASE | {"run": BASE["run"] | {"shards": shards}}))
+        self.assertIn(f"{max(1, min(4, processors // shards))} at once", self.said.stderr)
 
     def test_that_hold_something_else_are_refused(self):
         (self.folder / "other").mkdir()
@@ -617,6 +626,13 @@ class Page(TableTest):
 
 
 class Planned(TableTest):
+    def test_a_file_is_read_once(self):
+        config = self.write_table(SWEEP)
+        for command in (["table", "/dev/stdin", "--out", "out", "--quiet"], ["plan", "/dev/stdin"]):
+            done = subprocess.run([self.program, *command], cwd=self.folder, input=config.read_text(), capture_output=True,
+                                  text=True, timeout=self.timeout)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_points_are_listed(self):
         done = self.command("plan", self.write_table(SWEEP))
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -14,6 +14,17 @@ TEST(MarkdownText, EscapesWhatWouldBeMarkup) {
   EXPECT_EQ(markdown_text("<b> & $x$ [1] ~2~ \\"), "\\<b\\> \\& \\$x\\$ \\[1\\] \\~2\\~ \\\\");
   EXPECT_EQ(markdown_text("50 % #1"), "50 % #1");
   EXPECT_EQ(markdown_text("two\nlines"), "two lines");
+  EXPECT_EQ(markdown_text("# head"), "\\# head");
+  EXPECT_EQ(markdown_text("- a"), "\\- a");
+  EXPECT_EQ(markdown_text("12. a"), "12\\. a");
+  for (const char* as_it_is : {"-0.4 ± 0.1", "91.2 ± 0.3", "1.5", "#1", "+2"})
+    EXPECT_EQ(markdown_text(as_it_is), as_it_is);
+}
+
+TEST(CommandNote, IsOneSpanOfCodeWhateverTheCommand) {
+  EXPECT_EQ(command_note("sparsepush table a.toml"), "- Command: `sparsepush table a.toml`\n");
+  EXPECT_EQ(command_note("sparsepush table 'a``b.toml' --set a=`"),
+            "- Command: ``` sparsepush table 'a``b.toml' --set a=` ```\n");
 }
 
 TEST(LatexText, EscapesWhatWouldBeACommand) {
@@ -49,9 +60,18 @@ TEST(Cell, IsWhatAReaderWants) {
   EXPECT_EQ(cell("bytes_wire", 1234567, 0.0, Spread::kSd), "1.2 MB");
   EXPECT_EQ(cell("bytes_wire", 1234567, 4000, Spread::kSd), "1.2 MB ± 4.0 kB");
   EXPECT_EQ(cell("bytes_wire:ratio", 72.04, std::nullopt, Spread::kSd), "72x");
-  EXPECT_EQ(cell("bytes_wire:ratio", 466.3, 1.5, Spread::kSd), "466x ± 1.5x");
+  EXPECT_EQ(cell("bytes_wire:ratio", 466.3, 1.5, Spread::kSd), "466x ± 2x");
   EXPECT_EQ(cell("consensus", 0.000123456, std::nullopt, Spread::kSd), "0.000123");
   EXPECT_EQ(cell("step@reach", 12345, std::nullopt, Spread::kSd), "12345");
+  EXPECT_EQ(cell("step@reach", 533.33, 206.6, Spread::kSd), "533 ± 207");
+  EXPECT_EQ(cell("step@reach", 20, 0.0, Spread::kSd), "20.0 ± 0.0");
+  EXPECT_EQ(cell("step@reach", 999.7, std::nullopt, Spread::kSd), "1000");
+  EXPECT_EQ(cell("test_loss", 2.3451, 0.0012, Spread::kSd), "2.345 ± 0.001");
+  EXPECT_EQ(cell("test_loss:gap", 0.0004, 0.51, Spread::kSd), "0.000 ± 0.510");
+  EXPECT_EQ(cell("consensus", 1.234e-5, 2.1e-6, Spread::kSd), "1.23e-05 ± 2.1e-06");
+  EXPECT_EQ(cell("bytes_wire:ratio", 466.3, 120.0, Spread::kSd), "466x ± 120x");
+  EXPECT_EQ(cell("bytes_wire:ratio", 3.456, 0.0001, Spread::kSd), "3.5x");
+  EXPECT_EQ(cell("accuracy_mean:gap", -0.0004, 0.002, Spread::kSd), "0.0 ± 0.2");
   EXPECT_EQ(cell("consensus", std::nullopt, std::nullopt, Spread::kSd), "");
 }
 
@@ -68,6 +88,9 @@ TEST(Cells, SayWhyThereIsNoNumber) {
   EXPECT_EQ(cells_of(row(Status::kDiverged, 1, {}), settings), Texts({"diverged (1 of 3)", ""}));
   EXPECT_EQ(cells_of(row(Status::kWaiting, 0, {}), settings), Texts({"waiting", ""}));
   EXPECT_EQ(cells_of(row(Status::kFinished, 0, {.n = 2}), settings), Texts({"", "2 of 3 reached"}));
+  const TableSettings compared{.columns = {parse_column("step@reach:ratio", ""), parse_column("step@reach", "")},
+                               .reading = {.reach = 0.5}};
+  EXPECT_EQ(cells_of(row(Status::kFinished, 0, {.n = 0}), compared), Texts({"0 of 3 pairs reached", "0 of 3 reached"}));
   EXPECT_EQ(cells_of(row(Status::kFinished, 0, {.n = 3, .mean = 0.5}), settings), Texts({"50.0", "0.5"}));
 }
 

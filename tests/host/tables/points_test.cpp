@@ -137,6 +137,7 @@ TEST_F(PointsOf, TwoNamesOfOneConfigurationAreBothItsNames) {
       "metric = \"accuracy_mean\"\nat_least = 0\nsource = \"y\"\n");
   EXPECT_EQ(names(file), Texts({"A"}));
   EXPECT_EQ(file.claims.front().rows, std::vector<int>({0}));
+  EXPECT_EQ(file.warnings, Texts({"the same settings under several names: \"A\" is B as well"}));
 }
 
 TEST_F(PointsOf, AnEmptyWordIsAValueAndNotOneThatDoesNotCount) {
@@ -156,6 +157,27 @@ TEST_F(PointsOf, WhatTheGridSaysIsTakenByAPoint) {
   EXPECT_EQ(table_error("[sweep]\n\"run.seed\" = [1, 2, 1]\n"), "a.toml:2: run.seed: the value 1 stands there twice");
   EXPECT_EQ(table_error("[sweep]\n\"algorithm.keep\" = [0.1, 1e-1]\n"),
             "a.toml:2: algorithm.keep: the value 0.1 stands there twice");
+}
+
+TEST_F(PointsOf, ValuesThatAgreeInSixDigitsAreToldApart) {
+  EXPECT_EQ(names(table("[sweep]\n\"optimizer.lr\" = [0.12345671, 0.12345674]\n\"algorithm.keep\" = [0.1]\n")),
+            Texts({"sparse_push, keep=0.1, lr=0.12345671", "sparse_push, keep=0.1, lr=0.12345674"}));
+}
+
+TEST_F(PointsOf, KeysThatTellNothingApartAreRefused) {
+  EXPECT_EQ(table_error("[sweep]\n\"run.checkpoint_steps\" = [10, 20]\n"),
+            "a.toml:2: run.checkpoint_steps: its values are the same point, and so it cannot be swept");
+  EXPECT_EQ(names(table("[sweep]\n\"run.steps\" = [10, 20]\n")),
+            Texts({"sparse_push, steps=10", "sparse_push, steps=20"}));
+  for (const char* key : {"run.seed", "run.replicas"})
+    EXPECT_EQ(
+        table_error(std::string("[sweep]\n\"run.seed\" = [1, 3]\n[table]\nreference = { \"") + key + "\" = 1 }\n"),
+        std::string("a.toml:4: ") + key + ": tells no rows apart, which are means over it");
+}
+
+TEST_F(PointsOf, OnePointIsStillAListOfThem) {
+  EXPECT_EQ(table_error("[sweep.point]\nname = \"A\"\n"),
+            "a.toml:1: sweep.point: expected a section [[sweep.point]], got [sweep.point]");
 }
 
 TEST_F(PointsOf, PointsRunInAThreadEachUnlessThatIsSet) {
