@@ -140,10 +140,16 @@ void check_settings(const Sweep& sweep, const std::vector<std::vector<Point>>& o
   for (const SweptKey& key : sweep.grid)
     if (std::ranges::none_of(all, counts_for(*key.field)))
       throw InputError("{}: {}: counts for no point of the table", key.where, key.field->name());
-  for (const SweptKey& key : sweep.grid)
-    if (std::ranges::none_of(all,
-                             [&](const Point* point) { return point->origins.of(key.field->name()) == key.where; }))
-      throw InputError("{}: {}: each point of the table sets it itself", key.where, key.field->name());
+  for (const SweptKey& key : sweep.grid) {
+    bool is_taken = false;
+    for (std::size_t i = 0; i < sweep.points.size(); ++i) {
+      const auto& own = sweep.points[i].settings;
+      const bool is_own = std::ranges::find(own, key.field, &KeyValue::field) != own.end();
+      const auto takes = [&](const Point& point) { return counts(*key.field, point.config); };
+      is_taken = is_taken || (!is_own && std::ranges::any_of(of_named[i], takes));
+    }
+    if (!is_taken) throw InputError("{}: {}: each point of the table sets it itself", key.where, key.field->name());
+  }
   for (std::size_t i = 0; i < sweep.points.size(); ++i)
     for (const KeyValue& setting : sweep.points[i].settings)
       if (std::ranges::none_of(of_named[i], [&](const Point& point) { return counts(*setting.field, point.config); }))

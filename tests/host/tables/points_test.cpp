@@ -147,6 +147,7 @@ TEST_F(PointsOf, AnEmptyWordIsAValueAndNotOneThatDoesNotCount) {
                                "[table]\nreference = \"A\"\nacross = \"run.start\"\n");
   ASSERT_EQ(file.rows.size(), 4);
   EXPECT_EQ(file.rows[0].values.front(), "");
+  EXPECT_EQ(names(table("[sweep]\n\"run.start\" = [\"\"]\n")), Texts({"sparse_push, start="}));
   EXPECT_EQ(file.reference_rows, std::vector<int>({0, 1, 0, 1}));
 }
 
