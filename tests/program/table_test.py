@@ -208,6 +208,9 @@ class Points(TableTest):
         names = [row["name"] for row in rows_of(self.table(self.write_table(text)) / "table.csv")]
         self.assertEqual(names, ["A, keep=0.5, lr=0.1", "A, keep=0.5, lr=0.05", "A, keep=0.1, lr=0.1",
                                  "A, keep=0.1, lr=0.05"])
+        note = 'the same settings under several names: "A, keep=0.1, lr=0.1" is B as well; "A, keep=0.1, lr=0.05" is B as well'
+        self.assertIn(f"warning: {note}\n", self.said.stderr)
+        self.assertIn(f"- Note: {note}.\n", (self.folder / "out/table.md").read_text())
 
     def test_set_changes_the_base(self):
         config = self.write_table(SWEEP)
@@ -273,6 +276,7 @@ class Numbers(TableTest):
         out = self.table(self.write_table(GRID, base=base))
         self.assertEqual(list(rows_of(out / "table.csv")[0])[-4:], ["test_loss", "test_loss_sd", "consensus", "consensus_sd"])
         self.assertEqual(rows_of(out / "table.csv")[0]["test_loss_sd"], "")  # one replica
+        self.assertIn("- n = 1: one run, without deviation.\n", (out / "table.md").read_text())
 
     def test_markdown_and_latex_have_the_cells(self):
         labels = 'labels = { "data.skew=0.8" = "a_b & 50 % <c>", "algorithm.keep" = "kept|#$" }\n'
@@ -283,7 +287,7 @@ class Numbers(TableTest):
         self.assertIn("kept\\|#\\$", head)
         self.assertIn("a_b \\& 50 % \\<c\\>", head)
         self.assertEqual(markdown.splitlines()[2].count(" | "), 2 + 2 * len(COLUMNS) - 1)
-        for word in ("n = 2", "standard deviation", "sparsepush 0.", "cpu, 1 thread", "seconds in all", "sparsepush table"):
+        for word in ("n = 2", "standard deviation", "Deviations of bytes below 0.05 %", "sparsepush 0.", "cpu, 1 thread", "seconds in all", "sparsepush table"):
             self.assertIn(word, markdown)
         latex = (out / "table.tex").read_text()
         self.assertTrue(latex.startswith("\\begin{tabular}{ll" + "r" * 2 * len(COLUMNS) + "}\n\\toprule\n"))
