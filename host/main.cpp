@@ -199,7 +199,7 @@ int jobs_of(const Options& options, const TableFile& file) {
   if (std::is_same_v<Backend, Cuda>) return 1;
   if (options.jobs > 0) return options.jobs;
   int threads = 1;
-  for (const Point& point : file.points) {
+  for (const TablePoint& point : file.points) {
     const RunConfig& run = point.config.run;
     threads = std::max(threads, threads_per_shard(run.threads, run.shards) * run.shards);
   }

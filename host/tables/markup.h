@@ -18,6 +18,6 @@ std::string table_markdown(const TableFile& file, const std::vector<PointState>&
 std::string command_note(const std::string& command);
 
 /// One tabular for booktabs, and nothing around it.
-std::string table_latex(const Layout& layout);
+std::string table_latex(const TableLayout& layout);
 
 }  // namespace sparsepush

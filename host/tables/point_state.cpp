@@ -59,7 +59,7 @@ bool is_of_point(const nlohmann::json& summary, const PointPlan& plan) {
          summary.value("final_rounds", plan.final_rounds) == plan.final_rounds;
 }
 
-void read_summary(const fs::path& folder, const Point& point, const PointPlan& plan, PointState& state) {
+void read_summary(const fs::path& folder, const TablePoint& point, const PointPlan& plan, PointState& state) {
   if (!is_begun(folder)) return;
   state.status = Status::kFailed;
   state.reason = "it was ended while it ran";
@@ -102,7 +102,7 @@ std::string word_of(Status status) {
   return "";
 }
 
-PointState read_point_state(const fs::path& points, const std::string& name, const Point& point,
+PointState read_point_state(const fs::path& points, const std::string& name, const TablePoint& point,
                             const PointPlan& plan) {
   const fs::path folder = points / name;
   PointState state{.folder = name};
