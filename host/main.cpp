@@ -189,7 +189,8 @@ int jobs_of(const Options& options, const TableFile& file) {
   if (std::is_same_v<Backend, Cuda>) return 1;
   if (options.jobs > 0) return options.jobs;
   int threads = 1;
-  for (const Point& point : file.points) threads = std::max(threads, threads_per_shard(point.config.run.threads, 1));
+  for (const TablePoint& point : file.points)
+    threads = std::max(threads, threads_per_shard(point.config.run.threads, 1));
   return std::max(1, usable_processors() / threads);
 }
 

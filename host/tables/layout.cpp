@@ -68,9 +68,9 @@ std::string relation_words(const Claim& claim) {
 
 }  // namespace
 
-Layout layout_of(const TableFile& file, const Results& results) {
+TableLayout layout_of(const TableFile& file, const Results& results) {
   const Keys keys = keys_of(file);
-  Layout layout{.stub = {"method"}};
+  TableLayout layout{.stub = {"method"}};
   for (const std::size_t k : keys.stub) layout.stub.push_back(key_label(file, k));
   const std::vector<std::string> across =
       keys.across ? values_across(file, *keys.across) : std::vector<std::string>{""};

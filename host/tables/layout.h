@@ -8,14 +8,14 @@
 namespace sparsepush {
 
 /// Texts as they are, not escaped. A row is its stub, then for each group a cell a column.
-struct Layout {
+struct TableLayout {
   std::vector<std::string> stub = {};     ///< heads of the columns that tell rows apart
   std::vector<std::string> groups = {};   ///< heads of the groups; one that is empty where nothing stands across
   std::vector<std::string> columns = {};  ///< heads of the columns of each group
   std::vector<std::vector<std::string>> rows = {};  ///< [rows][stub + groups * columns]
 };
 
-Layout layout_of(const TableFile& file, const Results& results);
+TableLayout layout_of(const TableFile& file, const Results& results);
 
 /// The claims, as a table: a head and its rows.
 struct ClaimTable {

@@ -29,7 +29,7 @@ std::vector<std::string> written(const std::vector<std::string>& texts, const Wr
   return result;
 }
 
-std::vector<std::string> markdown_head(const Layout& layout) {
+std::vector<std::string> markdown_head(const TableLayout& layout) {
   std::vector<std::string> head = layout.stub;
   for (const std::string& group : layout.groups)
     for (const std::string& column : layout.columns)
@@ -80,7 +80,7 @@ std::string latex_text(const std::string& text) {
 
 std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results,
                            const std::string& command) {
-  const Layout layout = layout_of(file, results);
+  const TableLayout layout = layout_of(file, results);
   TextTable table{.header = markdown_head(layout), .rows = {}};
   for (const auto& row : layout.rows) table.rows.push_back(written(row, markdown_text));
   std::string text = to_text(table, TextForm::kMarkdown);
@@ -94,7 +94,7 @@ std::string table_markdown(const TableFile& file, const std::vector<PointState>&
   return text + fmt::format("- Command: `{}`\n", command);
 }
 
-std::string table_latex(const Layout& layout) {
+std::string table_latex(const TableLayout& layout) {
   const std::size_t columns = layout.columns.size(), stub = layout.stub.size();
   const auto line = [](const std::vector<std::string>& cells) {
     return fmt::format("{} \\\\\n", fmt::join(cells, " & "));

@@ -16,6 +16,6 @@ std::string table_markdown(const TableFile& file, const std::vector<PointState>&
                            const std::string& command);
 
 /// One tabular for booktabs, and nothing around it.
-std::string table_latex(const Layout& layout);
+std::string table_latex(const TableLayout& layout);
 
 }  // namespace sparsepush

@@ -59,7 +59,7 @@ class Checked {
 };
 
 template <class Backend>
-PointPlan plan_point(const Point& point, Checked& checked) try {
+PointPlan plan_point(const TablePoint& point, Checked& checked) try {
   Experiment experiment(point.config);
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);
@@ -81,7 +81,7 @@ template <class Backend>
 std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory) {
   std::vector<PointPlan> plans;
   Checked checked(check_memory);
-  for (const Point& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
+  for (const TablePoint& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
   return plans;
 }
 

@@ -88,7 +88,7 @@ std::string word_of(Status status) {
   return "";
 }
 
-PointState read_point_state(const fs::path& points, const std::string& name, const Point& point,
+PointState read_point_state(const fs::path& points, const std::string& name, const TablePoint& point,
                             const PointPlan& plan) {
   const fs::path folder = points / name;
   PointState state{.folder = name};

@@ -27,7 +27,7 @@ struct PointState {
 };
 
 /// Reads `points`/NAME of a point that is not being trained.
-PointState read_point_state(const std::filesystem::path& points, const std::string& folder, const Point& point,
+PointState read_point_state(const std::filesystem::path& points, const std::string& folder, const TablePoint& point,
                             const PointPlan& plan);
 
 }  // namespace sparsepush

@@ -57,7 +57,7 @@ bool cannot_be_honoured(const Field& field, const Config& config) {
   return rule && rule->must_be_default;
 }
 
-std::string name_of(const Point& point, const std::vector<SweptKey>& grid) {
+std::string name_of(const TablePoint& point, const std::vector<SweptKey>& grid) {
   std::vector<const SweptKey*> keys;
   for (const SweptKey& key : grid) keys.push_back(&key);
   // By name: a file that lists its keys in another order has the same points.
@@ -82,8 +82,8 @@ class PointMaker {
     for (const std::string& assignment : overrides) apply_override(assignment, base_, base_origins_, false);
   }
 
-  Point make(const NamedPoint& named, std::vector<const toml::node*> grid_values) const {
-    Point point{.where = named.where, .config = base_, .origins = base_origins_};
+  TablePoint make(const NamedPoint& named, std::vector<const toml::node*> grid_values) const {
+    TablePoint point{.where = named.where, .config = base_, .origins = base_origins_};
     point.series = {named.name.empty() ? point.config.algorithm.name : named.name};
     point.name = point.series.front();
     try {
@@ -112,7 +112,7 @@ class PointMaker {
 
  private:
   /// Sets what the grid says, but for values that are null, and then what the point says itself.
-  void set(Point& point, const NamedPoint& named, const std::vector<const toml::node*>& grid_values) const {
+  void set(TablePoint& point, const NamedPoint& named, const std::vector<const toml::node*>& grid_values) const {
     for (std::size_t k = 0; k < sweep_.grid.size(); ++k)
       if (grid_values[k])
         apply_value(*sweep_.grid[k].field, *grid_values[k], sweep_.grid[k].where, point.config, point.origins);
@@ -126,25 +126,26 @@ class PointMaker {
 };
 
 /// What is swept has to count somewhere, and cannot be set on the command line.
-void check_settings(const Sweep& sweep, const std::vector<std::vector<Point>>& of_named,
+void check_settings(const Sweep& sweep, const std::vector<std::vector<TablePoint>>& of_named,
                     const std::vector<std::string>& overrides) {
-  std::vector<const Point*> all;
+  std::vector<const TablePoint*> all;
   for (const auto& points : of_named)
-    for (const Point& point : points) all.push_back(&point);
+    for (const TablePoint& point : points) all.push_back(&point);
   const auto counts_for = [](const Field& field) {
-    return [&field](const Point* point) { return counts(field, point->config); };
+    return [&field](const TablePoint* point) { return counts(field, point->config); };
   };
   for (const SweptKey& key : sweep.grid)
     if (std::ranges::none_of(all, counts_for(*key.field)))
       throw InputError("{}: {}: counts for no point of the table", key.where, key.field->name());
   for (std::size_t i = 0; i < sweep.points.size(); ++i)
     for (const KeyValue& setting : sweep.points[i].settings)
-      if (std::ranges::none_of(of_named[i], [&](const Point& point) { return counts(*setting.field, point.config); }))
+      if (std::ranges::none_of(of_named[i],
+                               [&](const TablePoint& point) { return counts(*setting.field, point.config); }))
         throw InputError("{}: {}: does not count for the point {}", setting.where, setting.field->name(),
                          in_quotes(of_named[i].front().series.front()));
   for (const std::string& assignment : overrides) {
     const std::string key = assignment.substr(0, assignment.find('='));
-    const auto takes = [&](const Point* point) { return point->origins.of(key).starts_with("--set "); };
+    const auto takes = [&](const TablePoint* point) { return point->origins.of(key).starts_with("--set "); };
     if (std::ranges::none_of(all, takes))
       throw InputError("--set {}: {}: counts for no point of the table, or each sets it itself", assignment, key);
   }
@@ -164,7 +165,7 @@ std::string row_id(Config config) {
   return results_hash(config);
 }
 
-void check_seeds(const Row& row, const std::vector<Point>& points) {
+void check_seeds(const Row& row, const std::vector<TablePoint>& points) {
   std::set<std::uint64_t> seeds;
   for (const int index : row.points) {
     const RunConfig& run = points[index].config.run;
@@ -184,21 +185,21 @@ std::string short_name(const Field& field, const std::vector<SweptKey>& grid) {
   return same > 1 ? field.name() : std::string(field.key);
 }
 
-std::vector<Point> make_points(const toml::table& document, const Sweep& sweep, const Origins& origins,
-                               const std::vector<std::string>& overrides) {
+std::vector<TablePoint> make_points(const toml::table& document, const Sweep& sweep, const Origins& origins,
+                                    const std::vector<std::string>& overrides) {
   refuse_swept(sweep, overrides);
   const PointMaker maker(document, sweep, origins, overrides);
   const std::size_t each = combinations(sweep, origins);
-  std::vector<std::vector<Point>> of_named;
+  std::vector<std::vector<TablePoint>> of_named;
   for (const NamedPoint& named : sweep.points) {
     of_named.emplace_back();
     for (std::size_t i = 0; i < each; ++i) of_named.back().push_back(maker.make(named, combination(sweep.grid, i)));
   }
   check_settings(sweep, of_named, overrides);
-  std::vector<Point> points;
+  std::vector<TablePoint> points;
   std::map<std::string, std::size_t> of_id;
   for (auto& some : of_named) {
-    for (Point& point : some) {
+    for (TablePoint& point : some) {
       const auto [known, is_new] = of_id.try_emplace(point.id, points.size());
       if (is_new) {
         points.push_back(std::move(point));
@@ -211,14 +212,14 @@ std::vector<Point> make_points(const toml::table& document, const Sweep& sweep, 
   return points;
 }
 
-std::vector<Row> make_rows(const std::vector<Point>& points, const Sweep& sweep) {
+std::vector<Row> make_rows(const std::vector<TablePoint>& points, const Sweep& sweep) {
   std::vector<SweptKey> grid;  // without repetitions
   for (const SweptKey& key : sweep.grid)
     if (!is_repetition(*key.field)) grid.push_back(key);
   std::vector<Row> rows;
   std::map<std::string, std::size_t> of_name;
   for (int p = 0; p < std::ssize(points); ++p) {
-    const Point& point = points[p];
+    const TablePoint& point = points[p];
     Row row{.name = name_of(point, grid), .series = point.series, .values = point.values, .points = {p}};
     for (std::size_t k = 0; k < sweep.grid.size(); ++k)
       if (is_repetition(*sweep.grid[k].field)) row.values[k].clear();
@@ -237,19 +238,20 @@ std::vector<Row> make_rows(const std::vector<Point>& points, const Sweep& sweep)
   return rows;
 }
 
-std::string unused_base_keys(const toml::table& document, const std::vector<Point>& points, const Origins& origins) {
+std::string unused_base_keys(const toml::table& document, const std::vector<TablePoint>& points,
+                             const Origins& origins) {
   std::vector<std::string> unused;
   for (const KeyValue& setting : key_values(base_of(document), origins)) {
-    const auto counts_for = [&](const Point& point) { return counts(*setting.field, point.config); };
+    const auto counts_for = [&](const TablePoint& point) { return counts(*setting.field, point.config); };
     if (std::ranges::none_of(points, counts_for)) unused.push_back(setting.field->name());
   }
   if (unused.empty()) return "";
   return fmt::format("{}: keys that count for no point: {}", origins.path(), fmt::join(unused, ", "));
 }
 
-std::string short_id(const Point& point) { return point.id.substr(0, kIdDigits); }
+std::string short_id(const TablePoint& point) { return point.id.substr(0, kIdDigits); }
 
-std::string folder_name(const Point& point) {
+std::string folder_name(const TablePoint& point) {
   std::string name;
   for (const unsigned char c : point.name) {
     const bool stays = std::isalnum(c) || c == '.' || c == '=' || c == '-' || c == '_';
@@ -267,7 +269,7 @@ std::string id_of_folder(const std::string& name) {
   return id.find_first_not_of("0123456789abcdef") == std::string::npos ? id : "";
 }
 
-void refuse_point(const Point& point, const std::string& message) {
+void refuse_point(const TablePoint& point, const std::string& message) {
   const std::string& path = point.origins.path();
   std::string where = point.where, what = message;
   if (what.starts_with(path + ":")) {  // it says file and line

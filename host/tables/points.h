@@ -8,7 +8,7 @@
 namespace sparsepush {
 
 /// One run of a table. It is what its configuration is, wherever that stands in the file.
-struct Point {
+struct TablePoint {
   std::string name = {};                 ///< "Sparse-Push, keep=0.01, skew=0.8"
   std::vector<std::string> series = {};  ///< the named point, or the method; several where they resolve to the same
   std::vector<std::string> values = {};  ///< [keys of the grid] as in CSV files; empty where the key does not count
@@ -29,25 +29,26 @@ struct Row {
 
 /// All points of the table, each configuration once: named ones in the order of the file, the grid's last key fastest.
 /// `overrides` change the base. Throws InputError with file, line, point and key.
-std::vector<Point> make_points(const toml::table& document, const Sweep& sweep, const Origins& origins,
-                               const std::vector<std::string>& overrides);
+std::vector<TablePoint> make_points(const toml::table& document, const Sweep& sweep, const Origins& origins,
+                                    const std::vector<std::string>& overrides);
 
 /// Throws InputError where two rows have the same name, or a seed occurs twice in one.
-std::vector<Row> make_rows(const std::vector<Point>& points, const Sweep& sweep);
+std::vector<Row> make_rows(const std::vector<TablePoint>& points, const Sweep& sweep);
 
 /// Keys of the base that count for no point, as a line for the user; empty if there are none.
-std::string unused_base_keys(const toml::table& document, const std::vector<Point>& points, const Origins& origins);
+std::string unused_base_keys(const toml::table& document, const std::vector<TablePoint>& points,
+                             const Origins& origins);
 
 /// Name for a folder: letters, digits and ._=- of the point's name, and the first 8 digits of its id.
-std::string folder_name(const Point& point);
+std::string folder_name(const TablePoint& point);
 
 /// The digits of the id that a folder of this name ends with; empty if none of a table is called so.
 std::string id_of_folder(const std::string& name);
 /// The same of a point.
-std::string short_id(const Point& point);
+std::string short_id(const TablePoint& point);
 
 /// What an error about a point says: where `message` does not, it names the line of the key or point.
-[[noreturn]] void refuse_point(const Point& point, const std::string& message);
+[[noreturn]] void refuse_point(const TablePoint& point, const std::string& message);
 
 /// Whether rows are means over this key's values.
 bool is_repetition(const Field& field);

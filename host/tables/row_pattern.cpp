@@ -19,7 +19,7 @@ std::string words_of_node(const KeyValue& setting, const Origins& origins) {
 }
 
 /// Of a file the name that the table's file has, else the value that counts, which may be a default.
-std::string words_of_point(const Field& field, const Point& point) {
+std::string words_of_point(const Field& field, const TablePoint& point) {
   return exact_words_of_value(field, field.is_file || field.is_folder ? point.as_written : point.config);
 }
 
@@ -55,9 +55,9 @@ RowPattern read_row_pattern(const toml::node& node, const Origins& origins, cons
   return pattern;
 }
 
-bool matches(const RowPattern& pattern, const Row& row, const std::vector<Point>& points) {
+bool matches(const RowPattern& pattern, const Row& row, const std::vector<TablePoint>& points) {
   if (!pattern.name.empty() && std::ranges::find(row.series, pattern.name) == row.series.end()) return false;
-  const Point& point = points[row.points.front()];
+  const TablePoint& point = points[row.points.front()];
   return std::ranges::all_of(pattern.values, [&](const auto& value) {
     return !why_unused(*value.first, point.config) && words_of_point(*value.first, point) == value.second;
   });

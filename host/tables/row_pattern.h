@@ -21,7 +21,7 @@ struct RowPattern {
 /// Reads `node`, which stands at `where`: a table, or a point's name where `may_be_name`. Throws InputError.
 RowPattern read_row_pattern(const toml::node& node, const Origins& origins, const std::string& where, bool may_be_name);
 
-bool matches(const RowPattern& pattern, const Row& row, const std::vector<Point>& points);
+bool matches(const RowPattern& pattern, const Row& row, const std::vector<TablePoint>& points);
 
 /// Whether two rows have the same values of all keys of the grid that count for both and that `pattern` does not name.
 bool agree(const Row& a, const Row& b, const std::vector<SweptKey>& grid, const RowPattern& pattern);

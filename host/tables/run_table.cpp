@@ -68,7 +68,7 @@ class TableRun {
     const auto folders = folder_.folders();
     std::set<std::string> used;
     for (std::size_t p = 0; p < file_.points.size(); ++p) {
-      const Point& point = file_.points[p];
+      const TablePoint& point = file_.points[p];
       const auto found = folders.find(short_id(point));
       const std::string name = found == folders.end() ? folder_name(point) : found->second;
       if (!used.insert(name).second)

@@ -64,7 +64,7 @@ std::string points_csv(const TableFile& file, const std::vector<PointPlan>& plan
                          .add_all(swept_keys(file))
                          .end();
   for (std::size_t p = 0; p < states.size(); ++p) {
-    const Point& point = file.points[p];
+    const TablePoint& point = file.points[p];
     const PointState& state = states[p];
     CsvLine line;
     line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
@@ -81,7 +81,7 @@ std::string replicas_csv(const TableFile& file, const std::vector<PointState>& s
   std::string text = header.end();
   for (int r = 0; r < std::ssize(file.rows); ++r) {
     for (const ReplicaResult& replica : results.rows()[r].replicas) {
-      const Point& point = file.points[replica.point];
+      const TablePoint& point = file.points[replica.point];
       CsvLine line;
       line.add(point.name).add_all(point.values).add(replica.replica).add(replica.seed);
       line.add(word_of(replica.status)).add(folder_of(states[replica.point]));

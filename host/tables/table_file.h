@@ -41,7 +41,7 @@ struct TableFile {
   std::string text = {};                       ///< its content
   std::unique_ptr<toml::table> document = {};  ///< that the sweep's values belong to
   Sweep sweep = {};
-  std::vector<Point> points = {};
+  std::vector<TablePoint> points = {};
   std::vector<Row> rows = {};
   TableSettings settings = {};
   std::vector<Claim> claims = {};

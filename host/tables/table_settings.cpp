@@ -20,14 +20,14 @@ std::vector<Column> columns_of(const std::vector<std::string>& texts, const std:
   return columns;
 }
 
-std::vector<Column> default_columns(const std::vector<Point>& points) {
+std::vector<Column> default_columns(const std::vector<TablePoint>& points) {
   const bool problem = std::ranges::all_of(
-      points, [](const Point& point) { return kind_of_task(point.config.data.name).name == "quadratic"; });
+      points, [](const TablePoint& point) { return kind_of_task(point.config.data.name).name == "quadratic"; });
   if (problem) return columns_of({"test_loss", "consensus"}, "");
   return columns_of({"accuracy_mean", "accuracy_mean_model", "consensus", "bytes_wire"}, "");
 }
 
-std::vector<Column> read_columns(TomlKeys& keys, const std::vector<Point>& points) {
+std::vector<Column> read_columns(TomlKeys& keys, const std::vector<TablePoint>& points) {
   const toml::node* node = keys.node("columns");
   if (!node) return default_columns(points);
   const toml::array* list = node->as_array();
@@ -59,7 +59,7 @@ std::string labelled(const std::string& text, const TableFile& file, const std::
     const std::string key = file.sweep.grid[k].field->name();
     if (text == key) return text;
     if (!text.starts_with(key + "=")) continue;
-    for (const Point& point : file.points)
+    for (const TablePoint& point : file.points)
       if (same_value(point.values[k], text.substr(key.size() + 1))) return key + "=" + point.values[k];
   }
   return "";
@@ -143,7 +143,7 @@ Claim read_claim(const toml::table& table, const TableFile& file, const Origins&
   return claim;
 }
 
-std::set<std::uint64_t> seeds_of(const Row& row, const std::vector<Point>& points) {
+std::set<std::uint64_t> seeds_of(const Row& row, const std::vector<TablePoint>& points) {
   std::set<std::uint64_t> seeds;
   for (const int p : row.points)
     for (int r = 0; r < points[p].config.run.replicas; ++r) seeds.insert(points[p].config.run.seed + r);

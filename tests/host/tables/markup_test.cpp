@@ -25,10 +25,10 @@ TEST(LatexText, EscapesWhatWouldBeACommand) {
 }
 
 TEST(LatexTable, IsOneTabularWithHeadsOfGroups) {
-  const Layout layout{.stub = {"method", "kept"},
-                      .groups = {"IID", "50 % skewed"},
-                      .columns = {"a_b", "c"},
-                      .rows = {{"SGP", "", "1", "2", "3", "4"}, {"A&B", "0.1", "5", "", "6", "7"}}};
+  const TableLayout layout{.stub = {"method", "kept"},
+                           .groups = {"IID", "50 % skewed"},
+                           .columns = {"a_b", "c"},
+                           .rows = {{"SGP", "", "1", "2", "3", "4"}, {"A&B", "0.1", "5", "", "6", "7"}}};
   EXPECT_EQ(table_latex(layout),
             "\\begin{tabular}{llrrrr}\n\\toprule\n"
             " &  & \\multicolumn{2}{c}{IID} & \\multicolumn{2}{c}{50 \\% skewed} \\\\\n"

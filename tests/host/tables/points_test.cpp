@@ -29,7 +29,7 @@ class PointsOf : public ConfigFile {
   }
   static Texts names(const TableFile& file) {
     Texts names;
-    for (const Point& point : file.points) names.push_back(point.name);
+    for (const TablePoint& point : file.points) names.push_back(point.name);
     return names;
   }
 };
@@ -84,7 +84,7 @@ TEST_F(PointsOf, KeysOfTheGridThatAMethodCannotHonourAreLeftOutToo) {
 }
 
 TEST_F(PointsOf, FoldersAreFoundByTheirId) {
-  const Point point = table(kTwoMethods).points[3];
+  const TablePoint point = table(kTwoMethods).points[3];
   EXPECT_EQ(folder_name(point), "Sparse-Push_keep=0.01_skew=0-" + point.id.substr(0, 8));
   EXPECT_EQ(id_of_folder(folder_name(point)), short_id(point));
   for (const char* name : {"", "a", "-0123456", "0123456789", "x-0123456g"}) EXPECT_EQ(id_of_folder(name), "") << name;
