@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "data/files/input_error.h"
+#include "kernels/backend/control_groups.h"
 
 namespace sparsepush {
 namespace {
@@ -44,47 +45,27 @@ std::optional<std::int64_t> number_of(std::string_view text, std::string_view ke
 }
 
 /// The files in which a version of the control group interface shows its numbers.
-struct ControlGroupFiles {
-  fs::path folder;  ///< of the root group
+struct MemoryFiles {
   std::string limit, usage, reclaimable;
 };
 
-/// Returns what the group at `path` may still take. The page cache that it can drop at any time does not count as used.
-std::int64_t left_in_group(const ControlGroupFiles& files, const fs::path& path) {
-  const auto limit = leading_number(text_of(path / files.limit));
+/// Returns what the group may still take. The page cache that it can drop at any time does not count as used.
+std::int64_t left_in_group(const ControlGroup& group) {
+  const MemoryFiles files = group.version == 2
+                                ? MemoryFiles{"memory.max", "memory.current", "inactive_file "}
+                                : MemoryFiles{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "};
+  const auto limit = leading_number(text_of(group.folder / files.limit));
   if (!limit) return kUnlimited;
-  const std::int64_t usage = leading_number(text_of(path / files.usage)).value_or(0);
-  const std::int64_t cache = number_of(text_of(path / "memory.stat"), files.reclaimable).value_or(0);
+  const std::int64_t usage = leading_number(text_of(group.folder / files.usage)).value_or(0);
+  const std::int64_t cache = number_of(text_of(group.folder / "memory.stat"), files.reclaimable).value_or(0);
   return std::max<std::int64_t>(*limit - std::max<std::int64_t>(usage - cache, 0), 0);
 }
 
-/// The same for all groups from `group` up to the root: each limits those inside it. Groups that cannot be seen from
-/// inside a container are skipped.
-std::int64_t left_in_groups(const ControlGroupFiles& files, fs::path group) {
-  std::int64_t left = left_in_group(files, files.folder);
-  for (group = group.relative_path(); !group.empty(); group = group.parent_path()) {
-    left = std::min(left, left_in_group(files, files.folder / group));
-  }
-  return left;
-}
-
+/// Each group limits those inside it.
 std::int64_t left_in_control_groups(const fs::path& root) {
-  const fs::path mount = root / "sys/fs/cgroup";
   std::int64_t left = kUnlimited;
-  std::ifstream lines(root / "proc/self/cgroup");
-  for (std::string line; std::getline(lines, line);) {  // hierarchy:controllers:path
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
-    const std::string group = line.substr(second + 1);
-    if (controllers == ",,") {
-      left = std::min(left, left_in_groups({mount, "memory.max", "memory.current", "inactive_file "}, group));
-    } else if (controllers.find(",memory,") != std::string::npos) {
-      left = std::min(left, left_in_groups({mount / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                                            "total_inactive_file "},
-                                           group));
-    }
-  }
+  for (const ControlGroup& group : control_groups(root / "proc/self/cgroup", root / "sys/fs/cgroup", "memory"))
+    left = std::min(left, left_in_group(group));
   return left;
 }
 

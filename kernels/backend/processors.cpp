@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/backend/control_groups.h"
+
 namespace sparsepush {
 namespace {
 
@@ -46,36 +48,12 @@ double quota_of_version_1(const std::filesystem::path& group) {
   return quota > 0 && period > 0 ? quota / period : kNoQuota;
 }
 
-/// The least quota of `group`, a path below `root`, and of all groups around it.
-template <class Quota>
-double least_quota(const std::filesystem::path& root, const std::filesystem::path& group, const Quota& quota_of) {
-  std::filesystem::path around = root;
-  double least = quota_of(around);
-  for (const auto& name : group.relative_path()) {
-    around /= name;
-    least = std::min(least, quota_of(around));
-  }
-  return least;
-}
-
 }  // namespace
 
 double processor_quota(const std::filesystem::path& membership, const std::filesystem::path& groups) {
   double least = kNoQuota;
-  std::ifstream file(membership);
-  for (std::string line; std::getline(file, line);) {  // "0::/group", of version 1 "4:cpu,cpuacct:/group"
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
-    const std::string group = line.substr(second + 1);
-    if (controllers == ",,") {
-      for (const char* mount : {"", "unified"})
-        least = std::min(least, least_quota(groups / mount, group, quota_of_version_2));
-    } else if (controllers.find(",cpu,") != std::string::npos) {
-      for (const char* mount : {"cpu", "cpu,cpuacct"})
-        least = std::min(least, least_quota(groups / mount, group, quota_of_version_1));
-    }
-  }
+  for (const ControlGroup& group : control_groups(membership, groups, "cpu"))
+    least = std::min(least, group.version == 2 ? quota_of_version_2(group.folder) : quota_of_version_1(group.folder));
   return least;
 }
 

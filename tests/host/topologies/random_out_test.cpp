@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <vector>
 
@@ -45,18 +44,58 @@ struct Lists {
   std::vector<std::int32_t> slot;
 };
 
+/// The targets of every node in a round, as the topology is defined: the next node on a random cycle, and degree - 1 of
+/// the others by Floyd's sampling, the lists written out.
+std::vector<std::set<int>> targets_of(int nodes, int degree, std::uint64_t seed, std::int64_t round) {
+  const auto step = static_cast<std::uint64_t>(round);
+  const Draw cycle{.seed = seed, .stream = Stream::kTopology, .node = 0xffff'ffff, .step = step};
+  std::vector<int> order;
+  for (int i = 0; i < nodes; ++i)
+    order.push_back(
+        static_cast<int>(random_permutation(cycle, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(nodes))));
+  std::vector<std::set<int>> targets(nodes);
+  for (int i = 0; i < nodes; ++i) {
+    const int source = order[i], next = order[(i + 1) % nodes];
+    std::vector<int> others;
+    for (int node = 0; node < nodes; ++node)
+      if (node != source && node != next) others.push_back(node);
+    std::set<int> chosen;
+    for (std::size_t end = others.size() - (degree - 1) + 1; end <= others.size(); ++end) {
+      const Draw draw{.seed = seed,
+                      .stream = Stream::kTopology,
+                      .node = static_cast<std::uint64_t>(source),
+                      .step = step,
+                      .index = end};
+      const int drawn = others[random_below(draw, end)];
+      chosen.insert(chosen.contains(drawn) ? others[end - 1] : drawn);
+    }
+    chosen.insert(next);
+    targets[source] = chosen;
+  }
+  return targets;
+}
+
 /// The in-edges of the round of every replica, whose rows stand side by side.
 Lists lists_of(int nodes, int degree, const std::vector<std::uint64_t>& seeds, std::int64_t round) {
   Lists lists;
   for (int r = 0; r < std::ssize(seeds); ++r) {
-    std::map<int, std::set<int>> sources;  // by target
-    for (const Edge& e : random_out_round(nodes, degree, seeds[r], round).edges) sources[e.target].insert(e.source);
+    const std::vector<std::set<int>> targets = targets_of(nodes, degree, seeds[r], round);
     for (int node = 0; node < nodes; ++node) {
-      for (const int source : sources[node]) lists.slot.push_back(r * nodes + source);
+      for (int source = 0; source < nodes; ++source)
+        if (targets[source].contains(node)) lists.slot.push_back(r * nodes + source);
       lists.begin.push_back(std::ssize(lists.slot));
     }
   }
   return lists;
+}
+
+TEST(RandomOutRound, HasTheEdgesOfItsDefinition) {
+  const std::vector<std::set<int>> targets = targets_of(40, 7, 3, 5);
+  const TopologyRound round = random_out_round(40, 7, 3, 5);
+  std::vector<std::set<int>> seen(40);
+  for (const Edge& e : round.edges) seen[e.source].insert(e.target);
+  EXPECT_EQ(seen, targets);
+  EXPECT_EQ(std::ssize(round.edges), 40 * 7);
 }
 
 template <class Backend>
