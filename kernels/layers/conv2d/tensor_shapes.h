@@ -6,8 +6,8 @@
 
 namespace sparsepush {
 
-/// Shared memory that a block's two buffers may take: what blocks have on every GPU from sm_80 on, so that tiles, and
-/// with them sums, are the same on all.
+/// Shared memory that a block's two buffers may take: what blocks have on every GPU from sm_80 on, so that tiles and
+/// the order of sums are the same on all.
 inline constexpr std::int64_t kTensorSharedBytes = 99 * 1024;
 
 inline bool has_tensor_shape(const Conv2dLayer& layer) {
