@@ -190,7 +190,7 @@ __device__ void store_tile(const TensorConvolution& c, const Step& step, const S
     }
 }
 
-/// output = source * weights, gathered by the output's pixels: an implicit matrix product of (pixels, taps and
+/// output = source * weights at z, gathered by the output's pixels: an implicit matrix product of (pixels, taps and
 /// channels) by (taps and channels, outputs) for each node. Blocks have ranges of tiles. While one buffer is
 /// multiplied, the other receives what comes next; weights that stand there already, two steps later, are not copied
 /// again.
@@ -254,10 +254,11 @@ bool launch_tensor_convolution(const Cuda& gpu, TensorConvolution c) {
   CHECK(items * c.chunks.value() <= std::numeric_limits<int>::max(), "tiles ", items, ", steps of each ",
         c.chunks.value());
   c.items = static_cast<int>(items);
+  const std::int64_t shared_bytes = 2 * static_cast<std::int64_t>(sizeof(float)) * (c.halo + Shape::kWeights);
   launch(gpu,
-         {.blocks = blocks_for(gpu, c.items, Shape::kBlocksTogether),
+         {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, Shape::kBlocksTogether)),
           .threads = kThreads,
-          .shared_bytes = 2 * sizeof(float) * (c.halo + Shape::kWeights)},
+          .shared_bytes = static_cast<std::size_t>(shared_bytes)},
          tensor_convolution_kernel<Shape>, c);
   return true;
 }

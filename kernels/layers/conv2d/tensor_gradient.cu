@@ -280,10 +280,12 @@ bool launch_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, con
   c.sums = c.ranges == 1 ? b.gradient.data + layer.weight : partial;
   c.node_pitch = c.ranges == 1 ? b.gradient.cols : std::int64_t{c.ranges} * weights;
   const int buffers = 2 * GradientBuffer<Shape>::floats(c.halo, c.tiles.lines() * c.tiles.width());
+  const std::int64_t shared_bytes =
+      std::int64_t{float_bytes} * std::max(buffers, Shape::kSquares * kSide * kSquarePitch);
   launch(gpu,
-         {.blocks = blocks_for(gpu, c.items, Shape::kBlocksTogether),
+         {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, Shape::kBlocksTogether)),
           .threads = kThreads,
-          .shared_bytes = sizeof(float) * std::max(buffers, Shape::kSquares * kSide * kSquarePitch)},
+          .shared_bytes = static_cast<std::size_t>(shared_bytes)},
          tensor_gradient_kernel<Shape>, c);
   if (c.ranges == 1) return true;
   constexpr int kAddThreads = 256;

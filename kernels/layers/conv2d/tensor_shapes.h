@@ -1,5 +1,6 @@
 // What kernels on tensor cores demand of a layer and its arrays.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/layers/conv2d/conv2d.h"
@@ -10,6 +11,15 @@ namespace sparsepush {
 /// the order of sums are the same on all.
 inline constexpr std::int64_t kTensorSharedBytes = 99 * 1024;
 
+/// How many blocks share a multiprocessor, `most` at most, each with its shared memory and the 1 KB that CUDA takes:
+/// more would wait for the first to end.
+inline int blocks_together(const Cuda& gpu, std::int64_t shared_bytes, int most) {
+  constexpr std::int64_t kReserved = 1024;
+  const std::int64_t fit = (gpu.most_shared_bytes() + kReserved) / (shared_bytes + kReserved);
+  return static_cast<int>(std::clamp<std::int64_t>(fit, 1, most));
+}
+
+/// Whether there are kernels for the layer, if its lines fit a tile.
 inline bool has_tensor_shape(const Conv2dLayer& layer) {
   return layer.precision == Precision::kTf32 && layer.kernel == 3 && layer.padding == 1 && layer.stride <= 2 &&
          layer.in.channels % 16 == 0 && layer.out % 16 == 0;

@@ -100,10 +100,11 @@ TYPED_TEST(TensorConvolutionOn, IsTheConvolutionWithinTheBoundOfTf32) {
   }
 }
 
-/// Of weights that stay in shared memory, of some that are replaced, with a stride, and with sums that are split.
+/// Of weights that stay in shared memory, of some that are replaced, with a stride, with sums that are split, and of so
+/// many nodes that a block has several.
 TYPED_TEST(TensorConvolutionOn, IsTheConvolutionInEveryWayToRun) {
   for (const Shape& shape : {Shape{8, 8, 16, 16, 1, 9, 2}, Shape{4, 4, 48, 32, 1, 3, 2}, Shape{6, 10, 16, 32, 2, 3, 2},
-                             Shape{64, 65, 16, 16, 1, 1, 1}}) {
+                             Shape{64, 65, 16, 16, 1, 1, 1}, Shape{1, 1, 16, 16, 1, 1, 30, true}}) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
