@@ -29,11 +29,19 @@ std::string gpu_problem() {
 
 std::string choose_backend(const Config& config) {
   const std::string& wanted = config.run.backend;
-  if (wanted == "cpu") return "cpu";
+  const auto cpu = [&](const std::string& why) {
+    if (config.run.precision == "tf32")
+      throw InputError(
+          "run.precision: \"tf32\" is for tensor cores of a GPU, but {}; expected \"fp32\" or \"auto\", which is fp32 "
+          "there",
+          why);
+    return "cpu";
+  };
+  if (wanted == "cpu") return cpu("run.backend is \"cpu\"");
   const std::string problem = gpu_problem();
   if (problem.empty()) return "cuda";
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
-  return "cpu";
+  return cpu(problem);
 }
 
 template <>
@@ -52,8 +60,8 @@ std::string describe_backend<Cpu>(const Config& config) {
   return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
 }
 template <>
-std::string describe_backend<Cuda>(const Config&) {
-  return "cuda, " + Cuda().name();
+std::string describe_backend<Cuda>(const Config& config) {
+  return fmt::format("cuda, {}, {}", Cuda().name(), config.run.precision == "fp32" ? "fp32" : "tf32");
 }
 
 template <>

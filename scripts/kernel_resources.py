@@ -96,6 +96,7 @@ def demangled(names):
     short = []
     for name in done.stdout.splitlines():
         name = name.replace("(anonymous namespace)::", "").replace("sparsepush::", "").removeprefix("void ")
+        name = re.sub(r"\(\w+\)(?=\d)", "", name)  # the type of an enumerator
         short.append(re.sub(r"\(.*", "", name.split(">(")[0] + ">" if ">(" in name else name))
     return dict(zip(names, short))
 

@@ -85,6 +85,11 @@ class CommandLine(ErrorsTest):
         for setting in settings.split():
             self.assert_setting_refused(setting, setting.split("=")[0].split(".")[1])
 
+    def test_tf32_without_tensor_cores_is_refused(self):
+        for command in ("run", "plan"):
+            arguments = [command, self.config, "--backend", "cpu", "--set", "run.precision=tf32"]
+            self.assert_one_line(self.command(*arguments), 2, ["run.precision", "tensor cores", "run.backend", '"auto"'])
+
     def test_keys_that_the_method_does_not_use_are_refused(self):
         self.assert_refused("keep", arguments=["--set", "algorithm.name=sgp", "--set", "algorithm.keep=0.1"])
         self.assert_setting_refused("algorithm.final_rounds=3", "final_rounds")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one operator changed, in the device code of a .cu of kernels/ or of a header that such
-files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to `<=`), a logical
-or an additive operator to the other one. In the host's code that plans rounds a mutant lacks one wait for an event, of
+A mutant lacks one barrier or wait for copies, or has one operator changed, in the device code of a .cu of kernels/ or of
+a header that such files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to
+`<=`), a logical or an additive operator to the other one. In the host's code that plans rounds a mutant lacks one wait for an event, of
 the GPU or of the host. It is compiled for the simulator, with AddressSanitizer, and linked with the
 tests of its ops; it counts as caught if one fails or hangs.
 Mutants that stand in the table already, with the hash of their file, are not run again. A survivor needs a reason in the table's last column;
@@ -32,12 +32,12 @@ LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusp
              "-lpthread"]
 CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
            "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
-BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
+BARRIER = re.compile(r"(__sync(threads|warp)\([^)]*\)|(?<!void )wait_for_copies\(\));")
 WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Files whose tests have another stem.
-OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"}
+OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize", "tensor_gradient": "tensor_convolution"}
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count

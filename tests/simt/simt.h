@@ -80,6 +80,22 @@ T exchange(unsigned mask, const T& value, const Source& source) {
   return result;
 }
 
+/// A product of matrices as kernels/backend/tensor_core.h says; all 32 threads of the warp call it. The low 13 bits of
+/// what is multiplied are dropped.
+void multiply_add_tf32(float (&sum)[4], const float (&a)[4], const float (&b)[2]);
+
+/// Copies four floats to dynamic shared memory, zeros if there is no `global`. They land when the thread waits, and
+/// stand there as 0xff bytes until then; what is copied is read now or then, as the schedule says.
+void copy_async(float* shared, const float* global);
+void wait_for_copies();
+
+/// What all launches have done so far.
+struct Counts {
+  std::uint64_t products = 0;      ///< of matrices, by warps
+  std::uint64_t copied_bytes = 0;  ///< by copy_async, zeros not counted
+};
+inline Counts counts;
+
 /// Whether GCC calls a function so that was made from a template.
 constexpr bool is_of_template(std::string_view pretty_function) {
   return pretty_function.find("[with ") != std::string_view::npos;
