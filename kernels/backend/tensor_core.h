@@ -21,6 +21,10 @@ __device__ inline void multiply_add_tf32(float (&sum)[4], const float (&a)[4], c
         "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
 
+/// Reads from shared memory what the lane's next product takes. The lanes of a warp read at once, and in one turn if no
+/// two of them want different words of one bank.
+__device__ inline float load_fragment(const float* shared) { return *shared; }
+
 /// Begins to copy four floats to shared memory, or to fill it with zeros; both addresses are multiples of 16 bytes.
 /// What stands there is undefined until this thread has waited, and for others until the next barrier after that.
 __device__ inline void copy_quad_async(float* shared, const float* global, bool is_copied) {

@@ -75,6 +75,10 @@ class BackendsAgree(ProgramTest):
         one_step = IMAGES["run"] | {"steps": 1}
         both = self.run_both(IMAGES | SGP | RESNET20 | {"run": one_step})
         self.assert_nearly_equal(*both, tolerance=0.02, of_gradients=0.2)
+        exact = self.write_config(IMAGES | SGP | RESNET20 | {"run": one_step | {"precision": "fp32"}})
+        in_fp32 = read_safetensors(self.run_ok(exact, "fp32", *other) / "checkpoint.safetensors")[0]["momentum"]
+        in_tf32 = read_safetensors(both[1] / "checkpoint.safetensors")[0]["momentum"]
+        self.assertGreater(np.linalg.norm(in_tf32 - in_fp32), 1e-5 * np.linalg.norm(in_fp32))
 
     def test_d2(self):
         self.assert_same_results(*self.run_both(QUADRATIC | D2))

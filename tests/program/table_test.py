@@ -573,6 +573,12 @@ class Errors(TableTest):
                 f'refused.toml:{line + 5}: point "B": algorithm.name', "doubly stochastic")
         refused('[sweep]\n"run.nodes" = [4, 100000000]\n', "nodes")
 
+    def test_of_a_precision_that_the_backend_does_not_have(self):
+        images = BASE | {"data": {"name": "digits"}, "model": {"name": "resnet20"}}
+        for order in ('["fp32", "tf32"]', '["tf32", "fp32"]'):
+            self.refused("run.precision", "tensor cores", '"auto"',
+                         text=toml(images) + f'[sweep]\n"run.precision" = {order}\n')
+
     def test_of_columns_references_and_claims(self):
         base = toml(BASE) + SWEEP
         line = base.count("\n") + 1

@@ -37,7 +37,8 @@ WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Files whose tests have another stem.
-OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize", "tensor_gradient": "tensor_convolution"}
+OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"} | dict.fromkeys(
+    ["tensor_gradient", "tensor_few_channels", "tensor_sums"], "tensor_convolution")
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count

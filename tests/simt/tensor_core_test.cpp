@@ -73,6 +73,52 @@ TEST(SimulatedTensorCore, RefusesProductsThatNotAllLanesReach) {
   EXPECT_THROW(launch(Cuda(), {.threads = 32}, multiply_in_some_lanes_kernel), simt::Error);
 }
 
+void multiply_in_two_places_kernel() {
+  if (threadIdx.x < 16)
+    multiply_in_half_a_warp_kernel();
+  else {
+    float sum[4] = {}, a[4] = {}, b[2] = {};
+    multiply_add_tf32(sum, a, b);
+  }
+}
+TEST(SimulatedTensorCore, RefusesLanesThatMeetInDifferentProducts) {
+  EXPECT_THROW(launch(Cuda(), {.threads = 32}, multiply_in_two_places_kernel), simt::Error);
+}
+
+/// Every lane reads `stride` floats behind the one before it, twice, then the warp multiplies; and once more.
+void read_fragments_kernel(int stride) {
+  const float* shared = dynamic_shared<float>();
+  for (int i = 0; i < 2; ++i) {
+    const float first = load_fragment(shared + static_cast<int>(threadIdx.x) * stride), second = load_fragment(shared);
+    float sum[4] = {}, a[4] = {first}, b[2] = {second};
+    multiply_add_tf32(sum, a, b);
+  }
+}
+TEST(SimulatedTensorCore, CountsTurnsOfReadsThatMeetInABank) {
+  const auto conflicts = [](int stride) {
+    const std::uint64_t before = simt::counts.bank_conflicts;
+    launch(Cuda(), {.threads = 32, .shared_bytes = 32 * 32 * sizeof(float)}, read_fragments_kernel, stride);
+    return simt::counts.bank_conflicts - before;
+  };
+  for (simt::schedule = 0; simt::schedule < 6; ++simt::schedule) {
+    EXPECT_EQ(conflicts(1), 0u);
+    EXPECT_EQ(conflicts(0), 0u) << "one word for all";
+    EXPECT_EQ(conflicts(2), 2u * 1);
+    EXPECT_EQ(conflicts(8), 2u * 7);
+    EXPECT_EQ(conflicts(32), 2u * 31);
+  }
+  simt::schedule = 0;
+}
+
+void read_in_some_lanes_kernel() {
+  float sum[4] = {}, a[4] = {}, b[2] = {};
+  if (threadIdx.x < 9) b[0] = load_fragment(dynamic_shared<float>());
+  multiply_add_tf32(sum, a, b);
+}
+TEST(SimulatedTensorCore, RefusesFragmentsThatOnlySomeLanesRead) {
+  EXPECT_THROW(launch(Cuda(), {.threads = 32, .shared_bytes = 128}, read_in_some_lanes_kernel), simt::Error);
+}
+
 enum class Wait { kNever, kTooLate, kInTime, kWithoutBarrier };
 
 /// to[quad t] = from[quad t] of the thread at the other end of the block; every fourth is left out.

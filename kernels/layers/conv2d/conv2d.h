@@ -106,9 +106,9 @@ class Conv2d<Cpu> {
   std::unique_ptr<OwnLoops> own_;
 };
 
-/// By products of matrices, in fp32 for any layer, all nodes of a call in one launch a pass. The order of a sum
-/// depends on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the
-/// call has.
+/// By products of matrices, all nodes of a call in one launch, and one more for sums in several parts: in TF32 where
+/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. The order of a sum depends
+/// on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the call has.
 template <>
 class Conv2d<Cuda> {
  public:

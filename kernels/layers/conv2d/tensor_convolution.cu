@@ -6,6 +6,7 @@
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/conv2d/tensor_copy.h"
+#include "kernels/layers/conv2d/tensor_few_channels.h"
 #include "kernels/layers/conv2d/tensor_shapes.h"
 #include "kernels/nodes/debias.h"
 
@@ -126,12 +127,13 @@ __device__ void multiply_step(const TensorConvolution& c, const float* buffer, c
       float b[kColumns][2];
       for (int n = 0; n < kColumns; ++n)
         for (int high = 0; high < 2; ++high)
-          b[n][high] = weights[8 * n * Shape::kOutputPitch + (k + 4 * high) * Shape::kChannelPitch + kTap];
+          b[n][high] =
+              load_fragment(weights + 8 * n * Shape::kOutputPitch + (k + 4 * high) * Shape::kChannelPitch + kTap);
       for (int m = 0; m < Shape::kTiles; ++m) {
         if (Shape::kPass == Pass::kPhases && m != kPhase) continue;
         const float* low = pixels + place[m][0] + k;
         const float* high = pixels + place[m][1] + k;
-        const float a[4] = {low[0], high[0], low[4], high[4]};
+        const float a[4] = {load_fragment(low), load_fragment(high), load_fragment(low + 4), load_fragment(high + 4)};
         for (int n = 0; n < kColumns; ++n) multiply_add_tf32(sum[m][n], a, b[n]);
       }
     }
@@ -273,6 +275,7 @@ bool with_tensor_shape(int outputs, const Body& body) {
 }  // namespace
 
 bool tensor_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dForward& f) {
+  if (has_few_channels(layer)) return few_channels_forward(gpu, layer, samples, f);
   if (!has_tensor_shape(layer) || !has_weights_on_quads(layer, f.x) || !is_on_quads(f.input.data) ||
       !is_on_quads(f.output.data))
     return false;

@@ -7,7 +7,9 @@
 #include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/conv2d/tensor_copy.h"
+#include "kernels/layers/conv2d/tensor_few_channels.h"
 #include "kernels/layers/conv2d/tensor_shapes.h"
+#include "kernels/layers/conv2d/tensor_sums.h"
 
 namespace sparsepush {
 namespace {
@@ -127,12 +129,13 @@ __device__ void multiply_tile(const TensorGradient& c, int pixels, const WarpPar
   for (int first = 8 * part.share; first < pixels; first += 8 * Shape::kShares) {
     const float* low = buffer.output_gradient + (first + t) * Shape::kOutputPitch + kSide * part.down + g;
     const float* high = low + 4 * Shape::kOutputPitch;
-    const float a[4] = {low[0], low[8], high[0], high[8]};
+    const float a[4] = {load_fragment(low), load_fragment(low + 8), load_fragment(high), load_fragment(high + 8)};
     const float* inputs = buffer.input + kSide * part.across + g;
     const float *low_input = inputs + buffer.place[first + t], *high_input = inputs + buffer.place[first + t + 4];
     for (int tap = 0; tap < kTaps; ++tap)
       for (int n = 0; n < kSide / 8; ++n) {
-        const float b[2] = {low_input[c.tap[tap] + 8 * n], high_input[c.tap[tap] + 8 * n]};
+        const float b[2] = {load_fragment(low_input + c.tap[tap] + 8 * n),
+                            load_fragment(high_input + c.tap[tap] + 8 * n)};
         multiply_add_tf32(sum[tap][n], a, b);
       }
   }
@@ -189,70 +192,6 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_gradi
   }
 }
 
-struct AddRanges {
-  const float* partial;  ///< [nodes, ranges, weights]
-  MatrixView<float> gradient;
-  std::int64_t weight;
-  int ranges, weights;
-};
-
-/// Adds the ranges' sums, in order: a thread per four weights of a node, in strides of the grid.
-__global__ void add_tensor_ranges_kernel(AddRanges c) {
-  const std::int64_t quads = c.weights / 4;
-  for (std::int64_t i = grid_thread(); i < c.gradient.rows * quads; i += grid_threads()) {
-    const std::int64_t node = i / quads, quad = i - node * quads;
-    const float* partial = c.partial + node * c.ranges * c.weights;
-    Quad sum = load_quad(partial, quad);
-    for (int range = 1; range < c.ranges; ++range) {
-      const Quad more = load_quad(partial + static_cast<std::int64_t>(range) * c.weights, quad);
-      for (int lane = 0; lane < 4; ++lane) sum.lane[lane] += more.lane[lane];
-    }
-    store_quad(sum, c.gradient.row(node) + c.weight, quad);
-  }
-}
-
-constexpr int kBiasWarps = 8;
-
-struct BiasGradient {
-  const float* output_gradient;  ///< [nodes * pixels, channels]
-  MatrixView<float> gradient;
-  std::int64_t bias;
-  int pixels, channels;  ///< pixels of all samples of a node
-};
-
-/// db: sums of dY over a node's pixels. A block per (node, 32 channels), in strides of the grid; a warp has every
-/// eighth pixel, and their sums are added in order.
-__global__ void __launch_bounds__(32 * kBiasWarps) tensor_bias_kernel(BiasGradient c) {
-  __shared__ float part[kBiasWarps][32];
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const int blocks = (c.channels + 31) / 32;
-  for (std::int64_t item = blockIdx.x; item < std::int64_t{c.gradient.rows} * blocks; item += gridDim.x) {
-    const std::int64_t node = item / blocks;
-    const int channel = static_cast<int>(item - node * blocks) * 32 + lane;
-    const float* from = c.output_gradient + node * c.pixels * c.channels + channel;
-    float sum = 0;
-    for (int pixel = warp; pixel < c.pixels && channel < c.channels; pixel += kBiasWarps)
-      sum += from[pixel * c.channels];
-    part[warp][lane] = sum;
-    __syncthreads();
-    if (warp == 0 && channel < c.channels) {
-      for (int other = 1; other < kBiasWarps; ++other) sum += part[other][lane];
-      c.gradient.row(node)[c.bias + channel] = sum;
-    }
-    __syncthreads();
-  }
-}
-
-void launch_bias_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b) {
-  const std::int64_t items = b.x.rows * divide_up(layer.out, 32);
-  launch(gpu, {.blocks = blocks_for(gpu, items), .threads = 32 * kBiasWarps}, tensor_bias_kernel,
-         BiasGradient{.output_gradient = b.output_gradient.data,
-                      .gradient = b.gradient,
-                      .bias = layer.bias,
-                      .pixels = samples * layer.out_shape().pixels(),
-                      .channels = layer.out});
-}
-
 template <class Shape>
 bool launch_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b, float* partial) {
   const int float_bytes = sizeof(float);
@@ -287,14 +226,10 @@ bool launch_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, con
           .threads = kThreads,
           .shared_bytes = static_cast<std::size_t>(shared_bytes)},
          tensor_gradient_kernel<Shape>, c);
-  if (c.ranges == 1) return true;
-  constexpr int kAddThreads = 256;
-  launch(
-      gpu,
-      {.blocks = blocks_for(gpu, divide_up(b.x.rows * std::int64_t{weights} / 4, kAddThreads)), .threads = kAddThreads},
-      add_tensor_ranges_kernel,
-      AddRanges{
-          .partial = partial, .gradient = b.gradient, .weight = layer.weight, .ranges = c.ranges, .weights = weights});
+  if (c.ranges > 1)
+    add_tensor_ranges(
+        gpu,
+        {.partial = partial, .gradient = b.gradient, .weight = layer.weight, .ranges = c.ranges, .weights = weights});
   return true;
 }
 
@@ -302,6 +237,7 @@ bool launch_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, con
 
 bool tensor_parameter_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b,
                                float* partial) {
+  if (has_few_channels(layer)) return few_channels_parameter_gradient(gpu, layer, samples, b, partial);
   if (!has_tensor_shape(layer) || !is_on_quads(b.input.data) || !is_on_quads(b.output_gradient.data) ||
       !has_weights_on_quads(layer, b.gradient))
     return false;
@@ -309,7 +245,7 @@ bool tensor_parameter_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sa
   const auto run = [&](auto shape) { return launch_gradient<decltype(shape)>(gpu, layer, samples, b, partial); };
   const bool done = two_down ? (two_across ? run(GradientShape<2, 2>{}) : run(GradientShape<2, 1>{}))
                              : (two_across ? run(GradientShape<1, 2>{}) : run(GradientShape<1, 1>{}));
-  if (done && layer.bias != Conv2dLayer::kNoBias) launch_bias_gradient(gpu, layer, samples, b);
+  if (done && layer.bias != Conv2dLayer::kNoBias) add_up_bias_gradient(gpu, layer, samples, b);
   return done;
 }
 

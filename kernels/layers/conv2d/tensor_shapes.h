@@ -19,10 +19,17 @@ inline int blocks_together(const Cuda& gpu, std::int64_t shared_bytes, int most)
   return static_cast<int>(std::clamp<std::int64_t>(fit, 1, most));
 }
 
-/// Whether there are kernels for the layer, if its lines fit a tile.
-inline bool has_tensor_shape(const Conv2dLayer& layer) {
+/// Whether there are kernels for the layer, if its lines fit a tile: those of tensor_convolution.h, and those of
+/// tensor_few_channels.h.
+inline bool is_of_tensor_cores(const Conv2dLayer& layer) {
   return layer.precision == Precision::kTf32 && layer.kernel == 3 && layer.padding == 1 && layer.stride <= 2 &&
-         layer.in.channels % 16 == 0 && layer.out % 16 == 0;
+         layer.out % 16 == 0;
+}
+inline bool has_tensor_shape(const Conv2dLayer& layer) {
+  return is_of_tensor_cores(layer) && layer.in.channels % 16 == 0;
+}
+inline bool has_few_channels(const Conv2dLayer& layer) {
+  return is_of_tensor_cores(layer) && (layer.in.channels == 1 || layer.in.channels == 3);
 }
 
 /// Whether 16 bytes can be read or written at once: the array begins on 16 bytes. Rows and what stands in them are

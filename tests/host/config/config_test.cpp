@@ -220,14 +220,12 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   EXPECT_EQ(plain.size(), 16u);
   EXPECT_EQ(plain.find_first_not_of("0123456789abcdef"), std::string::npos);
   for (const char* same : {"run.backend=cpu", "run.threads=3", "run.shards=2", "run.checkpoint_steps=5",
-                           "run.verify=true", "run.precision=auto", "run.steps=9", "run.epochs=3", "run.seed=1",
-                           "data.augment=false", "algorithm.averaging_rate=0.01", "algorithm.compress=parameters"})
+                           "run.verify=true", "run.steps=9", "run.epochs=3", "run.seed=1", "data.augment=false",
+                           "algorithm.averaging_rate=0.01", "algorithm.compress=parameters"})
     EXPECT_EQ(config_hash(load("", {same})), plain) << same;
   for (const char* other : {"run.seed=2",
                             "run.nodes=9",
                             "run.replicas=2",
-                            "run.precision=fp32",
-                            "run.precision=tf32",
                             "data.name=synthetic",
                             "data.batch=8",
                             "data.partition=skew",
@@ -246,6 +244,9 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
                             "algorithm.compress=update",
                             "evaluate.every_steps=5"})
     EXPECT_NE(config_hash(load("", {other})), plain) << other;
+  const std::string images = config_hash(load("", {"model.name=resnet20"}));
+  EXPECT_EQ(config_hash(load("", {"model.name=resnet20", "run.precision=auto"})), images);
+  EXPECT_NE(config_hash(load("", {"model.name=resnet20", "run.precision=fp32"})), images);
   const std::string warm = config_hash(load("", {"optimizer.warmup_epochs=2", "optimizer.warmup=constant"}));
   EXPECT_NE(warm, plain);
   EXPECT_NE(config_hash(load("", {"optimizer.warmup_epochs=2"})), warm) << "a ramp, as runs of before had none";

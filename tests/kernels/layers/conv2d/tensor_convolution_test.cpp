@@ -1,6 +1,8 @@
 // Convolutions in TF32: on tensor cores where a GPU has them for a layer's shape, as exact as ever elsewhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -31,21 +33,27 @@ Conv2dCase case_of(const Shape& s) {
 }
 
 /// Widths of lines that divide a tile and that do not, lines that end beyond the last image, odd batches and odd
-/// images, channels of one and of several blocks on either side.
+/// images, channels of one and of several blocks on either side, and images of one and three.
 std::vector<Shape> shapes() {
-  return {{8, 8, 16, 16, 1, 3, 2}, {8, 8, 16, 16, 1, 10, 1}, {8, 8, 32, 32, 1, 5},         {4, 32, 16, 16, 1, 3},
-          {6, 16, 32, 16, 1, 1},   {28, 28, 16, 16, 1, 1},   {14, 14, 16, 48, 1, 3},       {7, 7, 48, 32, 1, 3, 2},
-          {2, 2, 64, 128, 1, 1},   {1, 1, 16, 16, 1, 2},     {3, 40, 16, 16, 1, 1},        {8, 8, 16, 32, 2, 3, 2},
-          {8, 16, 32, 64, 2, 3},   {16, 32, 16, 32, 2, 1},   {28, 28, 16, 32, 2, 1},       {7, 9, 32, 16, 2, 3, 2},
-          {1, 1, 16, 16, 2, 2},    {2, 3, 16, 16, 2, 10},    {6, 8, 16, 32, 1, 3, 2, true}};
+  return {
+      {8, 8, 16, 16, 1, 3, 2}, {8, 8, 16, 16, 1, 10, 1},      {8, 8, 32, 32, 1, 5},          {4, 32, 16, 16, 1, 3},
+      {6, 16, 32, 16, 1, 1},   {28, 28, 16, 16, 1, 1},        {14, 14, 16, 48, 1, 3},        {7, 7, 48, 32, 1, 3, 2},
+      {2, 2, 64, 128, 1, 1},   {1, 1, 16, 16, 1, 2},          {3, 40, 16, 16, 1, 1},         {8, 8, 16, 32, 2, 3, 2},
+      {8, 16, 32, 64, 2, 3},   {16, 32, 16, 32, 2, 1},        {28, 28, 16, 32, 2, 1},        {7, 9, 32, 16, 2, 3, 2},
+      {1, 1, 16, 16, 2, 2},    {2, 3, 16, 16, 2, 10},         {6, 8, 16, 32, 1, 3, 2, true}, {32, 32, 3, 16, 1, 1},
+      {28, 28, 1, 16, 1, 1},   {8, 8, 3, 48, 1, 10, 2, true}, {7, 9, 1, 16, 1, 3, 2},        {7, 6, 3, 32, 2, 3, 2},
+      {1, 1, 3, 16, 1, 2}};
 }
 
 /// A sum in double, and what its terms add up to without their signs.
 struct Sum {
   double value = 0, magnitude = 0;
   int terms = 0;
+  bool is_of_products = true;  ///< in TF32, else of numbers, in fp32
   void add(double term) { value += term, magnitude += std::abs(term), ++terms; }
-  double bound() const { return (0x1p-10 + (terms + 3) * 0x1p-22) * magnitude; }
+  double bound() const {
+    return (is_of_products ? 0x1p-10 + (terms + 3) * 0x1p-22 : (terms + 3) * 0x1p-24) * magnitude;
+  }
 };
 void expect_within_bound(const std::vector<float>& computed, const std::vector<Sum>& sums, const char* what) {
   ASSERT_EQ(computed.size(), sums.size());
@@ -76,8 +84,11 @@ void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed) 
     });
   }
   const int per_node = c.layer.out_shape().size() * c.shape.samples;
-  for (std::size_t i = 0; i < c.output_gradient.size() && c.shape.bias; ++i)
-    row[i / per_node * c.row + c.layer.bias + i % c.shape.out].add(c.output_gradient[i]);
+  for (std::size_t i = 0; i < c.output_gradient.size() && c.shape.bias; ++i) {
+    Sum& sum = row[i / per_node * c.row + c.layer.bias + i % c.shape.out];
+    sum.is_of_products = false;
+    sum.add(c.output_gradient[i]);
+  }
   for (std::size_t i = 0; i < row.size(); ++i) {
     const std::int64_t j = static_cast<std::int64_t>(i) % c.row, weight = j - c.layer.weight, bias = j - c.layer.bias;
     if (!(weight >= 0 && weight < c.weights()) && !(c.shape.bias && bias >= 0 && bias < c.shape.out))
@@ -104,7 +115,8 @@ TYPED_TEST(TensorConvolutionOn, IsTheConvolutionWithinTheBoundOfTf32) {
 /// many nodes that a block has several.
 TYPED_TEST(TensorConvolutionOn, IsTheConvolutionInEveryWayToRun) {
   for (const Shape& shape : {Shape{8, 8, 16, 16, 1, 9, 2}, Shape{4, 4, 48, 32, 1, 3, 2}, Shape{6, 10, 16, 32, 2, 3, 2},
-                             Shape{64, 65, 16, 16, 1, 1, 1}, Shape{1, 1, 16, 16, 1, 1, 30, true}}) {
+                             Shape{64, 64, 16, 16, 1, 1, 1}, Shape{3, 3, 16, 16, 1, 1, 30, true},
+                             Shape{64, 64, 3, 16, 1, 1, 1}, Shape{3, 3, 1, 32, 1, 1, 30}}) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     for_each_way_to_run<TypeParam>([&](const TypeParam& backend) {
@@ -116,8 +128,8 @@ TYPED_TEST(TensorConvolutionOn, IsTheConvolutionInEveryWayToRun) {
 
 TYPED_TEST(TensorConvolutionOn, ANodesBitsDoNotDependOnTheOtherNodesOfACall) {
   const TypeParam backend = tested_backend<TypeParam>();
-  for (const Shape& shape :
-       {Shape{8, 8, 32, 16, 1, 5, 3}, Shape{6, 10, 16, 32, 2, 3, 3}, Shape{64, 65, 16, 16, 1, 1, 2}}) {
+  for (const Shape& shape : {Shape{8, 8, 32, 16, 1, 5, 3}, Shape{6, 10, 16, 32, 2, 3, 3},
+                             Shape{64, 64, 16, 16, 1, 1, 2}, Shape{64, 64, 3, 16, 1, 1, 2}}) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     std::vector<float> output;
@@ -139,13 +151,14 @@ TYPED_TEST(TensorConvolutionOn, ANodesBitsDoNotDependOnTheOtherNodesOfACall) {
   }
 }
 
-/// `computed` is not finite where `reached` says so; elsewhere it has the bits of `clean`, but for NaN where
-/// `may_be_nan`.
-void expect_only(const std::vector<float>& computed, const std::vector<float>& clean, const std::vector<bool>& reached,
-                 const std::vector<bool>& may_be_nan) {
+/// `computed` is NaN where `reached` by NaN, and not finite where by infinity; elsewhere it has the bits of `clean`,
+/// but for NaN where `may_be_nan`.
+void expect_only(float bad, const std::vector<float>& computed, const std::vector<float>& clean,
+                 const std::vector<bool>& reached, const std::vector<bool>& may_be_nan) {
   for (std::size_t i = 0; i < clean.size(); ++i) {
     const bool is_as_before = computed[i] == clean[i] || (may_be_nan[i] && std::isnan(computed[i]));
-    ASSERT_TRUE(reached[i] ? !std::isfinite(computed[i]) : is_as_before) << i << " is " << computed[i];
+    const bool is_bad = std::isnan(bad) ? std::isnan(computed[i]) : !std::isfinite(computed[i]);
+    ASSERT_TRUE(reached[i] ? is_bad : is_as_before) << i << " is " << computed[i];
   }
 }
 
@@ -154,7 +167,7 @@ void expect_only(const std::vector<float>& computed, const std::vector<float>& c
 TYPED_TEST(TensorConvolutionOn, HardValuesReachWhatDependsOnThemAndNothingElse) {
   const TypeParam backend = tested_backend<TypeParam>();
   const float bad_values[] = {std::bit_cast<float>(0x7fffffffu), -kNan, std::bit_cast<float>(0x7f800001u), kInfinity};
-  for (const Shape& shape : {Shape{5, 6, 16, 32, 1, 2, 2}, Shape{5, 6, 16, 16, 2, 2, 2}}) {
+  for (const Shape& shape : {Shape{5, 6, 16, 32, 1, 2, 2}, Shape{5, 6, 16, 16, 2, 2, 2}, Shape{5, 6, 3, 16, 1, 2, 2}}) {
     const Conv2dCase clean = case_of(shape);
     SCOPED_TRACE(testing::Message() << clean.shape);
     const std::vector<float> output = forward(backend, clean);
@@ -179,8 +192,10 @@ TYPED_TEST(TensorConvolutionOn, HardValuesReachWhatDependsOnThemAndNothingElse) 
         const auto meets = [&](int, int in, std::int64_t) { return in == at; };
         Conv2dCase c = clean;
         c.input[at] = bad;
-        expect_only(forward(backend, c), output, reached_by(meets, to_output, outputs), std::vector<bool>(outputs));
-        expect_only(backward(backend, c).row, gradients.row, reached_by(meets, to_row, rows), std::vector<bool>(rows));
+        expect_only(bad, forward(backend, c), output, reached_by(meets, to_output, outputs),
+                    std::vector<bool>(outputs));
+        expect_only(bad, backward(backend, c).row, gradients.row, reached_by(meets, to_row, rows),
+                    std::vector<bool>(rows));
       }
       for (const int at : {0, outputs / 2 - 1, outputs - 1}) {
         SCOPED_TRACE(testing::Message() << bad << " in output gradient " << at);
@@ -188,12 +203,13 @@ TYPED_TEST(TensorConvolutionOn, HardValuesReachWhatDependsOnThemAndNothingElse) 
         Conv2dCase c = clean;
         c.output_gradient[at] = bad;
         const Conv2dGradients computed = backward(backend, c);
-        expect_only(computed.input, gradients.input, reached_by(meets, to_input, inputs), std::vector<bool>(inputs));
+        expect_only(bad, computed.input, gradients.input, reached_by(meets, to_input, inputs),
+                    std::vector<bool>(inputs));
         std::vector<bool> of_output(rows);  // its weights, some of which meet padding there
         const int node = at / (outputs / shape.nodes), of_one = clean.weights() / shape.out;
         for (int i = 0; i < of_one; ++i)
           of_output[node * clean.row + clean.layer.weight + at % shape.out * of_one + i] = true;
-        expect_only(computed.row, gradients.row, reached_by(meets, to_row, rows), of_output);
+        expect_only(bad, computed.row, gradients.row, reached_by(meets, to_row, rows), of_output);
       }
       for (const int of_node : {0, clean.weights() / 2, clean.weights() - 1}) {
         SCOPED_TRACE(testing::Message() << bad << " in weight " << of_node);
@@ -204,11 +220,42 @@ TYPED_TEST(TensorConvolutionOn, HardValuesReachWhatDependsOnThemAndNothingElse) 
         std::vector<bool> of_output(outputs), of_input(inputs);
         for (int i = outputs / 2; i < outputs; ++i) of_output[i] = i % shape.out == of_node / 9 / shape.channels;
         for (int i = inputs / 2; i < inputs; ++i) of_input[i] = i % shape.channels == of_node / 9 % shape.channels;
-        expect_only(forward(backend, c), output, reached_by(meets, to_output, outputs), of_output);
-        expect_only(backward(backend, c).input, gradients.input, reached_by(meets, to_input, inputs), of_input);
+        expect_only(bad, forward(backend, c), output, reached_by(meets, to_output, outputs), of_output);
+        expect_only(bad, backward(backend, c).input, gradients.input, reached_by(meets, to_input, inputs), of_input);
       }
     }
   }
+}
+
+/// 1 + 2^-11 + 2^-23 is rounded to 1 + 2^-10; without its low bits it would be 1.
+TYPED_TEST(TensorConvolutionOn, FactorsAreRoundedToTheNearest) {
+  constexpr float kFactor = 1 + 0x1p-11f + 0x1p-23f;
+  const TypeParam backend = tested_backend<TypeParam>();
+  const float product = std::is_same_v<TypeParam, Cuda> && Cuda::is_available() ? 1 + 0x1p-10f : kFactor;
+  for (const Shape& shape : {Shape{1, 1, 16, 16, 1}, Shape{1, 1, 16, 16, 2}, Shape{1, 1, 3, 16}})
+    for (const bool in_weight : {false, true}) {
+      Conv2dCase c = case_of(shape);
+      c.u = {1};
+      for (auto* all : {&c.x, &c.input, &c.output_gradient}) std::fill(all->begin(), all->end(), 0.0f);
+      c.input[2] = c.output_gradient[5] = in_weight ? 1 : kFactor;
+      c.x[c.layer.weight + (5 * shape.channels + 2) * 9 + 4] = in_weight ? kFactor : 1;  // the tap in the middle
+      SCOPED_TRACE(testing::Message() << c.shape << ", in weight " << in_weight);
+      EXPECT_EQ(forward(backend, c)[5], product);
+      EXPECT_EQ(backward(backend, c).input[2], shape.channels == 3 ? kFactor : product) << "no kernel for 3";
+      c.input[2] = 1;
+      EXPECT_EQ(backward(backend, c).row[c.layer.weight + (5 * shape.channels + 2) * 9 + 4], in_weight ? 1 : product);
+      c.input[2] = c.output_gradient[5], c.output_gradient[5] = 1;
+      EXPECT_EQ(backward(backend, c).row[c.layer.weight + (5 * shape.channels + 2) * 9 + 4], in_weight ? 1 : product);
+    }
+}
+
+TYPED_TEST(TensorConvolutionOn, ABiasIsAddedInFp32) {
+  Conv2dCase c = case_of({2, 2, 16, 16, 1, 1, 1, true});
+  c.u = {1};
+  std::fill(c.input.begin(), c.input.end(), 0.0f);
+  for (int i = 0; i < 16; ++i) c.x[c.layer.bias + i] = 1 + static_cast<float>(i) * 0x1p-23f;
+  const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
+  for (std::size_t i = 0; i < output.size(); ++i) EXPECT_EQ(output[i], c.x[c.layer.bias + i % 16]);
 }
 
 /// Where a GPU's tensor cores have no kernel, or layers do not ask for one, sums are those of fp32 to the bit.
@@ -224,7 +271,7 @@ TYPED_TEST(TensorConvolutionOn, OtherShapesAreComputedInFp32) {
     EXPECT_TRUE(same_values(of_fp32.row, gradients.row));
     EXPECT_TRUE(same_values(of_fp32.input, gradients.input));
   };
-  expect_fp32(case_of({4, 4, 3, 16}));
+  expect_fp32(case_of({4, 4, 2, 16}));
   expect_fp32(case_of({4, 4, 16, 24}));
   expect_fp32(case_of({4, 4, 16, 16, 3}));
   expect_fp32(case_of({1, 1000, 16, 16}));
@@ -237,44 +284,107 @@ TYPED_TEST(TensorConvolutionOn, OtherShapesAreComputedInFp32) {
 }
 
 #if SPARSEPUSH_SIMULATED_CUDA
-/// Matrix products of a pass, each of 16 x 8 x 8 numbers, and bytes copied.
-struct Work {
-  std::uint64_t products, copied_bytes;
-};
-Work work_of(const auto& body) {
+/// What a pass did: matrix products, each of 16 x 8 x 8 numbers, turns of their reads beyond the first, bytes copied.
+simt::Counts work_of(const auto& body) {
   const simt::Counts before = simt::counts;
   body();
-  return {simt::counts.products - before.products, simt::counts.copied_bytes - before.copied_bytes};
+  return {simt::counts.launches - before.launches, simt::counts.products - before.products,
+          simt::counts.bank_conflicts - before.bank_conflicts, simt::counts.copied_bytes - before.copied_bytes};
+}
+/// Of each pass: forward, the weights' gradients, the input's gradient.
+struct Work {
+  simt::Counts forward, weights, input;
+};
+Work work_of(const Cuda& gpu, const Conv2dCase& c) {
+  const auto input_alone = [&](const simt::Counts& both, const simt::Counts& weights) -> simt::Counts {
+    return {both.launches - weights.launches, both.products - weights.products,
+            both.bank_conflicts - weights.bank_conflicts, both.copied_bytes - weights.copied_bytes};
+  };
+  const simt::Counts weights = work_of([&] { backward(gpu, c, false); });
+  return {.forward = work_of([&] { forward(gpu, c); }),
+          .weights = weights,
+          .input = input_alone(work_of([&] { backward(gpu, c); }), weights)};
+}
+
+TEST(TensorConvolution, HasAKernelForEveryPassOfTheShapesAbove) {
+  const Cuda gpu;
+  for (const Shape& shape : shapes()) {
+    const Conv2dCase c = case_of(shape);
+    SCOPED_TRACE(testing::Message() << c.shape);
+    const Work work = work_of(gpu, c);
+    EXPECT_GT(work.forward.products, 0u);
+    EXPECT_GT(work.weights.products, 0u);
+    EXPECT_EQ(work.input.products > 0, shape.channels >= 16);
+  }
 }
 
 /// ResNet-20's stages and what leads from one to the next.
-TEST(TensorConvolution, TakesFewMoreProductsThanThereAre) {
+TEST(TensorConvolution, TakesFewMoreProductsThanThereAreAndNoTurnsForTheirReads) {
   const Cuda gpu;
   for (const Shape& shape : {Shape{32, 32, 16, 16, 1, 1}, Shape{16, 16, 32, 32, 1, 1}, Shape{8, 8, 64, 64, 1, 4},
                              Shape{32, 32, 16, 32, 2, 1}, Shape{16, 16, 32, 64, 2, 2}, Shape{28, 28, 16, 16, 1, 3}}) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     const double least = c.rows() * c.layer.out_shape().pixels() * double{9} * shape.channels * shape.out / 1024;
-    const Work forwards = work_of([&] { forward(gpu, c); });
-    const Work weights = work_of([&] { backward(gpu, c, false); });
-    const Work both = work_of([&] { backward(gpu, c); });
-    EXPECT_GE(forwards.products, least);
-    EXPECT_LE(forwards.products, 1.15 * least);
-    EXPECT_GE(weights.products, least);
-    EXPECT_LE(weights.products, 1.15 * least);
-    EXPECT_GE(both.products - weights.products, least);
-    EXPECT_LE(both.products - weights.products, 1.15 * least);
+    const Work work = work_of(gpu, c);
+    for (const simt::Counts& pass : {work.forward, work.weights, work.input}) {
+      EXPECT_GE(pass.products, least);
+      EXPECT_LE(pass.products, 1.15 * least);
+      EXPECT_TRUE(pass.bank_conflicts == 0 || shape.width == 28) << pass.bank_conflicts;
+    }
   }
 }
 
-/// Weights that serve many tiles are copied once a block.
-TEST(TensorConvolution, CopiesInputsWithTheirHalosAndWeightsOfFewChannelsOnce) {
-  const Conv2dCase c = case_of({32, 32, 16, 16, 1, 6});
+/// Sums of 27 terms take four products, of 9 two; their reads meet in banks.
+TEST(TensorConvolution, OfFewChannelsTakesTheFewestProducts) {
   const Cuda gpu;
-  const double weights = 4.0 * c.weights(), input = 4.0 * static_cast<double>(c.input.size());
+  for (const Shape& shape : {Shape{32, 32, 3, 16, 1, 1}, Shape{28, 28, 1, 32, 1, 2}}) {
+    const Conv2dCase c = case_of(shape);
+    SCOPED_TRACE(testing::Message() << c.shape);
+    const double least =
+        c.rows() * c.layer.out_shape().pixels() * (shape.channels == 3 ? 32.0 : 16.0) * shape.out / 1024;
+    const Work work = work_of(gpu, c);
+    for (const simt::Counts& pass : {work.forward, work.weights}) {
+      EXPECT_GE(static_cast<double>(pass.products), least);
+      EXPECT_LE(static_cast<double>(pass.products), 1.15 * least);
+      EXPECT_LE(static_cast<double>(pass.bank_conflicts), 4.0 * static_cast<double>(pass.products));
+    }
+  }
+}
+
+TEST(TensorConvolution, LaunchesDoNotGrowWithTheNodes) {
+  const Cuda gpu;
+  const Work two = work_of(gpu, case_of({8, 8, 16, 16, 1, 1, 2, true}));
+  const Work many = work_of(gpu, case_of({8, 8, 16, 16, 1, 1, 64, true}));
+  EXPECT_EQ(two.forward.launches, 1u);
+  EXPECT_EQ(many.forward.launches, two.forward.launches);
+  EXPECT_EQ(many.weights.launches, two.weights.launches);
+  EXPECT_EQ(many.input.launches, two.input.launches);
+}
+
+/// Arrays are copied once for each block of 32 channels of the other side, with the lines above and below a tile.
+/// Weights are copied once for each of a block's buffers, or tile by tile where they do not fit in.
+TEST(TensorConvolution, CopiesArraysWithTheirHalosAndWeightsOnce) {
+  const Cuda gpu;
+  struct Layer {
+    Shape shape;
+    double lines, lines_for_weights;  ///< that are read for each line of an image
+    int weights;                      ///< times that all weights are read
+  };
   const int blocks = 3 * simt::multiprocessors;
-  const Work work = work_of([&] { forward(gpu, c); });
-  EXPECT_LE(work.copied_bytes, 10.0 / 8 * input + 2 * blocks * weights) << "tiles of eight lines";
+  for (const Layer& l : {Layer{{32, 32, 16, 16, 1, 6}, 38.0 / 32, 46.0 / 32, 2 * blocks},
+                         Layer{{16, 16, 32, 32, 1, 6}, 1, 18.0 / 16, 6}, Layer{{8, 8, 64, 64, 1, 12}, 1, 1, 3}}) {
+    const Conv2dCase c = case_of(l.shape);
+    SCOPED_TRACE(testing::Message() << c.shape);
+    const double input_bytes = 4.0 * static_cast<double>(c.input.size()), weight_bytes = 4.0 * c.weights();
+    const int others = (l.shape.out + 31) / 32;  // blocks of channels on either side, which are equally many
+    const double data = others * l.lines * input_bytes + l.weights * weight_bytes;
+    const double weights = others * (l.lines_for_weights + 1) * input_bytes;
+    const Work work = work_of(gpu, c);
+    EXPECT_LE(static_cast<double>(work.forward.copied_bytes), 1.1 * data);
+    EXPECT_LE(static_cast<double>(work.input.copied_bytes), 1.1 * data);
+    EXPECT_LE(static_cast<double>(work.weights.copied_bytes), 1.1 * weights);
+  }
 }
 #endif
 
