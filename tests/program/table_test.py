@@ -194,7 +194,7 @@ class Points(TableTest):
         out = self.table(self.write_table("[sweep]\n" + keys))
         names = [row["name"] for row in rows_of(out / "table.csv")]
         self.assertEqual(len(names), 8)
-        self.assertIn("sparse_push, hidden=[8, 4], milestones=[1], name=complete", names)
+        self.assertIn("sparse_push, hidden=[8, 4], milestones=[1], topology=complete", names)
 
     def test_points_may_be_sections_and_keys_may_be_dotted(self):
         inline = self.table(self.write_table(SWEEP), "inline")
