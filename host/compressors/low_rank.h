@@ -6,7 +6,7 @@
 #include "host/compressors/compressors.h"
 #include "host/compressors/message_bytes.h"
 #include "host/state/nodes.h"
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "kernels/backend/random.h"
 #include "kernels/messages/low_rank.h"
 
@@ -17,8 +17,11 @@ inline constexpr Array<float> factor({.name = "factor", .width = factors});
 /// The first W of tensor l, the same for all nodes: element i of it is standard normal.
 inline float first_factor(std::uint64_t seed, std::size_t l, std::int64_t i) {
   constexpr std::uint64_t kNoNode = 0xffff'ffff;
-  return static_cast<float>(random_normal(
-      {.seed = seed, .stream = Stream::kCompress, .node = kNoNode, .step = l, .index = static_cast<std::uint64_t>(i)}));
+  return static_cast<float>(random_normal({.seed = seed,
+                                           .purpose = Purpose::kCompress,
+                                           .node = kNoNode,
+                                           .step = l,
+                                           .index = static_cast<std::uint64_t>(i)}));
 }
 
 template <class Backend>

@@ -12,7 +12,7 @@
 #include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
 #include "host/state/nodes_plan.h"
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "host/transports/run_shards.h"
 #include "kernels/mixing/block_mix.h"
 
@@ -227,7 +227,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
   const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
   plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
-            config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+            config.run.shards * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
   plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
                   elements_of(experiment.task().statistics()));
   add_topology<Backend>(plan, experiment, extent);

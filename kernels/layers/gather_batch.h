@@ -53,7 +53,7 @@ void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 constexpr Crop crop_of(const GatherBatch& g, std::int64_t row) {
   const std::int64_t node = g.first_node + row / g.batch;
   return random_crop({.seed = g.seed[node],
-                      .stream = Stream::kAugment,
+                      .purpose = Purpose::kAugment,
                       .node = static_cast<std::uint64_t>(g.identity[node]),
                       .step = static_cast<std::uint64_t>(*g.step),
                       .index = static_cast<std::uint64_t>(row % g.batch)});

@@ -39,7 +39,7 @@ OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as format
 # Files whose tests have another stem.
 OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"}
 # Ops whose tests look at a file besides those of its own stem.
-MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
+MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 

@@ -83,7 +83,7 @@ struct RowsOn {
   Buffer<Backend, float> block;
   Buffer<Backend, double> u;
   Buffer<Backend, MessageBytes> bytes;
-  RowBlocks blocks;
+  ModelBlocks blocks;
 };
 
 template <class Backend>

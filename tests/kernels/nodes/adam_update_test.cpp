@@ -16,9 +16,9 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 float direction_of(const SgdSettings& s, float /*z*/, float& momentum, float& second, float g) {
-  momentum = std::fma(s.momentum, momentum, s.gradient_share * g);
-  second = std::fma(s.beta2, second, s.square_share * (g * g));
-  return momentum / std::fma(std::sqrt(second), s.inverse_root_share, s.least_root);
+  momentum = std::fma(s.momentum, momentum, s.one_minus_beta1 * g);
+  second = std::fma(s.beta2, second, s.one_minus_beta2 * (g * g));
+  return momentum / std::fma(std::sqrt(second), s.inverse_root_correction2, s.epsilon);
 }
 
 template <class Backend>
@@ -45,11 +45,11 @@ Step with_settings(Step step) {
   step.settings = {{.lr = 0.1f,
                     .momentum = 0.9f,
                     .weight_decay = 1e-3f,
-                    .gradient_share = 0.1f,
+                    .one_minus_beta1 = 0.1f,
                     .beta2 = 0.99f,
-                    .square_share = 0.01f,
-                    .inverse_root_share = 3.5f,
-                    .least_root = 1e-8f}};
+                    .one_minus_beta2 = 0.01f,
+                    .inverse_root_correction2 = 3.5f,
+                    .epsilon = 1e-8f}};
   return step;
 }
 
@@ -71,9 +71,9 @@ TYPED_TEST(AdamUpdateOn, UsesTheSettingsOfTheNodesReplica) {
   step.settings[1].lr = 0.5f;
   step.settings[1].momentum = 0;
   step.settings[1].beta2 = 0.5f;
-  step.settings[1].square_share = step.settings[1].gradient_share = 0.25f;
-  step.settings[1].inverse_root_share = 1;
-  step.settings[1].least_root = 0.5f;
+  step.settings[1].one_minus_beta2 = step.settings[1].one_minus_beta1 = 0.25f;
+  step.settings[1].inverse_root_correction2 = 1;
+  step.settings[1].epsilon = 0.5f;
   expect_definition<TypeParam>(step);
 }
 
