@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "data/files/input_error.h"
-#include "data/files/safetensors_header.h"
+#include "data/files/quotes.h"
 #include "host/records/saved_config.h"
 #include "host/records/sent_totals.h"
 #include "host/state/nodes_plan.h"
@@ -229,8 +229,9 @@ std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experime
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const std::string differences = differences_from_saved(folder, experiment.config());
   throw InputError("{}: belongs to another configuration: {}; choose another --out", path,
-                   differences.empty() ? fmt::format("its hash is {}, this one's {}", quote(found), experiment.hash())
-                                       : differences);
+                   differences.empty()
+                       ? fmt::format("its hash is {}, this one's {}", in_quotes_short(found), experiment.hash())
+                       : differences);
 }
 
 }  // namespace

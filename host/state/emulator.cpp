@@ -6,7 +6,7 @@
 #include <cmath>
 #include <iterator>
 
-#include "host/rounds/final_rounds.h"
+#include "host/state/final_rounds.h"
 #include "host/state/row_batches.h"
 #include "host/state/running_statistics.h"
 #include "host/state/trigger.h"
