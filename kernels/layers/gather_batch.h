@@ -74,6 +74,7 @@ void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& rang
 void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label);
 
