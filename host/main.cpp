@@ -15,6 +15,8 @@
 #include "data/memory_plan.h"
 #include "host/backend_choice.h"
 #include "host/config/config.h"
+#include "host/index/compare.h"
+#include "host/index/run_listing.h"
 #include "host/program/command_line.h"
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
@@ -245,6 +247,22 @@ int plan(const CommandLine& options) {
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }
 
+/// Default folders need not be there.
+int list_runs(const CommandLine& options) {
+  std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
+  for (const std::filesystem::path& folder : folders)
+    if (!std::filesystem::is_directory(folder)) throw InputError("{}: no such folder", folder.string());
+  if (folders.empty()) folders = {"runs", "tables"};
+  const std::vector<RunLine> lines = read_run_lines(find_runs(folders));
+  fmt::print("{}", options.csv ? run_lines_csv(lines) : run_lines_text(lines));
+  return 0;
+}
+
+int compare(const CommandLine& options) {
+  fmt::print("{}", compare_folders(options.folders.at(0), options.folders.at(1)));
+  return 0;
+}
+
 /// Writes the configuration to begin with, and no file that is there.
 int begin(const CommandLine& options) {
   std::FILE* file = std::fopen(options.config.c_str(), "wx");
@@ -271,6 +289,10 @@ int obey(const CommandLine& options) {
       return describe_topologies(options);
     case Command::kPlan:
       return plan(options);
+    case Command::kList:
+      return list_runs(options);
+    case Command::kDiff:
+      return compare(options);
     case Command::kInit:
       return begin(options);
     case Command::kKeys:

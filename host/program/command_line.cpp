@@ -19,6 +19,8 @@ class Parser {
     add_table();
     add_topology();
     add_plan();
+    add_list();
+    add_diff();
     add_init();
     add_description(Command::kKeys, "keys", "all keys of a configuration: values, defaults, meaning");
     add_description(Command::kMethods, "methods",
@@ -83,6 +85,17 @@ class Parser {
         add(Command::kPlan, "plan", "memory, steps and bytes of a run, or of all points of a table; runs nothing");
     takes_config(plan);
     takes_backend(plan, "cpu, cuda or auto; cuda needs no GPU here");
+  }
+
+  void add_list() {
+    auto* list = add(Command::kList, "list", "runs in and below folders, a line each, newest last");
+    list->add_option("dir", line_.folders, "folders to look into (runs and tables)");
+    list->add_flag("--csv", line_.csv, "as CSV, with all columns");
+  }
+
+  void add_diff() {
+    auto* diff = add(Command::kDiff, "diff", "what is different in two runs, or two tables");
+    diff->add_option("folders", line_.folders, "of the runs or tables")->required()->expected(2);
   }
 
   void add_init() {

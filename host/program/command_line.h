@@ -8,7 +8,7 @@
 
 namespace sparsepush {
 
-enum class Command { kRun, kResume, kTable, kTopology, kPlan, kInit, kKeys, kMethods };
+enum class Command { kRun, kResume, kTable, kTopology, kPlan, kList, kDiff, kInit, kKeys, kMethods };
 
 /// A subcommand with its options; those of others are as they begin.
 struct CommandLine {
@@ -17,9 +17,10 @@ struct CommandLine {
   std::vector<std::string> overrides;  ///< of --set
   std::string backend, out;            ///< `out` is where `resume` goes on, too
   std::string only;
+  std::vector<std::string> folders;  ///< to list or compare
   int jobs = 0;
   TopologyFiles topology;
-  bool resume = false, retry = false, quiet = false, print_config = false, markdown = false;
+  bool resume = false, retry = false, quiet = false, print_config = false, markdown = false, csv = false;
 };
 
 /// The command line, or the exit code where it is done with that: help or `version` was printed, or what is wrong.

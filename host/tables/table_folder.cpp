@@ -10,17 +10,10 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// Others may call a file points.csv, too.
-bool has_points(const fs::path& path) {
-  std::ifstream file(path / kPointsFile, std::ios::binary);
-  std::string header;
-  return std::getline(file, header) && header.starts_with("name,id,launch,status,");
-}
-
 /// points.csv is what a table writes first; one that was killed meanwhile leaves the beginning of it.
 const fs::path& check_is_table(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error) || has_points(path)) return path;
+  if (!fs::is_directory(path, error) || is_table_folder(path)) return path;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error))
     if (entry.path().filename() != ".lock" && entry.path().filename() != std::string(kPointsFile) + ".tmp")
       throw InputError("{} is not empty and holds no table: pass another --out", path.string());
@@ -28,6 +21,14 @@ const fs::path& check_is_table(const fs::path& path) {
 }
 
 }  // namespace
+
+bool is_table_folder(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path / kPointsFile, error)) return false;
+  std::ifstream file(path / kPointsFile, std::ios::binary);
+  std::string header;
+  return std::getline(file, header) && header.starts_with("name,id,launch,status,");
+}
 
 TableFolder::TableFolder(const fs::path& path) : folder_(check_is_table(path), true) {}
 
