@@ -29,6 +29,7 @@
 #include "host/records/run_plan.h"
 #include "host/records/saved_config.h"
 #include "host/records/version.h"
+#include "host/reports/report.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
 #include "host/tables/run_table.h"
@@ -202,6 +203,7 @@ int make_table(const CommandLine& options, const TableFile& file) {
                      .retry = options.retry},
                     train, caller);
   }
+  write_table_report(results_folder("tables", options));
   if (!options.quiet) fmt::print("{}", end.markdown);
   if (end.stopped) print_error("stopped; go on with: " + command_to_go_on(options));
   if (!end.all_finished) return 1;
@@ -263,6 +265,14 @@ int compare(const CommandLine& options) {
   return 0;
 }
 
+int report(const CommandLine& options) {
+  const std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
+  const ReportEnd end = write_report({.folders = folders, .out = options.out, .figures = options.figures});
+  for (const std::string& line : end.left_out) print_error("warning: left out: " + line);
+  fmt::print("{}: {} runs in {} rows\n", end.out.string(), end.runs, end.rows);
+  return 0;
+}
+
 /// Writes the configuration to begin with, and no file that is there.
 int begin(const CommandLine& options) {
   std::FILE* file = std::fopen(options.config.c_str(), "wx");
@@ -293,6 +303,8 @@ int obey(const CommandLine& options) {
       return list_runs(options);
     case Command::kDiff:
       return compare(options);
+    case Command::kReport:
+      return report(options);
     case Command::kInit:
       return begin(options);
     case Command::kKeys:

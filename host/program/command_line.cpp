@@ -21,6 +21,7 @@ class Parser {
     add_plan();
     add_list();
     add_diff();
+    add_report();
     add_init();
     add_description(Command::kKeys, "keys", "all keys of a configuration: values, defaults, meaning");
     add_description(Command::kMethods, "methods",
@@ -96,6 +97,13 @@ class Parser {
   void add_diff() {
     auto* diff = add(Command::kDiff, "diff", "what is different in two runs, or two tables");
     diff->add_option("folders", line_.folders, "of the runs or tables")->required()->expected(2);
+  }
+
+  void add_report() {
+    auto* report = add(Command::kReport, "report", "one HTML page with charts of runs, tables and folders of these");
+    report->add_option("folders", line_.folders, "of runs or tables, or with such below")->required();
+    report->add_option("--out", line_.out, "page to write (report.html in the first folder)");
+    report->add_option("--svg", line_.figures, "folder for an SVG file a chart");
   }
 
   void add_init() {

@@ -8,7 +8,7 @@
 
 namespace sparsepush {
 
-enum class Command { kRun, kResume, kTable, kTopology, kPlan, kList, kDiff, kInit, kKeys, kMethods };
+enum class Command { kRun, kResume, kTable, kTopology, kPlan, kList, kDiff, kReport, kInit, kKeys, kMethods };
 
 /// A subcommand with its options; those of others are as they begin.
 struct CommandLine {
@@ -18,6 +18,7 @@ struct CommandLine {
   std::string backend, out;            ///< `out` is where `resume` goes on, too
   std::string only;
   std::vector<std::string> folders;  ///< to list or compare
+  std::string figures;               ///< folder for the charts of `report`
   int jobs = 0;
   TopologyFiles topology;
   bool resume = false, retry = false, quiet = false, print_config = false, markdown = false, csv = false;

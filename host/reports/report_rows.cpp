@@ -1,0 +1,188 @@
+#include "host/reports/report_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <unordered_map>
+
+#include "data/table.h"
+#include "host/algorithms/methods.h"
+#include "host/reports/kept_points.h"
+#include "host/reports/row_labels.h"
+#include "host/tables/mean_of_replicas.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+
+/// Tell rows of one method apart. The second half is drawn wider.
+constexpr const char* kDashes[] = {"", "7 3", "2 3", "9 3 2 3", "14 4", "5 2 2 2 2 2", "1 2", "12 3 4 3"};
+
+/// What runs of one row have in common.
+std::string row_key(const ReportRun& run) {
+  Config config = run.config;
+  config.run.seed = 0;
+  config.run.replicas = 1;
+  return results_hash(config) + " " + run.table;
+}
+
+std::vector<std::uint64_t> seeds_of(const ReportRun& run) {
+  std::vector<std::uint64_t> seeds;
+  for (int r = 0; r < run.config.run.replicas; ++r) seeds.push_back(run.config.run.seed + r);
+  return seeds;
+}
+
+/// One replica with its evaluations by step.
+struct StepsOfReplica {
+  const ReplicaMetrics* metrics = nullptr;
+  std::unordered_map<std::int64_t, std::size_t> rows = {};
+};
+
+std::vector<StepsOfReplica> replicas_of(const ReportRow& row) {
+  std::vector<StepsOfReplica> replicas;
+  for (const ReportRun* run : row.runs) {
+    for (const ReplicaMetrics& metrics : run->metrics) {
+      StepsOfReplica replica{.metrics = &metrics};
+      const std::size_t step = metrics.column("step");
+      for (std::size_t i = 0; i < metrics.rows.size(); ++i)
+        replica.rows[static_cast<std::int64_t>(metrics.rows[i][step])] = i;
+      replicas.push_back(std::move(replica));
+    }
+  }
+  return replicas;
+}
+
+std::vector<std::int64_t> common_steps(const std::vector<StepsOfReplica>& replicas) {
+  std::vector<std::int64_t> steps;
+  for (const auto& [step, i] : replicas.front().rows)
+    if (std::ranges::all_of(replicas, [&](const StepsOfReplica& replica) { return replica.rows.contains(step); }))
+      steps.push_back(step);
+  std::ranges::sort(steps);
+  return steps;
+}
+
+RowColumn column_of(const std::string& name, const ReportRow& row, const std::vector<StepsOfReplica>& replicas) {
+  RowColumn column;
+  for (const std::int64_t step : row.step) {
+    std::vector<std::optional<double>> values;
+    for (const StepsOfReplica& replica : replicas) {
+      const auto index = replica.metrics->find(name);
+      const double value = index ? replica.metrics->rows[replica.rows.at(step)][*index] : kNoNumber;
+      values.push_back(std::isfinite(value) ? std::optional(value) : std::nullopt);
+    }
+    const Statistic statistic = statistic_of(values);
+    column.mean.push_back(statistic.mean.value_or(kNoNumber));
+    if (replicas.size() > 1) column.sd.push_back(statistic.sd.value_or(kNoNumber));
+  }
+  return column;
+}
+
+/// Epochs that have parts: what a whole one takes in steps is the least that the column `epoch` allows.
+RowColumn parts_of_epochs(const ReportRow& row) {
+  const std::vector<double>& epoch = row.mean("epoch");
+  const auto at_trained = static_cast<double>(row.step[row.trained]);
+  double steps = std::numeric_limits<double>::infinity();  // of an epoch
+  for (std::size_t i = 0; i < row.step.size(); ++i)
+    if (epoch[i] >= 1) steps = std::min(steps, std::min(static_cast<double>(row.step[i]), at_trained) / epoch[i]);
+  RowColumn parts;
+  for (std::size_t i = 0; i < row.step.size(); ++i) {
+    const double step = std::min(static_cast<double>(row.step[i]), at_trained);
+    parts.mean.push_back(std::isfinite(steps) && std::isfinite(epoch[i]) ? step / steps : epoch[i]);
+  }
+  return parts;
+}
+
+void fill_columns(ReportRow& row) {
+  const auto replicas = replicas_of(row);
+  row.step = common_steps(replicas);
+  if (row.step.empty()) return;
+  std::int64_t sgd_steps = row.runs.front()->sgd_steps;
+  const auto after = std::ranges::upper_bound(row.step, sgd_steps);
+  row.trained = static_cast<std::size_t>(std::max<std::ptrdiff_t>(after - row.step.begin() - 1, 0));
+  for (const std::string& name : row_columns())
+    if (name != "epochs") row.columns[name] = column_of(name, row, replicas);
+  row.columns["epochs"] = parts_of_epochs(row);
+}
+
+void set_styles(std::vector<ReportRow>& rows) {
+  std::map<std::string, std::size_t> of_method;
+  for (ReportRow& row : rows) {
+    const Method* method = nullptr;
+    for (const Method& known : methods())
+      if (known.name == row.method) method = &known;
+    row.style.colour = method ? method->colour : Method().colour;
+    const std::size_t number = of_method[row.method]++ % (2 * std::size(kDashes));
+    row.style.dash = kDashes[number % std::size(kDashes)];
+    if (number >= std::size(kDashes)) row.style.width = 2.8;
+  }
+}
+
+}  // namespace
+
+int ReportRow::replicas() const {
+  int replicas = 0;
+  for (const ReportRun* run : runs) replicas += run->config.run.replicas;
+  return replicas;
+}
+
+bool ReportRow::has(const std::string& column) const {
+  return std::ranges::any_of(mean(column), [](double value) { return std::isfinite(value); });
+}
+
+double ReportRow::last(const std::string& column) const { return mean(column).back(); }
+
+const std::vector<std::string>& row_columns() {
+  static const std::vector<std::string> names = {
+      "epoch",         "epochs",          "bytes_wire",   "seconds",
+      "accuracy_mean", "accuracy_min",    "accuracy_max", "accuracy_mean_model",
+      "test_loss",     "loss_mean_model", "train_loss",   "consensus",
+      "u_min",         "u_max",           "error_ratio"};
+  return names;
+}
+
+std::vector<ReportRow> make_report_rows(const std::vector<ReportRun>& runs) {
+  std::vector<ReportRow> rows;
+  std::map<std::string, std::size_t> of_key;          // the last row of that kind
+  std::vector<std::set<std::uint64_t>> seeds_of_row;  // a seed that is there twice is a row of its own
+  for (const ReportRun& run : runs) {
+    const auto seeds = seeds_of(run);
+    const auto [known, is_new] = of_key.try_emplace(row_key(run), rows.size());
+    const auto is_there = [&](std::uint64_t seed) { return seeds_of_row[known->second].contains(seed); };
+    if (is_new || std::ranges::any_of(seeds, is_there)) {
+      known->second = rows.size();
+      rows.emplace_back().method = run.config.algorithm.name;
+      seeds_of_row.emplace_back();
+    }
+    rows[known->second].runs.push_back(&run);
+    seeds_of_row[known->second].insert(seeds.begin(), seeds.end());
+  }
+  for (ReportRow& row : rows) fill_columns(row);
+  std::erase_if(rows, [](const ReportRow& row) { return row.step.empty(); });
+  set_labels(rows);
+  set_styles(rows);
+  return rows;
+}
+
+void thin(ReportRow& row, std::size_t most) {
+  std::vector<const std::vector<double>*> series;
+  for (const auto& [name, column] : row.columns) {
+    const bool is_axis = name == "epoch" || name == "epochs" || name == "bytes_wire" || name == "seconds";
+    if (!is_axis && row.has(name)) series.push_back(&column.mean);
+  }
+  const std::vector<std::size_t> kept = kept_points(series, row.step.size(), row.trained, most);
+  const auto keep = [&](auto& values) {
+    auto all = std::move(values);
+    values.clear();
+    for (const std::size_t i : kept) values.push_back(all[i]);
+  };
+  row.trained = static_cast<std::size_t>(std::ranges::find(kept, row.trained) - kept.begin());
+  keep(row.step);
+  for (auto& [name, column] : row.columns) {
+    keep(column.mean);
+    if (!column.sd.empty()) keep(column.sd);
+  }
+}
+
+}  // namespace sparsepush
