@@ -203,8 +203,8 @@ int make_table(const CommandLine& options, const TableFile& file) {
                      .retry = options.retry},
                     train, caller);
   }
-  write_table_report(results_folder("tables", options));
   if (!options.quiet) fmt::print("{}", end.markdown);
+  write_table_report(results_folder("tables", options));
   if (end.stopped) print_error("stopped; go on with: " + command_to_go_on(options));
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;

@@ -52,15 +52,17 @@ std::vector<AxisTick> log_ticks(const ChartAxis& axis, int wanted) {
   return ticks;
 }
 
-/// %.{digits}g without needless zeros, "1e-5" and "2e6" instead of zeros that would be counted.
+/// As many decimals as tell it from others, "1e-5" and "2e6" instead of zeros that would be counted.
 std::string plain_words(double value, double step) {
   const double size = std::max(std::abs(value), std::abs(step));
   if (value == 0) return "0";
   if (size >= 1e6 || size < 1e-3) {
-    std::string text = fmt::format("{:.3g}", value);
-    if (const std::size_t e = text.find('e'); e != std::string::npos)  // 1e-05
-      text = text.substr(0, e + 1) + std::to_string(std::atoi(text.c_str() + e + 1));
-    return text;
+    const std::string text = fmt::format("{:.2e}", value);  // 1.20e-05
+    const std::size_t e = text.find('e');
+    std::string digits = text.substr(0, e);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    if (digits.ends_with('.')) digits.pop_back();
+    return fmt::format("{}e{}", digits, std::atoi(text.c_str() + e + 1));
   }
   const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
   return fmt::format("{:.{}f}", value, decimals);

@@ -62,8 +62,7 @@ std::optional<ChartRule> rule_of_claim(const std::map<std::string, std::string>&
 std::vector<ChartRule> rules_of(const RowPanel& panel, const std::vector<ReportTable>& tables,
                                 const ReportRow* reference) {
   std::vector<ChartRule> rules;
-  if (reference)
-    rules.push_back({.value = reference->last("accuracy_mean"), .text = "reference: " + reference->style.label});
+  if (reference) rules.push_back({.value = reference->last("accuracy_mean"), .text = "reference"});
   for (const ReportTable& table : tables) {
     for (const auto& claim : table.claims.lines) {
       const auto is_claimed = [&](const ReportRow* row) {

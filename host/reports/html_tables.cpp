@@ -62,7 +62,11 @@ std::string field_of(const std::map<std::string, std::string>& line, const std::
 
 std::string html_table(const std::vector<std::string>& head, const std::vector<std::vector<HtmlCell>>& rows) {
   std::string html = "<div class=\"wide\"><table class=\"sortable\"><thead><tr>";
-  for (const std::string& text : head) html += fmt::format("<th scope=\"col\">{}</th>", html_text(text));
+  for (std::size_t c = 0; c < head.size(); ++c) {
+    const auto has_number = [c](const std::vector<HtmlCell>& row) { return row[c].value.has_value(); };
+    html += fmt::format("<th scope=\"col\"{}>{}</th>", std::ranges::any_of(rows, has_number) ? " class=\"number\"" : "",
+                        html_text(head[c]));
+  }
   html += "</tr></thead><tbody>\n";
   for (const auto& row : rows) {
     html += "<tr>";

@@ -67,7 +67,7 @@ class Drawing {
     std::string lines = "<g class=\"grid\" stroke=\"currentColor\" stroke-opacity=\".13\">";
     std::string texts = "<g class=\"ticks\" font-size=\"11\" fill=\"currentColor\" fill-opacity=\".8\">";
     const double right = kLeft + x_.length, bottom = chart_.height - kBottom;
-    for (const AxisTick& tick : ticks_of(x_, chart_.width < 400 ? kTicksAcross / 2 : kTicksAcross)) {
+    for (const AxisTick& tick : ticks_of(x_, chart_.width < 400 ? kTicksAcross - 2 : kTicksAcross)) {
       const std::string x = pixel(x_.at(tick.value));
       lines += fmt::format("<path d=\"M{} {}V{}\"/>", x, pixel(kTop), pixel(bottom));
       texts +=
@@ -243,7 +243,10 @@ class Drawing {
           {{x + 8, y - 6}, {-(x - 8), y - 6}, {x + 4, y + 6}, {x + 4, y - 18}, {-(x - 4), y + 6}, {-(x - 4), y - 18}});
     }
     if (svg.empty()) return "";
-    return "<g class=\"words\" font-size=\"10\" fill=\"currentColor\" fill-opacity=\".85\">" + svg + "</g>\n";
+    // On a rim of the paper's colour, which the page's style knows.
+    return "<g class=\"words\" font-size=\"10\" fill=\"currentColor\" stroke=\"#fff\" stroke-width=\"3\" "
+           "stroke-linejoin=\"round\" paint-order=\"stroke\">" +
+           svg + "</g>\n";
   }
 
   const LineChart& chart_;

@@ -79,11 +79,19 @@ ChartBand range_band(const ReportRow& row, const MetricKind& kind, const TimeAxi
   return band;
 }
 
-/// Numbers of an axis, where the other one takes them.
-std::vector<double> values_of(const LineChart& chart, bool of_x) {
+/// Where lines are, also without a number: the charts of a panel have the same axis.
+std::vector<double> places_of(const LineChart& chart) {
+  std::vector<double> places;
+  for (const ChartLine& line : chart.lines)
+    for (const ChartPoint& p : line.points) places.push_back(p.x);
+  return places;
+}
+
+/// Numbers that lines and bands have, where the axis of places takes them.
+std::vector<double> values_of(const LineChart& chart) {
   std::vector<double> values;
   const auto add = [&](double x, double y) {
-    if (chart.x.takes(x) && chart.y.takes(y)) values.push_back(of_x ? x : y);
+    if (chart.x.takes(x)) values.push_back(y);
   };
   for (const ChartLine& line : chart.lines)
     for (const ChartPoint& p : line.points) add(p.x, p.y);
@@ -135,9 +143,13 @@ LineChart chart_of(const RowPanel& panel, const MetricKind& kind, const TimeAxis
       chart.lines.push_back(line_of(*row, kind, axis));
     }
   }
+  // Of many bands on each other none would be seen.
+  constexpr double kManyBands = 10;
+  for (ChartBand& band : chart.bands)
+    band.opacity *= std::min(1.0, kManyBands / static_cast<double>(chart.bands.size()));
   chart.legend = styles_of(drawn);
-  chart.x = fitted(chart.x, values_of(chart, true), false);
-  chart.y = fitted(chart.y, values_of(chart, false), true);
+  chart.x = fitted(chart.x, places_of(chart), false);
+  chart.y = fitted(chart.y, values_of(chart), true);
   return chart;
 }
 

@@ -214,7 +214,7 @@ std::optional<Figure> class_chart(const RowPanel& panel, const std::string& pref
       "<text x=\"{:g}\" y=\"{:g}\" font-size=\"11\" text-anchor=\"middle\" fill=\"currentColor\">node</text>\n",
       html_text(figure.title), kLeft + width / 2, figure.height - 7);
   figure.body += cells_svg(*counts, kLeft, kTop, width, height) + cell_names(*counts, kLeft, kTop, width, height);
-  figure.note = "A row a class; the darker, the more samples.";
+  figure.note = "A row a class; the stronger the colour, the more samples.";
   if (counts->nodes > kMostNodes)
     figure.note += fmt::format(" Shown are {} of {} nodes, spread over all.", kMostNodes, counts->nodes);
   if (run.config.run.replicas > 1 || panel.rows.front()->runs.size() > 1)

@@ -61,6 +61,7 @@ class ReportMaker {
     page_.notes = source.left_out;
     for (std::string& note : page_.notes) note = "Left out: " + note;
     panels_ = make_panels(rows_);
+    set_dashes(rows_, panels_);
     page_.panels.resize(panels_.size());
     for (std::size_t p = 0; p < panels_.size(); ++p) limit_rows(panels_[p], page_.panels[p].notes);
     prepare_rows();

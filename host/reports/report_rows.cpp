@@ -17,9 +17,6 @@ namespace {
 
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-/// Tell rows of one method apart. The second half is drawn wider.
-constexpr const char* kDashes[] = {"", "7 3", "2 3", "9 3 2 3", "14 4", "5 2 2 2 2 2", "1 2", "12 3 4 3"};
-
 /// What runs of one row have in common.
 std::string row_key(const ReportRun& run) {
   Config config = run.config;
@@ -106,17 +103,9 @@ void fill_columns(ReportRow& row) {
   row.columns["epochs"] = parts_of_epochs(row);
 }
 
-void set_styles(std::vector<ReportRow>& rows) {
-  std::map<std::string, std::size_t> of_method;
-  for (ReportRow& row : rows) {
-    const Method* method = nullptr;
-    for (const Method& known : methods())
-      if (known.name == row.method) method = &known;
-    row.style.colour = method ? method->colour : Method().colour;
-    const std::size_t number = of_method[row.method]++ % (2 * std::size(kDashes));
-    row.style.dash = kDashes[number % std::size(kDashes)];
-    if (number >= std::size(kDashes)) row.style.width = 2.8;
-  }
+std::string colour_of(const std::string& name) {
+  const auto known = std::ranges::find(methods(), name, &Method::name);
+  return known == methods().end() ? Method().colour : known->colour;
 }
 
 }  // namespace
@@ -160,8 +149,8 @@ std::vector<ReportRow> make_report_rows(const std::vector<ReportRun>& runs) {
   }
   for (ReportRow& row : rows) fill_columns(row);
   std::erase_if(rows, [](const ReportRow& row) { return row.step.empty(); });
+  for (ReportRow& row : rows) row.style.colour = colour_of(row.method);
   set_labels(rows);
-  set_styles(rows);
   return rows;
 }
 

@@ -39,7 +39,7 @@ struct ReportRow {
 /// Columns that a report draws or lists; "epochs" is `epoch` with the part of an epoch that steps tell.
 const std::vector<std::string>& row_columns();
 
-/// Rows in the order of their first runs, labelled, coloured by method, with dashes that tell rows of one method apart.
+/// Rows in the order of their first runs, labelled and coloured by method.
 std::vector<ReportRow> make_report_rows(const std::vector<ReportRun>& runs);
 
 /// Leaves at most `most` evaluations of each column.

@@ -22,10 +22,28 @@ std::string short_key(const Field& field, const std::vector<const Field*>& among
   return same > 1 ? field.name() : std::string(field.key);
 }
 
-std::string settings_label(const ReportRow& row, const std::vector<const Field*>& keys) {
+/// Whether rows of one method differ in it.
+bool tells_apart(const Field& field, const ReportRow& row, const std::vector<ReportRow>& rows) {
+  const std::string own = exact_words_of_value(field, row.config());
+  return std::ranges::any_of(rows, [&](const ReportRow& other) {
+    return other.method == row.method && counts_in(field, other.config()) &&
+           exact_words_of_value(field, other.config()) != own;
+  });
+}
+
+/// Whether the averaging rate is the one that method, compressor and keep stand for.
+bool is_default_rate(const Field& field, const Config& config) {
+  return field.name() == "algorithm.averaging_rate" &&
+         config.algorithm.averaging_rate == default_averaging_rate(rows_of(config), config.algorithm);
+}
+
+/// Settings of [algorithm] that follow from others are left out.
+std::string settings_label(const ReportRow& row, const std::vector<const Field*>& keys,
+                           const std::vector<ReportRow>& rows) {
   std::string label = row.method;
   for (const Field* field : keys)
-    if (field->name() != "algorithm.name" && counts_in(*field, row.config()))
+    if (counts_in(*field, row.config()) && !is_default_rate(*field, row.config()) &&
+        (field->section != "algorithm" || tells_apart(*field, row, rows)))
       label += fmt::format(", {}={}", short_key(*field, keys), words_of_value(*field, row.config()));
   return label;
 }
@@ -123,7 +141,7 @@ void set_labels(std::vector<ReportRow>& rows) {
     if (!row.runs.front()->point.empty()) row.point = point_label(row);
     row.style.label = !row.point.empty()                  ? row.point
                       : rows.size() == 1 || same_settings ? folder_label(row)
-                                                          : settings_label(row, keys);
+                                                          : settings_label(row, keys, rows);
   }
   for (ReportRow* row : with_same_label(rows)) {
     const ReportRun& run = *row->runs.front();
@@ -160,6 +178,23 @@ std::vector<RowPanel> make_panels(const std::vector<ReportRow>& rows) {
     }
   }
   return panels;
+}
+
+void set_dashes(std::vector<ReportRow>& rows, const std::vector<RowPanel>& panels) {
+  static const std::vector<std::string> dashes = {"",     "7 3",         "2 3", "9 3 2 3",
+                                                  "14 4", "5 2 2 2 2 2", "1 2", "12 3 4 3"};
+  std::map<const ReportRow*, std::size_t> numbers;
+  for (const RowPanel& panel : panels) {
+    std::map<std::string, std::size_t> of_method;
+    for (const ReportRow* row : panel.rows)
+      if (numbers.try_emplace(row, of_method[row->method]).second) ++of_method[row->method];
+  }
+  constexpr double kWider = 2.8;  // pixels: once all dashes are taken
+  for (ReportRow& row : rows) {
+    const std::size_t number = numbers.at(&row);
+    row.style.dash = dashes[number % dashes.size()];
+    if (number / dashes.size() % 2 == 1) row.style.width = kWider;
+  }
 }
 
 }  // namespace sparsepush

@@ -26,4 +26,7 @@ struct RowPanel {
 /// Rows whose method has no topology stand in every panel of their data and nodes.
 std::vector<RowPanel> make_panels(const std::vector<ReportRow>& rows);
 
+/// Gives rows of one method in one panel dashes that tell them apart, in print and for every eye.
+void set_dashes(std::vector<ReportRow>& rows, const std::vector<RowPanel>& panels);
+
 }  // namespace sparsepush

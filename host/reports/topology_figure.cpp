@@ -23,17 +23,29 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
+constexpr double kWidth = 480, kTitle = 30, kMargin = 10;  // pixels
+
+std::string title_svg(const std::string& title) {
+  return fmt::format("<text x=\"10\" y=\"17\" font-size=\"13\" font-weight=\"600\" fill=\"currentColor\">{}</text>\n",
+                     html_text(title));
+}
+
+/// In the middle below its title, smaller where it is wider than other charts.
 Figure drawn_topology(const Topology& topology, const std::string& name) {
   const TopologyPicture picture = topology_picture(topology, kRoundsDrawn);
-  Figure figure{.name = name, .width = picture.width, .height = picture.height};
+  const double scale = std::min(1.0, (kWidth - 2 * kMargin) / picture.width);
+  Figure figure{.name = name, .title = "Topology", .width = kWidth, .height = kTitle + scale * picture.height};
   // Markers of several pictures on one page need names of their own.
   const std::string marker = "arrow-" + name;
-  figure.body = replace_all(replace_all(picture.defs + picture.body, "id=\"arrow\"", "id=\"" + marker + "\""),
-                            "url(#arrow)", "url(#" + marker + ")");
-  figure.body =
-      "<style>.edges path{fill:none;stroke:#777;stroke-width:1.2}.nodes circle{fill:#1f5fa8}.nodes text{fill:#fff;"
-      "text-anchor:middle;dominant-baseline:central}.title{font-size:14px;fill:currentColor}</style>\n" +
-      figure.body;
+  const std::string body =
+      replace_all(replace_all(picture.defs + picture.body, "id=\"arrow\"", "id=\"" + marker + "\""), "url(#arrow)",
+                  "url(#" + marker + ")");
+  figure.body = fmt::format(
+      "<style>.edges path{{fill:none;stroke:#808890;stroke-width:1.2}}.nodes circle{{fill:#1f5fa8}}.nodes "
+      "text{{fill:#fff;"
+      "text-anchor:middle;dominant-baseline:central}}.title{{font-size:14px;fill:currentColor}}</style>\n"
+      "{}<g transform=\"translate({:.1f} {:g}) scale({:.4g})\">\n{}</g>\n",
+      title_svg(figure.title), (kWidth - scale * picture.width) / 2, kTitle, scale, body);
   if (topology.period() == 0 || topology.period() > kRoundsDrawn)
     figure.note = fmt::format("Shown are the first {} rounds.", kRoundsDrawn);
   return figure;
@@ -83,13 +95,11 @@ Figure degree_histograms(const Topology& topology, const std::string& name) {
     ++out[edge.source];
     ++in[edge.target];
   }
-  Figure figure{.name = name, .width = 480, .height = 300};
-  constexpr double kTop = 62, kHeight = 190, kWidth = 185;
-  figure.body =
-      "<text x=\"10\" y=\"17\" font-size=\"13\" font-weight=\"600\" fill=\"currentColor\">Nodes by degree</text>\n"
-      "<g font-size=\"11\" fill=\"currentColor\">\n" +
-      bars_svg(histogram_of(out), "edges out", 44, kWidth, kTop, kHeight) +
-      bars_svg(histogram_of(in), "edges in", 44 + kWidth + 50, kWidth, kTop, kHeight) + "</g>\n";
+  Figure figure{.name = name, .title = "Nodes by degree", .width = kWidth, .height = 300};
+  constexpr double kTop = 62, kHeight = 190, kHalf = 185;
+  figure.body = title_svg(figure.title) + "<g font-size=\"11\" fill=\"currentColor\">\n" +
+                bars_svg(histogram_of(out), "edges out", 44, kHalf, kTop, kHeight) +
+                bars_svg(histogram_of(in), "edges in", 44 + kHalf + 50, kHalf, kTop, kHeight) + "</g>\n";
   if (topology.period() != 1) figure.note = "Of the first round.";
   return figure;
 }
@@ -99,8 +109,8 @@ std::string rounds_words(const Topology& topology) {
   return topology.period() == 1 ? "the same in every round" : fmt::format("a period of {} rounds", topology.period());
 }
 
-std::string mixing_words(const Topology& topology) {
-  std::string words = fmt::format("{}, {} nodes, {}", topology.name(), topology.nodes(), rounds_words(topology));
+std::string mixing_words(const Topology& topology, const std::string& name) {
+  std::string words = fmt::format("{}, {} nodes, {}", name, topology.nodes(), rounds_words(topology));
   if (topology.nodes() > kMostNodesMeasured) return words + ".";
   const MixingSpeed speed = mixing_speed(topology);
   words += fmt::format("; spectral gap {:.3g}{}", 1 - speed.rho, speed.estimated ? " (estimated)" : "");
@@ -120,7 +130,7 @@ std::optional<TopologyFigure> topology_figure(const RowPanel& panel, const std::
     const std::string name = prefix + "topology";
     TopologyFigure result{
         .figure = topology.nodes() <= kMostDrawn ? drawn_topology(topology, name) : degree_histograms(topology, name),
-        .words = mixing_words(topology)};
+        .words = mixing_words(topology, config.topology.name)};
     result.figure.title = "Topology: " + topology.name();
     if (depends_on_seed(config.topology)) result.words += fmt::format(" Of seed {}.", config.run.seed);
     return result;
