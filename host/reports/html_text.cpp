@@ -1,5 +1,7 @@
 #include "host/reports/html_text.h"
 
+#include <fmt/format.h>
+
 namespace sparsepush {
 namespace {
 
@@ -57,6 +59,10 @@ std::string shortened(std::string_view text, std::size_t most) {
     i += length == 0 ? 1 : length;
   }
   return characters <= most ? std::string(text) : std::string(text.substr(0, kept)) + "…";
+}
+
+std::string count_words(std::int64_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
 }  // namespace sparsepush

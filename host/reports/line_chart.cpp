@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "host/reports/html_text.h"
 
@@ -70,8 +71,10 @@ class Drawing {
     for (const AxisTick& tick : ticks_of(x_, chart_.width < 400 ? kTicksAcross - 2 : kTicksAcross)) {
       const std::string x = pixel(x_.at(tick.value));
       lines += fmt::format("<path d=\"M{} {}V{}\"/>", x, pixel(kTop), pixel(bottom));
-      texts +=
-          fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x, pixel(bottom + 15), tick.text);
+      constexpr double kHalfCharacter = 3.1;  // pixels: the last number ends within the picture
+      const double most = chart_.width - 2 - kHalfCharacter * static_cast<double>(tick.text.size());
+      texts += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                           pixel(std::min(x_.at(tick.value), most)), pixel(bottom + 15), tick.text);
     }
     for (const AxisTick& tick : ticks_of(y_, kTicksUp)) {
       const double y = y_.at(tick.value);
@@ -235,7 +238,10 @@ class Drawing {
       else
         write(rule.text, "", {{-(right - 3), y + 2}, {-(right - 3), y - 13}, {kLeft + 3, y + 2}, {kLeft + 3, y - 13}});
     }
-    for (const ChartSpot& spot : chart_.spots) {
+    std::vector<ChartSpot> spots = chart_.spots;  // what matters most is named first
+    std::ranges::stable_sort(spots, std::greater(),
+                             [](const ChartSpot& spot) { return 2 * spot.is_ringed + spot.is_strong; });
+    for (const ChartSpot& spot : spots) {
       if (!x_.takes(spot.at.x) || !y_.takes(spot.at.y)) continue;
       const double x = x_.at(spot.at.x), y = y_.at(spot.at.y);
       write(

@@ -105,7 +105,7 @@
     for (const [value, content] of ticksOf(...across, axes.x.form, axes.x.log, 5)) {
       const x = shownX(axes, view, axes.x.pixel(value));
       grid.append(element(svg, "path", { d: `M${x} ${axes.top}V${bottom}` }));
-      text(x, bottom + 15, "middle", content);
+      text(Math.min(x, right + 12 - 3.1 * content.length), bottom + 15, "middle", content);
     }
     const up = [axes.y.value(view.bottom), axes.y.value(view.top)];
     for (const [value, content] of ticksOf(...up, axes.y.form, axes.y.log, 5)) {

@@ -11,6 +11,7 @@
 #include "data/files/input_error.h"
 #include "host/reports/frontier_chart.h"
 #include "host/reports/html_tables.h"
+#include "host/reports/html_text.h"
 #include "host/reports/node_charts.h"
 #include "host/reports/page.h"
 #include "host/reports/report_source.h"
@@ -24,10 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostRows = 40;                          // of a panel
 constexpr std::size_t kMostPoints = 500, kFewestPoints = 150;  // of a line
 constexpr std::size_t kPointsOfPanel = 6000;                   // of all lines of a chart, where there are many
-
-std::string count_of(std::size_t number, const char* what) {
-  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-}
 
 /// Leaves rows out of a panel that has too many, and says which.
 void limit_rows(RowPanel& panel, std::vector<std::string>& notes) {
@@ -157,8 +154,8 @@ class ReportMaker {
   /// Tables above and below the charts, and the numbers of what is drawn.
   void write_around() {
     page_.title = source_.title;
-    page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_of(source_.runs.size(), "run"),
-                                count_of(rows_.size(), "row"), count_of(panels_.size(), "panel"));
+    page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_words(std::ssize(source_.runs), "run"),
+                                count_words(std::ssize(rows_), "row"), count_words(std::ssize(panels_), "panel"));
     for (const ReportTable& table : source_.tables) {
       if (!table.rows.lines.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
       if (!table.claims.lines.empty()) page_.results.push_back({"Claims of " + table.shown, claims_of_table(table)});

@@ -135,13 +135,16 @@ std::vector<const Field*> keys_that_differ(const std::vector<ReportRow>& rows) {
 }
 
 void set_labels(std::vector<ReportRow>& rows) {
-  const auto keys = keys_that_differ(rows);
-  const bool same_settings = rows.size() > 1 && keys.empty();
+  std::vector<ReportRow> others;  // than points, which have names
   for (ReportRow& row : rows) {
     if (!row.runs.front()->point.empty()) row.point = point_label(row);
-    row.style.label = !row.point.empty()                  ? row.point
-                      : rows.size() == 1 || same_settings ? folder_label(row)
-                                                          : settings_label(row, keys, rows);
+    if (row.point.empty()) others.push_back(row);
+  }
+  const auto keys = keys_that_differ(others);
+  for (ReportRow& row : rows) {
+    row.style.label = !row.point.empty() ? row.point
+                      : keys.empty()     ? folder_label(row)
+                                         : settings_label(row, keys, others);
   }
   for (ReportRow* row : with_same_label(rows)) {
     const ReportRun& run = *row->runs.front();

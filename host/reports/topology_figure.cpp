@@ -115,8 +115,8 @@ std::string mixing_words(const Topology& topology, const std::string& name) {
   const MixingSpeed speed = mixing_speed(topology);
   words += fmt::format("; spectral gap {:.3g}{}", 1 - speed.rho, speed.estimated ? " (estimated)" : "");
   if (speed.rho < 1)
-    words += fmt::format("; {} rounds of dense gossip leave 1 % of what nodes disagree by",
-                         rounds_to_contract(topology, 0.01));
+    words += fmt::format("; what nodes disagree by falls to 1 % in {} of dense gossip",
+                         count_words(rounds_to_contract(topology, 0.01), "round"));
   return words + (push_sum_is_idle(topology) ? "; push-sum weights stay 1." : "; push-sum weights leave 1.");
 }
 

@@ -8,10 +8,16 @@ import os
 import re
 import shutil
 import statistics
+import sys
+import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, toml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+from sparsepush.charts import COLOURS  # noqa: E402
 
 BASE = {
     "run": {"nodes": 4, "steps": 60, "replicas": 2},
@@ -242,6 +248,16 @@ class Rows(ReportTest):
         self.assertIn("test_loss-step", page.plots)
         self.assertNotIn("accuracy_mean-step", page.plots)
         self.assertNotIn("accuracy-against-bytes", page.plots)
+
+
+class Colours(unittest.TestCase):
+    def test_are_those_of_the_python_package(self):
+        sources = "".join(path.read_text() for path in sorted((ROOT / "host/algorithms").glob("*.h")))
+        own = dict(re.findall(r'name = "(\w+)"[,;]\s*(?:\.|row\.)colour = "([^"]+)"', sources))
+        self.assertEqual(own["all_reduce"], "currentColor")
+        self.assertEqual(own | {"all_reduce": "#000000"}, COLOURS)
+        self.assertGreater(len(own), 13)
+        self.assertEqual(len(set(own.values())), len(own))
 
 
 class Files(ReportTest):
