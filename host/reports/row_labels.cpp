@@ -22,13 +22,21 @@ std::string short_key(const Field& field, const std::vector<const Field*>& among
   return same > 1 ? field.name() : std::string(field.key);
 }
 
-/// Whether rows of one method differ in it.
-bool tells_apart(const Field& field, const ReportRow& row, const std::vector<ReportRow>& rows) {
-  const std::string own = exact_words_of_value(field, row.config());
-  return std::ranges::any_of(rows, [&](const ReportRow& other) {
-    return other.method == row.method && counts_in(field, other.config()) &&
-           exact_words_of_value(field, other.config()) != own;
-  });
+/// Keys in which rows of one method differ.
+using KeysOfMethods = std::set<std::pair<std::string, const Field*>>;
+
+KeysOfMethods keys_within_methods(const std::vector<const Field*>& keys, const std::vector<ReportRow>& rows) {
+  std::map<std::pair<std::string, const Field*>, std::string> first;
+  KeysOfMethods differ;
+  for (const Field* field : keys) {
+    for (const ReportRow& row : rows) {
+      if (!counts_in(*field, row.config())) continue;
+      const std::string words = exact_words_of_value(*field, row.config());
+      const auto [known, is_new] = first.try_emplace({row.method, field}, words);
+      if (!is_new && known->second != words) differ.insert(known->first);
+    }
+  }
+  return differ;
 }
 
 /// Whether the averaging rate is the one that method, compressor and keep stand for.
@@ -38,12 +46,11 @@ bool is_default_rate(const Field& field, const Config& config) {
 }
 
 /// Settings of [algorithm] that follow from others are left out.
-std::string settings_label(const ReportRow& row, const std::vector<const Field*>& keys,
-                           const std::vector<ReportRow>& rows) {
+std::string settings_label(const ReportRow& row, const std::vector<const Field*>& keys, const KeysOfMethods& within) {
   std::string label = row.method;
   for (const Field* field : keys)
     if (counts_in(*field, row.config()) && !is_default_rate(*field, row.config()) &&
-        (field->section != "algorithm" || tells_apart(*field, row, rows)))
+        (field->section != "algorithm" || within.contains({row.method, field})))
       label += fmt::format(", {}={}", short_key(*field, keys), words_of_value(*field, row.config()));
   return label;
 }
@@ -141,10 +148,11 @@ void set_labels(std::vector<ReportRow>& rows) {
     if (row.point.empty()) others.push_back(row);
   }
   const auto keys = keys_that_differ(others);
+  const KeysOfMethods within = keys_within_methods(keys, others);
   for (ReportRow& row : rows) {
     row.style.label = !row.point.empty() ? row.point
                       : keys.empty()     ? folder_label(row)
-                                         : settings_label(row, keys, others);
+                                         : settings_label(row, keys, within);
   }
   for (ReportRow* row : with_same_label(rows)) {
     const ReportRun& run = *row->runs.front();
