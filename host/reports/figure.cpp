@@ -9,8 +9,8 @@
 namespace sparsepush {
 namespace {
 
-constexpr double kLineHeight = 17, kSample = 26, kMargin = 12;  // pixels, of a legend
-constexpr double kCharacter = 6.1;                              // pixels of a letter, about
+constexpr double kLineHeight = 17, kSample = 26, kLegendMargin = 12;  // pixels, of a legend
+constexpr double kCharacter = 6.1;                                    // pixels of a letter, about
 
 std::string contents_of(const Figure& figure) {
   return fmt::format("<title>{}</title>\n{}", html_text(figure.title), figure.body);
@@ -41,13 +41,13 @@ std::string legend_svg(const std::vector<LineStyle>& styles, double width, doubl
   std::size_t longest = 0;
   for (const LineStyle& style : styles) longest = std::max(longest, style.label.size());
   const auto room = [&](int columns) {
-    return static_cast<std::size_t>(((width - 2 * kMargin) / columns - kSample - 12) / kCharacter);
+    return static_cast<std::size_t>(((width - 2 * kLegendMargin) / columns - kSample - 12) / kCharacter);
   };
   const int columns = longest <= room(3) ? 3 : longest <= room(2) ? 2 : 1;
   const std::size_t lines = (styles.size() + columns - 1) / columns;
   std::string svg = "<g class=\"legend\" font-size=\"11\" fill=\"currentColor\">\n";
   for (std::size_t i = 0; i < styles.size(); ++i) {
-    const double x = kMargin + static_cast<double>(i / lines) * (width - 2 * kMargin) / columns;
+    const double x = kLegendMargin + static_cast<double>(i / lines) * (width - 2 * kLegendMargin) / columns;
     const double y = top + kLineHeight * (static_cast<double>(i % lines) + 0.5);
     svg += fmt::format("<path d=\"M{0:g} {1:g}h{2:g}\" fill=\"none\" {3}/><text x=\"{4:g}\" y=\"{5:g}\">{6}</text>\n",
                        x, y, kSample, stroke_of(styles[i]), x + kSample + 6, y + 4,

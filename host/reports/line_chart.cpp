@@ -12,7 +12,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr double kLeft = 58, kRight = 14, kTop = 30, kBottom = 40;  // pixels around the plot
+constexpr double kPlotLeft = 58, kPlotRight = 14, kPlotTop = 30, kPlotBottom = 40;  // pixels around the plot
 constexpr int kTicksAcross = 6, kTicksUp = 5;
 constexpr const char* kStill = " vector-effect=\"non-scaling-stroke\"";  // when the page zooms
 
@@ -27,10 +27,10 @@ std::string pixel(double value) {
 class Drawing {
  public:
   explicit Drawing(const LineChart& chart) : chart_(chart), x_(chart.x), y_(chart.y) {
-    x_.begin = kLeft;
-    x_.length = chart.width - kLeft - kRight;
-    y_.begin = chart.height - kBottom;
-    y_.length = -(chart.height - kTop - kBottom);
+    x_.begin = kPlotLeft;
+    x_.length = chart.width - kPlotLeft - kPlotRight;
+    y_.begin = chart.height - kPlotBottom;
+    y_.length = -(chart.height - kPlotTop - kPlotBottom);
   }
 
   std::string attributes() const {
@@ -40,15 +40,15 @@ class Drawing {
     return fmt::format(
         " data-x=\"{}\" data-forms=\"{} {}\" data-logs=\"{} {}\" data-plot=\"{} {} {} {}\" "
         "data-range=\"{:.9g} {:.9g} {:.9g} {:.9g}\"",
-        chart_.x_column, form(x_.form), form(y_.form), x_.is_log ? 1 : 0, y_.is_log ? 1 : 0, kLeft, kTop, x_.length,
-        -y_.length, x_.low, x_.high, y_.low, y_.high);
+        chart_.x_column, form(x_.form), form(y_.form), x_.is_log ? 1 : 0, y_.is_log ? 1 : 0, kPlotLeft, kPlotTop,
+        x_.length, -y_.length, x_.low, x_.high, y_.low, y_.high);
   }
 
   std::string body() const {
     std::string svg = fmt::format(
         "<clipPath id=\"clip-{0}\"><rect x=\"{1}\" y=\"{2}\" width=\"{3}\" height=\"{4}\"/></clipPath>\n"
         "<text x=\"{5}\" y=\"17\" font-size=\"13\" font-weight=\"600\" fill=\"currentColor\">{6}</text>\n",
-        chart_.name, pixel(kLeft), pixel(kTop - 1), pixel(x_.length), pixel(-y_.length + 2), 10,
+        chart_.name, pixel(kPlotLeft), pixel(kPlotTop - 1), pixel(x_.length), pixel(-y_.length + 2), 10,
         html_text(shortened(chart_.title, title_room())));
     svg += ticks();
     svg += fmt::format("<g clip-path=\"url(#clip-{})\"><g class=\"plot\" fill=\"none\" stroke-linejoin=\"round\">\n",
@@ -67,10 +67,10 @@ class Drawing {
   std::string ticks() const {
     std::string lines = "<g class=\"grid\" stroke=\"currentColor\" stroke-opacity=\".13\">";
     std::string texts = "<g class=\"ticks\" font-size=\"11\" fill=\"currentColor\" fill-opacity=\".8\">";
-    const double right = kLeft + x_.length, bottom = chart_.height - kBottom;
+    const double right = kPlotLeft + x_.length, bottom = chart_.height - kPlotBottom;
     for (const AxisTick& tick : ticks_of(x_, chart_.width < 400 ? kTicksAcross - 2 : kTicksAcross)) {
       const std::string x = pixel(x_.at(tick.value));
-      lines += fmt::format("<path d=\"M{} {}V{}\"/>", x, pixel(kTop), pixel(bottom));
+      lines += fmt::format("<path d=\"M{} {}V{}\"/>", x, pixel(kPlotTop), pixel(bottom));
       constexpr double kHalfCharacter = 3.1;  // pixels: the last number ends within the picture
       const double most = chart_.width - 2 - kHalfCharacter * static_cast<double>(tick.text.size());
       texts += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
@@ -78,13 +78,13 @@ class Drawing {
     }
     for (const AxisTick& tick : ticks_of(y_, kTicksUp)) {
       const double y = y_.at(tick.value);
-      lines += fmt::format("<path d=\"M{} {}H{}\"/>", pixel(kLeft), pixel(y), pixel(right));
-      texts += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", pixel(kLeft - 6), pixel(y + 4),
+      lines += fmt::format("<path d=\"M{} {}H{}\"/>", pixel(kPlotLeft), pixel(y), pixel(right));
+      texts += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", pixel(kPlotLeft - 6), pixel(y + 4),
                            tick.text);
     }
     const std::string title =
         fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"11\" text-anchor=\"middle\" fill=\"currentColor\">{}</text>\n",
-                    pixel(kLeft + x_.length / 2), pixel(chart_.height - 7), html_text(x_.title));
+                    pixel(kPlotLeft + x_.length / 2), pixel(chart_.height - 7), html_text(x_.title));
     return lines + "</g>\n" + texts + "</g>\n" + title;
   }
 
@@ -153,11 +153,11 @@ class Drawing {
   std::string band_svg(const ChartBand& band) const {
     std::string up;
     std::vector<std::string> back;  // along the lower line
-    const auto within = [&](double y) { return std::clamp(y_.at(y), kTop - 9, chart_.height - kBottom + 9); };
+    const auto within = [&](double y) { return std::clamp(y_.at(y), kPlotTop - 9, chart_.height - kPlotBottom + 9); };
     for (std::size_t i = 0; i < band.x.size(); ++i) {
       if (!x_.takes(band.x[i]) || !std::isfinite(band.low[i]) || !y_.takes(band.high[i])) continue;
       const std::string x = pixel(x_.at(band.x[i]));
-      const double low = y_.takes(band.low[i]) ? within(band.low[i]) : chart_.height - kBottom + 9;
+      const double low = y_.takes(band.low[i]) ? within(band.low[i]) : chart_.height - kPlotBottom + 9;
       up += fmt::format("{}{},{}", up.empty() ? "M" : " ", x, pixel(within(band.high[i])));
       back.push_back(fmt::format(" {},{}", x, pixel(low)));
     }
@@ -190,8 +190,8 @@ class Drawing {
     if (!is_inside(rule)) return "";
     const std::string path =
         rule.is_vertical
-            ? fmt::format("M{} {}V{}", pixel(x_.at(rule.value)), pixel(kTop), pixel(chart_.height - kBottom))
-            : fmt::format("M{} {}H{}", pixel(kLeft), pixel(y_.at(rule.value)), pixel(kLeft + x_.length));
+            ? fmt::format("M{} {}V{}", pixel(x_.at(rule.value)), pixel(kPlotTop), pixel(chart_.height - kPlotBottom))
+            : fmt::format("M{} {}H{}", pixel(kPlotLeft), pixel(y_.at(rule.value)), pixel(kPlotLeft + x_.length));
     return fmt::format("<path class=\"rule\" d=\"{}\" stroke=\"currentColor\" stroke-dasharray=\"3 3\"{}/>\n", path,
                        kStill);
   }
@@ -208,8 +208,8 @@ class Drawing {
         taken.push_back({x - 5, y - 5, x + 5, y + 5});
       }
     const auto fits = [&](const Box& box) {
-      const bool inside = box.left >= kLeft && box.right <= chart_.width - 2 && box.top >= kTop &&
-                          box.bottom <= chart_.height - kBottom;
+      const bool inside = box.left >= kPlotLeft && box.right <= chart_.width - 2 && box.top >= kPlotTop &&
+                          box.bottom <= chart_.height - kPlotBottom;
       return inside && std::ranges::none_of(taken, [&](const Box& other) {
                return box.left < other.right && other.left < box.right && box.top < other.bottom &&
                       other.top < box.bottom;
@@ -232,11 +232,13 @@ class Drawing {
     };
     for (const ChartRule& rule : chart_.rules) {
       if (!is_inside(rule)) continue;
-      const double right = kLeft + x_.length, x = x_.at(rule.value), y = y_.at(rule.value);
+      const double right = kPlotLeft + x_.length, x = x_.at(rule.value), y = y_.at(rule.value);
       if (rule.is_vertical)
-        write(rule.text, "", {{x + 4, kTop + 2}, {-(x - 4), kTop + 2}, {x + 4, kTop + 16}, {-(x - 4), kTop + 16}});
+        write(rule.text, "",
+              {{x + 4, kPlotTop + 2}, {-(x - 4), kPlotTop + 2}, {x + 4, kPlotTop + 16}, {-(x - 4), kPlotTop + 16}});
       else
-        write(rule.text, "", {{-(right - 3), y + 2}, {-(right - 3), y - 13}, {kLeft + 3, y + 2}, {kLeft + 3, y - 13}});
+        write(rule.text, "",
+              {{-(right - 3), y + 2}, {-(right - 3), y - 13}, {kPlotLeft + 3, y + 2}, {kPlotLeft + 3, y - 13}});
     }
     std::vector<ChartSpot> spots = chart_.spots;  // what matters most is named first
     std::ranges::stable_sort(spots, std::greater(),

@@ -1,4 +1,3 @@
-"use strict";
 // Reads out, hides, zooms, sorts and saves what the page already shows.
 (() => {
   const rows = new Map(JSON.parse(document.getElementById("rows").textContent).map((row) => [row.label, row]));
@@ -6,53 +5,8 @@
   const hidden = new Set();
   const zooms = new Map(); // svg -> what is seen of the plot, in its pixels: {left, right, top, bottom}
 
-  // Numbers, as the program writes them
+  // What is seen of a plot
 
-  const plain = (value, step) => {
-    const size = Math.max(Math.abs(value), Math.abs(step));
-    if (value === 0) return "0";
-    if (size >= 1e6 || size < 1e-3) return String(Number(value.toPrecision(3)).toExponential()).replace("e+", "e");
-    return value.toFixed(Math.min(20, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9))));
-  };
-  const bytes = (value, digits) => {
-    const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let unit = 0;
-    while (Math.abs(value) >= 999.5 && unit + 1 < units.length) {
-      value /= 1000;
-      unit += 1;
-    }
-    return `${Number(value.toPrecision(digits))} ${units[unit]}`;
-  };
-  const words = (form, value, step) => {
-    if (form === "percent") return `${plain(100 * value, 100 * step)} %`;
-    return form === "bytes" ? bytes(value, 3) : plain(value, step);
-  };
-  const exact = (form, value) => {
-    if (form === "percent") return `${(100 * value).toFixed(2)} %`;
-    return form === "bytes" ? bytes(value, 4) : String(Number(value.toPrecision(5)));
-  };
-
-  // Axes
-
-  const axesOf = (svg) => {
-    const [left, top, width, height] = svg.dataset.plot.split(" ").map(Number);
-    const [x0, x1, y0, y1] = svg.dataset.range.split(" ").map(Number);
-    const forms = svg.dataset.forms.split(" ");
-    const logs = svg.dataset.logs.split(" ").map((word) => word === "1");
-    const along = (low, high, log, begin, length) => ({
-      pixel: (value) =>
-        begin + (length * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))),
-      value: (pixel) => {
-        const part = (pixel - begin) / length;
-        return log ? low * (high / low) ** part : low + part * (high - low);
-      },
-    });
-    return {
-      left, top, width, height,
-      x: { ...along(x0, x1, logs[0], left, width), form: forms[0], log: logs[0] },
-      y: { ...along(y0, y1, logs[1], top + height, -height), form: forms[1], log: logs[1] },
-    };
-  };
   const seen = (svg, axes) =>
     zooms.get(svg) ?? { left: axes.left, right: axes.left + axes.width, top: axes.top, bottom: axes.top + axes.height };
   // From the plot's own pixels to where they are seen.
@@ -60,27 +14,6 @@
   const shownY = (axes, view, pixel) => axes.top + (axes.height * (pixel - view.top)) / (view.bottom - view.top);
   const ownX = (axes, view, pixel) => view.left + ((pixel - axes.left) * (view.right - view.left)) / axes.width;
   const ownY = (axes, view, pixel) => view.top + ((pixel - axes.top) * (view.bottom - view.top)) / axes.height;
-
-  const roundStep = (step) => {
-    const power = 10 ** Math.floor(Math.log10(step));
-    return [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => step <= candidate * (1 + 1e-9));
-  };
-  const ticksOf = (low, high, form, log, wanted) => {
-    const ticks = [];
-    const decades = Math.log10(high / low);
-    if (log && decades > 1) {
-      const every = Math.max(1, Math.ceil(decades / (wanted + 1)));
-      for (let power = Math.ceil(Math.log10(low) - 1e-9); power <= Math.log10(high) + 1e-9; power += 1) {
-        const value = 10 ** power;
-        ticks.push([value, power % every === 0 ? words(form, value, value) : ""]);
-      }
-      return ticks;
-    }
-    const step = roundStep((high - low) / wanted);
-    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1)
-      ticks.push([k * step, words(form, k * step, step)]);
-    return ticks;
-  };
 
   // Zoom
 

@@ -1,4 +1,4 @@
-// page.css and page.js, which CMake makes part of the program.
+// page.css, and page_axes.js with page.js, which CMake makes part of the program.
 #pragma once
 #include <string_view>
 

@@ -22,21 +22,21 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostRows = 40;                          // of a panel
-constexpr std::size_t kMostPoints = 500, kFewestPoints = 150;  // of a line
-constexpr std::size_t kPointsOfPanel = 6000;                   // of all lines of a chart, where there are many
+constexpr std::size_t kRowsOfPanel = 40;                         // of a panel
+constexpr std::size_t kPointsOfLine = 500, kFewestOfLine = 150;  // of a line
+constexpr std::size_t kPointsOfPanel = 6000;                     // of all lines of a chart, where there are many
 
 /// Leaves rows out of a panel that has too many, and says which.
 void limit_rows(RowPanel& panel, std::vector<std::string>& notes) {
-  if (panel.rows.size() <= kMostRows) return;
+  if (panel.rows.size() <= kRowsOfPanel) return;
   constexpr std::size_t kNamed = 5;
   std::string names;
-  for (std::size_t i = kMostRows; i < std::min(panel.rows.size(), kMostRows + kNamed); ++i)
+  for (std::size_t i = kRowsOfPanel; i < std::min(panel.rows.size(), kRowsOfPanel + kNamed); ++i)
     names += (names.empty() ? "" : "; ") + panel.rows[i]->style.label;
-  if (panel.rows.size() > kMostRows + kNamed) names += "; ...";
+  if (panel.rows.size() > kRowsOfPanel + kNamed) names += "; ...";
   notes.push_back(
-      fmt::format("Charts show the first {} of {} rows; left out are: {}", kMostRows, panel.rows.size(), names));
-  panel.rows.resize(kMostRows);
+      fmt::format("Charts show the first {} of {} rows; left out are: {}", kRowsOfPanel, panel.rows.size(), names));
+  panel.rows.resize(kRowsOfPanel);
 }
 
 double bytes_of_nodes(const std::vector<ReportRow>& rows) {
@@ -54,7 +54,6 @@ double bytes_of_nodes(const std::vector<ReportRow>& rows) {
 class ReportMaker {
  public:
   explicit ReportMaker(const ReportSource& source) : source_(source), rows_(make_report_rows(source.runs)) {
-    if (rows_.empty()) throw InputError("no evaluations that all replicas of a run have");
     page_.notes = source.left_out;
     for (std::string& note : page_.notes) note = "Left out: " + note;
     panels_ = make_panels(rows_);
@@ -86,7 +85,7 @@ class ReportMaker {
     std::size_t most_rows = 1, longest = 0;
     for (const RowPanel& panel : panels_) most_rows = std::max(most_rows, panel.rows.size());
     for (const ReportRow& row : rows_) longest = std::max(longest, row.step.size());
-    const std::size_t points = std::clamp(kPointsOfPanel / most_rows, kFewestPoints, kMostPoints);
+    const std::size_t points = std::clamp(kPointsOfPanel / most_rows, kFewestOfLine, kPointsOfLine);
     for (ReportRow& row : rows_) thin(row, points);
     if (longest > points)
       page_.notes.push_back(
@@ -101,8 +100,12 @@ class ReportMaker {
           bytes / 1e6, kMostNodesBytes / 1e6);
       return;
     }
-    spread_note_ = "From the smallest to the largest node, quartiles darker, the line is the median.";
+    spread_note_ =
+        "From the smallest to the largest node; with nodes.csv quartiles darker, and the median as a line, else the "
+        "mean.";
     for (ReportRow& row : rows_) {
+      const auto has_nodes = [](const ReportRun* run) { return fs::exists(run->folder / "nodes.csv"); };
+      if (!std::ranges::all_of(row.runs, has_nodes)) continue;
       try {
         add_node_quantiles(row);
       } catch (const InputError& error) {
@@ -218,6 +221,7 @@ ReportEnd write_report(const ReportFiles& files) {
   const ReportSource source = read_report_source(files.folders, out.parent_path().empty() ? "." : out.parent_path());
   if (source.runs.empty()) throw InputError("no run to report: {}", fmt::join(source.left_out, "; "));
   const ReportMaker report(source);
+  if (report.rows() == 0) throw InputError("no run to report: no evaluation that all replicas have");
   make_folder(out.parent_path());
   write_if_other(out, report.html());
   if (!files.figures.empty()) write_figures(report, files.figures);
@@ -226,8 +230,8 @@ ReportEnd write_report(const ReportFiles& files) {
 
 void write_table_report(const fs::path& table) {
   const ReportSource source = read_report_source({table}, table);
-  if (source.runs.empty()) return;
   const ReportMaker report(source);
+  if (report.rows() == 0) return;
   write_if_other(table / "report.html", report.html());
   const fs::path folder = table / "figures";
   std::set<std::string> drawn;

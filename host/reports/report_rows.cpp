@@ -62,11 +62,12 @@ std::vector<std::int64_t> common_steps(const std::vector<StepsOfReplica>& replic
 
 RowColumn column_of(const std::string& name, const ReportRow& row, const std::vector<StepsOfReplica>& replicas) {
   RowColumn column;
+  std::vector<std::optional<std::size_t>> places;  // of the column, in each replica
+  for (const StepsOfReplica& replica : replicas) places.push_back(replica.metrics->find(name));
   for (const std::int64_t step : row.step) {
     std::vector<std::optional<double>> values;
-    for (const StepsOfReplica& replica : replicas) {
-      const auto index = replica.metrics->find(name);
-      const double value = index ? replica.metrics->rows[replica.rows.at(step)][*index] : kNoNumber;
+    for (std::size_t r = 0; r < replicas.size(); ++r) {
+      const double value = places[r] ? replicas[r].metrics->rows[replicas[r].rows.at(step)][*places[r]] : kNoNumber;
       values.push_back(std::isfinite(value) ? std::optional(value) : std::nullopt);
     }
     const Statistic statistic = statistic_of(values);

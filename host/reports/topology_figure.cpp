@@ -23,7 +23,7 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-constexpr double kWidth = 480, kTitle = 30, kMargin = 10;  // pixels
+constexpr double kFrameWidth = 480, kFrameTitle = 30, kFrameMargin = 10;  // pixels
 
 std::string title_svg(const std::string& title) {
   return fmt::format("<text x=\"10\" y=\"17\" font-size=\"13\" font-weight=\"600\" fill=\"currentColor\">{}</text>\n",
@@ -33,8 +33,9 @@ std::string title_svg(const std::string& title) {
 /// In the middle below its title, smaller where it is wider than other charts.
 Figure drawn_topology(const Topology& topology, const std::string& name) {
   const TopologyPicture picture = topology_picture(topology, kRoundsDrawn);
-  const double scale = std::min(1.0, (kWidth - 2 * kMargin) / picture.width);
-  Figure figure{.name = name, .title = "Topology", .width = kWidth, .height = kTitle + scale * picture.height};
+  const double scale = std::min(1.0, (kFrameWidth - 2 * kFrameMargin) / picture.width);
+  Figure figure{
+      .name = name, .title = "Topology", .width = kFrameWidth, .height = kFrameTitle + scale * picture.height};
   // Markers of several pictures on one page need names of their own.
   const std::string marker = "arrow-" + name;
   const std::string body =
@@ -45,7 +46,7 @@ Figure drawn_topology(const Topology& topology, const std::string& name) {
       "text{{fill:#fff;"
       "text-anchor:middle;dominant-baseline:central}}.title{{font-size:14px;fill:currentColor}}</style>\n"
       "{}<g transform=\"translate({:.1f} {:g}) scale({:.4g})\">\n{}</g>\n",
-      title_svg(figure.title), (kWidth - scale * picture.width) / 2, kTitle, scale, body);
+      title_svg(figure.title), (kFrameWidth - scale * picture.width) / 2, kFrameTitle, scale, body);
   if (topology.period() == 0 || topology.period() > kRoundsDrawn)
     figure.note = fmt::format("Shown are the first {} rounds.", kRoundsDrawn);
   return figure;
@@ -95,7 +96,7 @@ Figure degree_histograms(const Topology& topology, const std::string& name) {
     ++out[edge.source];
     ++in[edge.target];
   }
-  Figure figure{.name = name, .title = "Nodes by degree", .width = kWidth, .height = 300};
+  Figure figure{.name = name, .title = "Nodes by degree", .width = kFrameWidth, .height = 300};
   constexpr double kTop = 62, kHeight = 190, kHalf = 185;
   figure.body = title_svg(figure.title) + "<g font-size=\"11\" fill=\"currentColor\">\n" +
                 bars_svg(histogram_of(out), "edges out", 44, kHalf, kTop, kHeight) +
