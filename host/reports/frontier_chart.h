@@ -6,7 +6,7 @@
 
 #include "host/reports/line_chart.h"
 #include "host/reports/report_table.h"
-#include "host/reports/row_labels.h"
+#include "host/reports/row_panels.h"
 
 namespace sparsepush {
 

@@ -10,7 +10,6 @@
 #include "host/reports/html_text.h"
 #include "host/reports/row_labels.h"
 #include "host/tables/cells.h"
-#include "host/tables/value_words.h"
 
 namespace sparsepush {
 namespace {
@@ -166,8 +165,7 @@ std::string settings_table(const std::vector<ReportRow>& rows) {
   for (const ReportRow& row : rows) {
     cells.push_back({{row.style.label}});
     for (const Field* field : keys) {
-      const bool counts = why_unused(*field, row.config()) == nullptr;
-      const std::string words = counts ? words_of_value(*field, row.config()) : "";
+      const std::string words = counts_in(*field, row.config()) ? shown_words(*field, row.config()) : "";
       cells.back().push_back({words, number_in(words)});
     }
   }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "host/reports/line_chart.h"
-#include "host/reports/row_labels.h"
+#include "host/reports/row_panels.h"
 
 namespace sparsepush {
 

@@ -148,10 +148,12 @@ std::vector<ReportRow> make_report_rows(const std::vector<ReportRun>& runs) {
     rows[known->second].runs.push_back(&run);
     seeds_of_row[known->second].insert(seeds.begin(), seeds.end());
   }
-  for (ReportRow& row : rows) fill_columns(row);
-  std::erase_if(rows, [](const ReportRow& row) { return row.step.empty(); });
-  for (ReportRow& row : rows) row.style.colour = colour_of(row.method);
   set_labels(rows);
+  for (ReportRow& row : rows) {
+    row.style.colour = colour_of(row.method);
+    fill_columns(row);
+  }
+  std::erase_if(rows, [](const ReportRow& row) { return row.step.empty(); });
   return rows;
 }
 

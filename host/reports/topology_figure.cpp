@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "host/reports/axis.h"
@@ -34,8 +35,7 @@ std::string title_svg(const std::string& title) {
 Figure drawn_topology(const Topology& topology, const std::string& name) {
   const TopologyPicture picture = topology_picture(topology, kRoundsDrawn);
   const double scale = std::min(1.0, (kFrameWidth - 2 * kFrameMargin) / picture.width);
-  Figure figure{
-      .name = name, .title = "Topology", .width = kFrameWidth, .height = kFrameTitle + scale * picture.height};
+  Figure figure{.name = name, .width = kFrameWidth, .height = std::ceil(kFrameTitle + scale * picture.height)};
   // Markers of several pictures on one page need names of their own.
   const std::string marker = "arrow-" + name;
   const std::string body =
@@ -46,7 +46,7 @@ Figure drawn_topology(const Topology& topology, const std::string& name) {
       "text{{fill:#fff;"
       "text-anchor:middle;dominant-baseline:central}}.title{{font-size:14px;fill:currentColor}}</style>\n"
       "{}<g transform=\"translate({:.1f} {:g}) scale({:.4g})\">\n{}</g>\n",
-      title_svg(figure.title), (kFrameWidth - scale * picture.width) / 2, kFrameTitle, scale, body);
+      title_svg("Topology"), (kFrameWidth - scale * picture.width) / 2, kFrameTitle, scale, body);
   if (topology.period() == 0 || topology.period() > kRoundsDrawn)
     figure.note = fmt::format("Shown are the first {} rounds.", kRoundsDrawn);
   return figure;
@@ -132,7 +132,7 @@ std::optional<TopologyFigure> topology_figure(const RowPanel& panel, const std::
     TopologyFigure result{
         .figure = topology.nodes() <= kMostDrawn ? drawn_topology(topology, name) : degree_histograms(topology, name),
         .words = mixing_words(topology, config.topology.name)};
-    result.figure.title = "Topology: " + topology.name();
+    result.figure.title = "Topology: " + config.topology.name;
     if (depends_on_seed(config.topology)) result.words += fmt::format(" Of seed {}.", config.run.seed);
     return result;
   }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "host/reports/figure.h"
-#include "host/reports/row_labels.h"
+#include "host/reports/row_panels.h"
 
 namespace sparsepush {
 

@@ -234,6 +234,19 @@ class Rows(ReportTest):
         labels = {line.get("data-row") for line in page.plots["2-accuracy_mean-step"].iter("polyline")}
         self.assertEqual(labels, {"sparse_push, skew=1", "all_reduce, skew=1"})
 
+    def test_with_files_are_told_apart_by_their_contents(self):
+        for name, edges in (("first", "0,1\n1,2\n2,3\n3,0\n"), ("second", "0,2\n2,1\n1,3\n3,0\n")):
+            self.write(f"{name}.csv", "source,target\n" + edges)
+        config = self.write_config(BASE | {"topology": {"name": "file", "file": "first.csv"}})
+        for name, topology, method in (("a", "first", "sgp"), ("b", "first", "sparse_push"), ("c", "second", "sgp")):
+            self.run_ok(config, f"runs/{name}", "--set", f"topology.file={topology}.csv", "--set", f"algorithm.name={method}")
+        page = self.report(self.folder / "runs")
+        self.assertEqual({name for name in page.plots if name.endswith("accuracy_mean-step")},
+                         {"1-accuracy_mean-step", "2-accuracy_mean-step"})
+        self.assertIn("sparse_push, file=topology_file.csv", page.rows)
+        self.assertEqual(set(page.rows), {"a", "sparse_push, file=topology_file.csv", "c"})
+        self.assertEqual([line for line in page.text.splitlines() if str(self.folder) in line], [])
+
     def test_that_merge_say_so(self):
         page = self.report(self.runs())
         marked = {path.get("data-row") for path in page.plots["accuracy_mean-step"].iter("path") if path.get("class") == "final"}
