@@ -13,16 +13,6 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return fields;
-}
-
 double parse_number(std::string_view text, const std::string& where) {
   if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
   double value = 0;
@@ -44,13 +34,13 @@ NumberTable read_header(std::ifstream& file) {
   NumberTable table;
   std::string text;
   std::getline(file, text);
-  for (const std::string_view column : split(text)) table.columns.emplace_back(column);
+  for (const std::string_view column : fields_of(text)) table.columns.emplace_back(column);
   return table;
 }
 
 /// `where` names the line.
 void add_row(NumberTable& table, std::string_view line, const std::string& where) {
-  const auto fields = split(line);
+  const auto fields = fields_of(line);
   if (fields.size() != table.columns.size())
     throw InputError("{}: expected {} columns, got {}", where, table.columns.size(), fields.size());
   table.rows.emplace_back();
@@ -75,6 +65,16 @@ std::string last_lines(std::ifstream& file, std::int64_t begin, std::size_t line
 }
 
 }  // namespace
+
+std::vector<std::string_view> fields_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t end = std::min(line.find(',', begin), line.size());
+    fields.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return fields;
+}
 
 std::optional<std::size_t> NumberTable::find(std::string_view column) const {
   const auto it = std::ranges::find(columns, column);
