@@ -30,7 +30,7 @@ std::ifstream open_table(const fs::path& path) {
   return file;
 }
 
-NumberTable read_header(std::ifstream& file) {
+NumberTable read_columns(std::ifstream& file) {
   NumberTable table;
   std::string text;
   std::getline(file, text);
@@ -83,7 +83,7 @@ std::optional<std::size_t> NumberTable::find(std::string_view column) const {
 
 NumberTable read_numbers(const fs::path& path) {
   std::ifstream file = open_table(path);
-  NumberTable table = read_header(file);
+  NumberTable table = read_columns(file);
   std::string text;
   for (std::size_t line = 2; std::getline(file, text); ++line)
     add_row(table, text, fmt::format("{}:{}", path.string(), line));
@@ -92,7 +92,7 @@ NumberTable read_numbers(const fs::path& path) {
 
 NumberTable read_last_numbers(const fs::path& path, std::size_t lines) {
   std::ifstream file = open_table(path);
-  NumberTable table = read_header(file);
+  NumberTable table = read_columns(file);
   if (file.eof()) return table;  // the header's end is missing, or the file is empty
   const std::string text = last_lines(file, file.tellg(), lines);
   std::string_view rest(text);

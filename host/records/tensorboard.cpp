@@ -12,7 +12,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "data/files/input_error.h"
+#include "data/files/durable_file.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 #include "host/records/event_file.h"
@@ -73,7 +73,7 @@ std::vector<std::pair<std::string, Hyperparameter>> hyperparameters_of(const Con
 }
 
 template <class Number>
-std::optional<Number> number_in(std::string_view text) {
+std::optional<Number> number_of(std::string_view text) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
@@ -83,11 +83,10 @@ fs::path file_of(const fs::path& folder, std::size_t replica) {
   return folder / fmt::format("replica_{}", replica) / "events.out.tfevents.sparsepush";
 }
 
-fs::path make_folder(const fs::path& path) {
+void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) throw_file_error("create the folder", path.string(), error.value());
-  return path;
 }
 
 }  // namespace
@@ -124,10 +123,9 @@ void TensorBoardFiles::copy_metrics(const fs::path& folder, double began) {
 
 void TensorBoardFiles::append(const std::vector<std::string>& lines, double seconds) {
   last_ = began_ + std::round(1000 * seconds) / 1000;  // as timing.csv has it
+  const auto now = [this](std::int64_t) { return last_; };
   std::vector<std::string> records(replicas_);
-  for (const std::string& line : lines)
-    add_record(
-        line, [&](std::int64_t) { return last_; }, records);
+  for (const std::string& line : lines) add_record(line, now, records);
   write(records);
 }
 
@@ -142,9 +140,9 @@ void TensorBoardFiles::add_record(const std::string& line, const std::function<d
   std::vector<std::pair<std::string, float>> scalars;
   const auto fields = fields_of(line);
   for (std::size_t c = 0; c < std::min(fields.size(), columns_.size()); ++c) {
-    if (columns_[c] == "replica") replica = number_in<std::size_t>(fields[c]).value_or(replicas_);
-    if (columns_[c] == "step") step = number_in<std::int64_t>(fields[c]).value_or(0);
-    const auto value = number_in<double>(fields[c]);  // none where the field is empty
+    if (columns_[c] == "replica") replica = number_of<std::size_t>(fields[c]).value_or(replicas_);
+    if (columns_[c] == "step") step = number_of<std::int64_t>(fields[c]).value_or(0);
+    const auto value = number_of<double>(fields[c]);  // none where the field is empty
     if (const std::string tag = tag_of(columns_[c]); value && !tag.empty())
       scalars.emplace_back(tag, static_cast<float>(*value));
   }
