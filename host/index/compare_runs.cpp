@@ -19,17 +19,17 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-using Rows = std::vector<std::vector<std::string>>;
+using Lines = std::vector<std::vector<std::string>>;
 
 /// A key of config.toml.
 struct KeyText {
   std::string value = {};  ///< as TOML
   std::string file = {};   ///< that it names, if it is one for files
 };
-using Keys = std::map<std::string, KeyText>;
+using KeyTexts = std::map<std::string, KeyText>;
 
 struct ComparedRun {
-  Keys keys = {};
+  KeyTexts keys = {};
   LastRow last = {};
   std::optional<double> seconds = {};
 };
@@ -41,10 +41,10 @@ KeyText text_of(const Field* field, const toml::node& value) {
   return {.value = on_one_line(text.str()), .file = is_file ? value.value_or(std::string()) : ""};
 }
 
-Keys read_keys(const fs::path& folder) {
+KeyTexts read_keys(const fs::path& folder) {
   const std::string path = folder / "config.toml";
   const toml::table document = parse_document(read_config_text(path), Origins(path));
-  Keys keys;
+  KeyTexts keys;
   for (const auto& [section, of_section] : document) {
     if (!of_section.is_table()) throw InputError("{}: expected sections of keys", path);
     for (const auto& [key, value] : *of_section.as_table())
@@ -53,7 +53,7 @@ Keys read_keys(const fs::path& folder) {
   return keys;
 }
 
-std::int64_t replicas_of(const Keys& keys) {
+std::int64_t replicas_of(const KeyTexts& keys) {
   const auto found = keys.find("run.replicas");
   std::int64_t replicas = 1;
   if (found != keys.end()) std::istringstream(found->second.value) >> replicas;
@@ -61,7 +61,7 @@ std::int64_t replicas_of(const Keys& keys) {
 }
 
 /// A run that has measured nothing yet has no last row.
-ComparedRun read_run(const fs::path& folder) {
+ComparedRun read_compared(const fs::path& folder) {
   ComparedRun run{.keys = read_keys(folder)};
   if (fs::exists(folder / "metrics.csv")) run.last = read_last_row(folder, replicas_of(run.keys));
   if (const auto times = read_run_times(folder); !times.empty()) run.seconds = times.back().seconds;
@@ -69,14 +69,14 @@ ComparedRun read_run(const fs::path& folder) {
 }
 
 /// Those that differ, in the value or in the content of the file that they name.
-std::string compare_keys(const Keys& a, const Keys& b, const ComparedFiles& files) {
-  Keys all = a;
+std::string compare_keys(const KeyTexts& a, const KeyTexts& b, const ComparedFiles& files) {
+  KeyTexts all = a;
   all.insert(b.begin(), b.end());
-  const auto value_in = [](const Keys& keys, const std::string& name) {
+  const auto value_in = [](const KeyTexts& keys, const std::string& name) {
     const auto found = keys.find(name);
     return found == keys.end() ? "" : found->second.value;
   };
-  Rows rows = {{"key", "A", "B"}};
+  Lines rows = {{"key", "A", "B"}};
   for (const auto& [name, text] : all) {
     const std::string of_a = value_in(a, name), of_b = value_in(b, name);
     if (of_a != of_b)
@@ -87,7 +87,7 @@ std::string compare_keys(const Keys& a, const Keys& b, const ComparedFiles& file
   return rows.size() == 1 ? "same configuration\n" : aligned(rows);
 }
 
-std::vector<std::string> columns_of(const ComparedRun& a, const ComparedRun& b) {
+std::vector<std::string> columns_of_both(const ComparedRun& a, const ComparedRun& b) {
   std::vector<std::string> columns = a.last.columns;
   for (const std::string& column : b.last.columns)
     if (std::ranges::find(columns, column) == columns.end()) columns.push_back(column);
@@ -105,8 +105,8 @@ std::string compare_last_rows(const ComparedRun& a, const ComparedRun& b) {
   const std::string means = of_a == 1 && of_b == 1 ? ""
                             : of_a == of_b         ? fmt::format(", mean of {} replicas", of_a)
                                                    : fmt::format(", mean of {} and {} replicas", of_a, of_b);
-  Rows rows = {{"last row" + means, "A", "B", "B - A"}};
-  for (const std::string& column : columns_of(a, b))
+  Lines rows = {{"last row" + means, "A", "B", "B - A"}};
+  for (const std::string& column : columns_of_both(a, b))
     rows.push_back(compared(column, value_in(a.last, column), value_in(b.last, column)));
   rows.push_back(compared("seconds", a.seconds, b.seconds));
   return aligned(rows);
@@ -115,7 +115,7 @@ std::string compare_last_rows(const ComparedRun& a, const ComparedRun& b) {
 }  // namespace
 
 std::string compare_runs(const fs::path& a, const fs::path& b) {
-  const ComparedRun run_a = read_run(a), run_b = read_run(b);
+  const ComparedRun run_a = read_compared(a), run_b = read_compared(b);
   const ComparedFiles files = compare_files(a, b);
   std::string text = compare_keys(run_a.keys, run_b.keys, files) + "\n";
   if (files.are_equal("metrics.csv")) text += "same metrics\n";

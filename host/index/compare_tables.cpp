@@ -36,7 +36,7 @@ struct TableLines {
   }
 };
 
-std::string read_text(const std::string& path) {
+std::string content_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw InputError("{}: cannot be read", path);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -45,7 +45,7 @@ std::string read_text(const std::string& path) {
 /// A table has them once it has ended, or was stopped.
 TableLines read_lines(const fs::path& folder) {
   const std::string path = folder / "table.csv";
-  TableLines lines{.rows = parse_csv(read_text(path))};
+  TableLines lines{.rows = parse_csv(content_of(path))};
   if (!lines.rows.empty()) {
     lines.header = lines.rows.front();
     lines.rows.erase(lines.rows.begin());
@@ -85,7 +85,7 @@ Fields common(const TableLines& a, const TableLines& b, std::size_t begin, std::
   return names;
 }
 
-std::optional<double> number_in(const std::string& text) {
+std::optional<double> number_of_cell(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
@@ -95,12 +95,12 @@ std::optional<double> number_in(const std::string& text) {
 void add_cells(std::vector<Fields>& lines, const std::string& row, const std::string& column, const std::string& a,
                const std::string& b) {
   if ((column == "status" || column == "n") && a == b) return;
-  const auto of_a = number_in(a), of_b = number_in(b);
+  const auto of_a = number_of_cell(a), of_b = number_of_cell(b);
   lines.push_back(
       {row, on_one_line(column), on_one_line(a), on_one_line(b), of_a && of_b ? number_word(*of_b - *of_a) : ""});
 }
 
-std::string name_of(const Fields& a, const Fields& b) {
+std::string name_of_both(const Fields& a, const Fields& b) {
   return on_one_line(a.front() == b.front() ? a.front() : a.front() + " | " + b.front());
 }
 
@@ -123,7 +123,7 @@ std::string without_partner(const char* what, const TableLines& table,
 /// Points with their ids, which say what they are in every key that counts.
 std::set<std::pair<std::string, std::string>> points_of(const fs::path& folder) {
   std::set<std::pair<std::string, std::string>> points;
-  for (const Fields& line : parse_csv(read_text(folder / kPointsFile)))
+  for (const Fields& line : parse_csv(content_of(folder / kPointsFile)))
     if (line.size() > 1) points.emplace(line[0], line[1]);
   return points;
 }
@@ -140,7 +140,7 @@ std::string compare_tables(const fs::path& a, const fs::path& b) {
     const auto [begin, end] = rows_b.equal_range(identity_of(of_a, row, keys));
     for (auto other = begin; other != end; ++other)
       for (const std::string& column : columns)
-        add_cells(lines, name_of(row, *other->second), column, row[*of_a.find(column)],
+        add_cells(lines, name_of_both(row, *other->second), column, row[*of_a.find(column)],
                   (*other->second)[*of_b.find(column)]);
   }
   std::string text;

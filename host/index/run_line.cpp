@@ -128,7 +128,7 @@ fs::file_time_type last_change(const fs::path& folder) {
 }
 
 /// Reads what can be read; false where something is not as a run leaves it.
-bool read_run(const fs::path& folder, RunLine& line) {
+bool read_parts(const fs::path& folder, RunLine& line) {
   bool is_whole = true;
   for (const auto read : {read_metrics, read_end_of_run, read_hash_of_checkpoint}) {
     try {
@@ -149,7 +149,7 @@ std::string status_of_run(const fs::path& folder, RunLine& line) {
   }
   const bool has_results = has(folder, "summary.json") || has(folder, "checkpoint.safetensors");
   if (is_whole && line.method.empty() && !has_results && !has(folder, ".lock")) return "foreign";
-  is_whole = read_run(folder, line) && is_whole && !(line.method.empty() && has_results);
+  is_whole = read_parts(folder, line) && is_whole && !(line.method.empty() && has_results);
   if (is_in_use(folder)) return "running";
   if (!is_whole) return "damaged";
   return line.status.empty() ? "failed" : line.status;  // without summary it was killed

@@ -13,7 +13,7 @@ namespace sparsepush {
 namespace {
 
 template <class Number>
-std::string words(const std::optional<Number>& value, fmt::format_string<Number&> format) {
+std::string cell(const std::optional<Number>& value, fmt::format_string<Number&> format) {
   Number number = value.value_or(Number());
   return value ? fmt::format(format, number) : "";
 }
@@ -51,11 +51,11 @@ std::string run_lines_text(const std::vector<RunLine>& lines) {
                                                  "nodes", "replicas", "step", "accuracy", "mean model", "test loss",
                                                  "sent", "seconds", "finished"}};
   for (const RunLine& line : lines)
-    rows.push_back({on_one_line(line.folder), line.status, on_one_line(line.method), words(line.keep, "{:g}"),
+    rows.push_back({on_one_line(line.folder), line.status, on_one_line(line.method), cell(line.keep, "{:g}"),
                     on_one_line(line.data), on_one_line(line.partition), on_one_line(line.topology),
-                    words(line.nodes, "{}"), words(line.replicas, "{}"), words(line.step, "{}"),
-                    percent(line.accuracy_mean), percent(line.accuracy_mean_model), words(line.test_loss, "{:.4g}"),
-                    line.bytes_wire ? format_bytes(*line.bytes_wire) : "", words(line.seconds, "{:.1f}"),
+                    cell(line.nodes, "{}"), cell(line.replicas, "{}"), cell(line.step, "{}"),
+                    percent(line.accuracy_mean), percent(line.accuracy_mean_model), cell(line.test_loss, "{:.4g}"),
+                    line.bytes_wire ? format_bytes(*line.bytes_wire) : "", cell(line.seconds, "{:.1f}"),
                     line.finished});
   return aligned(rows);
 }

@@ -13,16 +13,6 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return fields;
-}
-
 double parse_number(std::string_view text, const std::string& where) {
   if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
   double value = 0;
@@ -40,17 +30,17 @@ std::ifstream open_table(const fs::path& path) {
   return file;
 }
 
-NumberTable read_header(std::ifstream& file) {
+NumberTable read_columns(std::ifstream& file) {
   NumberTable table;
   std::string text;
   std::getline(file, text);
-  for (const std::string_view column : split(text)) table.columns.emplace_back(column);
+  for (const std::string_view column : fields_of(text)) table.columns.emplace_back(column);
   return table;
 }
 
 /// `where` names the line.
 void add_row(NumberTable& table, std::string_view line, const std::string& where) {
-  const auto fields = split(line);
+  const auto fields = fields_of(line);
   if (fields.size() != table.columns.size())
     throw InputError("{}: expected {} columns, got {}", where, table.columns.size(), fields.size());
   table.rows.emplace_back();
@@ -76,6 +66,16 @@ std::string last_lines(std::ifstream& file, std::int64_t begin, std::size_t line
 
 }  // namespace
 
+std::vector<std::string_view> fields_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t end = std::min(line.find(',', begin), line.size());
+    fields.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return fields;
+}
+
 std::optional<std::size_t> NumberTable::find(std::string_view column) const {
   const auto it = std::ranges::find(columns, column);
   return it == columns.end() ? std::nullopt : std::optional<std::size_t>(it - columns.begin());
@@ -83,7 +83,7 @@ std::optional<std::size_t> NumberTable::find(std::string_view column) const {
 
 NumberTable read_numbers(const fs::path& path) {
   std::ifstream file = open_table(path);
-  NumberTable table = read_header(file);
+  NumberTable table = read_columns(file);
   std::string text;
   for (std::size_t line = 2; std::getline(file, text); ++line)
     add_row(table, text, fmt::format("{}:{}", path.string(), line));
@@ -92,7 +92,7 @@ NumberTable read_numbers(const fs::path& path) {
 
 NumberTable read_last_numbers(const fs::path& path, std::size_t lines) {
   std::ifstream file = open_table(path);
-  NumberTable table = read_header(file);
+  NumberTable table = read_columns(file);
   if (file.eof()) return table;  // the header's end is missing, or the file is empty
   const std::string text = last_lines(file, file.tellg(), lines);
   std::string_view rest(text);

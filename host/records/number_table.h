@@ -16,6 +16,9 @@ struct NumberTable {
   std::optional<std::size_t> find(std::string_view column) const;
 };
 
+/// The fields of a line without quotes.
+std::vector<std::string_view> fields_of(std::string_view line);
+
 /// The whole file. Throws InputError that names the file and the line that is wrong.
 NumberTable read_numbers(const std::filesystem::path& path);
 

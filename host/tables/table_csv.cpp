@@ -24,21 +24,21 @@ std::string folder_of(const PointState& state) { return state.folder.empty() ? "
 
 }  // namespace
 
-std::string points_csv(const TableFile& file, const std::vector<PointPlan>& plans,
-                       const std::vector<PointState>& states) {
-  std::string text = CsvLine()
-                         .add_all({"name", "id", "launch", "status", "steps_done", "steps", "seconds", "folder"})
-                         .add_all(swept_keys(file))
-                         .end();
-  for (std::size_t p = 0; p < states.size(); ++p) {
-    const TablePoint& point = file.points[p];
-    const PointState& state = states[p];
-    CsvLine line;
-    line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
-    line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
-    text += line.add_all(point.values).end();
-  }
-  return text;
+std::string points_header(const TableFile& file) {
+  return CsvLine()
+      .add_all({"name", "id", "launch", "status", "steps_done", "steps", "seconds", "folder"})
+      .add_all(swept_keys(file))
+      .end();
+}
+
+std::string point_line(const TableFile& file, const std::vector<PointPlan>& plans,
+                       const std::vector<PointState>& states, std::size_t p) {
+  const TablePoint& point = file.points[p];
+  const PointState& state = states[p];
+  CsvLine line;
+  line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
+  line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
+  return line.add_all(point.values).end();
 }
 
 std::string replicas_csv(const TableFile& file, const std::vector<PointState>& states, const Results& results) {

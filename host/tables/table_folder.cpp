@@ -1,10 +1,13 @@
 #include "host/tables/table_folder.h"
 
+#include <fcntl.h>
+
 #include <fstream>
 #include <iterator>
 #include <system_error>
 
 #include "data/files/input_error.h"
+#include "data/files/unsynced_file.h"
 
 namespace sparsepush {
 namespace {
@@ -50,5 +53,11 @@ std::string TableFolder::read(const std::string& name) const {
 void TableFolder::write(const std::string& name, const std::string& text) const {
   if (!fs::exists(folder_.file(name)) || read(name) != text) folder_.write_text(name, text);
 }
+
+void TableFolder::write_unsynced(const std::string& name, const std::string& text) const {
+  replace_unsynced(folder_.file(name), text);
+}
+
+void TableFolder::sync(const std::string& name) const { OpenFile(folder_.file(name), O_RDONLY).sync(); }
 
 }  // namespace sparsepush

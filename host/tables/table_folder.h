@@ -27,6 +27,9 @@ class TableFolder {
   std::string read(const std::string& name) const;
   /// Replaces a file whose content is another.
   void write(const std::string& name, const std::string& text) const;
+  /// Replaces a file that is written often: whole after a kill, on disk after `sync`.
+  void write_unsynced(const std::string& name, const std::string& text) const;
+  void sync(const std::string& name) const;
 
  private:
   RunFolder folder_;

@@ -92,10 +92,12 @@ class Lines(ListTest):
         for line in lines:
             index = int(line["folder"].rpartition("/r")[2])
             step, replicas = 3 + index, 1 + index % 3
-            self.assertEqual((line["step"], line["replicas"], line["config_hash"]), (str(step), str(replicas), f"{step:016x}"))
+            self.assertEqual((line["step"], line["replicas"], line["config_hash"]),
+                             (str(step), str(replicas), f"{step:016x}"))
             self.assertAlmostEqual(float(line["accuracy_mean"]), (step + (replicas - 1) / 2) / 1024, delta=1e-8)
             self.assertEqual(line["bytes_wire"], str(12345678901234 + replicas - 1))
-            self.assertEqual((line["test_loss"], line["seconds"], line["finished"]), ("", "3.75", "2026-01-02 03:04:09"))
+            self.assertEqual((line["test_loss"], line["seconds"], line["finished"]),
+                             ("", "3.75", "2026-01-02 03:04:09"))
 
     def test_read_the_end_of_long_metrics_only(self):
         folder = self.synthesize(self.folder / "runs/long", 9000, replicas=3, rows=9000)
@@ -133,7 +135,7 @@ class Folders(ListTest):
     def test_of_tables_are_their_points(self):
         text = toml(CONFIG) + '[sweep]\n"algorithm.keep" = [0.5, 0.1]\n'
         self.assertEqual(self.command("table", self.write("a.toml", text), "--quiet").returncode, 0)
-        (self.folder / "tables/a/figures").mkdir()
+        (self.folder / "tables/a/figures").mkdir(exist_ok=True)
         (self.folder / "tables/a/figures/a.svg").write_text("<svg/>")
         with open(self.folder / "tables/a/points.csv", newline="") as file:
             points = ["tables/a/" + row["folder"] for row in csv.DictReader(file)]
@@ -238,6 +240,10 @@ class Unfinished(ListTest):
         stopped.send_signal(signal.SIGINT)
         killed.wait()
         self.assertEqual(stopped.wait(self.timeout), 1)
+        metrics = self.folder / "runs/going/metrics.csv"
+        before = metrics.stat().st_size
+        while metrics.stat().st_size == before:
+            time.sleep(0.01)
         lines = {line["folder"]: line for line in self.listed()}
         self.assertEqual({folder: line["status"] for folder, line in lines.items()},
                          {"runs/going": "running", "runs/killed": "failed", "runs/stopped": "interrupted"})
