@@ -1,12 +1,13 @@
-// Image networks with batch normalization on every node, batch 32 of 32 x 32 x 3: network_gradients takes one gradient,
+// Image networks with batch normalization on every node, batches of 32 x 32 x 3: network_gradients takes one gradient,
 // picking and converting the batches included, and network_round one whole step of Sparse-Push at keep 1 % on a
-// directed ring (the baseline of both is bench/baselines/network_torch.py). Arguments: nodes, and threads of the Cpu.
-// Where there is a GPU, both run on it too, a step being one CUDA graph as in the emulator.
+// directed ring. Arguments: nodes and threads of the Cpu, whose batch is 32, or nodes and batch on a GPU, where a step
+// is one CUDA graph as in the emulator. Baselines: bench/baselines/network_torch.py and network_gpu.py.
 #include <benchmark/benchmark.h>
 
 #include <random>
 #include <vector>
 
+#include "bench/ceilings.h"
 #include "data/sets/cifar.h"
 #include "host/state/nodes.h"
 #include "host/transports/local_transport.h"
@@ -21,7 +22,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kBatch = 32, kClasses = 10;
+constexpr int kCpuBatch = 32, kClasses = 10;
 constexpr double kKeep = 0.01;
 
 /// Random pixels: no time depends on them.
@@ -37,13 +38,13 @@ Dataset random_images(int train, int test) {
   return data;
 }
 
-LocalTask make_task(const Network& network, const Dataset& data, int nodes) {
+LocalTask make_task(const Network& network, const Dataset& data, int nodes, int batch) {
   LocalTask task{.network = network,
                  .data = data,
                  .owned = Partition(nodes),
                  .seed = std::vector<std::uint64_t>(nodes, 1),
                  .identity = {},
-                 .batch = kBatch};
+                 .batch = batch};
   for (int node = 0; node < nodes; ++node) task.identity.push_back(node);
   for (int i = 0; i < data.train.count; ++i) task.owned[i % nodes].push_back(i);
   return task;
@@ -61,11 +62,11 @@ Config round_config(int nodes) {
 template <class Backend>
 class Training {
  public:
-  Training(const Backend& backend, const Network& network, int nodes)
+  Training(const Backend& backend, const Network& network, int nodes, int batch)
       : backend_(backend),
         layout_(network.layout),
-        data_(random_images(nodes * 4 * kBatch, 1)),
-        gradients_(backend, make_task(network, data_, nodes)),
+        data_(random_images(nodes * 4 * batch, 1)),
+        gradients_(backend, make_task(network, data_, nodes, batch)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
         nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
@@ -108,62 +109,96 @@ class Training {
   Buffer<Backend, StepClock> clock_;  ///< [1]
 };
 
-/// Multiplications and additions of one sample's forward and backward pass, of layers with weights.
-double flops_of_sample(const Network& network) {
-  double flops = 0;
+/// What a sample's forward and backward pass takes at least. The bytes are seven passes over the outputs of
+/// convolutions, in fp32, as a fused implementation makes them: forward each is written, and read by the layer behind;
+/// backward it is read for that layer's weights and for the normalization, and its gradient is written once and read
+/// twice.
+struct Floors {
+  double flops = 0;  ///< multiplications and additions of layers with weights
+  double bytes = 0;
+};
+Floors floors_of_sample(const Network& network) {
+  constexpr double kPasses = 7;
+  Floors floors;
   for (std::size_t i = 0; i < network.calls.size(); ++i) {
     double forward = 0;
-    if (const auto* conv = std::get_if<Conv2dLayer>(&network.calls[i].layer))
+    if (const auto* conv = std::get_if<Conv2dLayer>(&network.calls[i].layer)) {
       forward = 2.0 * conv->out_shape().size() * conv->in.channels * conv->kernel * conv->kernel;
+      floors.bytes += kPasses * sizeof(float) * conv->out_shape().size();
+    }
     if (const auto* dense = std::get_if<DenseLayer>(&network.calls[i].layer)) forward = 2.0 * dense->in * dense->out;
-    flops += forward * (i == 0 ? 2 : 3);  // nobody wants the input's gradient
+    floors.flops += forward * (i == 0 ? 2 : 3);  // nobody wants the input's gradient
   }
-  return flops;
+  return floors;
 }
 
-void report(benchmark::State& state, const Network& network) {
-  const double images = static_cast<double>(state.iterations() * state.range(0) * kBatch);
+void report(benchmark::State& state, const Network& network, std::int64_t images_a_step) {
+  const double images = static_cast<double>(state.iterations() * images_a_step);
+  const Floors floors = floors_of_sample(network);
   state.counters["images"] = benchmark::Counter(images, benchmark::Counter::kIsRate);
-  state.counters["flops"] = benchmark::Counter(images * flops_of_sample(network), benchmark::Counter::kIsRate);
+  state.counters["flops"] = benchmark::Counter(images * floors.flops, benchmark::Counter::kIsRate);
+  state.counters["floor_bytes"] = benchmark::Counter(images * floors.bytes, benchmark::Counter::kIsRate);
 }
 
-template <class Backend>
-void time_steps(const Backend& backend, benchmark::State& state, const Network& network, bool whole_round) {
-  Training<Backend> training(backend, network, static_cast<int>(state.range(0)));
+void time_on_cpu(benchmark::State& state, const Network& network, bool whole_round) {
+  const int nodes = static_cast<int>(state.range(0)), threads = static_cast<int>(state.range(1));
+  const Cpu cpu = tested_cpu(threads);
+  Training<Cpu> training(cpu, network, nodes, kCpuBatch);
   for (int i = 0; i < 3; ++i) training.step(whole_round);
   for (auto _ : state) training.step(whole_round);
-  report(state, network);
+  report(state, network, std::int64_t{nodes} * kCpuBatch);
+}
+
+/// `memory`: by how many bytes the GPU's free memory shrank; `of_copy`: floor_bytes over the bytes that its own copies
+/// read and write in the same time.
+void time_on_gpu(benchmark::State& state, const Network& network, bool whole_round) {
+  const int nodes = static_cast<int>(state.range(0)), batch = static_cast<int>(state.range(1));
+  const Cuda gpu;
+  const std::int64_t free_before = gpu.free_bytes();
+  const double copied = large_copy_bandwidth(gpu, free_before, 3);
+  Training<Cuda> training(gpu, network, nodes, batch);
+  for (int i = 0; i < 3; ++i) training.step(whole_round);
+  for (auto _ : state) training.step(whole_round);
+  report(state, network, std::int64_t{nodes} * batch);
+  state.counters["memory"] = static_cast<double>(free_before - gpu.free_bytes());
+  state.counters["of_copy"] =
+      benchmark::Counter(state.counters["floor_bytes"].value / copied, benchmark::Counter::kIsRate);
 }
 
 struct Case {
   std::string name;
   Network network;
-  std::vector<std::int64_t> cpu_nodes, cuda_nodes;
+  std::vector<std::int64_t> cpu_nodes;
+  std::vector<std::vector<std::int64_t>> on_gpu;  ///< nodes and batch
 };
+
+void register_on_gpu(const Case& c, Precision precision, const std::string& name, bool whole_round) {
+  Network network = c.network;
+  set_precision(network, precision);
+  const auto time = [=](benchmark::State& state) { time_on_gpu(state, network, whole_round); };
+  auto* const benchmark = benchmark::RegisterBenchmark(name.c_str(), time);
+  benchmark->ArgNames({"nodes", "batch"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  for (const auto& nodes_and_batch : c.on_gpu) benchmark->Args(nodes_and_batch);
+}
 
 void register_case(const Case& c, bool whole_round) {
   const std::string name = (whole_round ? "network_round/" : "network_gradients/") + c.name;
-  const auto on_cpu = [=](benchmark::State& state) {
-    time_steps(tested_cpu(static_cast<int>(state.range(1))), state, c.network, whole_round);
-  };
+  const auto on_cpu = [=](benchmark::State& state) { time_on_cpu(state, c.network, whole_round); };
   benchmark::RegisterBenchmark(name.c_str(), on_cpu)
       ->ArgNames({"nodes", "threads"})
       ->ArgsProduct({c.cpu_nodes, {1, 2}})
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
   if (!Cuda::is_available()) return;
-  const auto on_cuda = [=](benchmark::State& state) { time_steps(Cuda(), state, c.network, whole_round); };
-  benchmark::RegisterBenchmark((name + "/cuda").c_str(), on_cuda)
-      ->ArgName("nodes")
-      ->ArgsProduct({c.cuda_nodes})
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond);
+  if (c.name != "lenet5") register_on_gpu(c, Precision::kTf32, name + "/cuda/tf32", whole_round);
+  register_on_gpu(c, Precision::kFp32, name + "/cuda/fp32", whole_round);
 }
 
 void register_benchmarks() {
-  const Case cases[] = {{"lenet5", make_lenet5(kCifarImage, kClasses, Norm::kBatch), {8, 64}, {64, 1024}},
-                        {"resnet20", make_resnet20(kCifarImage, kClasses, Norm::kBatch), {8}, {8, 64}},
-                        {"vgg11", make_vgg11(kCifarImage, kClasses, Norm::kBatch), {8}, {8, 64}}};
+  const Case cases[] = {
+      {"lenet5", make_lenet5(kCifarImage, kClasses, Norm::kBatch), {8, 64}, {{64, 32}, {1024, 32}, {1024, 16}}},
+      {"resnet20", make_resnet20(kCifarImage, kClasses, Norm::kBatch), {8}, {{64, 32}, {64, 16}, {8, 16}, {256, 32}}},
+      {"vgg11", make_vgg11(kCifarImage, kClasses, Norm::kBatch), {8}, {{64, 32}, {64, 16}, {8, 32}}}};
   for (const Case& c : cases)
     for (const bool whole_round : {false, true}) register_case(c, whole_round);
 }

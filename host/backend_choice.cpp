@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "data/files/input_error.h"
+#include "host/config/config_fields.h"
 #include "host/transports/run_shards.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/nodes/step_clock.h"
@@ -27,13 +28,28 @@ std::string gpu_problem() {
 
 }  // namespace
 
+template <>
+void check_precision<Cpu>(const RunConfig& run, const std::string& why) {
+  if (run.precision == "tf32")
+    throw InputError(
+        "run.precision: \"tf32\" is for tensor cores of a GPU, but {}; expected \"fp32\" or \"auto\", which is fp32 "
+        "there",
+        why);
+}
+template <>
+void check_precision<Cuda>(const RunConfig&, const std::string&) {}
+
 std::string choose_backend(const Config& config) {
   const std::string& wanted = config.run.backend;
-  if (wanted == "cpu") return "cpu";
+  const auto cpu = [&](const std::string& why) {
+    check_precision<Cpu>(config.run, why);
+    return "cpu";
+  };
+  if (wanted == "cpu") return cpu("run.backend is \"cpu\"");
   const std::string problem = gpu_problem();
   if (problem.empty()) return "cuda";
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
-  return "cpu";
+  return cpu(problem);
 }
 
 template <>
@@ -52,8 +68,9 @@ std::string describe_backend<Cpu>(const Config& config) {
   return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
 }
 template <>
-std::string describe_backend<Cuda>(const Config&) {
-  return "cuda, " + Cuda().name();
+std::string describe_backend<Cuda>(const Config& config) {
+  const bool has_products = why_unused(*find_field("run", "precision"), config) == nullptr;
+  return fmt::format("cuda, {}, {}", Cuda().name(), has_products && config.run.precision != "fp32" ? "tf32" : "fp32");
 }
 
 template <>

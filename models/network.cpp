@@ -120,6 +120,11 @@ bool has_image_layers(const Network& network) {
                               [](const LayerCall& call) { return std::holds_alternative<DenseLayer>(call.layer); });
 }
 
+void set_precision(Network& network, Precision precision) {
+  for (LayerCall& call : network.calls)
+    if (auto* layer = std::get_if<Conv2dLayer>(&call.layer)) layer->precision = precision;
+}
+
 void initialize_network(const Network& network, std::uint64_t seed, float* row) {
   std::fill_n(row, network.layout.row, 0.0f);
   for (std::size_t s = 0; s < network.layout.segments.size(); ++s) {

@@ -47,6 +47,9 @@ struct Network {
 /// Whether it has other layers than dense ones.
 bool has_image_layers(const Network& network);
 
+/// Of the products of all layers that have several precisions.
+void set_precision(Network& network, Precision precision);
+
 /// Lists the calls of a network one after the other. Tensors are called as in PyTorch: <name>.weight, <name>.bias.
 class NetworkBuilder {
  public:

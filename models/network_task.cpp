@@ -199,6 +199,7 @@ std::unique_ptr<Gradients<Backend>> NetworkTask::gradients_on(const Backend& bac
                   .identity = {},
                   .batch = settings_.data.batch,
                   .augment = settings_.data.augment};
+  if (std::is_same_v<Backend, Cuda>) set_precision(local.network, settings_.gpu_precision);
   for (int row = 0; row < shard.rows(); ++row) {
     const auto [replica, node] = shard.id_of(row);
     local.owned.push_back(partitions_[replica][node]);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "kernels/layers/precision.h"
 #include "models/model_config.h"
 #include "models/task.h"
 
@@ -19,6 +20,7 @@ struct TaskSettings {
   int nodes = 1, replicas = 1;
   int test_samples = 0;  ///< of the set's, spread over it; 0: all
   std::uint64_t seed = 1;
+  Precision gpu_precision = Precision::kTf32;  ///< of products on a GPU; a Cpu's are in fp32
 };
 
 /// A row stands in the file of its task.

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Checks and measures everything that needs a GPU, from the unpacked bundle of scripts/bundle.sh or from a build.
-# usage: scripts/gpu_check.sh first|tests|sanitize|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
+# usage: scripts/gpu_check.sh first|tests|sanitize|networks|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
 #                             [--device cuda|simulated|cpu]
 #   first      all of `tests` in 90 seconds at most: eight programs at a time, those of large memory alone at the end
 #   tests      runs of the program on the GPU against the same on the CPU; every test of the Cuda backend
 #   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
+#   networks   network_bench, and what PyTorch and JAX make of ResNet-20 beside it; in 4 minutes
 #   bench      sweeps of gossip_bench
 #   baselines  the gossip round in PyTorch and JAX beside gossip_bench
-# A part takes at most nine minutes (first: 90 seconds) and consists of pieces whose results stay in DIR (gpu_check); run
+# A part takes at most nine minutes (first: 90 seconds, networks: 4 minutes) and consists of pieces whose results stay in DIR (gpu_check); run
 # again, it goes on where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set,
 # has all results; a table of them is printed last, after the beginning of what failed.
 # --device simulated or cpu tries the script itself: small sizes, on the simulator (from build/cpu) or on the CPU.
@@ -16,8 +17,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 part=${1:-}
-case "$part" in first | tests | sanitize | bench | baselines) shift ;; *)
-  sed -n '3,9p' "${BASH_SOURCE[0]}" >&2
+case "$part" in first | tests | sanitize | networks | bench | baselines) shift ;; *)
+  sed -n '3,10p' "${BASH_SOURCE[0]}" >&2
   exit 2
   ;;
 esac
@@ -53,6 +54,7 @@ if [[ "$part" == first ]]; then
   if [[ $most_at_once -gt 8 ]]; then most_at_once=8; fi
   if [[ "$device" == cuda ]]; then part_seconds=90 piece_seconds=60; fi
 fi
+if [[ "$part" == networks ]]; then part_seconds=240 piece_seconds=90; fi
 postponed=$pieces/postponed.txt  # a line a piece
 : >"$postponed"
 
@@ -155,6 +157,36 @@ run_benchmarks() {
     --json "$pieces/state_bytes.data.json"
 }
 
+# network NAME FILTER: some of network_bench.
+network() {
+  piece "$1" "$bin/network_bench" --benchmark_filter="$2" --benchmark_min_time=1 --benchmark_out_format=json \
+    --benchmark_out="$pieces/$1.data.json"
+}
+
+# network_baseline NAME OPTION...: a way of PyTorch or JAX in turn with network_bench.
+network_baseline() {
+  local name=$1
+  shift
+  piece "$name" "$python" "$root/bench/baselines/network_gpu.py" --ours "$bin/network_bench" \
+    --json "$pieces/$name.data.json" "$@"
+}
+
+run_networks() {
+  if [[ "$device" != cuda ]]; then
+    network tiny 'network_gradients/lenet5/nodes:8/threads:1/'
+    network_baseline loop --device cpu --ways loop --nodes 8 --turns 1 --seconds 0.1
+    return
+  fi
+  network resnet20 '/resnet20/cuda/'
+  network_baseline vmap_compile --ways vmap_compile
+  network lenet5 '/lenet5/cuda/'
+  network vgg11 '/vgg11/cuda/'
+  network_baseline compiled_bf16 --ways compiled --precision bf16
+  network_baseline graph --ways graph
+  network_baseline jax_vmap --ways jax_vmap
+  network_baseline vmap --ways vmap
+}
+
 # baseline NAME SCRIPT OPTION...
 baseline() {
   local name=$1 script=$root/bench/baselines/$2
@@ -206,6 +238,7 @@ fi
 case "$part" in
   first | tests) run_tests ;;
   sanitize) run_sanitizers ;;
+  networks) run_networks ;;
   bench) run_benchmarks ;;
   baselines) run_baselines ;;
 esac

@@ -46,10 +46,19 @@ def outcome(piece):
         text = f"{len(data['cases'])} cases"
         return True, text + (f", {min(fractions):.2f} to {max(fractions):.2f} of best copy" if fractions else "")
     if "benchmarks" in data:
-        return True, ", ".join(f"{run['name'].split('/real')[0]} {run['real_time']:.3f} ms" for run in data["benchmarks"])
+        return True, ", ".join(of_benchmark(run) for run in data["benchmarks"])
+    if "ways" in data:
+        return True, ", ".join(f"{way} {run['images_per_s']:.0f} images/s, {run['over_ours']:.2f} times the time of ours"
+                               for way, run in data["ways"].items())
     if "ns_per_param" in data:
         return True, ", ".join(f"{name} {ns:.4f}" for name, ns in data["ns_per_param"].items()) + " ns/param"
     return True, ""
+
+
+def of_benchmark(run):
+    """Name and time of one of Google Benchmark's, and images a second where it counts them."""
+    images = f" ({run['images']:.0f} images/s)" if "images" in run else ""
+    return f"{run['name'].split('/real')[0]} {run['real_time']:.3f} ms{images}"
 
 
 def from_first_failure(log):

@@ -23,6 +23,8 @@ class Function:
     calls_address: bool  # an address in a register: a function that the device lacks, or a real function pointer
     traps: bool
     stores: bool  # to memory that outlives the kernel
+    products: bool  # of matrices on tensor cores
+    copies: bool  # of 16 bytes to shared memory that go on beside what else it does
     most_threads: int  # of a block, as far as the function says
 
 
@@ -39,6 +41,8 @@ def _function(match):
                     calls=[callee for callee in callees if not callee.startswith("%")],
                     calls_address=any(callee.startswith("%") for callee in callees),
                     traps=re.search(r"\btrap;", body) is not None, stores=STORE.search(body) is not None,
+                    products="mma.sync" in body,
+                    copies=re.search(r"cp\.async\.cg\.shared\.global [^;]*, 16,", body) is not None,
                     most_threads=int(bound[1]) if (bound := re.search(r"\.maxntid (\d+)", head)) else 1024)
 
 

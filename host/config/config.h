@@ -19,7 +19,8 @@ struct RunConfig {
   std::int64_t steps = 0;  ///< wins over epochs if > 0
   std::int64_t epochs = 1;
   std::string backend = "auto";
-  int threads = 0;  ///< 0: one per processor
+  std::string precision = "auto";  ///< of products of layers
+  int threads = 0;                 ///< 0: one per processor
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
   std::string start;                  ///< a checkpoint whose parameters nodes start with

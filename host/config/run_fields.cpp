@@ -3,6 +3,7 @@
 
 #include "host/config/section_fields.h"
 #include "host/optimizers/optimizers.h"
+#include "models/models.h"
 
 namespace sparsepush {
 namespace {
@@ -47,6 +48,13 @@ std::vector<Field> run_fields() {
        .constraint = Choices{"auto", "cpu", "cuda"},
        .also_called = "device platform",
        .changes_bits = false},
+      {.key = "precision",
+       .meaning = "of 3 x 3 convolutions: fp32, or tf32 on a GPU's tensor cores; auto: fp32 on the CPU, tf32 on a GPU",
+       .member = at<run, &C::precision>,
+       .constraint = Choices{"auto", "fp32", "tf32"},
+       .only_for = {when("model.name", names_with_key(models(), "run.precision"))},
+       .also_called = "dtype amp matmul_precision",
+       .came_later = true},
       {.key = "threads",
        .meaning = "of the CPU; 0: one per processor that the process may use",
        .member = at<run, &C::threads>,

@@ -17,7 +17,8 @@ std::string version_text() {
   return fmt::format(
       "sparsepush {}\n"
       "backends: {}\n"
-      "precision: parameters, gradients and messages fp32; push-sum weights, losses and measures fp64\n"
+      "precision: parameters, gradients and messages fp32; products of 3 x 3 convolutions tf32 on a GPU "
+      "(run.precision); push-sum weights, losses and measures fp64\n"
       "libraries: {}; toml++ {}.{}.{}; nlohmann json {}.{}.{}; fmt {}; CLI11 {}\n",
       SPARSEPUSH_VERSION, Cuda::is_built_in() ? "cpu, cuda" : "cpu (built without CUDA)", openblas_get_config(),
       TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH, NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,

@@ -18,9 +18,11 @@ bool is_length_key(const std::string& name) {
   return name == "run.steps" || name == "run.epochs" || name == "algorithm.final_rounds";
 }
 
+/// As names of points have it: without its section, and that instead of "name".
 std::string short_key(const Field& field, const std::vector<const Field*>& among) {
-  const auto same = std::ranges::count_if(among, [&](const Field* other) { return other->key == field.key; });
-  return same > 1 ? field.name() : std::string(field.key);
+  const auto word = [](const Field& of) { return of.key == "name" ? of.section : of.key; };
+  const auto same = std::ranges::count_if(among, [&](const Field* other) { return word(*other) == word(field); });
+  return same > 1 ? field.name() : std::string(word(field));
 }
 
 /// Keys in which rows of one method differ.

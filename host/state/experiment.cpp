@@ -22,7 +22,8 @@ std::unique_ptr<Task> make_task(const Config& config) {
              .nodes = config.run.nodes,
              .replicas = config.run.replicas,
              .test_samples = config.evaluate.samples,
-             .seed = config.run.seed});
+             .seed = config.run.seed,
+             .gpu_precision = config.run.precision == "fp32" ? Precision::kFp32 : Precision::kTf32});
 }
 
 /// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.

@@ -206,8 +206,9 @@ void check_seeds(const Row& row, const std::vector<TablePoint>& points) {
 bool is_repetition(const Field& field) { return field.name() == "run.seed" || field.name() == "run.replicas"; }
 
 std::string short_name(const Field& field, const std::vector<SweptKey>& grid) {
-  const auto same = std::ranges::count_if(grid, [&](const SweptKey& other) { return other.field->key == field.key; });
-  return same > 1 ? field.name() : std::string(field.key);
+  const auto word = [](const Field& of) { return of.key == "name" ? of.section : of.key; };
+  const auto same = std::ranges::count_if(grid, [&](const SweptKey& other) { return word(*other.field) == word(field); });
+  return same > 1 ? field.name() : std::string(word(field));
 }
 
 std::vector<TablePoint> make_points(const toml::table& document, const Sweep& sweep, const Origins& origins,

@@ -60,7 +60,7 @@ std::string short_id(const TablePoint& point);
 /// Whether rows are means over this key's values.
 bool is_repetition(const Field& field);
 
-/// A key without its section, unless another key of the grid is called so, too.
+/// A key without its section, or that alone of a key "name", unless another one of the grid is called so, too.
 std::string short_name(const Field& field, const std::vector<SweptKey>& grid);
 
 }  // namespace sparsepush

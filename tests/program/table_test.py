@@ -196,7 +196,7 @@ class Points(TableTest):
         out = self.table(self.write_table("[sweep]\n" + keys))
         names = [row["name"] for row in rows_of(out / "table.csv")]
         self.assertEqual(len(names), 8)
-        self.assertIn("sparse_push, hidden=[8, 4], milestones=[1], name=complete", names)
+        self.assertIn("sparse_push, hidden=[8, 4], milestones=[1], topology=complete", names)
 
     def test_points_may_be_sections_and_keys_may_be_dotted(self):
         inline = self.table(self.write_table(SWEEP), "inline")
@@ -588,6 +588,12 @@ class Errors(TableTest):
         refused('[[sweep.point]]\nname = "A"\n[[sweep.point]]\nname = "B"\ntopology.name = "star"\nalgorithm.name = "d_psgd"\n',
                 f'refused.toml:{line + 5}: point "B": algorithm.name', "doubly stochastic")
         refused('[sweep]\n"run.nodes" = [4, 100000000]\n', "nodes")
+
+    def test_of_a_precision_that_the_backend_does_not_have(self):
+        images = BASE | {"data": {"name": "digits"}, "model": {"name": "resnet20"}}
+        for order in ('["fp32", "tf32"]', '["tf32", "fp32"]'):
+            self.refused("run.precision", "tensor cores", '"auto"',
+                         text=toml(images) + f'[sweep]\n"run.precision" = {order}\n')
 
     def test_of_columns_references_and_claims(self):
         base = toml(BASE) + SWEEP

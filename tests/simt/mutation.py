@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Breaks each kernel in small ways and records which the tests notice, in tests/simt/mutants.csv.
 
-A mutant lacks one barrier or has one operator changed, in the device code of a .cu of kernels/ or of a header that such
-files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to `<=`), a logical
-or an additive operator to the other one. In the host's code that plans rounds a mutant lacks one wait for an event, of
+A mutant lacks one barrier or wait for copies, or has one operator changed, in the device code of a .cu of kernels/ or of
+a header that such files include: a comparison to its opposite and, where there is one, by its border (`<` to `>=` and to
+`<=`), a logical or an additive operator to the other one. In the host's code that plans rounds a mutant lacks one wait for an event, of
 the GPU or of the host. It is compiled for the simulator, with AddressSanitizer, and linked with the
 tests of its ops; it counts as caught if one fails or hangs.
-Mutants that stand in the table already, with the hash of their file, are not run again. A survivor needs a reason in the table's last column;
+Mutants that stand in the table already, with the hash of their file's device code, are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where not all waits, 95 % of the barriers and 90 % of the others are caught (most
 survivors are loops that turn once more without work, and hints that results do not depend on).
 """
 import argparse
+import collections
 import csv
 import hashlib
 import re
@@ -32,12 +33,13 @@ LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusp
              "-lpthread"]
 CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
            "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
-BARRIER = re.compile(r"__sync(threads|warp)\([^)]*\);")
+BARRIER = re.compile(r"(__sync(threads|warp)\([^)]*\)|(?<!void )wait_for_copies\(\));")
 WAIT = re.compile(r"(?<!\w )wait_for\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Files whose tests have another stem.
-OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"}
+OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"} | dict.fromkeys(
+    ["tensor_gradient", "tensor_few_channels", "tensor_sums"], "tensor_convolution")
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
@@ -55,6 +57,21 @@ def device_lines(text):
         if line == end or (start and line.endswith("}")):
             end = None
     return lines
+
+
+def digest_of(text):
+    """Of what mutants are made from: the device code, or all where there is none; comments do not count."""
+    device = device_lines(text)
+    lines = [line.split("//")[0].rstrip() for number, line in enumerate(text.splitlines()) if not device or number in device]
+    return hashlib.sha256("\n".join(line for line in lines if line and not line.startswith("#include")).encode()).hexdigest()[:16]
+
+
+def numbered(names):
+    """Each name with how many of the same stand before it."""
+    seen = collections.Counter()
+    for name in names:
+        yield name, seen[name]
+        seen[name] += 1
 
 
 def mutants_of(text):
@@ -130,20 +147,22 @@ def program_fails(name, folder, build):
 def rows_of(source, known, arguments):
     """The table's rows of one kernel file, from `known` ones of mutants that were run."""
     text, file = source.read_text(), str(source.relative_to(ROOT))
-    digest = hashlib.sha256(re.sub(r"#include .*\n", "", text).encode()).hexdigest()[:16]
+    digest = digest_of(text)
     old = [row for row in known if row["file"] == file]
     if arguments.stems and source.stem not in arguments.stems:
         return old
     mutants = list(mutants_of(text))
-    caught = {(row["line"], row["mutant"]): row["caught"] for row in old if row["hash"] == digest}
-    untried = [mutant for mutant in mutants if (str(mutant[1]), mutant[2]) not in caught]
+    tried = [row for row in old if row["hash"] == digest]
+    caught = dict(zip(numbered(row["mutant"] for row in tried), (row["caught"] for row in tried)))
+    keys = list(numbered(name for _, _, name, _ in mutants))
+    untried = [(key, mutant) for key, mutant in zip(keys, mutants) if key not in caught]
     if untried and is_caught(source, text, arguments.build):
         raise SystemExit(f"{file}: the test fails without any change")
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        for mutant, hit in zip(untried, pool.map(lambda m: is_caught(source, m[3], arguments.build), untried)):
-            caught[str(mutant[1]), mutant[2]] = "yes" if hit else "no"
+        for (key, _), hit in zip(untried, pool.map(lambda m: is_caught(source, m[1][3], arguments.build), untried)):
+            caught[key] = "yes" if hit else "no"
     reasons = {row["mutant"]: row["reason"] for row in old if row["reason"]}  # of lines that stand twice, one may
-    rows = [(file, digest, kind, line, name, caught[str(line), name]) for kind, line, name, _ in mutants]
+    rows = [(file, digest, kind, line, name, caught[key]) for key, (kind, line, name, _) in zip(keys, mutants)]
     return [dict(zip(COLUMNS, (*row, reasons.get(row[4], "") if row[5] == "no" else ""))) for row in rows]
 
 

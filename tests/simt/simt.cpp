@@ -1,13 +1,16 @@
 #include "tests/simt/simt.h"
 
 #include <algorithm>
+#include <bit>
 #include <boost/context/fiber.hpp>
 #include <boost/context/fixedsize_stack.hpp>
 #include <boost/context/pooled_fixedsize_stack.hpp>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <numeric>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "tests/simt/streams.h"
@@ -54,14 +57,30 @@ struct Barrier {
 };
 
 struct Warp {
+  /// What lanes put down for a matrix product.
+  struct Fragments {
+    float a[kWarp][4], b[kWarp][2];
+    std::source_location where[kWarp];
+    std::vector<std::uintptr_t> words[kWarp];  ///< of shared memory that were read for it, in order
+  };
   Barrier barrier;
   std::uint64_t value[kWarp] = {};
+  Fragments fragments[2];  ///< by turns, so that one barrier is enough
+};
+
+/// Four floats on their way to shared memory.
+struct Copy {
+  float* to;
+  const float* from;  ///< null: zeros
+  float value[4];
 };
 
 /// The threads of the running block.
 struct Block {
   std::vector<boost::context::fiber> thread, scheduler;  ///< where to go on, and where to go back to
   std::vector<Warp> warp;
+  std::vector<std::vector<Copy>> copies;  ///< [threads] that it has not waited for
+  std::vector<unsigned> products;         ///< [threads] matrix products so far
   Barrier barrier;
   std::uint64_t progress = 0;                                      ///< barriers passed and threads ended
   std::vector<unsigned char, OddlyAligned<unsigned char>> shared;  ///< whose size the launch gave
@@ -120,6 +139,8 @@ void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, st
   const unsigned threads = place.block_shape.x;
   Block b;
   b.scheduler.resize(threads);
+  b.copies.resize(threads);
+  b.products.resize(threads);
   b.warp.resize((threads + kWarp - 1) / kWarp);
   b.barrier.expected = threads;
   for (unsigned t = 0; t < threads; ++t) {
@@ -128,6 +149,7 @@ void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, st
       b.scheduler[t] = std::move(caller);
       try {
         kernel();
+        if (!b.copies[t].empty()) throw Error("simt: a thread ends with copies that it has not waited for");
       } catch (const std::exception&) {
         b.error = std::current_exception();
       }
@@ -160,6 +182,7 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
     throw Error("simt: " + std::to_string(launch.shared_bytes) + " bytes of shared memory");
   if (running != nullptr) throw Error("simt: a launch from within a kernel is not simulated");
   const std::lock_guard lock(gpu);
+  ++counts.launches;
   std::mt19937 random(schedule);
   std::vector<unsigned> blocks(std::min(grid.x, last_blocks));
   std::iota(blocks.begin(), blocks.end(), grid.x - static_cast<unsigned>(blocks.size()));
@@ -179,6 +202,93 @@ void wait_for_warp(unsigned mask) {
   const unsigned all = warp.barrier.expected == kWarp ? ~0u : (1u << warp.barrier.expected) - 1;
   if ((mask & all) != all) throw Error("simt: masks that leave out threads of the warp are not simulated");
   block().wait(warp.barrier);
+}
+
+namespace {
+
+float without_low_bits(float value) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & ~0x1fffu); }
+
+/// Turns beyond the first that lanes take for the words that they read at once.
+std::uint64_t bank_conflicts(const std::vector<std::uintptr_t> (&words)[kWarp]) {
+  std::uint64_t conflicts = 0;
+  for (const auto& lane : words)
+    if (lane.size() != words[0].size()) throw Error("simt: lanes of a warp read different numbers of fragments");
+  for (std::size_t read = 0; read < words[0].size(); ++read) {
+    unsigned turns[kWarp] = {}, most = 1;  // of each bank
+    for (unsigned lane = 0; lane < kWarp; ++lane) {
+      const std::uintptr_t word = words[lane][read];
+      unsigned earlier = 0;
+      while (earlier < lane && words[earlier][read] != word) ++earlier;
+      if (earlier == lane) most = std::max(most, ++turns[word % kWarp]);
+    }
+    conflicts += most - 1;
+  }
+  return conflicts;
+}
+
+bool same_place(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
+}  // namespace
+
+namespace {
+
+/// Of the product that the running thread comes to next.
+Warp::Fragments& next_fragments() {
+  return block().warp[place.thread.x / kWarp].fragments[block().products[place.thread.x] % 2];
+}
+
+}  // namespace
+
+float load_fragment(const float* shared) {
+  next_fragments().words[lane()].push_back(reinterpret_cast<std::uintptr_t>(shared) / sizeof(float));
+  return *shared;
+}
+
+void multiply_add_tf32(float (&sum)[4], const float (&a)[4], const float (&b)[2], const std::source_location& where) {
+  if (warp_threads() != kWarp) throw Error("simt: a matrix product of a warp that is not whole");
+  Warp::Fragments& all = next_fragments();
+  std::ranges::transform(a, all.a[lane()], without_low_bits);
+  std::ranges::transform(b, all.b[lane()], without_low_bits);
+  all.where[lane()] = where;
+  wait_for_warp(~0u);
+  if (!same_place(all.where[0], where)) throw Error("simt: lanes of a warp meet in different matrix products");
+  ++block().products[place.thread.x];
+  next_fragments().words[lane()].clear();
+  const unsigned g = lane() / 4, t = lane() % 4;
+  for (unsigned i = 0; i < 4; ++i) {
+    const unsigned high = i / 2, column = 2 * t + i % 2;  // of rows g and g + 8
+    float products = 0;
+    for (unsigned k = 0; k < 8; ++k)
+      products += all.a[4 * g + k % 4][high + k / 4 * 2] * all.b[4 * column + k % 4][k / 4];
+    sum[i] += products;
+  }
+  if (lane() != 0) return;
+  ++counts.products;
+  counts.bank_conflicts += bank_conflicts(all.words);
+}
+
+void copy_async(float* shared, const float* global) {
+  const auto is_aligned = [](const float* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
+  if (!is_aligned(shared) || !is_aligned(global)) throw Error("simt: a copy of 16 bytes that are not aligned");
+  const std::span<unsigned char> memory(block().shared);
+  const auto* to = reinterpret_cast<unsigned char*>(shared);
+  if (to < memory.data() || to + 16 > memory.data() + memory.size())
+    throw Error("simt: a copy to what is not dynamic shared memory");
+  Copy copy{.to = shared, .from = global, .value = {}};
+  if (global != nullptr) std::copy_n(global, 4, copy.value);
+  block().copies[place.thread.x].push_back(copy);
+  std::memset(shared, 0xff, 16);
+  if (global != nullptr) counts.copied_bytes += 16;
+}
+
+void wait_for_copies() {
+  for (Copy& copy : block().copies[place.thread.x]) {
+    if (copy.from != nullptr && schedule % 2 == 1) std::copy_n(copy.from, 4, copy.value);
+    std::copy_n(copy.value, 4, copy.to);
+  }
+  block().copies[place.thread.x].clear();
 }
 
 unsigned warp_threads() { return block().warp[place.thread.x / kWarp].barrier.expected; }

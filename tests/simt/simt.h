@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -79,6 +80,28 @@ T exchange(unsigned mask, const T& value, const Source& source) {
   wait_for_warp(mask);
   return result;
 }
+
+/// A product of matrices as kernels/backend/tensor_core.h says; all 32 threads of the warp call it, at the same place
+/// of the program. The low 13 bits of what is multiplied are dropped.
+void multiply_add_tf32(float (&sum)[4], const float (&a)[4], const float (&b)[2], const std::source_location& where);
+
+/// Reads what a product will take from shared memory. Lanes meet where their numbers of reads since the warp's last
+/// product are equal: those of different words in one bank take turns.
+float load_fragment(const float* shared);
+
+/// Copies four floats to dynamic shared memory, zeros if there is no `global`. They land when the thread waits, and
+/// stand there as 0xff bytes until then; what is copied is read now or then, as the schedule says.
+void copy_async(float* shared, const float* global);
+void wait_for_copies();
+
+/// What all launches have done so far.
+struct Counts {
+  std::uint64_t launches = 0;
+  std::uint64_t products = 0;        ///< of matrices, by warps
+  std::uint64_t bank_conflicts = 0;  ///< turns that reads of fragments take beyond the first
+  std::uint64_t copied_bytes = 0;    ///< by copy_async, zeros not counted
+};
+inline Counts counts;
 
 /// Whether GCC calls a function so that was made from a template.
 constexpr bool is_of_template(std::string_view pretty_function) {

@@ -6,6 +6,7 @@
 #include "kernels/layers/conv2d/conv2d.h"
 #include "kernels/layers/conv2d/convolution_operands.h"
 #include "kernels/layers/conv2d/gradient_ranges.h"
+#include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/node_products.h"
 #include "kernels/nodes/debias.h"
 
@@ -197,6 +198,52 @@ Patches patches_of(const Conv2dLayer& layer, int samples, const float* input) {
           .quads = are_quads(input, in.channels)};
 }
 
+/// Launches for all nodes; sums of ranges go to `partial`.
+void compute_parameter_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b,
+                                float* partial) {
+  const ParameterGradient parameters{.arrays = b,
+                                     .layer = layer,
+                                     .samples = samples,
+                                     .patches = patches_of(layer, samples, b.input.data),
+                                     .ranges = GradientRanges(layer, samples),
+                                     .output_quads = are_quads(b.output_gradient.data, layer.out),
+                                     .partial = partial};
+  const std::int64_t products = std::int64_t{b.x.rows} * parameters.ranges.count;
+  const int columns = gradient_columns(layer);
+  with_tile_side(layer.out, [&](auto sixteens) {
+    launch(gpu, launch_shape<GradientTile<sixteens()>>(gpu, products, layer.out, columns),
+           conv2d_parameter_gradient_kernel<sixteens()>, parameters);
+  });
+  if (parameters.ranges.count == 1) return;
+  constexpr int kThreads = 256;
+  const std::int64_t elements = std::int64_t{b.x.rows} * layer.out * columns;
+  launch(gpu, {.blocks = blocks_for(gpu, divide_up(elements, kThreads)), .threads = kThreads}, add_ranges_kernel,
+         parameters);
+}
+
+void compute_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b) {
+  const ImageShape in = layer.in, out = layer.out_shape();
+  const int taps = layer.kernel * layer.kernel;
+  const InputGradient input{.arrays = b,
+                            .layer = layer,
+                            .samples = samples,
+                            .y = InputPhases(layer, in.height, out.height),
+                            .x = InputPhases(layer, in.width, out.width),
+                            .out = Divisor(layer.out),
+                            .strides = {.vector = taps,
+                                        .channel = in.channels * taps,
+                                        .tap_y = layer.stride * layer.kernel,
+                                        .tap_x = layer.stride},
+                            .output_quads = are_quads(b.output_gradient.data, layer.out)};
+  with_tile_side(in.channels, [&](auto sixteens) {
+    const int pixels = samples * input.y.most_pixels() * input.x.most_pixels();
+    launch(gpu,
+           launch_shape<PixelTile<sixteens()>>(gpu, std::int64_t{b.x.rows} * layer.stride * layer.stride, pixels,
+                                               in.channels),
+           conv2d_input_gradient_kernel<sixteens()>, input);
+  });
+}
+
 }  // namespace
 
 Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples)
@@ -206,6 +253,7 @@ Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int s
 void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = samples_a_node(layer_, f.x, f.input);
+  if (tensor_forward(gpu, layer_, samples, f)) return;
   const int taps = layer_.kernel * layer_.kernel;
   const ForwardPass pass{
       .arrays = f,
@@ -223,51 +271,14 @@ void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
 void Conv2d<Cuda>::backward(const Cuda& gpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
   const int nodes = b.x.rows, samples = samples_a_node(layer_, b.x, b.input);
-  const bool output_quads = are_quads(b.output_gradient.data, layer_.out);
-  const ParameterGradient parameters{.arrays = b,
-                                     .layer = layer_,
-                                     .samples = samples,
-                                     .patches = patches_of(layer_, samples, b.input.data),
-                                     .ranges = GradientRanges(layer_, samples),
-                                     .output_quads = output_quads,
-                                     .partial = partial_.view().data};
   const std::int64_t room = static_cast<std::int64_t>(partial_.view().size() * sizeof(float));
   CHECK(bytes(layer_, nodes, samples) <= room, "nodes ", nodes, ", samples of each ", samples, ", room for sums ",
         room);
-  const std::int64_t products = std::int64_t{nodes} * parameters.ranges.count;
-  const int columns = gradient_columns(layer_);
-  with_tile_side(layer_.out, [&](auto sixteens) {
-    launch(gpu, launch_shape<GradientTile<sixteens()>>(gpu, products, layer_.out, columns),
-           conv2d_parameter_gradient_kernel<sixteens()>, parameters);
-  });
-  if (parameters.ranges.count > 1) {
-    constexpr int kThreads = 256;
-    const std::int64_t elements = std::int64_t{nodes} * layer_.out * columns;
-    launch(gpu, {.blocks = blocks_for(gpu, divide_up(elements, kThreads)), .threads = kThreads}, add_ranges_kernel,
-           parameters);
-  }
-  if (b.input_gradient.data == nullptr) return;
-
-  const ImageShape in = layer_.in, out = layer_.out_shape();
-  const int taps = layer_.kernel * layer_.kernel;
-  const InputGradient input{.arrays = b,
-                            .layer = layer_,
-                            .samples = samples,
-                            .y = InputPhases(layer_, in.height, out.height),
-                            .x = InputPhases(layer_, in.width, out.width),
-                            .out = Divisor(layer_.out),
-                            .strides = {.vector = taps,
-                                        .channel = in.channels * taps,
-                                        .tap_y = layer_.stride * layer_.kernel,
-                                        .tap_x = layer_.stride},
-                            .output_quads = output_quads};
-  with_tile_side(in.channels, [&](auto sixteens) {
-    const int pixels = samples * input.y.most_pixels() * input.x.most_pixels();
-    launch(gpu,
-           launch_shape<PixelTile<sixteens()>>(gpu, std::int64_t{nodes} * layer_.stride * layer_.stride, pixels,
-                                               in.channels),
-           conv2d_input_gradient_kernel<sixteens()>, input);
-  });
+  float* partial = partial_.view().data;
+  if (!tensor_parameter_gradient(gpu, layer_, samples, b, partial))
+    compute_parameter_gradient(gpu, layer_, samples, b, partial);
+  if (b.input_gradient.data != nullptr && !tensor_input_gradient(gpu, layer_, samples, b))
+    compute_input_gradient(gpu, layer_, samples, b);
 }
 
 }  // namespace sparsepush

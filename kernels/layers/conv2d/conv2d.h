@@ -11,6 +11,7 @@
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/image_shape.h"
+#include "kernels/layers/precision.h"
 
 namespace sparsepush {
 
@@ -24,6 +25,7 @@ struct Conv2dLayer {
   int padding = 1;
   std::int64_t weight = 0;
   std::int64_t bias = kNoBias;
+  Precision precision = Precision::kFp32;  ///< a Cpu ignores it
 
   static constexpr std::int64_t kNoBias = -1;
   /// A last stride that does not fit is left out; 0 where the kernel itself does not fit.
@@ -62,10 +64,12 @@ class OnednnConvolution;
 ///   forward    output = input * W + b with W and b at z = x * r, r = (float)(1.0 / u)
 ///   backward   gradients of the sum of output_gradient times output with respect to W, b and the input
 ///
-/// Sums are in fp32. A sum of n terms is within (n + 3) 2^-24 of what their magnitudes add up to of its exact value, on
-/// every backend; backends do not agree in bits. What is not finite reaches what its products add to; products with
-/// zeros beyond the edges, of the padding or of outputs that there are not, may be taken or left out, so it may also
-/// make NaN of sums that meet it there. Arrays that are written overlap no others.
+/// Sums are in fp32. In Precision::kFp32, or on a Cpu, a sum of n terms is within (n + 3) 2^-24 of what their
+/// magnitudes add up to of its exact value, on every backend; backends do not agree in bits. In kTf32 a Cuda rounds
+/// what is multiplied, where it has a kernel for the shape (tensor_convolution.h): within 2^-10 + (n + 3) 2^-22. What
+/// is not finite reaches what its products add to; products with zeros beyond the edges, of the padding or of outputs
+/// that there are not, may be taken or left out, so it may also make NaN of sums that meet it there. Arrays that are
+/// written overlap no others.
 template <class Backend>
 class Conv2d;
 
@@ -102,9 +106,9 @@ class Conv2d<Cpu> {
   std::unique_ptr<OwnLoops> own_;
 };
 
-/// By products of matrices in fp32 cores, for any layer, all nodes of a call in one launch a pass. The order of a sum
-/// depends on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the
-/// call has.
+/// By products of matrices, all nodes of a call in one launch, and one more for sums in several parts: in TF32 where
+/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. The order of a sum depends
+/// on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the call has.
 template <>
 class Conv2d<Cuda> {
  public:

@@ -101,7 +101,9 @@ TEST_F(PointsOf, FoldersHaveNamesThatAnyFileSystemTakes) {
 
 TEST_F(PointsOf, KeysOfOneNameAreToldApart) {
   EXPECT_EQ(names(table("[sweep]\n\"topology.name\" = [\"complete\"]\n\"model.name\" = [\"softmax\"]\n")),
-            Texts({"sparse_push, model.name=softmax, topology.name=complete"}));
+            Texts({"sparse_push, model=softmax, topology=complete"}));
+  EXPECT_EQ(names(table("[sweep]\n\"run.nodes\" = [4]\n\"evaluate.nodes\" = [2]\n")),
+            Texts({"sparse_push, evaluate.nodes=2, run.nodes=4"}));
   EXPECT_EQ(names(table("[sweep]\n\"algorithm.name\" = [\"sgp\", \"none\"]\n")), Texts({"sgp", "none"}));
 }
 

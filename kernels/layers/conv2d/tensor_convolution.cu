@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/backend/check.h"
+#include "kernels/backend/cuda_launch.h"
+#include "kernels/layers/conv2d/tensor_convolution.h"
+#include "kernels/layers/conv2d/tensor_copy.h"
+#include "kernels/layers/conv2d/tensor_few_channels.h"
+#include "kernels/layers/conv2d/tensor_shapes.h"
+#include "kernels/nodes/debias.h"
+
+namespace sparsepush {
+namespace {
+
+constexpr int kWarps = 4, kThreads = 32 * kWarps, kTaps = 9;
+
+enum class Pass {
+  kForward,
+  kBackward,  ///< gradient of the input, stride 1: the same with mirrored taps and sides exchanged
+  kPhases     ///< stride 2: every tap reaches inputs of one of four phases, even or odd in y and in x
+};
+
+/// A block computes tiles of kPixels pixels and kOutputs channels, and adds up kChannels channels of the other side at
+/// a time. A warp has kTiles fragments of 16 pixels: of its own each, or one of each phase of the same 16 pixels.
+template <Pass pass, int outputs, int tiles, int channels>
+struct TensorShape {
+  static constexpr Pass kPass = pass;
+  static constexpr int kOutputs = outputs, kTiles = tiles, kChannels = channels;
+  static constexpr int kPixels = kWarps * 16 * (pass == Pass::kPhases ? 1 : tiles);
+  static constexpr int kBlocksTogether = 3;
+  /// Floats from one position of the tile to the next.
+  static constexpr int kPitch = channels + 4;
+  /// Weights stand as in a node's row: of an output its channels and their taps; backward, of a channel that is added
+  /// up those that are computed and their taps.
+  static constexpr int kWeightRows = pass == Pass::kForward ? outputs : channels;
+  static constexpr int kWeightRow = kTaps * (pass == Pass::kForward ? channels : outputs);
+  static constexpr int kWeightPitch = kWeightRow + (pass == Pass::kForward ? 4 : 8);
+  static constexpr int kOutputPitch = pass == Pass::kForward ? kWeightPitch : kTaps;
+  static constexpr int kChannelPitch = pass == Pass::kForward ? kTaps : kWeightPitch;
+  static constexpr int kWeights = kWeightRows * kWeightPitch;
+  static_assert(meets_all_banks(kPitch, 1) && meets_all_banks(kOutputPitch, kChannelPitch));
+};
+
+struct TensorConvolution {
+  HaloTiles tiles;
+  int halo = 0;         ///< floats of a buffer before its weights
+  int tap[kTaps] = {};  ///< floats from what a pixel's first tap meets to what others do, in the order of the weights
+  Divisor chunks = {};  ///< of channels that are added up
+  Divisor blocks = {};  ///< of channels that are computed
+  Divisor tile_count = {};  ///< tiles a node
+  int items = 0;            ///< tiles of all nodes and blocks
+  int weight_row;           ///< floats from one output's weights to the next's
+  MatrixView<const float> x;
+  const double* u;
+  std::int64_t weight, bias;
+  const float* source;  ///< [nodes * samples, source]
+  float* output;        ///< [nodes * samples, image]
+  ImageShape image;
+};
+
+/// What a block adds up between two barriers. Steps of a tile follow one another, and tiles with the same weights.
+struct Step {
+  int node, line;
+  int output, channel;  ///< the first of each
+  int weights;          ///< number of the weights that it reads
+};
+
+template <class Shape>
+__device__ Step step_at(const TensorConvolution& c, int number) {
+  const int item = c.chunks.divide(number), chunk = number - item * c.chunks.value();
+  const int block_of_node = c.tile_count.divide(item), tile = item - block_of_node * c.tile_count.value();
+  const int node = c.blocks.divide(block_of_node), block = block_of_node - node * c.blocks.value();
+  return {.node = node,
+          .line = tile * c.tiles.lines(),
+          .output = block * Shape::kOutputs,
+          .channel = chunk * Shape::kChannels,
+          .weights = block_of_node * c.chunks.value() + chunk};
+}
+
+/// Begins to copy what a step reads to a buffer.
+template <class Shape>
+__device__ void copy_step(const TensorConvolution& c, const Step& step, bool with_weights, float* buffer) {
+  const ImageShape& source = c.tiles.source();
+  copy_halo<Shape::kChannels, Shape::kPitch>(
+      c.tiles, step.line,
+      c.source + static_cast<std::int64_t>(step.node) * c.tiles.samples() * source.size() + step.channel, buffer);
+  if (!with_weights) return;
+  const int out = Shape::kPass == Pass::kForward ? step.output : step.channel;
+  const int in = Shape::kPass == Pass::kForward ? step.channel : step.output;
+  const float* weights = c.x.row(step.node) + c.weight + static_cast<std::int64_t>(out) * c.weight_row + in * kTaps;
+  for_each_quad<Shape::kWeightRow / 4>(Shape::kWeightRows, [&](int row, int place) {
+    copy_quad_async(buffer + c.halo + row * Shape::kWeightPitch + place,
+                    weights + static_cast<std::int64_t>(row) * c.weight_row + place, true);
+  });
+}
+
+/// Waits for the copies of a step and rounds what this thread has copied.
+template <class Shape>
+__device__ void receive_step(const TensorConvolution& c, const Step& step, bool with_weights, float* buffer) {
+  wait_for_copies();
+  round_rows<Shape::kChannels / 4>(buffer, c.tiles.positions(step.line), Shape::kPitch);
+  if (with_weights) round_rows<Shape::kWeightRow / 4>(buffer + c.halo, Shape::kWeightRows, Shape::kWeightPitch);
+}
+
+/// Of the inputs 2 i - 1 + tap that output i reads, whether it is even: 0, or odd: 1.
+constexpr int phase_of(int tap) { return tap == 1 ? 0 : 1; }
+
+/// A lane's sums: see multiply_add_tf32, whose rows are pixels and whose columns are channels.
+template <class Shape>
+using Sums = float[Shape::kTiles][Shape::kOutputs / 8][4];
+/// Where the first taps of its pixels g and g + 8 are in a buffer, tile by tile.
+template <class Shape>
+using Places = int[Shape::kTiles][2];
+
+/// Adds the products of a step's channels: tap by tap, eight channels at a time.
+template <class Shape>
+__device__ void multiply_step(const TensorConvolution& c, const float* buffer, const Places<Shape>& place,
+                              Sums<Shape>& sum) {
+  constexpr int kColumns = Shape::kOutputs / 8;
+  const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+  const float* weights = buffer + c.halo + g * Shape::kOutputPitch + t * Shape::kChannelPitch;
+  for_each_constant<0, kTaps>([&](auto tap) {
+    constexpr int kTap = decltype(tap)::value, kPhase = 2 * phase_of(kTap / 3) + phase_of(kTap % 3);
+    const float* pixels = buffer + t + c.tap[kTap];
+    for (int k = 0; k < Shape::kChannels; k += 8) {
+      float b[kColumns][2];
+      for (int n = 0; n < kColumns; ++n)
+        for (int high = 0; high < 2; ++high)
+          b[n][high] =
+              load_fragment(weights + 8 * n * Shape::kOutputPitch + (k + 4 * high) * Shape::kChannelPitch + kTap);
+      for (int m = 0; m < Shape::kTiles; ++m) {
+        if (Shape::kPass == Pass::kPhases && m != kPhase) continue;
+        const float* low = pixels + place[m][0] + k;
+        const float* high = pixels + place[m][1] + k;
+        const float a[4] = {load_fragment(low), load_fragment(high), load_fragment(low + 4), load_fragment(high + 4)};
+        for (int n = 0; n < kColumns; ++n) multiply_add_tf32(sum[m][n], a, b[n]);
+      }
+    }
+  });
+}
+
+/// The number of a lane's pixel in a block's tile.
+template <class Shape>
+__device__ int pixel_of_lane(int tile, int high) {
+  const int warp = static_cast<int>(threadIdx.x) / 32, g = static_cast<int>(threadIdx.x) % 32 / 4;
+  const int fragment = Shape::kPass == Pass::kPhases ? warp : warp * Shape::kTiles + tile;
+  return 16 * fragment + 8 * high + g;
+}
+
+template <class Shape>
+__device__ void find_places(const TensorConvolution& c, int line, Places<Shape>& place) {
+  const int pixels = c.tiles.pixels(line);
+  for (int m = 0; m < Shape::kTiles; ++m)
+    for (int high = 0; high < 2; ++high) {
+      const int pixel = pixel_of_lane<Shape>(m, high);
+      place[m][high] = pixel < pixels ? c.tiles.position(line, pixel) * Shape::kPitch : 0;
+    }
+}
+
+/// Two channels of a pixel.
+struct alignas(8) Pair {
+  float value[2];
+};
+
+template <class Shape>
+__device__ void store_tile(const TensorConvolution& c, const Step& step, const Sums<Shape>& sum) {
+  constexpr bool kPhases = Shape::kPass == Pass::kPhases;
+  const float scale = debias_factor(c.u[step.node]);
+  const int column = step.output + 2 * (static_cast<int>(threadIdx.x) % 4);
+  float* const node = c.output + static_cast<std::int64_t>(step.node) * c.tiles.samples() * c.image.size() + column;
+  const float* const bias = c.bias == Conv2dLayer::kNoBias ? nullptr : c.x.row(step.node) + c.bias + column;
+  for (int m = 0; m < Shape::kTiles; ++m)
+    for (int high = 0; high < 2; ++high) {
+      const int number = pixel_of_lane<Shape>(m, high);
+      if (number >= c.tiles.pixels(step.line)) continue;
+      int pixel = step.line * c.tiles.width() + number;
+      if (kPhases) {
+        const HaloTiles::Pixel at = c.tiles.pixel(step.line, number);
+        const int y = 2 * at.y + m / 2, x = 2 * at.x + m % 2;
+        if (y >= c.image.height || x >= c.image.width) continue;
+        pixel = (at.sample * c.image.height + y) * c.image.width + x;
+      }
+      for (int n = 0; n < Shape::kOutputs / 8; ++n) {
+        Pair pair;
+        for (int i = 0; i < 2; ++i) {
+          pair.value[i] = sum[m][n][2 * high + i] * scale;
+          if (bias != nullptr) pair.value[i] += bias[8 * n + i] * scale;
+        }
+        *reinterpret_cast<Pair*>(node + pixel * c.image.channels + 8 * n) = pair;
+      }
+    }
+}
+
+/// output = source * weights at z, gathered by the output's pixels: an implicit matrix product of (pixels, taps and
+/// channels) by (taps and channels, outputs) for each node. Blocks have ranges of tiles. While one buffer is
+/// multiplied, the other receives what comes next; weights that stand there already, two steps later, are not copied
+/// again.
+template <class Shape>
+__global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_convolution_kernel(TensorConvolution c) {
+  float* const shared = dynamic_shared<float>();
+  const auto buffer_of = [&](int number) { return shared + number % 2 * (c.halo + Shape::kWeights); };
+  const auto first_of = [&](unsigned block) {
+    return static_cast<int>(std::int64_t{c.items} * block / gridDim.x) * c.chunks.value();
+  };
+  const int first = first_of(blockIdx.x), end = first_of(blockIdx.x + 1);
+  const auto needs_weights = [&](int number, const Step& step) {
+    return number - 2 < first || step_at<Shape>(c, number - 2).weights != step.weights;
+  };
+  const auto begin_copies = [&](int number) {
+    const Step step = step_at<Shape>(c, number);
+    copy_step<Shape>(c, step, needs_weights(number, step), buffer_of(number));
+  };
+  const int warps_first = pixel_of_lane<Shape>(0, 0) & ~15;
+
+  if (first < end) begin_copies(first);
+  Sums<Shape> sum = {};
+  Places<Shape> place = {};
+  for (int number = first; number < end; ++number) {
+    const Step step = step_at<Shape>(c, number);
+    receive_step<Shape>(c, step, needs_weights(number, step), buffer_of(number));
+    __syncthreads();  // nobody reads the other buffer any more
+    if (number + 1 < end) begin_copies(number + 1);
+    if (step.channel == 0) {
+      find_places<Shape>(c, step.line, place);
+      for (auto& tile : sum)
+        for (auto& column : tile)
+          for (float& value : column) value = 0;
+    }
+    if (warps_first < c.tiles.pixels(step.line)) multiply_step<Shape>(c, buffer_of(number), place, sum);
+    if (step.channel + Shape::kChannels == c.tiles.source().channels) store_tile<Shape>(c, step, sum);
+  }
+}
+
+/// Bytes of one of a block's two buffers that weights leave.
+template <class Shape>
+TileRoom room_of() {
+  return {.pixels = Shape::kPixels,
+          .multiple = 1,
+          .bytes = kTensorSharedBytes / 2 - static_cast<std::int64_t>(sizeof(float)) * Shape::kWeights,
+          .position_bytes = static_cast<int>(sizeof(float)) * Shape::kPitch,
+          .pixel_bytes = 0};
+}
+
+/// Launches the kernel for a pass whose tiles are `c.tiles`; false if there are none.
+template <class Shape>
+bool launch_tensor_convolution(const Cuda& gpu, TensorConvolution c) {
+  if (c.tiles.lines() == 0) return false;
+  const int blocks = c.image.channels / Shape::kOutputs;
+  c.halo = c.tiles.positions() * Shape::kPitch;
+  for (int& tap : c.tap) tap *= Shape::kPitch;
+  c.chunks = Divisor(c.tiles.source().channels / Shape::kChannels);
+  c.blocks = Divisor(blocks);
+  c.tile_count = Divisor(c.tiles.count());
+  const std::int64_t items = std::int64_t{c.x.rows} * blocks * c.tiles.count();
+  CHECK(items * c.chunks.value() <= std::numeric_limits<int>::max(), "tiles ", items, ", steps of each ",
+        c.chunks.value());
+  c.items = static_cast<int>(items);
+  const std::int64_t shared_bytes = 2 * static_cast<std::int64_t>(sizeof(float)) * (c.halo + Shape::kWeights);
+  launch(gpu,
+         {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, Shape::kBlocksTogether)),
+          .threads = kThreads,
+          .shared_bytes = static_cast<std::size_t>(shared_bytes)},
+         tensor_convolution_kernel<Shape>, c);
+  return true;
+}
+
+/// Calls body(shape) with the shape that computes `outputs` channels; those of stride 2 read more for each pixel.
+template <Pass pass, int kTiles, int kChannels, class Body>
+bool with_tensor_shape(int outputs, const Body& body) {
+  if (outputs % 32 == 0) return body(TensorShape<pass, 32, kTiles, kChannels>{});
+  return body(TensorShape<pass, 16, kTiles, kChannels>{});
+}
+
+}  // namespace
+
+bool tensor_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dForward& f) {
+  if (has_few_channels(layer)) return few_channels_forward(gpu, layer, samples, f);
+  if (!has_tensor_shape(layer) || !has_weights_on_quads(layer, f.x) || !is_on_quads(f.input.data) ||
+      !is_on_quads(f.output.data))
+    return false;
+  const auto run = [&](auto shape) {
+    using Shape = decltype(shape);
+    TensorConvolution c{.tiles = HaloTiles(layer.in, layer.out_shape(), layer.stride, samples, room_of<Shape>()),
+                        .weight_row = layer.in.channels * kTaps,
+                        .x = f.x,
+                        .u = f.u.data(),
+                        .weight = layer.weight,
+                        .bias = layer.bias,
+                        .source = f.input.data,
+                        .output = f.output.data,
+                        .image = layer.out_shape()};
+    for (int tap = 0; tap < kTaps; ++tap) c.tap[tap] = c.tiles.tap(tap / 3, tap % 3);
+    return launch_tensor_convolution<Shape>(gpu, c);
+  };
+  if (layer.stride == 1) return with_tensor_shape<Pass::kForward, 4, 16>(layer.out, run);
+  return with_tensor_shape<Pass::kForward, 2, 8>(layer.out, run);
+}
+
+bool tensor_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b) {
+  if (!has_tensor_shape(layer) || !has_weights_on_quads(layer, b.x) || !is_on_quads(b.output_gradient.data) ||
+      !is_on_quads(b.input_gradient.data))
+    return false;
+  const ImageShape source = layer.out_shape();
+  const auto run = [&](auto shape) {
+    using Shape = decltype(shape);
+    // Pixels are the source's: with stride 2, each stands for four of the image.
+    TensorConvolution c{.tiles = HaloTiles(source, source, 1, samples, room_of<Shape>()),
+                        .weight_row = layer.in.channels * kTaps,
+                        .x = b.x,
+                        .u = b.u.data(),
+                        .weight = layer.weight,
+                        .bias = Conv2dLayer::kNoBias,
+                        .source = b.output_gradient.data,
+                        .output = b.input_gradient.data,
+                        .image = layer.in};
+    // Input i is read by output (i + 1 - tap) / stride, which stands one position behind.
+    const auto mirrored = [&](int tap) { return Shape::kPass == Pass::kPhases ? (tap == 0 ? 2 : 1) : 2 - tap; };
+    for (int tap = 0; tap < kTaps; ++tap) c.tap[tap] = c.tiles.tap(mirrored(tap / 3), mirrored(tap % 3));
+    return launch_tensor_convolution<Shape>(gpu, c);
+  };
+  if (layer.stride == 1) return with_tensor_shape<Pass::kBackward, 4, 16>(layer.in.channels, run);
+  return with_tensor_shape<Pass::kPhases, 4, 16>(layer.in.channels, run);
+}
+
+}  // namespace sparsepush
