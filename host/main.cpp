@@ -1,7 +1,6 @@
 // sparsepush: many learning devices on one machine.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -10,11 +9,15 @@
 #include <new>
 #include <stdexcept>
 #include <type_traits>
+#include <variant>
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
 #include "host/backend_choice.h"
 #include "host/config/config.h"
+#include "host/index/compare.h"
+#include "host/index/run_listing.h"
+#include "host/program/command_line.h"
 #include "host/program/interrupt.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"
@@ -26,6 +29,7 @@
 #include "host/records/run_plan.h"
 #include "host/records/saved_config.h"
 #include "host/records/version.h"
+#include "host/reports/report.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
 #include "host/tables/run_table.h"
@@ -35,16 +39,6 @@
 
 namespace sparsepush {
 namespace {
-
-struct Options {
-  std::string config;
-  std::vector<std::string> overrides;
-  std::string backend, out;  ///< `out` is where `resume` goes on, too
-  std::string only;
-  int jobs = 0;
-  TopologyFiles topology;
-  bool resume = false, retry = false, quiet = false, print_config = false, markdown = false;
-};
 
 /// One shard's share of a run. Every stage is for all of its nodes at once; false if the user stopped it.
 template <class Backend>
@@ -65,19 +59,19 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
   return !recorder.untested();
 }
 
-std::vector<std::string> overrides_of(const Options& options) {
+std::vector<std::string> overrides_of(const CommandLine& options) {
   auto overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back("run.backend=" + options.backend);
   return overrides;
 }
 
-Config configure(const Options& options) {
+Config configure(const CommandLine& options) {
   const auto overrides = overrides_of(options);
   return options.config.empty() ? load_saved_config(options.out, overrides) : load_config(options.config, overrides);
 }
 
 /// Below `room` unless the user has chosen one.
-std::filesystem::path results_folder(const char* room, const Options& options) {
+std::filesystem::path results_folder(const char* room, const CommandLine& options) {
   if (!options.out.empty()) return options.out;
   return std::filesystem::path(room) / std::filesystem::path(options.config).stem();
 }
@@ -144,7 +138,7 @@ void check(Experiment& experiment) {
   for (const std::string& line : warnings_before(experiment)) print_error("warning: " + line);
 }
 
-int describe_topologies(const Options& options) {
+int describe_topologies(const CommandLine& options) {
   const Config config = configure(options);
   fmt::print("{}", export_topology(make_topologies(config).front(), options.topology));
   flush_standard_output();  // what a run would be refused for comes after it
@@ -153,7 +147,7 @@ int describe_topologies(const Options& options) {
   return 0;
 }
 
-int run(const Options& options) {
+int run(const CommandLine& options) {
   const Config config = configure(options);
   if (options.print_config) {
     fmt::print("{}", to_toml(config));
@@ -174,28 +168,9 @@ int run(const Options& options) {
   return 1;
 }
 
-/// The command that makes a table.
-std::string table_command(const Options& options) {
-  std::string command = "sparsepush table " + shell_word(options.config);
-  for (const std::string& assignment : options.overrides) command += " --set " + shell_word(assignment);
-  if (!options.backend.empty()) command += " --backend " + options.backend;
-  if (!options.out.empty()) command += " --out " + shell_word(options.out);
-  return command;
-}
-
-/// The same, as the user gave it.
-std::string command_to_go_on(const Options& options) {
-  std::string command = table_command(options);
-  if (options.jobs > 0) command += fmt::format(" --jobs {}", options.jobs);
-  if (!options.only.empty()) command += " --only " + shell_word(options.only);
-  if (options.retry) command += " --retry";
-  if (options.quiet) command += " --quiet";
-  return command;
-}
-
 /// Points at once: as many as there are processors for their threads unless the user says how many. A GPU is for one.
 template <class Backend>
-int jobs_of(const Options& options, const TableFile& file) {
+int jobs_of(const CommandLine& options, const TableFile& file) {
   if (std::is_same_v<Backend, Cuda>) return 1;
   if (options.jobs > 0) return options.jobs;
   int threads = 1;
@@ -207,7 +182,7 @@ int jobs_of(const Options& options, const TableFile& file) {
 }
 
 template <class Backend>
-int make_table(const Options& options, const TableFile& file) {
+int make_table(const CommandLine& options, const TableFile& file) {
   const std::vector<PointPlan> plans = plan_points<Backend>(file, true);
   check_metrics(file, plans);
   Interrupt interrupt;
@@ -229,12 +204,13 @@ int make_table(const Options& options, const TableFile& file) {
                     train, caller);
   }
   if (!options.quiet) fmt::print("{}", end.markdown);
+  write_table_report(results_folder("tables", options));
   if (end.stopped) print_error("stopped; go on with: " + command_to_go_on(options));
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;
 }
 
-int make_table(const Options& options) {
+int make_table(const CommandLine& options) {
   const TableFile file = load_table(options.config, overrides_of(options));
   return choose_backend(file.points.front().config) == "cuda" ? make_table<Cuda>(options, file)
                                                               : make_table<Cpu>(options, file);
@@ -260,7 +236,7 @@ int plan(const TableFile& file, bool runs_here) {
 }
 
 /// A GPU's memory can be planned for without one.
-int plan(const Options& options) {
+int plan(const CommandLine& options) {
   const std::string text = read_config_text(options.config);  // once: it may be a pipe
   if (is_table(text, options.config)) {
     const TableFile file = parse_table(text, overrides_of(options), options.config);
@@ -273,8 +249,32 @@ int plan(const Options& options) {
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }
 
+/// Default folders need not be there.
+int list_runs(const CommandLine& options) {
+  std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
+  for (const std::filesystem::path& folder : folders)
+    if (!std::filesystem::is_directory(folder)) throw InputError("{}: no such folder", folder.string());
+  if (folders.empty()) folders = {"runs", "tables"};
+  const std::vector<RunLine> lines = read_run_lines(find_runs(folders));
+  fmt::print("{}", options.csv ? run_lines_csv(lines) : run_lines_text(lines));
+  return 0;
+}
+
+int compare(const CommandLine& options) {
+  fmt::print("{}", compare_folders(options.folders.at(0), options.folders.at(1)));
+  return 0;
+}
+
+int report(const CommandLine& options) {
+  const std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
+  const ReportEnd end = write_report({.folders = folders, .out = options.out, .figures = options.figures});
+  for (const std::string& line : end.left_out) print_error("warning: left out: " + line);
+  fmt::print("{}: {} runs in {} rows\n", end.out.string(), end.runs, end.rows);
+  return 0;
+}
+
 /// Writes the configuration to begin with, and no file that is there.
-int begin(const Options& options) {
+int begin(const CommandLine& options) {
   std::FILE* file = std::fopen(options.config.c_str(), "wx");
   if (file == nullptr) throw InputError("{}: {}", options.config, std::strerror(errno));
   const bool written = std::fputs(commented_config().c_str(), file) >= 0;
@@ -283,80 +283,42 @@ int begin(const Options& options) {
   return 0;
 }
 
-int print_table(std::string (*describe)(TextForm), const Options& options) {
+int print_table(std::string (*describe)(TextForm), const CommandLine& options) {
   fmt::print("{}", describe(options.markdown ? TextForm::kMarkdown : TextForm::kPlain));
   return 0;
 }
 
-int command_line(int argc, char** argv) {
-  CLI::App app("Emulates many learning devices on one machine: push-sum gossip with compressed messages.");
-  app.set_version_flag("--version", version_text());
-  app.require_subcommand(1);
-  Options options;
-  const auto add_overrides = [&](CLI::App* command) {
-    command->add_option("--set", options.overrides, "section.key=value, instead of the file's")
-        ->allow_extra_args(false);
-  };
-  const auto add = [&](const std::string& name, const std::string& help) {
-    auto* command = app.add_subcommand(name, help);
-    command->add_option("config", options.config, "description of the experiment (TOML)")->required();
-    add_overrides(command);
-    return command;
-  };
-  const auto add_table = [&](const std::string& name, const std::string& help) {
-    auto* command = app.add_subcommand(name, help);
-    command->add_flag("--markdown", options.markdown, "as Markdown");
-    return command;
-  };
-  const auto add_training = [&](CLI::App* command) {
-    command->add_option("--backend", options.backend, "cpu, cuda or auto (cuda if a GPU works)")
-        ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
-    command->add_flag("--quiet", options.quiet, "print errors only");
-    return command;
-  };
-  auto* run_command = add_training(add("run", "train"));
-  run_command->add_option("--out", options.out, "folder for results (runs/<config's name>)");
-  run_command->add_flag("--resume", options.resume, "go on from the folder's checkpoint");
-  run_command->add_flag("--print-config", options.print_config, "print all keys as they count; runs nothing");
-  auto* resume_command = add_training(app.add_subcommand("resume", "go on with the run in a folder, from that alone"));
-  resume_command->add_option("folder", options.out, "folder of the run")->required();
-  add_overrides(resume_command);
-  auto* table_command = add_training(add("table", "train every point of [sweep], and write the table"));
-  table_command->add_option("--out", options.out, "folder for the table (tables/<config's name>)");
-  table_command->add_option("--jobs", options.jobs, "points at once (processors / run.threads)")
-      ->check(CLI::Range(1, 4096));
-  table_command->add_option("--only", options.only, "train the points whose folder's name contains this");
-  table_command->add_flag("--retry", options.retry,
-                          "train those that have diverged or are damaged again, from their beginning");
-  auto* topology_command = add("topology", "check and describe the topology");
-  topology_command->add_option("--dot", options.topology.dot, "file to write for Graphviz; -: standard output");
-  topology_command->add_option("--svg", options.topology.svg, "file to write a picture to; -: standard output");
-  topology_command->add_option("--json", options.topology.json, "file to write all of it to; -: standard output");
-  auto* plan_command = add("plan", "memory, steps and bytes of a run, or of all points of a table; runs nothing");
-  plan_command->add_option("--backend", options.backend, "cpu, cuda or auto; cuda needs no GPU here")
-      ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
-  auto* init_command = app.add_subcommand("init", "write a configuration with all keys and comments, to begin with");
-  init_command->add_option("file", options.config, "new file (experiment.toml)");
-  auto* keys_command = add_table("keys", "all keys of a configuration: values, defaults, meaning");
-  auto* methods_command =
-      add_table("methods", "what runs together of methods, compressors, topologies, models, backends");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+int obey(const CommandLine& options) {
+  switch (options.command) {
+    case Command::kRun:
+    case Command::kResume:
+      return run(options);
+    case Command::kTable:
+      return make_table(options);
+    case Command::kTopology:
+      return describe_topologies(options);
+    case Command::kPlan:
+      return plan(options);
+    case Command::kList:
+      return list_runs(options);
+    case Command::kDiff:
+      return compare(options);
+    case Command::kReport:
+      return report(options);
+    case Command::kInit:
+      return begin(options);
+    case Command::kKeys:
+      return print_table(describe_keys, options);
+    case Command::kMethods:
+      return print_table(describe_methods, options);
   }
-  options.resume |= static_cast<bool>(*resume_command);
-  if (*run_command || *resume_command) return run(options);
-  if (*table_command) return make_table(options);
-  if (*init_command) {
-    if (options.config.empty()) options.config = "experiment.toml";
-    return begin(options);
-  }
-  if (*topology_command) return describe_topologies(options);
-  if (*plan_command) return plan(options);
-  if (*keys_command) return print_table(describe_keys, options);
-  if (*methods_command) return print_table(describe_methods, options);
   return 2;
+}
+
+int obey(int argc, char** argv) {
+  const auto line = parse_command_line(argc, argv, version_text());
+  if (const int* code = std::get_if<int>(&line)) return *code;
+  return obey(std::get<CommandLine>(line));
 }
 
 }  // namespace
@@ -365,7 +327,7 @@ int command_line(int argc, char** argv) {
 int main(int argc, char** argv) {
   sparsepush::prepare_standard_streams();
   try {
-    const int code = sparsepush::command_line(argc, argv);
+    const int code = sparsepush::obey(argc, argv);
     sparsepush::flush_standard_output();
     return code;
   } catch (const sparsepush::InputError& error) {

@@ -14,6 +14,7 @@ void all_reduce(Nodes<Backend>& n, const PlannedRound&) {
 
 inline Method all_reduce_row() {
   return {.name = "all_reduce",
+          .colour = "currentColor",
           .message = Message{{&state::gradient}},
           .needs = {.topology = false},
           .steps_alike = true,

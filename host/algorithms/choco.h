@@ -26,6 +26,7 @@ void choco(Nodes<Backend>& n, const PlannedRound& round) {
 /// On a topology that varies, a node would have no copy of a neighbour that is new to it.
 inline Method choco_row() {
   return {.name = "choco",
+          .colour = "#cc79a7",
           .state = {&public_copy, &difference},
           .message = Message{{&state::sent_u}, true},
           .needs = {.is_static = true},

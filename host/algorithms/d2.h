@@ -24,6 +24,7 @@ void d2(Nodes<Backend>& n, const PlannedRound& round) {
 /// Self weights above 1/3 keep all eigenvalues above -1/3, below which the iteration is not stable.
 inline Method d2_row() {
   return {.name = "d2",
+          .colour = "#5f7f8c",
           .state = {&correction},
           .message = Message{{&state::x}},
           .needs = {.is_static = true, .symmetric = true, .self_weight = 1.0 / 3},

@@ -13,6 +13,7 @@ void d_psgd(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method d_psgd_row() {
   return {.name = "d_psgd",
+          .colour = "#56b4e9",
           .message = Message{{&state::x}},
           .needs = {.doubly_stochastic = true},
           .keys = {"averaging_rate", "local_steps"},

@@ -15,6 +15,7 @@ void deep_squeeze(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method deep_squeeze_row() {
   return {.name = "deep_squeeze",
+          .colour = "#e69f00",
           .state = {&state::error},
           .message = Message{.arrays = {}, .compressed = true},
           .needs = {.doubly_stochastic = true},

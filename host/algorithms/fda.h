@@ -27,6 +27,7 @@ void fda(Nodes<Backend>& n, const PlannedRound&) {
 
 inline Method fda_row() {
   return {.name = "fda",
+          .colour = "#7f6bd1",
           .state = {&reference, &heading, &drift, &state::syncs},
           .message = Message{{&state::x}},
           .monitor = Message{{&drift}},

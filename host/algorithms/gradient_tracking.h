@@ -46,6 +46,7 @@ void push_gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method gradient_tracking_row() {
   return {.name = "gradient_tracking",
+          .colour = "#a6611a",
           .state = {&tracker, &last_gradient},
           .message = Message{{&state::x, &tracker}},
           .needs = {.doubly_stochastic = true},
@@ -57,6 +58,7 @@ inline Method gradient_tracking_row() {
 
 inline Method push_gradient_tracking_row() {
   return {.name = "push_gradient_tracking",
+          .colour = "#3f97a8",
           .state = {&tracker, &last_gradient},
           .message = Message{{&state::x, &tracker, &state::sent_u}},
           .keys = {"averaging_rate"},

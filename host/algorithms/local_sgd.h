@@ -14,6 +14,7 @@ void local_sgd(Nodes<Backend>& n, const PlannedRound&) {
 
 inline Method local_sgd_row() {
   return {.name = "local_sgd",
+          .colour = "#8a8a2e",
           .message = Message{{&state::x}},
           .needs = {.topology = false},
           .keys = {"local_steps"},

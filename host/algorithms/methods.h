@@ -36,6 +36,7 @@ struct Needs {
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
 struct Method {
   std::string name;
+  std::string colour = "#808080";             ///< of its lines in reports; "currentColor": the text's
   StateList state = {};                       ///< beside x, u, the gradient and the optimizer's
   std::optional<Message> message = {};        ///< without one nothing is sent
   std::optional<Message> final_message = {};  ///< with one, rounds of merging without SGD may follow the last step

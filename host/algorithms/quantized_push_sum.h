@@ -9,6 +9,7 @@ namespace sparsepush {
 inline Method quantized_push_sum_row() {
   Method row = choco_row();
   row.name = "quantized_push_sum";
+  row.colour = "#a6529a";
   row.needs.unbiased = true;
   row.keys = {"local_steps"};
   row.averaging_rate = 1.0;

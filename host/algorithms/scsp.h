@@ -9,6 +9,7 @@ namespace sparsepush {
 inline Method scsp_row() {
   Method row = sparse_push_row();
   row.name = "scsp";
+  row.colour = "#009e73";
   row.final_message = Message{{&state::x, &state::sent_u}};
   row.keys.insert(row.keys.end(), {"final_rounds", "final", "final_statistics"});
   return row;

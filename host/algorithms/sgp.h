@@ -15,6 +15,7 @@ void sgp(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method sgp_row() {
   return {.name = "sgp",
+          .colour = "#0072b2",
           .message = Message{{&state::x, &state::sent_u}},
           .keys = {"averaging_rate", "local_steps"},
           .averaging_rate = 1.0,

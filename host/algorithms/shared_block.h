@@ -21,6 +21,7 @@ void shared_block(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method shared_block_row() {
   return {.name = "shared_block",
+          .colour = "#b2203f",
           .state = {&block_u, &state::z},
           .message = Message{{&block, &state::sent_u}},
           .keys = {"local_steps", "blocks"},

@@ -18,6 +18,7 @@ void sparse_push(Nodes<Backend>& n, const PlannedRound& round) {
 
 inline Method sparse_push_row() {
   return {.name = "sparse_push",
+          .colour = "#d55e00",
           .state = {&state::error},
           .message = Message{{&state::sent_u}, true},
           .keys = {"averaging_rate", "local_steps", "compress"},

@@ -24,6 +24,7 @@ struct RunConfig {
   int shards = 1;
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
   std::string start;                  ///< a checkpoint whose parameters nodes start with
+  bool tensorboard = false;           ///< write metrics.csv for TensorBoard as well
   bool verify = false;                ///< do every selection of messages again in a second way, and compare
 };
 

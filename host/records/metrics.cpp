@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "data/files/input_error.h"
+#include "data/files/unsynced_file.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -93,7 +94,10 @@ const std::string& begin_csv(const std::string& path, const std::string& header,
         "{}: expected rows through step {}, which the checkpoint has passed; without them, choose another "
         "--out",
         path, expected_step);
-  replace_file(path, text);
+  if (keep)
+    replace_file(path, text);
+  else
+    replace_unsynced(path, text);  // nothing to lose until the first checkpoint, which syncs the lines it needs
   return path;
 }
 

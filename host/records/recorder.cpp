@@ -107,11 +107,16 @@ void Recorder::open_files() {
   save_config(folder_, experiment_.config());
   if (const std::string table = experiment_.task().partition_table(); !table.empty())
     folder_.write_text("partition.csv", table);
+  begin_tensorboard();
   caller_.say("backend: " + backend_);
   tell(resumed_ ? resumed_->step : 0, false);
   folder_.log(
       fmt::format("{} on {}", resumed_ ? fmt::format("resumed at step {}", resumed_->step) : "started", backend_));
   for (const std::string& line : warnings_before(experiment_)) warn(line);
+}
+
+void Recorder::begin_tensorboard() {
+  if (experiment_.config().run.tensorboard) tensorboard_.emplace(folder_, experiment_.config());
 }
 
 template <class Backend>
@@ -197,7 +202,9 @@ bool Recorder::measure(Emulator<Backend>& emulator) {
   }
   metrics_->append(lines);
   nodes_->append(of_nodes);
-  timing_->append({fmt::format("{},{:.3f}", emulator.step(), seconds())});
+  const double now = seconds();
+  timing_->append({fmt::format("{},{:.3f}", emulator.step(), now)});
+  if (tensorboard_) tensorboard_->append(lines, now);
   last_rows_ = std::move(rows);
   return true;
 }
@@ -236,7 +243,11 @@ double Recorder::seconds() const {
 void Recorder::complete() {
   std::ifstream file(folder_.file("summary.json"), std::ios::binary);
   const auto summary = nlohmann::json::parse(file, nullptr, false);
-  if (!summary.is_object() || summary.value("status", "") != "finished") summarize("finished");
+  begin_tensorboard();
+  if (!summary.is_object() || summary.value("status", "") != "finished")
+    summarize("finished");
+  else if (tensorboard_)
+    tensorboard_->end(true);
 }
 
 void Recorder::summarize(const std::string& status, const std::string& reason) {
@@ -254,6 +265,7 @@ void Recorder::summarize(const std::string& status, const std::string& reason) {
   if (!reason.empty()) summary["reason"] = reason;
   folder_.write_text("summary.json", summary.dump(2) + "\n");
   folder_.log(reason.empty() ? status : reason);
+  if (tensorboard_ && status != "interrupted") tensorboard_->end(status == "finished");
 }
 
 template void Recorder::begin(Emulator<Cpu>&);

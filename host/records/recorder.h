@@ -15,6 +15,7 @@
 #include "host/records/metrics.h"
 #include "host/records/run_folder.h"
 #include "host/records/run_position.h"
+#include "host/records/tensorboard.h"
 #include "host/state/emulator.h"
 
 namespace sparsepush {
@@ -59,6 +60,7 @@ class Recorder {
 
  private:
   void open_files();
+  void begin_tensorboard();
   /// False if it was cut off.
   template <class Backend>
   bool measure(Emulator<Backend>& emulator);
@@ -82,6 +84,7 @@ class Recorder {
   GrowthGuard growth_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::optional<CsvFile> metrics_, nodes_, timing_;
+  std::optional<TensorBoardFiles> tensorboard_;
   std::mutex asking_;                   ///< the caller, during a test
   std::atomic<bool> cut_off_ = false;   ///< the test that is under way, by a request
   std::atomic<bool> untested_ = false;  ///< the evaluation that is due at `step_` is still to come

@@ -4,9 +4,11 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "data/files/input_error.h"
@@ -42,11 +44,20 @@ OpenFile open_lock(const std::string& path) try {
   throw InputError(error.what());
 }
 
+/// Whoever looks whether a run has the lock has it for a moment; a run has it for longer than this waits.
+int take_lock(int descriptor) {
+  for (int tries = 5;; --tries) {
+    const int result = flock(descriptor, LOCK_EX | LOCK_NB);
+    if (result == 0 || errno != EWOULDBLOCK || tries == 0) return result;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 }  // namespace
 
 RunFolder::RunFolder(fs::path path, bool resume)
     : path_(std::move(path)), lock_(open_lock(prepare_folder(path_, resume))) {
-  if (flock(lock_.descriptor(), LOCK_EX | LOCK_NB) != 0) {
+  if (take_lock(lock_.descriptor()) != 0) {
     if (errno == EWOULDBLOCK) throw InputError("{} is in use by another run", path_.string());
     throw InputError("cannot lock {}: {}", path_.string(), std::generic_category().message(errno));
   }

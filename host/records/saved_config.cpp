@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "data/files/input_error.h"
+#include "data/files/same_content.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 
@@ -16,13 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kName = "config.toml";
-
-bool have_same_content(const fs::path& a, const fs::path& b) {
-  std::error_code error;
-  if (fs::file_size(a, error) != fs::file_size(b, error) || error) return false;
-  std::ifstream first(a, std::ios::binary), second(b, std::ios::binary);
-  return std::equal(std::istreambuf_iterator<char>(first), {}, std::istreambuf_iterator<char>(second));
-}
 
 /// Copies `from` to `to` unless it has the same content already: a run that goes on need not have room for another
 /// copy.

@@ -1,13 +1,10 @@
 #include "host/tables/run_metrics.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "data/files/input_error.h"
+#include "host/records/number_table.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -15,48 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kEmpty = std::numeric_limits<double>::quiet_NaN();
-
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return fields;
-}
-
-/// The lines of a CSV file of numbers, without its header.
-struct NumberTable {
-  std::vector<std::string> columns;
-  std::vector<std::vector<double>> rows;
-};
-
-double parse_number(std::string_view text, const fs::path& path, std::size_t line) {
-  if (text.empty()) return kEmpty;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end != text.data() + text.size() || error != std::errc())
-    throw InputError("{}:{}: expected a number, got \"{}\"", path.string(), line, text);
-  return value;
-}
-
-NumberTable read_numbers(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be read", path.string());
-  NumberTable table;
-  std::string text;
-  std::getline(file, text);
-  for (const std::string_view column : split(text)) table.columns.emplace_back(column);
-  for (std::size_t line = 2; std::getline(file, text); ++line) {
-    const auto fields = split(text);
-    if (fields.size() != table.columns.size())
-      throw InputError("{}:{}: expected {} columns, got {}", path.string(), line, table.columns.size(), fields.size());
-    table.rows.emplace_back();
-    for (const std::string_view field : fields) table.rows.back().push_back(parse_number(field, path, line));
-  }
-  return table;
-}
 
 double seconds_at(const std::vector<RunTime>& times, double step) {
   for (const RunTime& time : times)
@@ -90,11 +45,9 @@ std::vector<ReplicaMetrics> read_run_metrics(const fs::path& folder, int replica
   const fs::path path = folder / "metrics.csv";
   NumberTable table = read_numbers(path);
   for (const char* name : {"replica", "step", "accuracy_mean", "test_loss"})
-    if (std::ranges::find(table.columns, name) == table.columns.end())
-      throw InputError("{}:1: expected a column {}", path.string(), name);
+    if (!table.find(name)) throw InputError("{}:1: expected a column {}", path.string(), name);
   const std::vector<RunTime> times = read_run_times(folder);
-  const auto replica_column = std::ranges::find(table.columns, "replica") - table.columns.begin();
-  const auto step_column = std::ranges::find(table.columns, "step") - table.columns.begin();
+  const std::size_t replica_column = *table.find("replica"), step_column = *table.find("step");
   table.columns.emplace_back("seconds");
   std::vector<ReplicaMetrics> all(replicas, {.columns = table.columns, .rows = {}});
   for (auto& row : table.rows) {
@@ -106,22 +59,6 @@ std::vector<ReplicaMetrics> read_run_metrics(const fs::path& folder, int replica
   }
   for (const ReplicaMetrics& replica : all) check_steps(replica, steps, path);
   return all;
-}
-
-std::vector<RunTime> read_run_times(const fs::path& folder) {
-  const fs::path path = folder / "timing.csv";
-  if (!fs::exists(path)) return {};
-  const NumberTable table = read_numbers(path);
-  if (table.columns != std::vector<std::string>{"step", "seconds"})
-    throw InputError("{}:1: expected the columns step,seconds", path.string());
-  std::vector<RunTime> times;
-  double before = 0, last = 0;  // seconds of the parts before this one, and so far in this one
-  for (const auto& row : table.rows) {
-    if (row[1] < last) before += last;  // a part begins at 0
-    last = row[1];
-    times.push_back({static_cast<std::int64_t>(row[0]), before + last});
-  }
-  return times;
 }
 
 }  // namespace sparsepush

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "host/records/run_times.h"
+
 namespace sparsepush {
 
 /// One replica's rows of metrics.csv.
@@ -22,13 +24,5 @@ struct ReplicaMetrics {
 /// the rows at `steps` are missing.
 std::vector<ReplicaMetrics> read_run_metrics(const std::filesystem::path& folder, int replicas,
                                              const std::vector<std::int64_t>& steps);
-
-/// The last step of timing.csv, 0 without one, and the seconds until then, over all parts of a run that was resumed.
-struct RunTime {
-  std::int64_t step = 0;
-  double seconds = 0;
-};
-/// After each line of timing.csv; empty if there is no such file. Throws InputError.
-std::vector<RunTime> read_run_times(const std::filesystem::path& folder);
 
 }  // namespace sparsepush

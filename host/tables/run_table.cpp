@@ -46,7 +46,8 @@ class TableRun {
   }
 
   TableEnd run() {
-    write_points();
+    for (std::size_t p = 0; p < states_.size(); ++p) point_lines_.push_back(point_line(file_, plans_, states_, p));
+    folder_.write(kPointsFile, points_csv());
     folder_.write("table.toml", file_.text);
     for (const std::string& line : file_.warnings) caller_.say("warning: " + line);
     caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), to_do_.size(),
@@ -154,7 +155,7 @@ class TableRun {
     steps_done_ += state.steps_done - running_points_[p].step;
     running_points_.erase(p);
     states_[p] = std::move(state);
-    write_points();
+    write_point(p);
     say_end(p);
     tell();
   }
@@ -164,7 +165,7 @@ class TableRun {
     const std::lock_guard lock(mutex_);
     running_points_[p] = {.step = states_[p].steps_done};
     states_[p].status = Status::kRunning;
-    write_points();
+    write_point(p);
     return caller_of(p);
   }
 
@@ -242,9 +243,20 @@ class TableRun {
                             state.seconds, state.reason.empty() ? "" : ": ", state.reason));
   }
 
-  void write_points() { folder_.write(kPointsFile, points_csv(file_, plans_, states_)); }
+  std::string points_csv() const {
+    std::string text = points_header(file_);
+    for (const std::string& line : point_lines_) text += line;
+    return text;
+  }
+
+  /// At each change, so without waiting for the disk: what it says can be read from the points' folders again.
+  void write_point(int p) {
+    point_lines_[p] = point_line(file_, plans_, states_, p);
+    folder_.write_unsynced(kPointsFile, points_csv());
+  }
 
   TableEnd finish() {
+    folder_.sync(kPointsFile);
     const Results results(file_, plans_, states_);
     TableEnd end{.stopped = stopped_,
                  .all_finished = results.all_finished(),
@@ -272,8 +284,9 @@ class TableRun {
 
   std::mutex mutex_;  ///< of all that follows, and the caller, while workers run
   std::condition_variable changed_;
-  std::vector<PointState> states_;  ///< [points]
-  std::deque<int> to_do_;           ///< points
+  std::vector<PointState> states_;        ///< [points]
+  std::vector<std::string> point_lines_;  ///< [points] of points.csv
+  std::deque<int> to_do_;                 ///< points
   std::map<int, Running> running_points_;
   Pace pace_;
   Clock::time_point told_ = Clock::now();

@@ -1,47 +1,9 @@
 #include "host/tables/table_csv.h"
 
-#include <fmt/format.h>
-
-#include <type_traits>
+#include "data/files/csv.h"
 
 namespace sparsepush {
 namespace {
-
-/// A line of a CSV file (RFC 4180), field by field.
-class CsvLine {
- public:
-  CsvLine& add(std::string_view text) {
-    if (!is_first_) line_ += ',';
-    is_first_ = false;
-    if (text.find_first_of(",\"\n\r") == std::string_view::npos) {
-      line_ += text;
-      return *this;
-    }
-    line_ += '"';
-    for (const char c : text) line_ += c == '"' ? std::string("\"\"") : std::string(1, c);
-    line_ += '"';
-    return *this;
-  }
-  template <class Number>
-  requires std::is_arithmetic_v<Number> CsvLine& add(Number value) {
-    if constexpr (std::is_integral_v<Number>) return add(fmt::format("{}", value));
-    return add(fmt::format("{:.9g}", static_cast<double>(value)));
-  }
-  CsvLine& add(const std::optional<double>& value) { return value ? add(*value) : add(""); }
-  CsvLine& add_all(const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) add(text);
-    return *this;
-  }
-  CsvLine& add_values(const GridValues& values) {
-    for (const auto& value : values) add(value.value_or(""));
-    return *this;
-  }
-  std::string end() const { return line_ + '\n'; }
-
- private:
-  std::string line_;
-  bool is_first_ = true;
-};
 
 std::vector<std::string> swept_keys(const TableFile& file) {
   std::vector<std::string> keys;
@@ -62,21 +24,21 @@ std::string folder_of(const PointState& state) { return state.folder.empty() ? "
 
 }  // namespace
 
-std::string points_csv(const TableFile& file, const std::vector<PointPlan>& plans,
-                       const std::vector<PointState>& states) {
-  std::string text = CsvLine()
-                         .add_all({"name", "id", "launch", "status", "steps_done", "steps", "seconds", "folder"})
-                         .add_all(swept_keys(file))
-                         .end();
-  for (std::size_t p = 0; p < states.size(); ++p) {
-    const TablePoint& point = file.points[p];
-    const PointState& state = states[p];
-    CsvLine line;
-    line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
-    line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
-    text += line.add_values(point.values).end();
-  }
-  return text;
+std::string points_header(const TableFile& file) {
+  return CsvLine()
+      .add_all({"name", "id", "launch", "status", "steps_done", "steps", "seconds", "folder"})
+      .add_all(swept_keys(file))
+      .end();
+}
+
+std::string point_line(const TableFile& file, const std::vector<PointPlan>& plans,
+                       const std::vector<PointState>& states, std::size_t p) {
+  const TablePoint& point = file.points[p];
+  const PointState& state = states[p];
+  CsvLine line;
+  line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
+  line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
+  return line.add_all(point.values).end();
 }
 
 std::string replicas_csv(const TableFile& file, const std::vector<PointState>& states, const Results& results) {
@@ -88,7 +50,7 @@ std::string replicas_csv(const TableFile& file, const std::vector<PointState>& s
     for (const ReplicaResult& replica : results.rows()[r].replicas) {
       const TablePoint& point = file.points[replica.point];
       CsvLine line;
-      line.add(point.name).add_values(point.values).add(replica.replica).add(replica.seed);
+      line.add(point.name).add_all(point.values).add(replica.replica).add(replica.seed);
       line.add(word_of(replica.status)).add(folder_of(states[replica.point]));
       for (const Column& column : file.settings.columns) line.add(results.value(column, r, replica));
       text += line.end();
@@ -105,7 +67,7 @@ std::string table_csv(const TableFile& file, const Results& results) {
   for (std::size_t r = 0; r < file.rows.size(); ++r) {
     const RowResult& row = results.rows()[r];
     CsvLine line;
-    line.add(file.rows[r].name).add_values(of_rows(file, file.rows[r].values));
+    line.add(file.rows[r].name).add_all(of_rows(file, file.rows[r].values));
     line.add(word_of(row.status)).add(row.finished);
     for (const Statistic& statistic : row.columns) line.add(statistic.mean).add(statistic.sd);
     text += line.end();

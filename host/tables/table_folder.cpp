@@ -1,26 +1,22 @@
 #include "host/tables/table_folder.h"
 
+#include <fcntl.h>
+
 #include <fstream>
 #include <iterator>
 #include <system_error>
 
 #include "data/files/input_error.h"
+#include "data/files/unsynced_file.h"
 
 namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// Others may call a file points.csv, too.
-bool has_points(const fs::path& path) {
-  std::ifstream file(path / kPointsFile, std::ios::binary);
-  std::string header;
-  return std::getline(file, header) && header.starts_with("name,id,launch,status,");
-}
-
 /// points.csv is what a table writes first; one that was killed meanwhile leaves the beginning of it.
 const fs::path& check_is_table(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error) || has_points(path)) return path;
+  if (!fs::is_directory(path, error) || is_table_folder(path)) return path;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error))
     if (entry.path().filename() != ".lock" && entry.path().filename() != std::string(kPointsFile) + ".tmp")
       throw InputError("{} is not empty and holds no table: pass another --out", path.string());
@@ -28,6 +24,14 @@ const fs::path& check_is_table(const fs::path& path) {
 }
 
 }  // namespace
+
+bool is_table_folder(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path / kPointsFile, error)) return false;
+  std::ifstream file(path / kPointsFile, std::ios::binary);
+  std::string header;
+  return std::getline(file, header) && header.starts_with("name,id,launch,status,");
+}
 
 TableFolder::TableFolder(const fs::path& path) : folder_(check_is_table(path), true) {}
 
@@ -49,5 +53,11 @@ std::string TableFolder::read(const std::string& name) const {
 void TableFolder::write(const std::string& name, const std::string& text) const {
   if (!fs::exists(folder_.file(name)) || read(name) != text) folder_.write_text(name, text);
 }
+
+void TableFolder::write_unsynced(const std::string& name, const std::string& text) const {
+  replace_unsynced(folder_.file(name), text);
+}
+
+void TableFolder::sync(const std::string& name) const { OpenFile(folder_.file(name), O_RDONLY).sync(); }
 
 }  // namespace sparsepush

@@ -11,6 +11,9 @@ namespace sparsepush {
 
 constexpr const char* kPointsFile = "points.csv";  ///< to be written before any other: it tells a table's folder
 
+/// Whether there is a table; others may call a file points.csv, too.
+bool is_table_folder(const std::filesystem::path& path);
+
 /// Owns a table's folder, so that a second table cannot write into it at the same time.
 class TableFolder {
  public:
@@ -24,6 +27,9 @@ class TableFolder {
   std::string read(const std::string& name) const;
   /// Replaces a file whose content is another.
   void write(const std::string& name, const std::string& text) const;
+  /// Replaces a file that is written often: whole after a kill, on disk after `sync`.
+  void write_unsynced(const std::string& name, const std::string& text) const;
+  void sync(const std::string& name) const;
 
  private:
   RunFolder folder_;

@@ -113,8 +113,8 @@ Layout circle_layout(int nodes) {
   return layout;
 }
 
-std::string topology_svg(const Topology& topology) {
-  const std::int64_t rounds = topology.period() > 0 ? std::min(topology.period(), kMostRounds) : kMostRounds;
+TopologyPicture topology_picture(const Topology& topology, std::int64_t most_rounds) {
+  const std::int64_t rounds = topology.period() > 0 ? std::min(topology.period(), most_rounds) : most_rounds;
   const Panel panel = panel_of(topology);
   std::string body;
   std::size_t edges = 0;
@@ -132,8 +132,16 @@ std::string topology_svg(const Topology& topology) {
                         topology.period() == 1 ? " and all others" : "");
     body += edges_svg(panel, round) + nodes_svg(panel) + "</g>\n";
   }
-  const double width = panel.width * static_cast<double>(columns);
-  const double height = panel.height * static_cast<double>((rounds + columns - 1) / columns);
+  return {.width = panel.width * static_cast<double>(columns),
+          .height = panel.height * static_cast<double>((rounds + columns - 1) / columns),
+          .defs =
+              "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" "
+              "markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#777\"/></marker></defs>\n",
+          .body = body};
+}
+
+std::string topology_svg(const Topology& topology) {
+  const TopologyPicture picture = topology_picture(topology, kMostRounds);
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
       "{1:.0f}\">\n"
@@ -141,10 +149,8 @@ std::string topology_svg(const Topology& topology) {
       "<style>.edges path{{fill:none;stroke:#777;stroke-width:1.2}}.nodes circle{{fill:#1f5fa8}}"
       ".nodes text{{fill:#fff;text-anchor:middle;dominant-baseline:central}}text{{font-family:sans-serif}}"
       ".title{{font-size:14px;fill:#222}}</style>\n"
-      "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" "
-      "orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#777\"/></marker></defs>\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{4}</svg>\n",
-      width, height, xml_text(topology.name()), topology.nodes(), body);
+      "{4}<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{5}</svg>\n",
+      picture.width, picture.height, xml_text(topology.name()), topology.nodes(), picture.defs, picture.body);
 }
 
 }  // namespace sparsepush

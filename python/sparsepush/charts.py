@@ -14,7 +14,7 @@ from .results import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's, for every eye; a method has its own. Others are grey.
+# Okabe and Ito's for those that are compared most; a method has its own. Others are grey.
 COLOURS = {
     "sgp": "#0072b2",
     "sparse_push": "#d55e00",
@@ -23,6 +23,13 @@ COLOURS = {
     "deep_squeeze": "#e69f00",
     "d_psgd": "#56b4e9",
     "all_reduce": "#000000",
+    "quantized_push_sum": "#a6529a",
+    "local_sgd": "#8a8a2e",
+    "fda": "#7f6bd1",
+    "gradient_tracking": "#a6611a",
+    "push_gradient_tracking": "#3f97a8",
+    "d2": "#5f7f8c",
+    "shared_block": "#b2203f",
 }
 GREY = "#808080"
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3))]  # tell settings of one colour apart

@@ -220,8 +220,8 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   EXPECT_EQ(plain.size(), 16u);
   EXPECT_EQ(plain.find_first_not_of("0123456789abcdef"), std::string::npos);
   for (const char* same : {"run.backend=cpu", "run.threads=3", "run.shards=2", "run.checkpoint_steps=5",
-                           "run.verify=true", "run.steps=9", "run.epochs=3", "run.seed=1", "data.augment=false",
-                           "algorithm.averaging_rate=0.01", "algorithm.compress=parameters"})
+                           "run.verify=true", "run.tensorboard=true", "run.steps=9", "run.epochs=3", "run.seed=1",
+                           "data.augment=false", "algorithm.averaging_rate=0.01", "algorithm.compress=parameters"})
     EXPECT_EQ(config_hash(load("", {same})), plain) << same;
   for (const char* other : {"run.seed=2",
                             "run.nodes=9",

@@ -1,0 +1,10 @@
+// Files that are copies of each other.
+#pragma once
+#include <filesystem>
+
+namespace sparsepush {
+
+/// Whether both can be read and have the same bytes.
+bool have_same_content(const std::filesystem::path& a, const std::filesystem::path& b);
+
+}  // namespace sparsepush

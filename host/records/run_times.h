@@ -1,0 +1,18 @@
+// timing.csv: how long a run took.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+namespace sparsepush {
+
+/// A line of timing.csv: the step, and the seconds until then, over all parts of a run that was resumed.
+struct RunTime {
+  std::int64_t step = 0;
+  double seconds = 0;
+};
+
+/// Every line; empty if there is no such file. Throws InputError.
+std::vector<RunTime> read_run_times(const std::filesystem::path& folder);
+
+}  // namespace sparsepush

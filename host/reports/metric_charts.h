@@ -1,0 +1,23 @@
+// Charts of metrics.csv: what was learned, and how far nodes are apart.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "host/reports/line_chart.h"
+#include "host/reports/row_panels.h"
+
+namespace sparsepush {
+
+/// One chart, over one axis or several: the page shows one of these at a time.
+struct FigureGroup {
+  std::vector<Figure> figures = {};
+};
+
+/// How the lines of these rows look, for a legend.
+std::vector<LineStyle> styles_of(const std::vector<const ReportRow*>& rows);
+
+/// Accuracies and losses over steps, epochs, bytes and seconds; consensus, push-sum weights and error memory over
+/// steps. Those without numbers are left out. Names begin with `prefix`.
+std::vector<FigureGroup> metric_charts(const RowPanel& panel, const std::string& prefix);
+
+}  // namespace sparsepush

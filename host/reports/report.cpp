@@ -1,0 +1,249 @@
+#include "host/reports/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "data/files/durable_file.h"
+#include "data/files/input_error.h"
+#include "host/reports/frontier_chart.h"
+#include "host/reports/html_tables.h"
+#include "host/reports/html_text.h"
+#include "host/reports/node_charts.h"
+#include "host/reports/page.h"
+#include "host/reports/report_source.h"
+#include "host/reports/row_json.h"
+#include "host/reports/topology_figure.h"
+
+namespace sparsepush {
+namespace {
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRowsOfPanel = 40;                         // of a panel
+constexpr std::size_t kPointsOfLine = 500, kFewestOfLine = 150;  // of a line
+constexpr std::size_t kPointsOfPanel = 6000;                     // of all lines of a chart, where there are many
+
+/// Leaves rows out of a panel that has too many, and says which.
+void limit_rows(RowPanel& panel, std::vector<std::string>& notes) {
+  if (panel.rows.size() <= kRowsOfPanel) return;
+  constexpr std::size_t kNamed = 5;
+  std::string names;
+  for (std::size_t i = kRowsOfPanel; i < std::min(panel.rows.size(), kRowsOfPanel + kNamed); ++i)
+    names += (names.empty() ? "" : "; ") + panel.rows[i]->style.label;
+  if (panel.rows.size() > kRowsOfPanel + kNamed) names += "; ...";
+  notes.push_back(
+      fmt::format("Charts show the first {} of {} rows; left out are: {}", kRowsOfPanel, panel.rows.size(), names));
+  panel.rows.resize(kRowsOfPanel);
+}
+
+double bytes_of_nodes(const std::vector<ReportRow>& rows) {
+  double bytes = 0;
+  for (const ReportRow& row : rows)
+    for (const ReportRun* run : row.runs) {
+      std::error_code error;
+      const auto size = fs::file_size(run->folder / "nodes.csv", error);
+      if (!error) bytes += static_cast<double>(size);
+    }
+  return bytes;
+}
+
+/// Puts a report together from what was read. `source` must outlive it.
+class ReportMaker {
+ public:
+  explicit ReportMaker(const ReportSource& source) : source_(source), rows_(make_report_rows(source.runs)) {
+    page_.notes = source.left_out;
+    for (std::string& note : page_.notes) note = "Left out: " + note;
+    panels_ = make_panels(rows_);
+    set_dashes(rows_, panels_);
+    page_.panels.resize(panels_.size());
+    for (std::size_t p = 0; p < panels_.size(); ++p) limit_rows(panels_[p], page_.panels[p].notes);
+    prepare_rows();
+    for (std::size_t p = 0; p < panels_.size(); ++p) draw_panel(p);
+    write_around();
+  }
+
+  std::string html() const { return page_html(page_); }
+
+  std::vector<const Figure*> figures() const {
+    std::vector<const Figure*> figures;
+    for (const PagePanel& panel : page_.panels) {
+      for (const FigureGroup& group : panel.charts)
+        for (const Figure& figure : group.figures) figures.push_back(&figure);
+      for (const Figure& figure : panel.spread) figures.push_back(&figure);
+    }
+    return figures;
+  }
+
+  std::size_t rows() const { return rows_.size(); }
+
+ private:
+  /// Thins every row, and adds what nodes.csv tells of it.
+  void prepare_rows() {
+    std::size_t most_rows = 1, longest = 0;
+    for (const RowPanel& panel : panels_) most_rows = std::max(most_rows, panel.rows.size());
+    for (const ReportRow& row : rows_) longest = std::max(longest, row.step.size());
+    const std::size_t points = std::clamp(kPointsOfPanel / most_rows, kFewestOfLine, kPointsOfLine);
+    for (ReportRow& row : rows_) thin(row, points);
+    if (longest > points)
+      page_.notes.push_back(
+          fmt::format("Lines have at most {} points: of neighbouring evaluations those with the smallest and largest "
+                      "values of each quantity, and always the first, that of the last SGD step, and the last.",
+                      points));
+    const double bytes = bytes_of_nodes(rows_);
+    if (bytes > kMostNodesBytes) {
+      spread_note_ = fmt::format(
+          "Smallest to largest node and mean: nodes.csv of all runs have {:.0f} MB, more than the {:.0f} "
+          "MB of which quartiles are made.",
+          bytes / 1e6, kMostNodesBytes / 1e6);
+      return;
+    }
+    spread_note_ =
+        "From the smallest to the largest node; with nodes.csv quartiles darker, and the median as a line, else the "
+        "mean.";
+    for (ReportRow& row : rows_) {
+      const auto has_nodes = [](const ReportRun* run) { return fs::exists(run->folder / "nodes.csv"); };
+      if (!std::ranges::all_of(row.runs, has_nodes)) continue;
+      try {
+        add_node_quantiles(row);
+      } catch (const InputError& error) {
+        page_.notes.push_back("Left out: quartiles of " + row.style.label + ": " + without_folder(row, error.what()));
+      }
+    }
+  }
+
+  /// Messages name folders as they were given; the page as readers see them.
+  static std::string without_folder(const ReportRow& row, std::string message) {
+    for (const ReportRun* run : row.runs)
+      if (const std::size_t at = message.find(run->folder.string()); at != std::string::npos)
+        message.replace(at, run->folder.string().size(), run->shown);
+    return message;
+  }
+
+  void draw_panel(std::size_t p) {
+    const RowPanel& panel = panels_[p];
+    PagePanel& drawn = page_.panels[p];
+    const std::string prefix = panels_.size() > 1 ? fmt::format("{}-", p + 1) : "";
+    drawn.title = panel.title;
+    drawn.legend = styles_of(panel.rows);
+    drawn.charts = metric_charts(panel, prefix);
+    const auto add = [&](std::optional<Figure> figure) {
+      if (figure) drawn.charts.push_back({{std::move(*figure)}});
+    };
+    add(frontier_chart(panel, source_.tables, prefix));
+    try_to(drawn, "classes", panel, [&] { add(class_chart(panel, prefix)); });
+    try_to(drawn, "topology", panel, [&] {
+      if (auto topology = topology_figure(panel, prefix)) {
+        topology->figure.note = topology->words + (topology->figure.note.empty() ? "" : " ") + topology->figure.note;
+        add(std::move(topology->figure));
+      }
+    });
+    drawn.spread = spread_charts(panel, prefix);
+    drawn.spread_note = spread_note_;
+  }
+
+  /// What cannot be read for one chart leaves the others.
+  template <class Draw>
+  void try_to(PagePanel& drawn, const char* what, const RowPanel& panel, const Draw& draw_it) {
+    try {
+      draw_it();
+    } catch (const InputError& error) {
+      drawn.notes.push_back(fmt::format("Left out: {}: {}", what, without_folder(*panel.rows.front(), error.what())));
+    }
+  }
+
+  /// Tables above and below the charts, and the numbers of what is drawn.
+  void write_around() {
+    page_.title = source_.title;
+    page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_words(std::ssize(source_.runs), "run"),
+                                count_words(std::ssize(rows_), "row"), count_words(std::ssize(panels_), "panel"));
+    for (const ReportTable& table : source_.tables) {
+      if (!table.rows.lines.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
+      if (!table.claims.lines.empty()) page_.results.push_back({"Claims of " + table.shown, claims_of_table(table)});
+    }
+    page_.results.push_back({"Where rows ended", results_table(rows_)});
+    if (const std::string settings = settings_table(rows_); !settings.empty())
+      page_.settings.push_back({"Keys that differ", settings});
+    page_.settings.push_back({"Runs and their configurations", runs_list(rows_)});
+    std::set<const ReportRow*> drawn;
+    for (const RowPanel& panel : panels_) drawn.insert(panel.rows.begin(), panel.rows.end());
+    std::vector<const ReportRow*> in_order;
+    for (const ReportRow& row : rows_)
+      if (drawn.contains(&row)) in_order.push_back(&row);
+    page_.rows_json = rows_json(in_order);
+  }
+
+  const ReportSource& source_;
+  std::vector<ReportRow> rows_;
+  std::vector<RowPanel> panels_;
+  std::string spread_note_;
+  ReportPage page_;
+};
+
+std::string text_in(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_if_other(const fs::path& path, const std::string& text) {
+  std::error_code error;
+  if (fs::is_regular_file(path, error) && text_in(path) == text) return;
+  replace_file(path.string(), text);
+}
+
+void make_folder(const fs::path& folder) {
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw InputError("cannot use the folder {}: {}", folder.string(), error.message());
+}
+
+/// In the first folder that there is.
+fs::path default_page(const std::vector<fs::path>& folders) {
+  for (const fs::path& folder : folders)
+    if (std::error_code error; fs::is_directory(folder, error)) return folder / "report.html";
+  throw InputError("{}: no such folder; expected a folder with runs", folders.front().string());
+}
+
+void write_figures(const ReportMaker& report, const fs::path& folder) {
+  make_folder(folder);
+  for (const Figure* figure : report.figures()) write_if_other(folder / (figure->name + ".svg"), svg_file(*figure));
+}
+
+}  // namespace
+
+ReportEnd write_report(const ReportFiles& files) {
+  const fs::path out = files.out.empty() ? default_page(files.folders) : files.out;
+  std::error_code error;
+  if (fs::is_directory(out, error)) throw InputError("{} is a folder; expected the name of a file", out.string());
+  const ReportSource source = read_report_source(files.folders, out.parent_path().empty() ? "." : out.parent_path());
+  if (source.runs.empty()) throw InputError("no run to report: {}", fmt::join(source.left_out, "; "));
+  const ReportMaker report(source);
+  if (report.rows() == 0) throw InputError("no run to report: no evaluation that all replicas have");
+  make_folder(out.parent_path());
+  write_if_other(out, report.html());
+  if (!files.figures.empty()) write_figures(report, files.figures);
+  return {.out = out, .runs = source.runs.size(), .rows = report.rows(), .left_out = source.left_out};
+}
+
+void write_table_report(const fs::path& table) {
+  const ReportSource source = read_report_source({table}, table);
+  const ReportMaker report(source);
+  if (report.rows() == 0) return;
+  write_if_other(table / "report.html", report.html());
+  const fs::path folder = table / "figures";
+  std::set<std::string> drawn;
+  for (const Figure* figure : report.figures()) drawn.insert(figure->name + ".svg");
+  std::error_code error;
+  std::vector<fs::path> stale;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".svg" && !drawn.contains(entry.path().filename().string()) &&
+        text_in(entry.path()).find("data-sparsepush=\"figure\"") != std::string::npos)
+      stale.push_back(entry.path());
+  for (const fs::path& path : stale) fs::remove(path, error);
+  write_figures(report, folder);
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,50 @@
+#include "host/reports/report_run.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "data/files/input_error.h"
+#include "host/records/saved_config.h"
+
+namespace sparsepush {
+namespace {
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What summary.json says; a run that goes on or was killed has none.
+void add_summary(const nlohmann::json& summary, ReportRun& run) {
+  run.status = summary.value("status", "");
+  run.reason = summary.value("reason", "");
+  run.version = summary.value("version", "");
+  run.device = summary.value("device", summary.value("backend", ""));
+  run.sgd_steps = summary.value("sgd_steps", run.sgd_steps);
+}
+
+}  // namespace
+
+std::int64_t ReportRun::last_step() const {
+  const ReplicaMetrics& first = metrics.front();
+  return static_cast<std::int64_t>(first.rows.back()[first.column("step")]);
+}
+
+ReportRun read_report_run(const fs::path& folder) {
+  ReportRun run{.folder = folder, .config = load_saved_config(folder.string(), {}), .status = "not ended"};
+  run.config_text = content_of(folder / "config.toml");
+  run.metrics = read_run_metrics(folder, run.config.run.replicas, {});
+  for (const ReplicaMetrics& replica : run.metrics)
+    if (replica.rows.empty())
+      throw InputError("{}: expected rows of {} replicas", (folder / "metrics.csv").string(), run.metrics.size());
+  run.sgd_steps = run.config.run.steps > 0 ? run.config.run.steps : run.last_step();
+  const auto summary = nlohmann::json::parse(content_of(folder / "summary.json"), nullptr, false);
+  if (summary.is_object()) add_summary(summary, run);
+  if (const auto times = read_run_times(folder); !times.empty()) run.seconds = times.back().seconds;
+  return run;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,31 @@
+// A run as a report reads it from its folder.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/config/config.h"
+#include "host/tables/run_metrics.h"
+
+namespace sparsepush {
+
+struct ReportRun {
+  std::filesystem::path folder = {};
+  std::string shown = {};  ///< the folder, as readers see it
+  std::string table = {};  ///< the table that it is a point of, as readers see its folder; empty: none
+  std::string point = {};  ///< its name there
+  Config config = {};
+  std::string config_text = {};  ///< config.toml
+  std::string status = {}, reason = {}, version = {}, device = {};
+  std::int64_t sgd_steps = 0;  ///< T; as far as it has come where that is not known yet
+  double seconds = 0;
+  std::vector<ReplicaMetrics> metrics = {};  ///< [replicas] each with a row at least
+
+  std::int64_t last_step() const;
+};
+
+/// Throws InputError that names the file that is missing or damaged.
+ReportRun read_report_run(const std::filesystem::path& folder);
+
+}  // namespace sparsepush

@@ -1,0 +1,97 @@
+#include "host/reports/report_table.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "data/files/csv.h"
+#include "data/files/input_error.h"
+
+namespace sparsepush {
+namespace {
+namespace fs = std::filesystem;
+
+std::string text_of_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+CsvTable read_csv_table(const fs::path& path) {
+  const auto lines = parse_csv(text_of_file(path));
+  CsvTable table;
+  if (lines.empty()) return table;
+  table.header = lines.front();
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].size() != table.header.size())
+      throw InputError("{}: line {}: expected {} fields, got {}", path.string(), i + 1, table.header.size(),
+                       lines[i].size());
+    auto& line = table.lines.emplace_back();
+    for (std::size_t c = 0; c < table.header.size(); ++c) line[table.header[c]] = lines[i][c];
+  }
+  return table;
+}
+
+/// A value of TOML as CSV files of tables have it.
+std::string csv_words(const toml::node& node) {
+  if (const auto text = node.value_exact<std::string>()) return *text;
+  if (const auto number = node.value_exact<std::int64_t>()) return fmt::format("{}", *number);
+  if (const auto number = node.value_exact<double>()) return fmt::format("{}", *number);
+  if (const auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
+  return "";
+}
+
+/// table.toml has been checked when the table was made; what cannot be read now is no reference.
+void read_reference(const std::string& text, ReportTable& table) {
+  try {
+    const toml::table document = toml::parse(text);
+    const auto reference = document["table"]["reference"];
+    if (const auto name = reference.value_exact<std::string>()) {
+      table.reference = *name;
+    } else if (const toml::table* settings = reference.as_table()) {
+      for (const auto& [key, value] : *settings) {
+        if (key.str() == "name")
+          table.reference = value.value_or(std::string());
+        else
+          table.reference_values[std::string(key.str())] = csv_words(value);
+      }
+    }
+  } catch (const toml::parse_error&) {
+    return;
+  }
+  table.has_reference = !table.reference.empty() || !table.reference_values.empty();
+}
+
+}  // namespace
+
+const std::map<std::string, std::string>* ReportTable::point(const std::string& name) const {
+  for (const auto& line : points.lines)
+    if (const auto it = line.find("folder"); it != line.end() && it->second == name) return &line;
+  return nullptr;
+}
+
+bool ReportTable::is_reference(const std::map<std::string, std::string>& point) const {
+  if (!has_reference) return false;
+  const std::string& name = point.at("name");
+  if (!reference.empty() && name != reference && !name.starts_with(reference + ", ")) return false;
+  return std::ranges::all_of(reference_values, [&](const auto& setting) {
+    const auto it = point.find(setting.first);
+    return it == point.end() || it->second == setting.second;
+  });
+}
+
+ReportTable read_report_table(const fs::path& folder) {
+  ReportTable table{.folder = folder};
+  table.points = read_csv_table(folder / "points.csv");
+  for (const char* column : {"name", "status", "folder"})
+    if (std::ranges::find(table.points.header, column) == table.points.header.end())
+      throw InputError("{}: expected a column {}", (folder / "points.csv").string(), column);
+  table.rows = read_csv_table(folder / "table.csv");
+  table.claims = read_csv_table(folder / "claims.csv");
+  read_reference(text_of_file(folder / "table.toml"), table);
+  return table;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,19 @@
+// Who sends to whom in the runs of a report.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "host/reports/figure.h"
+#include "host/reports/row_panels.h"
+
+namespace sparsepush {
+
+struct TopologyFigure {
+  Figure figure = {};      ///< up to 64 nodes their edges, in up to 4 rounds; of more how many edges nodes have
+  std::string words = {};  ///< how fast it mixes
+};
+
+/// Of the first row that has a topology; none where no row has. Throws InputError where it cannot be made.
+std::optional<TopologyFigure> topology_figure(const RowPanel& panel, const std::string& prefix);
+
+}  // namespace sparsepush
