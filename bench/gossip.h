@@ -5,6 +5,7 @@
 
 #include "bench/gossip_case.h"
 #include "bench/random_task.h"
+#include "host/compressors/top_k.h"
 #include "host/state/verbs.h"
 #include "host/transports/local_transport.h"
 #include "kernels/backend/repeated_work.h"
@@ -88,7 +89,9 @@ class Gossip {
     copy_within(backend_, error.data, nodes_[state::gradient].data, error.size() * sizeof(float));
     take_next_gradient();
   }
-  void select() { topk_select(backend_, *nodes_.selection, nodes_[state::error], nodes_.messages()); }
+  void select() {
+    topk_select(backend_, nodes_.template made<SelectionMemory<Backend>>(), nodes_[state::error], nodes_.messages());
+  }
 
  private:
   /// Buffers change places, memory does not: each gradient's recorded round finds it again.

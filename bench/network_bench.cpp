@@ -32,7 +32,8 @@ Dataset random_images(int train, int test) {
   std::minstd_rand generator(1);
   for (auto [set, count] : {std::pair{&data.train, train}, std::pair{&data.test, test}}) {
     set->count = count;
-    for (int i = 0; i < count * data.features; ++i) set->bytes.push_back(static_cast<std::uint8_t>(generator() >> 8));
+    set->bytes.resize(static_cast<std::size_t>(count) * data.features);
+    for (std::uint8_t& byte : set->bytes) byte = static_cast<std::uint8_t>(generator() >> 8);
     for (int i = 0; i < count; ++i) set->label.push_back(static_cast<std::uint8_t>(i % kClasses));
   }
   return data;

@@ -26,23 +26,26 @@ std::string gpu_problem() {
   return "";
 }
 
+/// Whether run.precision decides anything.
+bool has_precisions(const Config& config) { return why_unused(*find_field("run", "precision"), config) == nullptr; }
+
 }  // namespace
 
 template <>
-void check_precision<Cpu>(const RunConfig& run, const std::string& why) {
-  if (run.precision == "tf32")
+void check_precision<Cpu>(const Config& config, const std::string& why) {
+  if (has_precisions(config) && config.run.precision == "tf32")
     throw InputError(
         "run.precision: \"tf32\" is for tensor cores of a GPU, but {}; expected \"fp32\" or \"auto\", which is fp32 "
         "there",
         why);
 }
 template <>
-void check_precision<Cuda>(const RunConfig&, const std::string&) {}
+void check_precision<Cuda>(const Config&, const std::string&) {}
 
 std::string choose_backend(const Config& config) {
   const std::string& wanted = config.run.backend;
   const auto cpu = [&](const std::string& why) {
-    check_precision<Cpu>(config.run, why);
+    check_precision<Cpu>(config, why);
     return "cpu";
   };
   if (wanted == "cpu") return cpu("run.backend is \"cpu\"");

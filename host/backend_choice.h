@@ -13,9 +13,9 @@ namespace sparsepush {
 /// wanted and none works, or a precision that the backend does not have.
 std::string choose_backend(const Config& config);
 
-/// InputError if the backend, which runs because of `why`, does not have the precision.
+/// InputError if the backend, which runs because of `why`, does not have the precision and it counts.
 template <class Backend>
-void check_precision(const RunConfig& run, const std::string& why);
+void check_precision(const Config& config, const std::string& why);
 
 /// The backend of one shard.
 template <class Backend>

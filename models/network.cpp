@@ -131,7 +131,7 @@ void initialize_network(const Network& network, std::uint64_t seed, float* row) 
     const Segment& segment = network.layout.segments[s];
     const auto [kind, scale] = network.initial[s];
     for (std::int64_t i = 0; i < segment.size; ++i) {
-      const Draw draw{.seed = seed, .stream = Stream::kInitialize, .step = s, .index = static_cast<std::uint64_t>(i)};
+      const Draw draw{.seed = seed, .purpose = Purpose::kInitialize, .step = s, .index = static_cast<std::uint64_t>(i)};
       double value = scale;
       if (kind == InitialValue::Kind::kUniform) value = (2 * random_uniform(draw) - 1) * scale;
       if (kind == InitialValue::Kind::kNormal) value = random_normal(draw) * scale;

@@ -11,6 +11,7 @@
 #include "data/sets/data_sources.h"
 #include "data/spread.h"
 #include "data/table.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
 #include "models/models.h"
 #include "models/network_gradients.h"
@@ -121,13 +122,13 @@ std::int64_t NetworkTask::steps_per_epoch(const Partition& partition) const {
   std::int64_t samples = 0;
   for (const auto& own : partition) samples += std::ssize(own);
   const std::int64_t samples_a_step = std::max<std::int64_t>(1, learners_of(partition)) * settings_.data.batch;
-  return (samples + samples_a_step - 1) / samples_a_step;
+  return divide_up(samples, samples_a_step);
 }
 
 std::int64_t NetworkTask::steps_per_epoch() const {
   if (!partitions_.empty()) return steps_per_epoch(partitions_.front());
   const std::int64_t samples_a_step = static_cast<std::int64_t>(settings_.nodes) * settings_.data.batch;
-  return (data_.train.count + samples_a_step - 1) / samples_a_step;
+  return divide_up(data_.train.count, samples_a_step);
 }
 
 std::vector<std::string> NetworkTask::warnings() const {
@@ -153,7 +154,7 @@ std::vector<std::string_view> NetworkTask::keys() const {
 std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) const {
   const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
   const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
-  const auto rows = static_cast<int>((std::int64_t{run.nodes} * run.replicas + shards - 1) / shards);
+  const auto rows = static_cast<int>(divide_up(std::int64_t{run.nodes} * run.replicas, shards));
   const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(network_, settings_.data.batch, rows)
                                      : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
   const std::int64_t workers = run.threads * shards;

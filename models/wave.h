@@ -6,6 +6,7 @@
 
 #include "kernels/backend/backend.h"
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 
 namespace sparsepush {
 
@@ -32,7 +33,7 @@ class Waves<Cpu> {
   void run(const Cpu& cpu, int nodes, const Body& body) const {
     CHECK(cpu.threads() <= workers(), "threads ", cpu.threads(), ", workers ", workers());
     const int turn = std::clamp(nodes / (kTurnsPerThread * cpu.threads()), 1, kLongestTurn);
-    cpu.pool().run((nodes + turn - 1) / turn, [&](std::int64_t item, int worker) {
+    cpu.pool().run(divide_up(nodes, turn), [&](std::int64_t item, int worker) {
       const int first = static_cast<int>(item) * turn, last = std::min(first + turn, nodes);
       for (int node = first; node < last; ++node) body(serial_[worker], node, 1, worker);
     });

@@ -177,14 +177,17 @@ run_networks() {
     network_baseline loop --device cpu --ways loop --nodes 8 --turns 1 --seconds 0.1
     return
   fi
-  network resnet20 '/resnet20/cuda/'
+  network resnet20 'network_gradients/resnet20/cuda/.*/nodes:64/batch:32/'
+  network resnet20_round 'network_round/resnet20/cuda/tf32/.*/batch:32/'
   network_baseline vmap_compile --ways vmap_compile
-  network lenet5 '/lenet5/cuda/'
-  network vgg11 '/vgg11/cuda/'
+  network lenet5 '/lenet5/cuda/.*/nodes:1024/batch:32/'
+  network vgg11 '/vgg11/cuda/tf32/nodes:64/batch:32/'
   network_baseline compiled_bf16 --ways compiled --precision bf16
   network_baseline graph --ways graph
+  network resnet20_batch_16 'network_round/resnet20/cuda/tf32/.*/batch:16/'
   network_baseline jax_vmap --ways jax_vmap
   network_baseline vmap --ways vmap
+  network vgg11_others '/vgg11/cuda/fp32/nodes:64/batch:32/'
 }
 
 # baseline NAME SCRIPT OPTION...

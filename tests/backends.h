@@ -18,9 +18,15 @@ namespace sparsepush {
 
 using Backends = testing::Types<Cpu, Cuda>;
 
+#if SPARSEPUSH_SIMULATED_CUDA
+constexpr bool kSimulatedCuda = true;
+#else
+constexpr bool kSimulatedCuda = false;
+#endif
+
 /// Skips the tests of a backend that this machine does not have.
-template <class Backend>
-class BackendTest : public testing::Test {
+template <class Backend, class Base = testing::Test>
+class BackendTest : public Base {
  protected:
   void SetUp() override {
     if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";

@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "data/files/safetensors_header.h"
 #include "kernels/backend/check.h"
 
@@ -123,7 +124,7 @@ bool SafetensorsReader::contains(const std::string& name) const {
 
 std::size_t SafetensorsReader::index_of(const std::string& name) const {
   const auto found = std::ranges::find(infos_, name, &TensorInfo::name);
-  if (found == infos_.end()) throw InputError("{}: expected a tensor {}; there is none", path_, quote(name));
+  if (found == infos_.end()) throw InputError("{}: expected a tensor {}; there is none", path_, in_quotes_short(name));
   return found - infos_.begin();
 }
 
@@ -133,7 +134,8 @@ template <class T>
 std::span<const std::byte> SafetensorsReader::bytes_of(const std::string& name) const {
   const std::size_t index = index_of(name);
   if (infos_[index].dtype != dtype_of<T>()) {
-    throw InputError("{}: tensor {} has dtype {}; expected {}", path_, quote(name), infos_[index].dtype, dtype_of<T>());
+    throw InputError("{}: tensor {} has dtype {}; expected {}", path_, in_quotes_short(name), infos_[index].dtype,
+                     dtype_of<T>());
   }
   return bytes_[index];
 }
@@ -151,8 +153,8 @@ void SafetensorsReader::read_part(const std::string& name, std::int64_t first, s
   const auto elements = static_cast<std::int64_t>(bytes.size() / sizeof(T));
   const auto count = static_cast<std::int64_t>(out.size());
   if (first < 0 || count > elements || first > elements - count) {
-    throw InputError("{}: tensor {} has {} elements; expected {} from number {} on", path_, quote(name), elements,
-                     count, first);
+    throw InputError("{}: tensor {} has {} elements; expected {} from number {} on", path_, in_quotes_short(name),
+                     elements, count, first);
   }
   if (!out.empty()) std::memcpy(out.data(), bytes.data() + first * sizeof(T), out.size_bytes());
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 
 namespace sparsepush {
 namespace {
@@ -41,7 +42,7 @@ Json parse_json(std::string_view text, const std::string& path) {
   const auto collect_keys = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start) keys[depth + 1].clear();
     if (event == Json::parse_event_t::key && !keys[depth].insert(parsed.get_ref<const std::string&>()).second) {
-      duplicate = quote(parsed.get_ref<const std::string&>());
+      duplicate = in_quotes_short(parsed.get_ref<const std::string&>());
     }
     return true;
   };
@@ -71,14 +72,14 @@ std::optional<std::vector<std::int64_t>> to_sizes(const Json& list) {
 
 HeaderTensor parse_tensor(const std::string& name, const Json& entry, std::int64_t data_bytes,
                           const std::string& path) {
-  const std::string where = path + ": tensor " + quote(name);
+  const std::string where = path + ": tensor " + in_quotes_short(name);
   if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets") || !entry["dtype"].is_string()) {
     throw InputError("{}: expected an object with dtype, shape and data_offsets", where);
   }
   const auto dtype = entry["dtype"].get<std::string>();
   const std::int64_t item_bytes = dtype_bytes(dtype);
-  if (item_bytes == 0) throw InputError("{} has dtype {}; expected F32, F64, I64 or U8", where, quote(dtype));
+  if (item_bytes == 0) throw InputError("{} has dtype {}; expected F32, F64, I64 or U8", where, in_quotes_short(dtype));
   const auto shape = to_sizes(entry["shape"]);
   if (!shape) throw InputError("{}: expected a shape of non-negative 64-bit integers", where);
   const auto offsets = to_sizes(entry["data_offsets"]);
@@ -101,7 +102,7 @@ std::map<std::string, std::string> parse_metadata(const Json& entry, const std::
   std::map<std::string, std::string> metadata;
   if (!entry.is_object()) throw InputError("{}: expected __metadata__ to be an object of strings", path);
   for (const auto& [key, value] : entry.items()) {
-    if (!value.is_string()) throw InputError("{}: expected __metadata__ {} to be a string", path, quote(key));
+    if (!value.is_string()) throw InputError("{}: expected __metadata__ {} to be a string", path, in_quotes_short(key));
     metadata.emplace(key, value.get<std::string>());
   }
   return metadata;
@@ -111,8 +112,9 @@ void check_data_is_covered(const std::vector<HeaderTensor>& tensors, std::int64_
   std::int64_t covered = 0;
   for (const HeaderTensor& tensor : tensors) {
     if (tensor.begin != covered) {
-      throw InputError("{}: tensor {} begins at byte {} of the data; expected {} ({})", path, quote(tensor.info.name),
-                       tensor.begin, covered, tensor.begin < covered ? "it overlaps another" : "there is a gap");
+      throw InputError("{}: tensor {} begins at byte {} of the data; expected {} ({})", path,
+                       in_quotes_short(tensor.info.name), tensor.begin, covered,
+                       tensor.begin < covered ? "it overlaps another" : "there is a gap");
     }
     covered = tensor.end;
   }
@@ -138,12 +140,6 @@ std::optional<std::int64_t> element_count(const std::vector<std::int64_t>& shape
     count *= size;
   }
   return count;
-}
-
-std::string quote(std::string_view text) {
-  constexpr std::size_t kMaxBytes = 60;
-  const std::string cut(text.substr(0, kMaxBytes));
-  return Json(cut).dump(-1, ' ', true, Json::error_handler_t::replace) + (text.size() > kMaxBytes ? "..." : "");
 }
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::int64_t data_bytes, const std::string& path) {

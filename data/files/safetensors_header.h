@@ -28,9 +28,6 @@ std::int64_t dtype_bytes(const std::string& dtype);
 /// Product of the dimensions; nullopt if one is negative or the product exceeds `limit`.
 std::optional<std::int64_t> element_count(const std::vector<std::int64_t>& shape, std::int64_t limit);
 
-/// Text from a file, fit for a one-line message: in quotes, control characters escaped, cut after 60 bytes.
-std::string quote(std::string_view text);
-
 /// Throws InputError beginning with `path`. `data_bytes`: size of the data part that follows the header.
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::int64_t data_bytes, const std::string& path);
 

@@ -23,7 +23,7 @@ using Samples = std::vector<std::int32_t>;
 constexpr int kMostAttempts = 100;
 constexpr std::uint64_t kStepsAnAttempt = 65'536;  // more than a set has classes
 
-Draw partition_draw(std::uint64_t seed) { return {.seed = seed, .stream = Stream::kPartition}; }
+Draw partition_draw(std::uint64_t seed) { return {.seed = seed, .purpose = Purpose::kPartition}; }
 
 /// The same samples in a random order, which `step` tells from the other orders of a partition.
 Samples shuffled(const Samples& samples, std::uint64_t seed, std::uint64_t step) {

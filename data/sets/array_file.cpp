@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "data/files/safetensors.h"
-#include "data/files/safetensors_header.h"
 
 namespace sparsepush {
 namespace {
@@ -30,7 +30,7 @@ struct Arrays {
       if (std::ranges::find(kTensors, info.name) == std::end(kTensors))
         throw InputError(
             "{}: unexpected tensor {}; expected train_x, train_y, test_x, test_y and, optionally, train_node", path,
-            quote(info.name));
+            in_quotes_short(info.name));
     const TensorInfo& x = file.info("train_x");
     has_floats = x.dtype == "F32";
     expect("train_x", x.dtype == "U8" || has_floats, "U8 or F32");
@@ -60,7 +60,7 @@ struct Arrays {
   void expect(const std::string& name, bool fits, const std::string& expected) const {
     const TensorInfo& info = file.info(name);
     if (!fits)
-      throw InputError("{}: tensor {} is {} [{}]; expected {}", file.path(), quote(name), info.dtype,
+      throw InputError("{}: tensor {} is {} [{}]; expected {}", file.path(), in_quotes_short(name), info.dtype,
                        fmt::join(info.shape, ", "), expected);
   }
 
@@ -70,7 +70,7 @@ struct Arrays {
     const auto wrong = std::ranges::find_if(values, [&](std::int64_t value) { return value < 0 || value >= end; });
     if (wrong != values.end())
       throw InputError("{}: tensor {}: sample {}, counted from 0: expected a number from 0 to {}, got {}", file.path(),
-                       quote(name), wrong - values.begin(), end - 1, *wrong);
+                       in_quotes_short(name), wrong - values.begin(), end - 1, *wrong);
     return values;
   }
 
@@ -130,7 +130,7 @@ std::vector<float> finite_values(const Arrays& arrays, const std::string& name, 
   const std::int64_t at = wrong - values.begin();
   if (wrong != values.end())
     throw InputError("{}: tensor {}: sample {}, feature {}, counted from 0: expected a finite number, got {}",
-                     arrays.file.path(), quote(name), at / features, at % features, *wrong);
+                     arrays.file.path(), in_quotes_short(name), at / features, at % features, *wrong);
   return values;
 }
 

@@ -147,6 +147,8 @@ CifarFormat cifar100_format() {
           .channels = {{{0.5071, 0.2673}, {0.4865, 0.2564}, {0.4409, 0.2762}}}};
 }
 
+namespace {
+
 Dataset cifar_outline(const CifarFormat& format) {
   Dataset set{.name = format.name, .classes = format.label_classes.back()};
   set_image(&set, kCifarImage, format.channels);
@@ -154,8 +156,6 @@ Dataset cifar_outline(const CifarFormat& format) {
   set.test.count = format.test_images;
   return set;
 }
-
-namespace {
 
 Dataset load_python(const CifarFormat& format, const SetFolder& folder, const std::string& place) {
   Dataset set = cifar_outline(format);

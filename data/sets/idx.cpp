@@ -102,6 +102,14 @@ std::string check_identity(const IdxFormat& format, const std::string& path, std
   return "";
 }
 
+Dataset idx_outline(const IdxFormat& format) {
+  Dataset set{.name = format.name, .classes = format.classes};
+  set_image(&set, format.image, {&format.channel, 1});
+  set.train.count = format.train_images;
+  set.test.count = format.test_images;
+  return set;
+}
+
 }  // namespace
 
 std::vector<KnownLabels> published_labels() {
@@ -119,14 +127,6 @@ IdxFormat mnist_format() { return {.name = "mnist", .channel = {0.1307, 0.3081},
 
 IdxFormat fashion_mnist_format() {
   return {.name = "fashion_mnist", .channel = {0.2860, 0.3530}, .subfolders = {"raw", "FashionMNIST/raw"}};
-}
-
-Dataset idx_outline(const IdxFormat& format) {
-  Dataset set{.name = format.name, .classes = format.classes};
-  set_image(&set, format.image, {&format.channel, 1});
-  set.train.count = format.train_images;
-  set.test.count = format.test_images;
-  return set;
 }
 
 Dataset load_idx(const IdxFormat& format, const std::string& path) {

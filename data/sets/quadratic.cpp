@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "data/files/input_error.h"
+#include "data/files/quotes.h"
 #include "data/files/safetensors.h"
-#include "data/files/safetensors_header.h"
 
 namespace sparsepush {
 namespace {
@@ -21,7 +21,7 @@ void check_names(const SafetensorsReader& file) {
         info.name != "shapes")
       throw InputError(
           "{}: unexpected tensor {}; expected curvature, target, start and, optionally, segments and shapes",
-          file.path(), quote(info.name));
+          file.path(), in_quotes_short(info.name));
 }
 
 void check_shape(const SafetensorsReader& file, const std::string& name, bool fits, const std::string& expected) {

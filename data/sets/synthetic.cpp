@@ -35,7 +35,7 @@ double limit_of(const SyntheticSettings& settings) {
 }
 
 int label_of(const SyntheticSettings& settings, int sample) {
-  const Draw order{.seed = kSeed, .stream = Stream::kSynthetic, .step = kOrder};
+  const Draw order{.seed = kSeed, .purpose = Purpose::kSynthetic, .step = kOrder};
   return static_cast<int>(random_permutation(order, sample, settings.samples) % settings.classes);
 }
 
@@ -67,7 +67,7 @@ Dataset make_synthetic(const SyntheticSettings& settings) {
   Dataset set = synthetic_outline(settings);
   const auto normal = [](Part part, int row, int feature) {
     return random_normal({.seed = kSeed,
-                          .stream = Stream::kSynthetic,
+                          .purpose = Purpose::kSynthetic,
                           .node = static_cast<std::uint64_t>(row),
                           .step = part,
                           .index = static_cast<std::uint64_t>(feature)});

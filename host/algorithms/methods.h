@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "data/table.h"
-#include "host/algorithms/on_both_backends.h"
 #include "host/compressors/compressors.h"
 #include "host/optimizers/optimizers.h"
+#include "host/state/on_both_backends.h"
 #include "kernels/nodes/state.h"
 
 namespace sparsepush {

@@ -6,12 +6,11 @@
 #include <vector>
 
 #include "data/table.h"
-#include "host/algorithms/on_both_backends.h"
 #include "host/config/config.h"
-#include "kernels/messages/low_rank.h"
-#include "kernels/messages/topk/topk_plan.h"
+#include "host/state/on_both_backends.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/nodes/state.h"
+#include "models/task.h"
 
 namespace sparsepush {
 
@@ -28,13 +27,17 @@ struct Compressor {
   /// averaging_rate where it is not set; without one it has to be.
   std::function<double(const AlgorithmConfig&)> averaging_rate = {};
   std::optional<double> most_rate = {};     ///< of averaging_rate: runs tend to diverge above
-  FromSettings<TopkPlan> selection = {};    ///< how many entries a node keeps of its row; without one Q is whole rows
-  bool at_random = false;                   ///< their positions are drawn, not those of the largest
-  FromSettings<LowRankPlan> low_rank = {};  ///< which tensors become factors; without one none does
+  FromSettings<std::int64_t> entries = {};  ///< counts those of a message; without it Q is whole rows
+  FromSettings<std::int64_t> factors = {};  ///< counts the elements of a row of its arrays of width `factors`
+  FromSettings<void> check = {};            ///< throws InputError where settings do not go with tensors
   bool can_be_unbiased = false;             ///< Q is v in the mean where the method needs it
   FromSettings<MessageBytes> bytes = {};    ///< counts those of one message, u included
   bool differs_on_wire = false;  ///< each message's bytes on the wire are counted, of which `bytes` has a bound
-  OnBothBackends<> start = {};   ///< fills its state, where that does not start alike in all elements
+  /// Makes what it has beside its state arrays and keeps it in the nodes; from the settings of every replica.
+  OnBothBackends<const std::vector<AlgorithmConfig>&> make = {};
+  /// Counts the memory of that, of all shards, for the memory plan.
+  std::function<PlannedArray(const AlgorithmConfig&, const RowLayout&, const RunExtent&)> memory = {};
+  OnBothBackends<> start = {};  ///< fills its state, where that does not start alike in all elements
   OnBothBackends<const Array<float>&> compress = {};
   /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses; without
   /// it in steps.

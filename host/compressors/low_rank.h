@@ -1,12 +1,17 @@
 // Matrices as products of low rank ([PowerSGD]), here of each node's own parameters and error memory, without an
 // all-reduce. Each node begins with the factors of its last message.
 #pragma once
-#include <cstdint>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "data/files/input_error.h"
 #include "host/compressors/compressors.h"
 #include "host/compressors/message_bytes.h"
 #include "host/state/nodes.h"
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "kernels/backend/random.h"
 #include "kernels/messages/low_rank.h"
 
@@ -17,13 +22,45 @@ inline constexpr Array<float> factor({.name = "factor", .width = factors});
 /// The first W of tensor l, the same for all nodes: element i of it is standard normal.
 inline float first_factor(std::uint64_t seed, std::size_t l, std::int64_t i) {
   constexpr std::uint64_t kNoNode = 0xffff'ffff;
-  return static_cast<float>(random_normal(
-      {.seed = seed, .stream = Stream::kCompress, .node = kNoNode, .step = l, .index = static_cast<std::uint64_t>(i)}));
+  return static_cast<float>(random_normal({.seed = seed,
+                                           .purpose = Purpose::kCompress,
+                                           .node = kNoNode,
+                                           .step = l,
+                                           .index = static_cast<std::uint64_t>(i)}));
 }
+
+inline LowRankPlan low_rank_plan_of(const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  return make_low_rank_plan(layout, algorithm.rank);
+}
+
+/// Refuses to send everything as it is. Throws InputError.
+inline void check_rank(const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  if (low_rank_plan_of(algorithm, layout).factors == 0)
+    throw InputError(
+        "algorithm.rank: factors of rank {} make no tensor smaller; expected a matrix among them with rank * (rows + "
+        "columns) < rows * columns",
+        algorithm.rank);
+}
+
+/// Counts what all shards together need while they compute factors: a matrix a worker, or a block.
+inline PlannedArray planned_factors(const LowRankPlan& plan, const RunExtent& run) {
+  constexpr std::int64_t kMostBlocks = 2048;  // that a GPU runs at once
+  const std::int64_t matrices = std::int64_t{run.nodes} * run.replicas * std::ssize(plan.tensors);
+  const std::int64_t at_once = run.cuda ? kMostBlocks : run.threads;
+  return {"memory for factors", fmt::format("{} workers", run.threads * run.shards),
+          run.shards * std::min(matrices, at_once) * plan.scratch * std::int64_t{sizeof(float)}};
+}
+
+/// A plan with its tensors in backend memory.
+template <class Backend>
+struct PlacedFactors {
+  LowRankPlan plan;
+  Buffer<Backend, LowRankTensor> tensors;
+};
 
 template <class Backend>
 void fill_factors(Nodes<Backend>& n) {
-  const LowRankPlan& plan = n.low_rank_plan;
+  const LowRankPlan& plan = n.template made<PlacedFactors<Backend>>().plan;
   const std::vector<std::uint64_t> seeds = n.seed.to_host();
   fill_rows(n.backend, n[factor], [&](int row, float* w) {
     const std::uint64_t seed = seeds[n.shard.id_of(row).replica];
@@ -33,28 +70,38 @@ void fill_factors(Nodes<Backend>& n) {
   });
 }
 
+template <class Backend>
+void compress_to_factors(Nodes<Backend>& n, const Array<float>& v) {
+  const auto& placed = n.template made<PlacedFactors<Backend>>();
+  low_rank(n.backend, {.v = n[v],
+                       .q = n[state::q],
+                       .factor = n[factor],
+                       .tensors = placed.tensors.span(),
+                       .scratch = placed.plan.scratch});
+}
+
 inline Compressor low_rank_row() {
-  const auto plan_of = [](const AlgorithmConfig& algorithm, const RowLayout& layout) {
-    return make_low_rank_plan(layout, algorithm.rank);
-  };
   return {.name = "low_rank",
           .messages = {&state::q},
           .state = {&factor},
           .keys = {"rank"},
-          .low_rank = plan_of,
+          .factors = [](const AlgorithmConfig& algorithm,
+                        const RowLayout& layout) { return low_rank_plan_of(algorithm, layout).factors; },
+          .check = check_rank,
           .bytes =
-              [plan_of](const AlgorithmConfig& algorithm, const RowLayout& layout) {
-                return headed_message_bytes(layout.params, 4 * plan_of(algorithm, layout).values);
+              [](const AlgorithmConfig& algorithm, const RowLayout& layout) {
+                return headed_message_bytes(layout.params, 4 * low_rank_plan_of(algorithm, layout).values);
               },
+          .make =
+              []<class Backend>(Nodes<Backend>& n, const std::vector<AlgorithmConfig>& replicas) {
+                LowRankPlan plan = low_rank_plan_of(replicas.front(), n.layout);
+                Buffer<Backend, LowRankTensor> tensors(n.backend, plan.tensors);
+                n.keep(PlacedFactors<Backend>{std::move(plan), std::move(tensors)});
+              },
+          .memory = [](const AlgorithmConfig& algorithm, const RowLayout& layout,
+                       const RunExtent& run) { return planned_factors(low_rank_plan_of(algorithm, layout), run); },
           .start = [](auto& nodes) { fill_factors(nodes); },
-          .compress =
-              [](auto& nodes, const Array<float>& v) {
-                low_rank(nodes.backend, {.v = nodes[v],
-                                         .q = nodes[state::q],
-                                         .factor = nodes[factor],
-                                         .tensors = nodes.low_rank_tensors.span(),
-                                         .scratch = nodes.low_rank_plan.scratch});
-              }};
+          .compress = [](auto& nodes, const Array<float>& v) { compress_to_factors(nodes, v); }};
 }
 
 }  // namespace sparsepush

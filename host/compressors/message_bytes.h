@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/nodes/row_layout.h"
@@ -31,7 +32,7 @@ constexpr MessageBytes headed_message_bytes(std::int64_t params, std::int64_t by
 /// Of one that has a scale for each tensor and `bits` bits for each of its elements.
 inline MessageBytes quantized_message_bytes(const RowLayout& layout, int bits) {
   std::int64_t bytes = 0;
-  for (const Segment& tensor : layout.segments) bytes += 4 + (tensor.size * bits + 7) / 8;
+  for (const Segment& tensor : layout.segments) bytes += 4 + divide_up(tensor.size * bits, 8);
   return headed_message_bytes(layout.params, bytes);
 }
 

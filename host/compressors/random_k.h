@@ -6,20 +6,25 @@
 
 namespace sparsepush {
 
+template <class Backend>
+void take_drawn(Nodes<Backend>& n, const Array<float>& v) {
+  random_k(n.backend, n.backend_layout, n.template made<RandomPlans<Backend>>(),
+           {.v = n[v], .messages = n.messages(), .draws = n.draws()});
+  n.round_entries(v);
+}
+
 inline Compressor random_k_row() {
   Compressor row = top_k_row();
   row.name = "random_k";
-  row.at_random = true;
   row.bytes = [](const AlgorithmConfig& algorithm, const RowLayout& layout) {
-    const std::int64_t entries = select_by(algorithm, layout, algorithm.keep).entries;
-    return headed_message_bytes(layout.params, entries * algorithm.value_bits / 8);
+    return headed_message_bytes(layout.params, select_kept(algorithm, layout).entries * algorithm.value_bits / 8);
   };
   row.differs_on_wire = false;
-  row.compress = [](auto& nodes, const Array<float>& v) {
-    random_k(nodes.backend, nodes.backend_layout, *nodes.random_plans,
-             {.v = nodes[v], .messages = nodes.messages(), .draws = nodes.draws()});
-    nodes.round_entries(v);
+  row.make = []<class Backend>(Nodes<Backend>& n, const std::vector<AlgorithmConfig>& replicas) {
+    n.keep(RandomPlans<Backend>(n.backend, n.layout, plans_of(select_kept, replicas, n.layout)));
   };
+  row.memory = {};
+  row.compress = [](auto& nodes, const Array<float>& v) { take_drawn(nodes, v); };
   row.update_and_compress = {};
   return row;
 }

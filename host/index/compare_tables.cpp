@@ -42,9 +42,10 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A table has them once it has ended, or was stopped.
+/// None of a table that has never come to its end.
 TableLines read_lines(const fs::path& folder) {
   const std::string path = folder / "table.csv";
+  if (!fs::exists(path)) return {.header = {"name", "status", "n"}};
   TableLines lines{.rows = parse_csv(content_of(path))};
   if (!lines.rows.empty()) {
     lines.header = lines.rows.front();

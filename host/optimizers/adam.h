@@ -15,11 +15,11 @@ inline void adjust_to_adam(const OptimizerConfig& optimizer, const Schedule& sch
                            SgdSettings& settings) {
   const auto taken = [t](double kept) { return 1 - std::pow(kept, static_cast<double>(t + 1)); };
   settings.lr = static_cast<float>(schedule.learning_rate(t, optimizer) / taken(optimizer.momentum));
-  settings.gradient_share = static_cast<float>(1 - optimizer.momentum);
+  settings.one_minus_beta1 = static_cast<float>(1 - optimizer.momentum);
   settings.beta2 = static_cast<float>(optimizer.beta2);
-  settings.square_share = static_cast<float>(1 - optimizer.beta2);
-  settings.inverse_root_share = static_cast<float>(1 / std::sqrt(taken(optimizer.beta2)));
-  settings.least_root = static_cast<float>(optimizer.epsilon);
+  settings.one_minus_beta2 = static_cast<float>(1 - optimizer.beta2);
+  settings.inverse_root_correction2 = static_cast<float>(1 / std::sqrt(taken(optimizer.beta2)));
+  settings.epsilon = static_cast<float>(optimizer.epsilon);
 }
 
 inline Optimizer adam_row() {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "data/table.h"
-#include "host/algorithms/on_both_backends.h"
 #include "host/rounds/schedule.h"
+#include "host/state/on_both_backends.h"
 #include "kernels/nodes/sgd_update.h"
 #include "kernels/nodes/state.h"
 

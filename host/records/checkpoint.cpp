@@ -8,11 +8,11 @@
 #include <type_traits>
 
 #include "data/files/input_error.h"
-#include "data/files/safetensors_header.h"
+#include "data/files/quotes.h"
 #include "host/records/saved_config.h"
 #include "host/records/sent_totals.h"
 #include "host/state/nodes_plan.h"
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 
 namespace sparsepush {
 namespace {
@@ -106,9 +106,9 @@ void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Arr
   if (nodes.shard.index != 0 && (array.per == Per::kReplica || array.per == Per::kRun)) return;
   const std::int64_t elements = array.elements_in(nodes.extent);
   std::vector<T> packed(elements);
-  read_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<const T> block) {
-    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
-      std::span<const T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+  read_row_batches(nodes.backend, nodes[array], [&](int first, MatrixView<const T> batch) {
+    for_each_run(nodes.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<const T> values(batch.row(row - first), static_cast<std::size_t>(count * elements));
       if constexpr (std::is_same_v<T, float>) {
         if (array.is_padded()) {
           pack_row(nodes.layout, values.data(), packed.data());
@@ -124,13 +124,13 @@ template <class Backend, class T>
 void read_array(const SafetensorsReader& file, const Nodes<Backend>& nodes, const Array<T>& array) {
   const std::int64_t elements = array.elements_in(nodes.extent);
   std::vector<T> packed(elements);
-  fill_row_blocks(nodes.backend, nodes[array], [&](int first, MatrixView<T> block) {
-    for_each_run(nodes.shard, array, first, block.rows, [&](std::int64_t in_file, int row, int count) {
-      std::span<T> values(block.row(row - first), static_cast<std::size_t>(count * elements));
+  fill_row_batches(nodes.backend, nodes[array], [&](int first, MatrixView<T> batch) {
+    for_each_run(nodes.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
+      std::span<T> values(batch.row(row - first), static_cast<std::size_t>(count * elements));
       if (array.is_padded()) values = packed;
       file.read_part<T>(std::string(array.name), in_file * elements, values);
       if constexpr (std::is_same_v<T, float>)
-        if (array.is_padded()) unpack_row(nodes.layout, packed.data(), block.row(row - first));
+        if (array.is_padded()) unpack_row(nodes.layout, packed.data(), batch.row(row - first));
     });
   });
 }
@@ -229,8 +229,9 @@ std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experime
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const std::string differences = differences_from_saved(folder, experiment.config());
   throw InputError("{}: belongs to another configuration: {}; choose another --out", path,
-                   differences.empty() ? fmt::format("its hash is {}, this one's {}", quote(found), experiment.hash())
-                                       : differences);
+                   differences.empty()
+                       ? fmt::format("its hash is {}, this one's {}", in_quotes_short(found), experiment.hash())
+                       : differences);
 }
 
 }  // namespace

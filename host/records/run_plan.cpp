@@ -12,7 +12,7 @@
 #include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
 #include "host/state/nodes_plan.h"
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "host/transports/run_shards.h"
 #include "kernels/mixing/block_mix.h"
 
@@ -158,25 +158,11 @@ int workers_per_shard(const RunConfig& run) {
   return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
 }
 
-/// Counts what all shards together need to select their messages.
-template <class Backend>
-std::int64_t selection_bytes(const Experiment& experiment, int workers) {
-  const RunConfig& run = experiment.config().run;
-  const RowLayout& layout = experiment.layout();
-  const TopkPlan plan = experiment.rows().compressor->selection(experiment.config().algorithm, layout);
-  const auto rows = static_cast<int>((std::int64_t{run.replicas} * run.nodes + run.shards - 1) / run.shards);
-  return run.shards * SelectionMemory<Backend>::bytes(rows, layout, plan, workers);
-}
-
-/// Counts what all shards together need while they compute factors: a matrix a worker, or a block.
-template <class Backend>
-std::int64_t low_rank_bytes(const Experiment& experiment, const Extent& extent, int workers) {
-  constexpr std::int64_t kMostBlocks = 2048;  // that a GPU runs at once
-  const LowRankPlan plan = experiment.rows().compressor->low_rank(experiment.config().algorithm, experiment.layout());
-  const std::int64_t matrices = extent.rows * std::ssize(plan.tensors);
-  const std::int64_t at_once = kOnGpu<Backend> ? kMostBlocks : workers;
-  return experiment.config().run.shards * std::min(matrices, at_once) * plan.scratch *
-         static_cast<std::int64_t>(sizeof(float));
+/// How many there will be, nobody knows.
+std::string describe_sync(const Experiment& experiment) {
+  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
+                                     experiment.config().algorithm, experiment.layout(), extent_of(experiment));
+  return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
 
 }  // namespace
@@ -217,25 +203,21 @@ MemoryPlan plan_memory(const Experiment& experiment) {
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, experiment);
-  if (extent.entries > 0 && !experiment.rows().compressor->at_random)
-    plan.add({"selection memory", fmt::format("{} workers", workers * config.run.shards),
-              selection_bytes<Backend>(experiment, workers)});
-  if (extent.factor > 0)
-    plan.add({"memory for factors", fmt::format("{} workers", workers * config.run.shards),
-              low_rank_bytes<Backend>(experiment, extent, workers)});
-  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
-  plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
-  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
-  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
-            config.run.shards * row_block_bytes(rows_a_shard, extent.row * sizeof(float)), false});
-  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
-                  elements_of(experiment.task().statistics()));
-  add_topology<Backend>(plan, experiment, extent);
   const RunExtent run{.nodes = config.run.nodes,
                       .replicas = config.run.replicas,
                       .shards = config.run.shards,
                       .threads = workers,
                       .cuda = kOnGpu<Backend>};
+  if (const auto& compressor = experiment.rows().compressor; compressor && compressor->memory)
+    plan.add(compressor->memory(config.algorithm, experiment.layout(), run));
+  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
+  plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
+  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
+  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
+            config.run.shards * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
+                  elements_of(experiment.task().statistics()));
+  add_topology<Backend>(plan, experiment, extent);
   for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
   plan.add({"program and libraries", "", kProgramBytes, false});
   plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
@@ -246,13 +228,6 @@ MemoryPlan plan_memory(const Experiment& experiment) {
 void check_run(Experiment& experiment) {
   experiment.check();
   if (const std::string& start = experiment.config().run.start; !start.empty()) check_start(start, experiment);
-}
-
-/// How many there will be, nobody knows.
-std::string describe_sync(const Experiment& experiment) {
-  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
-                                     experiment.config().algorithm, experiment.layout(), extent_of(experiment));
-  return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
 
 template <class Backend>

@@ -49,8 +49,8 @@ RoundPlan<Backend>::RoundPlan(const Backend& backend, RoundRules rules, const Sh
       bounds_(rules_.bounds(shard)),
       places_count_(places(rules_, shard, bounds_)),
       read_(backend) {
-  const int blocks = is_drawn(rules_, shard_) || is_periodic(rules_, bounds_) ? 1 : 2;
-  for (int b = 0; b < blocks; ++b) blocks_.push_back({.first = 0, .rounds = {}, .uploaded = Event<Backend>(backend)});
+  const int batches = is_drawn(rules_, shard_) || is_periodic(rules_, bounds_) ? 1 : 2;
+  for (int b = 0; b < batches; ++b) batches_.push_back({.first = 0, .rounds = {}, .uploaded = Event<Backend>(backend)});
   allocate(bounds_);
   if (is_drawn(rules_, shard_))
     drawn_.emplace(Drawn{.seed = {backend, rules_.drawn->seed}, .scratch = {backend, shard.rows(), bounds_.edges}});
@@ -60,7 +60,7 @@ RoundPlan<Backend>::RoundPlan(const Backend& backend, RoundRules rules, const Sh
 template <class Backend>
 void RoundPlan<Backend>::allocate(const RoundBounds& bounds) {
   bounds_ = bounds;
-  for (Block& block : blocks_) block.rounds.clear();
+  for (Batch& batch : batches_) batch.rounds.clear();
   const int rows = shard_.rows(), edges = static_cast<int>(bounds.edges), places = places_count_;
   places_.reset();
   places_.emplace(Places{{backend_, places, rows + 1},
@@ -73,9 +73,9 @@ void RoundPlan<Backend>::allocate(const RoundBounds& bounds) {
 
 template <class Backend>
 bool RoundPlan<Backend>::has(std::int64_t t) const {
-  const Block& block = blocks_[block_number(t)];
-  if (block.rounds.empty()) return false;
-  if (!repeats()) return block.first <= t && t < block.first + rounds_per_block();
+  const Batch& batch = batches_[batch_number(t)];
+  if (batch.rounds.empty()) return false;
+  if (!repeats()) return batch.first <= t && t < batch.first + rounds_per_batch();
   for (int r = 0; r < shard_.replicas; ++r)
     if (round(t).rate[r] != rules_.averaging_rate(r, t)) return false;
   return true;
@@ -87,49 +87,49 @@ bool RoundPlan<Backend>::prepare(std::int64_t first, std::int64_t last) {
   if (repeats()) last = first + 1;  // later ones may have other rates, and stand in the same places
   bool outgrown = false;
   for (std::int64_t t = first; t < last;) {
-    if (!has(t) && make_block(t)) {
+    if (!has(t) && make_batch(t)) {
       outgrown = true;
       t = first;  // all places are new
     } else {
-      t += rounds_per_block() - t % rounds_per_block();
+      t += rounds_per_batch() - t % rounds_per_batch();
     }
   }
   return outgrown;
 }
 
 template <class Backend>
-bool RoundPlan<Backend>::make_block(std::int64_t t) {
-  Block& block = blocks_[block_number(t)];
-  const std::int64_t first = repeats() ? t : t - t % rounds_per_block();
+bool RoundPlan<Backend>::make_batch(std::int64_t t) {
+  Batch& batch = batches_[batch_number(t)];
+  const std::int64_t first = repeats() ? t : t - t % rounds_per_batch();
   std::vector<MadeRound> made;
   RoundBounds most = bounds_;
-  for (std::int64_t round = first; round < first + rounds_per_block(); ++round) {
+  for (std::int64_t round = first; round < first + rounds_per_batch(); ++round) {
     made.push_back(make_round(rules_, shard_, round));
     most.edges = std::max(most.edges, std::ssize(made.back().slot));
     most.halo = std::max(most.halo, static_cast<int>(made.back().halo.size()));
   }
   const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo;
   if (outgrown) allocate(with_room(bounds_, most, shard_.all_rows() - shard_.rows()));
-  block.first = first;
-  fill(block, std::move(made));
+  batch.first = first;
+  fill(batch, std::move(made));
   return outgrown;
 }
 
 template <class Backend>
-void RoundPlan<Backend>::fill(Block& block, std::vector<MadeRound> made) {
-  wait_for(block.uploaded);  // it reads what is overwritten now, and was called two blocks ago
-  const int rounds = rounds_per_block();
-  block.rounds.assign(rounds, {});
+void RoundPlan<Backend>::fill(Batch& batch, std::vector<MadeRound> made) {
+  wait_for(batch.uploaded);  // it reads what is overwritten now, and was called two batches ago
+  const int rounds = rounds_per_batch();
+  batch.rounds.assign(rounds, {});
   for (int i = 0; i < rounds; ++i) {
-    const auto place = static_cast<int>((block.first + i) % places_count_);
+    const auto place = static_cast<int>((batch.first + i) % places_count_);
     write(made[i], place);
-    block.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].rate)};
+    batch.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].rate)};
   }
   read_.record(Queue::kOps);
   wait_for(Queue::kUploads, read_);
-  upload(static_cast<int>(block.first % places_count_ / rounds) * rounds, rounds);
-  block.uploaded.record(Queue::kUploads);
-  block.awaited = false;
+  upload(static_cast<int>(batch.first % places_count_ / rounds) * rounds, rounds);
+  batch.uploaded.record(Queue::kUploads);
+  batch.awaited = false;
 }
 
 template <class Backend>
@@ -153,10 +153,10 @@ void RoundPlan<Backend>::upload(int first_place, int count) {
 template <class Backend>
 void RoundPlan<Backend>::play(std::int64_t t) {
   CHECK(has(t), "round ", t, " is not prepared");
-  Block& block = blocks_[block_number(t)];
-  if (!block.awaited) {
-    wait_for(Queue::kOps, block.uploaded);
-    block.awaited = true;
+  Batch& batch = batches_[batch_number(t)];
+  if (!batch.awaited) {
+    wait_for(Queue::kOps, batch.uploaded);
+    batch.awaited = true;
   }
   playing_halo_ = round(t).halo;
 }

@@ -15,7 +15,7 @@
 
 namespace sparsepush {
 
-/// Rounds that are made at a time, one such block while another is played: enough to hide an upload.
+/// Rounds that are made at a time, one such batch while another is played: enough to hide an upload.
 inline constexpr int kRoundsAhead = 16;
 
 /// One round for the nodes of one shard; all replicas stand in it, side by side.
@@ -26,7 +26,7 @@ struct PlannedRound {
   const std::int64_t* number = nullptr;           ///< [1] the round's, in backend memory
 };
 
-/// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two blocks that
+/// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two batches that
 /// are filled in turn. What a backend draws itself has one place.
 template <class Backend>
 class RoundPlan {
@@ -56,9 +56,9 @@ class RoundPlan {
     std::vector<double> rate;  ///< [replicas]
   };
   /// Places that are filled together.
-  struct Block {
+  struct Batch {
     std::int64_t first = 0;         ///< its first round
-    std::vector<HostRound> rounds;  ///< [rounds_per_block()] by place; empty: none is there
+    std::vector<HostRound> rounds;  ///< [rounds_per_batch()] by place; empty: none is there
     Event<Backend> uploaded;
     bool awaited = true;  ///< by the ops
   };
@@ -73,16 +73,16 @@ class RoundPlan {
     RandomOutScratch<Backend> scratch;
   };
 
-  int rounds_per_block() const { return places_count_ / static_cast<int>(blocks_.size()); }
-  std::size_t block_number(std::int64_t t) const { return t % places_count_ / rounds_per_block(); }
+  int rounds_per_batch() const { return places_count_ / static_cast<int>(batches_.size()); }
+  std::size_t batch_number(std::int64_t t) const { return t % places_count_ / rounds_per_batch(); }
   const HostRound& round(std::int64_t t) const {
-    return blocks_[block_number(t)].rounds[t % places_count_ % rounds_per_block()];
+    return batches_[batch_number(t)].rounds[t % places_count_ % rounds_per_batch()];
   }
-  bool repeats() const { return blocks_.size() == 1; }
+  bool repeats() const { return batches_.size() == 1; }
   bool has(std::int64_t t) const;
-  /// Makes the block that round t stands in; true if it had outgrown its places.
-  bool make_block(std::int64_t t);
-  void fill(Block& block, std::vector<MadeRound> made);
+  /// Makes the batch that round t stands in; true if it had outgrown its places.
+  bool make_batch(std::int64_t t);
+  void fill(Batch& batch, std::vector<MadeRound> made);
   void write(const MadeRound& made, int place);
   void upload(int first_place, int count);
   /// Places for rounds of up to `bounds`, all empty.
@@ -94,7 +94,7 @@ class RoundPlan {
   const Shard shard_;
   RoundBounds bounds_;
   int places_count_;
-  std::vector<Block> blocks_;
+  std::vector<Batch> batches_;
   Event<Backend> read_;  ///< behind the steps that may read what is filled next
   std::optional<Places> places_;
   std::optional<DueRound<Backend>> due_;

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <iterator>
 
-#include "host/rounds/final_rounds.h"
-#include "host/state/row_blocks.h"
+#include "host/state/final_rounds.h"
+#include "host/state/row_batches.h"
 #include "host/state/running_statistics.h"
 #include "host/state/trigger.h"
 #include "host/state/verbs.h"

@@ -43,16 +43,6 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
-/// Refuses a compressor of low rank that would send everything as it is. Throws InputError.
-void check_compressor(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
-  if (!rows.compressor || !rows.compressor->low_rank) return;
-  if (rows.compressor->low_rank(algorithm, layout).factors == 0)
-    throw InputError(
-        "algorithm.rank: factors of rank {} make no tensor smaller; expected a matrix among them with rank * (rows + "
-        "columns) < rows * columns",
-        algorithm.rank);
-}
-
 /// The topology counts for no method that needs none: any will do.
 Config with_topology_that_counts(Config config, const Method& method) {
   if (!method.needs.topology) config.topology = {};
@@ -91,7 +81,7 @@ Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> ta
       task_(task ? std::move(task) : make_task(config)),
       layout_(row_layout_of(task_->parameters())),
       schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
-  check_compressor(rows_, config.algorithm, layout_);
+  if (rows_.compressor && rows_.compressor->check) rows_.compressor->check(config.algorithm, layout_);
   for (const StateArray* array : rows_.method.state)
     CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");

@@ -3,37 +3,11 @@
 #include <algorithm>
 
 #include "kernels/messages/round_values.h"
-#include "kernels/messages/topk/topk_select.h"
-#include "kernels/messages/topk/update_select.h"
-#include "kernels/messages/topk/verify_selection.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/mixing/block_mix.h"
 
 namespace sparsepush {
 namespace {
-
-bool selects(const NodesPlan& plan) { return plan.rows.compressor && plan.rows.compressor->selection; }
-
-std::vector<TopkPlan> topk_plans(const NodesPlan& plan, const RowLayout& layout) {
-  std::vector<TopkPlan> plans;
-  for (const AlgorithmConfig& algorithm : plan.algorithm)
-    plans.push_back(plan.rows.compressor->selection(algorithm, layout));
-  return plans;
-}
-
-template <class Backend>
-std::optional<SelectionMemory<Backend>> selection_of(const Backend& backend, const Shard& shard,
-                                                     const RowLayout& layout, const NodesPlan& plan) {
-  if (!selects(plan) || plan.rows.compressor->at_random) return std::nullopt;
-  return SelectionMemory<Backend>(backend, shard.rows(), layout, topk_plans(plan, layout));
-}
-
-template <class Backend>
-std::optional<RandomPlans<Backend>> random_plans_of(const Backend& backend, const RowLayout& layout,
-                                                    const NodesPlan& plan) {
-  if (!selects(plan) || !plan.rows.compressor->at_random) return std::nullopt;
-  return RandomPlans<Backend>(backend, layout, topk_plans(plan, layout));
-}
 
 /// Those of the halo come with its messages.
 std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
@@ -102,10 +76,6 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       extent(extent_of(plan, layout, shard.nodes())),
       arrays(state_of(rows, plan.own)),
       state(backend, planned_state(arrays, rows, extent), extent),
-      selection(selection_of(backend, shard, layout, plan)),
-      random_plans(random_plans_of(backend, layout, plan)),
-      low_rank_plan(low_rank_plan_of(plan, layout)),
-      low_rank_tensors(backend, low_rank_plan.tensors),
       seed(backend, seeds_of(plan)),
       message_entries(backend, entries_of_slots(extent, layout, plan)),
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
@@ -124,6 +94,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
     CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank &&
               other.value_bits == algorithm.value_bits && other.blocks == algorithm.blocks,
           "replicas differ in levels, rank, value_bits or blocks");
+  if (rows.compressor && rows.compressor->make) rows.compressor->make(*this, plan.algorithm);
 }
 
 template <class Backend>
@@ -152,26 +123,9 @@ SgdUpdate Nodes<Backend>::sgd() const {
 }
 
 template <class Backend>
-void Nodes<Backend>::select(const Array<float>& v) {
-  topk_select(backend, *selection, state.local(v), messages());
-  if (verify) verify_messages(v);
-}
-
-template <class Backend>
-void Nodes<Backend>::update_and_select() {
-  update_select(backend, *selection, {.sgd = sgd(), .error = state.local(state::error), .messages = messages()});
-  if (verify) verify_messages(state::error);
-}
-
-template <class Backend>
 void Nodes<Backend>::round_entries(const Array<float>& v) {
   if (algorithm.value_bits == 32) return;
   round_values(backend, {.v = state.local(v), .messages = messages(), .entries = message_entries.span()});
-}
-
-template <class Backend>
-void Nodes<Backend>::verify_messages(const Array<float>& v) {
-  work.host_call([this, v](std::int64_t) { verify_selection(backend, *selection, state.local(v), messages()); });
 }
 
 template <class Backend>

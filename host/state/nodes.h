@@ -1,6 +1,7 @@
 // The nodes of a shard: their arrays, and what is kept beside them from round to round.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -13,10 +14,8 @@
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/queued_array.h"
 #include "kernels/backend/repeated_work.h"
-#include "kernels/messages/low_rank.h"
-#include "kernels/messages/random_k.h"
+#include "kernels/messages/messages.h"
 #include "kernels/messages/round_draws.h"
-#include "kernels/messages/topk/selection_memory.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/mixing/flag_due.h"
 #include "kernels/nodes/cuda_layout.h"
@@ -79,10 +78,17 @@ class Nodes {
   RoundDraws draws() const { return {.seed = seed.span(), .round = round, .first_node = shard.first()}; }
   /// Arguments of this step's SGD update.
   SgdUpdate sgd() const;
-  /// Top-k of v's rows: Q into the messages, v <- v - Q; done again and compared if that is wanted.
-  void select(const Array<float>& v);
-  /// The same of X' + E, in one pass with the SGD step.
-  void update_and_select();
+  /// Keeps what the run's compressor makes for itself; and that, which is a T.
+  template <class T>
+  void keep(T made) {
+    made_ = std::make_unique<Made<T>>(std::move(made));
+  }
+  template <class T>
+  T& made() const {
+    auto* const found = dynamic_cast<Made<T>*>(made_.get());
+    CHECK(found != nullptr, "the compressor has made nothing of this kind");
+    return found->value;
+  }
   /// Entries with values of 16 bits, if they are wanted: what is cut off goes to v.
   void round_entries(const Array<float>& v);
   /// Room for what so many remote in-neighbours send; between steps, and records must begin anew.
@@ -101,17 +107,13 @@ class Nodes {
   Extent extent;
   const StateList arrays;  ///< in the order of checkpoints
   State<Backend> state;
-  std::optional<SelectionMemory<Backend>> selection;  ///< of compressors that select the largest
-  std::optional<RandomPlans<Backend>> random_plans;   ///< of those that keep what is drawn
-  const LowRankPlan low_rank_plan;                    ///< of those that make factors
-  Buffer<Backend, LowRankTensor> low_rank_tensors;    ///< the plan's
-  Buffer<Backend, std::uint64_t> seed;                ///< [replicas]
-  const std::int64_t* round = nullptr;                ///< [1] number of the round that is played, in backend memory
-  Buffer<Backend, std::int64_t> message_entries;      ///< [slots] how many entries of each message count
-  Buffer<Backend, std::int64_t> own_begin;            ///< [slots + 1] in-edges of a round without any
-  Buffer<Backend, float> own_weight;                  ///< [slots] that round's self weights, all 1
-  Buffer<Backend, std::int64_t> chain_copies;         ///< [local rows] messages of a node in an exact mean
-  Buffer<Backend, std::int64_t> block_begin;          ///< [blocks + 1], of methods that mix by blocks
+  Buffer<Backend, std::uint64_t> seed;            ///< [replicas]
+  const std::int64_t* round = nullptr;            ///< [1] number of the round that is played, in backend memory
+  Buffer<Backend, std::int64_t> message_entries;  ///< [slots] how many entries of each message count
+  Buffer<Backend, std::int64_t> own_begin;        ///< [slots + 1] in-edges of a round without any
+  Buffer<Backend, float> own_weight;              ///< [slots] that round's self weights, all 1
+  Buffer<Backend, std::int64_t> chain_copies;     ///< [local rows] messages of a node in an exact mean
+  Buffer<Backend, std::int64_t> block_begin;      ///< [blocks + 1], of methods that mix by blocks
   std::optional<Outgoing<Backend>> message, final_message;
   std::optional<Trigger<Backend>> trigger;
   QueuedArray<Backend, SgdSettings> settings;  ///< [replicas], or [rows] where some nodes do not learn
@@ -120,7 +122,16 @@ class Nodes {
   RepeatedWork<Backend> work;                  ///< records of steps; verbs tell it what no graph can hold
 
  private:
-  void verify_messages(const Array<float>& v);
+  struct AnyMade {
+    virtual ~AnyMade() = default;
+  };
+  template <class T>
+  struct Made : AnyMade {
+    explicit Made(T made) : value(std::move(made)) {}
+    T value;
+  };
+
+  std::unique_ptr<AnyMade> made_;
 };
 
 }  // namespace sparsepush

@@ -16,12 +16,7 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
 }
 
 std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
-  return rows.compressor && rows.compressor->selection ? rows.compressor->selection(algorithm, layout).entries : 0;
-}
-
-LowRankPlan low_rank_plan_of(const NodesPlan& plan, const RowLayout& layout) {
-  if (!plan.rows.compressor || !plan.rows.compressor->low_rank) return {};
-  return plan.rows.compressor->low_rank(plan.algorithm.at(0), layout);
+  return rows.compressor && rows.compressor->entries ? rows.compressor->entries(algorithm, layout) : 0;
 }
 
 Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes) {
@@ -30,8 +25,9 @@ Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t no
                 .halo = plan.halo_slots,
                 .replicas = replicas,
                 .params = layout.params,
-                .row = layout.row,
-                .factor = low_rank_plan_of(plan, layout).factors};
+                .row = layout.row};
+  if (plan.rows.compressor && plan.rows.compressor->factors)
+    extent.factor = plan.rows.compressor->factors(plan.algorithm.at(0), layout);
   for (const AlgorithmConfig& algorithm : plan.algorithm)
     extent.entries = std::max(extent.entries, entries_of(plan.rows, algorithm, layout));
   set_blocks(extent, plan.rows.method, plan.algorithm.at(0), layout);

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "host/state/experiment.h"
-#include "kernels/messages/low_rank.h"
 
 namespace sparsepush {
 
@@ -23,9 +22,6 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots = 0);
 
 /// Entries of a sparse message; 0 where none is sent.
 std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
-
-/// Of a compressor that makes factors; else without tensors.
-LowRankPlan low_rank_plan_of(const NodesPlan& plan, const RowLayout& layout);
 
 /// Of a shard with `nodes` nodes of each replica, or of all shards together.
 Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "kernels/mixing/flag_due.h"
 #include "kernels/nodes/statistics.h"
 

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <vector>
 
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 #include "kernels/mixing/block_mix.h"
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/difference_mix.h"
@@ -45,7 +45,7 @@ MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q) {
 
 /// As ops take them; `due` [1] in backend memory: the round.
 template <class Backend>
-RowBlocks row_blocks(const Nodes<Backend>& n, const std::int64_t* due = nullptr) {
+ModelBlocks model_blocks(const Nodes<Backend>& n, const std::int64_t* due = nullptr) {
   return {.begin = n.block_begin.span(), .round = due, .params = n.extent.params};
 }
 
@@ -136,7 +136,7 @@ template <class Backend>
 void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
   cut_block(n.backend, {.x = n[state::x],
                         .weight = n[*n.rows.method.block_weights],
-                        .blocks = row_blocks(n, round.number),
+                        .blocks = model_blocks(n, round.number),
                         .block = n[block],
                         .u = n.list(state::sent_u),
                         .bytes = n.message->bytes.span()});
@@ -147,7 +147,7 @@ void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
   const MatrixView<double> u = n.state.slots(state::sent_u);
   mix_block(n.backend, {.x = n[state::x],
                         .weight = n[*n.rows.method.block_weights],
-                        .blocks = row_blocks(n, round.number),
+                        .blocks = model_blocks(n, round.number),
                         .block = sent_rows(n, block),
                         .u = std::span<const double>(u.data, u.size()),
                         .edges = round.edges});
@@ -155,7 +155,7 @@ void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
 
 template <class Backend>
 void debias_blocks(Nodes<Backend>& n) {
-  debias_blocks(n.backend, n[state::x], n[*n.rows.method.block_weights], row_blocks(n), n[state::z]);
+  debias_blocks(n.backend, n[state::x], n[*n.rows.method.block_weights], model_blocks(n), n[state::z]);
 }
 
 template <class Backend>

@@ -207,7 +207,8 @@ bool is_repetition(const Field& field) { return field.name() == "run.seed" || fi
 
 std::string short_name(const Field& field, const std::vector<SweptKey>& grid) {
   const auto word = [](const Field& of) { return of.key == "name" ? of.section : of.key; };
-  const auto same = std::ranges::count_if(grid, [&](const SweptKey& other) { return word(*other.field) == word(field); });
+  const auto same =
+      std::ranges::count_if(grid, [&](const SweptKey& other) { return word(*other.field) == word(field); });
   return same > 1 ? field.name() : std::string(word(field));
 }
 

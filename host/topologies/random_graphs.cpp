@@ -23,7 +23,7 @@ constexpr std::uint64_t kAllNodes = 0xffff'ffff;            // a draw of no sing
 constexpr std::int64_t kMostPairs = std::int64_t{1} << 30;  // that are drawn or measured one by one: some ten seconds
 
 Draw draw_of(std::uint64_t seed, std::uint64_t node, std::uint64_t step, std::uint64_t index = 0) {
-  return {.seed = seed, .stream = Stream::kTopology, .node = node, .step = step, .index = index};
+  return {.seed = seed, .purpose = Purpose::kTopology, .node = node, .step = step, .index = index};
 }
 
 /// The edges of attempt `step`, both ways where they have no direction; nothing if the attempt came to an end.

@@ -156,7 +156,7 @@ double estimated_contraction(const Topology& topology) {
   const std::int64_t repeats = std::max<std::int64_t>(1, static_cast<std::int64_t>(kEstimateWork / 2 / work));
   const std::int64_t half = topology.period() > 0 ? repeats * rounds : rounds / 2;
   Vector x(nodes), y(nodes);
-  for (std::size_t i = 0; i < nodes; ++i) x[i] = random_uniform({.seed = 0, .stream = Stream::kTopology, .node = i});
+  for (std::size_t i = 0; i < nodes; ++i) x[i] = random_uniform({.seed = 0, .purpose = Purpose::kTopology, .node = i});
   double log_norm = 0;
   remove_mean(x);
   TopologyRound drawn;

@@ -32,7 +32,7 @@ class Cpu {
 };
 
 /// One CUDA GPU, the stream on which all ops of it are ordered, and one for uploads that go on beside them. A program
-/// that is built without CUDA links kernels/backend/without_cuda.cpp instead, where no GPU is available.
+/// that is built without CUDA links kernels/without_cuda.cpp instead, where no GPU is available.
 class Cuda {
  public:
   /// Whether this machine has a GPU and a driver for it.

@@ -1,7 +1,12 @@
-// What device code calls where host code would call std::clamp and std::lower_bound, of which nvcc leaves parts out.
+// Small functions of values for host and device code; nvcc leaves out parts of std::clamp and std::lower_bound.
 #pragma once
+#include <cstdint>
 
 namespace sparsepush {
+
+/// a / b rounded up, and a rounded up to a multiple of b, for a >= 0 and b > 0.
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t rounded_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
 /// `value`, or the nearer end of [low, high]; `low` where value is NaN. By value: a named constant has no address on a
 /// device.

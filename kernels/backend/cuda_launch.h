@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/backend/backend.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/dynamic_shared.h"
 
 namespace sparsepush {
@@ -19,8 +20,8 @@ inline void check_cuda(cudaError_t status, const char* call) {
 
 inline cudaStream_t stream_of(const Cuda& gpu) { return static_cast<cudaStream_t>(gpu.stream()); }
 
-/// a / b rounded up, for a >= 0 and b > 0.
-constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr int kWarp = 32;  // threads
+constexpr int kThreadsPerMultiprocessor = 2048;
 
 struct LaunchShape {
   int blocks = 1;
@@ -38,6 +39,12 @@ __device__ inline std::int64_t grid_threads() { return static_cast<std::int64_t>
 inline int blocks_for(const Cuda& gpu, std::int64_t items, int blocks_per_multiprocessor = 8) {
   const std::int64_t full = static_cast<std::int64_t>(gpu.multiprocessors()) * blocks_per_multiprocessor;
   return static_cast<int>(std::clamp<std::int64_t>(items, 1, full));
+}
+
+/// A thread per item, `threads` a block; no more than fill the GPU.
+inline LaunchShape thread_each(const Cuda& gpu, std::int64_t items, int threads) {
+  return {.blocks = blocks_for(gpu, divide_up(items, threads), kThreadsPerMultiprocessor / threads),
+          .threads = threads};
 }
 
 /// Launches kernel(args...) on the backend's stream. A function call, so that it is C++ too. Kernels that are given

@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/backend/dynamic_shared.h"
+#include "kernels/backend/cuda_launch.h"
 
 namespace sparsepush {
 
 constexpr int kOrderedSumThreads = 256;  // a block
 constexpr int kOrderedSumTerms = 1024;   // at once: four a thread, and memory for eight blocks a multiprocessor
-constexpr std::size_t kOrderedSumBytes = 2 * kOrderedSumTerms * sizeof(double);  // of dynamic shared memory
+
+/// A block per row, with the shared memory that the functions below need.
+inline LaunchShape ordered_sum_shape(const Cuda& gpu, std::int64_t rows) {
+  return {.blocks = blocks_for(gpu, rows),
+          .threads = kOrderedSumThreads,
+          .shared_bytes = (2 * kOrderedSumTerms + 1) * sizeof(double)};
+}
 
 /// Of the sums of term(i) over the i in [0, count) with the same i mod kLanes, thread t of the block's first warp
 /// receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp adds
@@ -39,6 +45,16 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
   double sum = 0;
   for (int lane = 0; lane < kLanes; ++lane) sum += __shfl_sync(~0u, lane_sum, lane);
   return sum;
+}
+
+/// The same, for all threads of the block.
+template <int kLanes, class Term>
+__device__ double ordered_sum_for_all(std::int64_t count, const Term& term) {
+  double* const for_all = dynamic_shared<double>() + 2 * kOrderedSumTerms;
+  const double sum = ordered_sum<kLanes>(count, term);
+  if (threadIdx.x == 0) *for_all = sum;  // the last one was read before the barriers of this sum
+  __syncthreads();
+  return *for_all;
 }
 
 }  // namespace sparsepush

@@ -48,7 +48,7 @@ void permute_once(PermutationBlock* block) {
   while ((1ull << (2 * low_bits)) < block->count) ++low_bits;
   const std::uint64_t mask = (1u << low_bits) - 1, high_count = ((block->count - 1) >> low_bits) + 1;
   const Vector node = Vector{} + static_cast<std::uint32_t>(block->draw.node);
-  const Vector stream = Vector{} + static_cast<std::uint64_t>(block->draw.stream);
+  const Vector purpose = Vector{} + static_cast<std::uint64_t>(block->draw.purpose);
   alignas(64) std::array<std::uint64_t, kLanes> high, low, step;
   for (int i = 0; i < kLanes; ++i) {
     high[i] = block->index[i] >> low_bits;
@@ -61,7 +61,7 @@ void permute_once(PermutationBlock* block) {
     Counters<kFloats> bits[kVectors] = {};
     for (int v = 0; v < kVectors; ++v)
       bits[v] = {
-          .c0 = vectors(mix_high ? low : high)[v] ^ (round << 24), .c1 = vectors(step)[v], .c2 = node, .c3 = stream};
+          .c0 = vectors(mix_high ? low : high)[v] ^ (round << 24), .c1 = vectors(step)[v], .c2 = node, .c3 = purpose};
     philox(bits, block->draw.seed);
     for (int v = 0; v < kVectors; ++v) {
       if (mix_high) {

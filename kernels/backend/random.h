@@ -1,4 +1,4 @@
-// Counter-based random numbers: every draw is a function of (seed, stream, node, step, index), never of a generator's
+// Counter-based random numbers: every draw is a function of (seed, purpose, node, step, index), never of a generator's
 // state, so that results do not depend on the order or place of the draws.
 #pragma once
 #include <array>
@@ -9,7 +9,7 @@
 namespace sparsepush {
 
 /// What a random number is for. Values are part of the reproducibility of runs: never renumber.
-enum class Stream : std::uint32_t {
+enum class Purpose : std::uint32_t {
   kInitialize = 1,  ///< initial parameters
   kPartition = 2,   ///< which node gets which sample
   kShuffle = 3,     ///< order of a node's samples in an epoch
@@ -36,7 +36,7 @@ constexpr PhiloxBlock philox(PhiloxBlock counter, std::array<std::uint32_t, 2> k
 /// Where a random number stands. `node`, `step` and `index` are each used modulo 2^32.
 struct Draw {
   std::uint64_t seed;
-  Stream stream;
+  Purpose purpose;
   std::uint64_t node = 0;
   std::uint64_t step = 0;
   std::uint64_t index = 0;
@@ -45,7 +45,7 @@ struct Draw {
 /// 128 random bits for one draw.
 constexpr PhiloxBlock random_bits(const Draw& d) {
   return philox({static_cast<std::uint32_t>(d.index), static_cast<std::uint32_t>(d.step),
-                 static_cast<std::uint32_t>(d.node), static_cast<std::uint32_t>(d.stream)},
+                 static_cast<std::uint32_t>(d.node), static_cast<std::uint32_t>(d.purpose)},
                 {static_cast<std::uint32_t>(d.seed), static_cast<std::uint32_t>(d.seed >> 32)});
 }
 

@@ -55,12 +55,11 @@ void ThreadPool::run(std::int64_t items, const Body& body) {
   if (error_) std::rethrow_exception(error_);
 }
 
-std::span<float> ThreadPool::scratch(int worker, std::int64_t floats) {
-  constexpr std::int64_t kInLine = sizeof(CacheLine) / sizeof(float);
+ThreadPool::CacheLine* ThreadPool::scratch_lines(int worker, std::size_t bytes) {
   std::vector<CacheLine>& lines = scratch_[worker];
-  const std::size_t wanted = (floats + kInLine - 1) / kInLine;
+  const std::size_t wanted = (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine);
   if (lines.size() < wanted) lines = std::vector<CacheLine>(wanted);
-  return {reinterpret_cast<float*>(lines.data()), static_cast<std::size_t>(floats)};
+  return lines.data();
 }
 
 void ThreadPool::take_items(int worker) {

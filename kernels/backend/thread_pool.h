@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -32,12 +33,17 @@ class ThreadPool {
 
   /// Memory for the item that `worker` runs, aligned to a cache line. Anything may stand in it; it is the worker's
   /// until it asks again, and stays allocated for the items and loops that come.
-  std::span<float> scratch(int worker, std::int64_t floats);
+  template <class T>
+  std::span<T> scratch(int worker, std::int64_t count) {
+    return {reinterpret_cast<T*>(scratch_lines(worker, count * sizeof(T))), static_cast<std::size_t>(count)};
+  }
 
  private:
   struct alignas(64) CacheLine {
-    std::array<float, 16> value;
+    std::array<std::byte, 64> value;
   };
+
+  CacheLine* scratch_lines(int worker, std::size_t bytes);
 
   void work(int worker);
   void stop_workers();

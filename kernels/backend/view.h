@@ -1,6 +1,5 @@
 // Non-owning row-major views; the shape travels with the pointer.
 #pragma once
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
@@ -27,13 +26,6 @@ struct MatrixView {
 template <class T>
 std::ostream& operator<<(std::ostream& os, const MatrixView<T>& m) {
   return os << '[' << m.rows << ", " << m.cols << ']';
-}
-
-/// Bits of |x| as an unsigned key: key(a) < key(b) exactly when |a| < |b|; every NaN has the same key, above
-/// infinity's.
-constexpr std::uint32_t magnitude_key(float x) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x) & 0x7fff'ffffu;
-  return bits > 0x7f80'0000u ? 0x7f80'0001u : bits;
 }
 
 }  // namespace sparsepush

@@ -74,9 +74,10 @@ void load(const SampleView& set, const PixelScales& pixels, std::int64_t sample,
 /// Samples of the positions [first, first + kLanes) of the node's endless sequence.
 std::array<std::int32_t, kLanes> samples_at(const GatherBatch& g, int node, std::uint64_t first, VectorLevel level) {
   const std::int64_t begin = g.owned.begin[node];
-  PermutationBlock block{
-      .draw = {.seed = g.seed[node], .stream = Stream::kShuffle, .node = static_cast<std::uint32_t>(g.identity[node])},
-      .count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin)};
+  PermutationBlock block{.draw = {.seed = g.seed[node],
+                                  .purpose = Purpose::kShuffle,
+                                  .node = static_cast<std::uint32_t>(g.identity[node])},
+                         .count = static_cast<std::uint32_t>(g.owned.begin[node + 1] - begin)};
   std::uint64_t pass = first / block.count;
   std::uint32_t index = static_cast<std::uint32_t>(first % block.count);
   for (int i = 0; i < kLanes; ++i) {
@@ -101,15 +102,14 @@ void write_row(const GatherBatch& g, const PixelScales& pixels, std::int64_t sam
   convert(cropped, pixels, g.input.cols, g.input.row(row));
 }
 
-/// The batch of the node that is the `i`th of those whose batches are gathered.
-void gather_node(const GatherBatch& g, const PixelScales& pixels, int i, VectorLevel level) {
-  std::vector<std::uint8_t> cropped(g.augment ? g.input.cols : 0);
+/// The batch of the node that is the `i`th of those whose batches are gathered. cropped: [features] scratch
+void gather_node(const GatherBatch& g, const PixelScales& pixels, int i, VectorLevel level, std::uint8_t* cropped) {
   for (int b = 0; b < g.batch; b += kLanes) {
     const auto first = static_cast<std::uint64_t>(*g.step) * static_cast<std::uint64_t>(g.batch) + b;
     const auto sample = samples_at(g, g.first_node + i, first, level);
     for (int lane = 0; lane < std::min(kLanes, g.batch - b); ++lane) {
       const std::int64_t row = std::int64_t{i} * g.batch + b + lane;
-      run_vectorized(level, [&] { write_row(g, pixels, sample[lane], row, cropped.data()); });
+      run_vectorized(level, [&] { write_row(g, pixels, sample[lane], row, cropped); });
       g.label[row] = g.set.label[sample[lane]];
     }
   }
@@ -142,8 +142,10 @@ void check_gather_batch_shapes(const GatherBatch& g) {
 void gather_batch(const Cpu& cpu, const GatherBatch& gather) {
   check_gather_batch_shapes(gather);
   const PixelScales pixels(gather.set);
-  cpu.pool().run(gather.input.rows / gather.batch,
-                 [&](std::int64_t i, int) { gather_node(gather, pixels, static_cast<int>(i), cpu.vector_level()); });
+  cpu.pool().run(gather.input.rows / gather.batch, [&](std::int64_t i, int worker) {
+    gather_node(gather, pixels, static_cast<int>(i), cpu.vector_level(),
+                cpu.pool().scratch<std::uint8_t>(worker, gather.augment ? gather.input.cols : 0).data());
+  });
 }
 
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,

@@ -53,7 +53,7 @@ void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 constexpr Crop crop_of(const GatherBatch& g, std::int64_t row) {
   const std::int64_t node = g.first_node + row / g.batch;
   return random_crop({.seed = g.seed[node],
-                      .stream = Stream::kAugment,
+                      .purpose = Purpose::kAugment,
                       .node = static_cast<std::uint64_t>(g.identity[node]),
                       .step = static_cast<std::uint64_t>(*g.step),
                       .index = static_cast<std::uint64_t>(row % g.batch)});
@@ -74,6 +74,7 @@ void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& rang
 void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label);
 

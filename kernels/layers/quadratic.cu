@@ -42,24 +42,18 @@ __global__ void quadratic_loss_at_kernel(QuadraticView objective, const double* 
   }
 }
 
-LaunchShape block_per_node(const Cuda& gpu, std::size_t nodes) {
-  return {.blocks = blocks_for(gpu, static_cast<std::int64_t>(nodes)),
-          .threads = kOrderedSumThreads,
-          .shared_bytes = kOrderedSumBytes};
-}
-
 }  // namespace
 
 void quadratic_gradient(const Cuda& gpu, const QuadraticGradient& step) {
   check_quadratic_gradient_shapes(step);
-  launch(gpu, block_per_node(gpu, step.loss.size()), quadratic_gradient_kernel, step);
+  launch(gpu, ordered_sum_shape(gpu, std::ssize(step.loss)), quadratic_gradient_kernel, step);
 }
 
 void quadratic_loss(const Cuda& gpu, const QuadraticLoss& at) {
   check_quadratic_loss_shapes(at);
   const CudaScratch<int> nodes(gpu, at.nodes);
   const CudaScratch<double> loss(gpu, at.loss.size());
-  launch(gpu, block_per_node(gpu, at.nodes.size()), quadratic_loss_kernel, at, nodes.data(), loss.data());
+  launch(gpu, ordered_sum_shape(gpu, std::ssize(at.nodes)), quadratic_loss_kernel, at, nodes.data(), loss.data());
   loss.read(at.loss);
 }
 
@@ -67,8 +61,8 @@ void quadratic_loss_at(const Cuda& gpu, const QuadraticView& objective, std::spa
                        std::span<double> loss) {
   check_quadratic_loss_at_shapes(objective, point, first_node, loss);
   const CudaScratch<double> point_there(gpu, point), loss_there(gpu, loss.size());
-  launch(gpu, block_per_node(gpu, loss.size()), quadratic_loss_at_kernel, objective, point_there.data(), first_node,
-         std::span<double>(loss_there.data(), loss.size()));
+  launch(gpu, ordered_sum_shape(gpu, std::ssize(loss)), quadratic_loss_at_kernel, objective, point_there.data(),
+         first_node, std::span<double>(loss_there.data(), loss.size()));
   loss_there.read(loss);
 }
 

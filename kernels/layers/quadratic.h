@@ -56,6 +56,7 @@ void quadratic_loss_at(const Cpu& cpu, const QuadraticView& objective, std::span
 void quadratic_loss_at(const Cuda& gpu, const QuadraticView& objective, std::span<const double> point, int first_node,
                        std::span<double> loss);
 
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_quadratic_loss_at_shapes(const QuadraticView& objective, std::span<const double> point, int first_node,
                                     std::span<double> loss);
 

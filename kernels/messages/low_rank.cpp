@@ -103,7 +103,7 @@ void low_rank(const Cpu& cpu, const LowRank& message) {
       for (std::int64_t i = 0; i < tensor.elements(); ++i) v[i] -= q[i];
       return;
     }
-    float* const p = cpu.pool().scratch(worker, message.scratch).data();
+    float* const p = cpu.pool().scratch<float>(worker, message.scratch).data();
     const Matrix matrix{tensor, v, q, message.factor.row(row) + tensor.factor_begin, p, p + tensor.rows * tensor.rank};
     run_vectorized(
         cpu.vector_level(), [&]() __attribute__((always_inline)) { compress_matrix(matrix); });

@@ -28,11 +28,7 @@ __device__ float dot(std::int64_t count, const Strided& a, const Strided& b) {
 
 /// The same by a block, for all of its threads.
 __device__ double block_dot(std::int64_t count, const Strided& a, const Strided& b) {
-  double* const shared_sum = dynamic_shared<double>() + kOrderedSumBytes / sizeof(double);
-  const double sum = ordered_sum<kStatisticsLanes>(count, [&](std::int64_t i) { return a(i) * b(i); });
-  if (threadIdx.x == 0) *shared_sum = sum;
-  __syncthreads();
-  return *shared_sum;
+  return ordered_sum_for_all<kStatisticsLanes>(count, [&](std::int64_t i) { return a(i) * b(i); });
 }
 
 /// One matrix of one node.
@@ -114,10 +110,9 @@ void low_rank(const Cuda& gpu, const LowRank& message) {
   check_low_rank_shapes(message);
   const std::int64_t items = message.v.rows * std::ssize(message.tensors);
   if (items == 0) return;
-  const int blocks = blocks_for(gpu, items);
-  const CudaScratch<float> scratch(gpu, blocks * message.scratch);
-  launch(gpu, {.blocks = blocks, .threads = kOrderedSumThreads, .shared_bytes = kOrderedSumBytes + sizeof(double)},
-         low_rank_kernel, message, scratch.data());
+  const LaunchShape shape = ordered_sum_shape(gpu, items);
+  const CudaScratch<float> scratch(gpu, shape.blocks * message.scratch);
+  launch(gpu, shape, low_rank_kernel, message, scratch.data());
 }
 
 }  // namespace sparsepush

@@ -12,17 +12,15 @@ namespace {
 /// elements in turn.
 template <class Rule>
 __global__ void quantize_kernel(Quantize quantize, std::span<const Segment> segments, Rule rule) {
-  double* const shared_sum = dynamic_shared<double>() + kOrderedSumBytes / sizeof(double);
   const std::int64_t tensors = std::ssize(segments), items = quantize.v.rows * tensors;
   for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x) {
     const std::int64_t row = item / tensors;
     const Segment segment = segments[item % tensors];
     float* const v = quantize.v.row(row) + segment.begin;
     float* const q = quantize.q.row(row) + segment.begin;
-    const double sum = ordered_sum<kStatisticsLanes>(segment.size, [&](std::int64_t i) { return Rule::term(v[i]); });
-    if (threadIdx.x == 0) *shared_sum = sum;
-    __syncthreads();
-    const auto tensor = rule.tensor(row, segment, *shared_sum);
+    const double sum =
+        ordered_sum_for_all<kStatisticsLanes>(segment.size, [&](std::int64_t i) { return Rule::term(v[i]); });
+    const auto tensor = rule.tensor(row, segment, sum);
     for (std::int64_t quad = threadIdx.x; quad < divide_up(segment.size, 4); quad += blockDim.x) {
       const auto words = tensor.words(quad);
       Quad rest = load_quad(v, quad), sent = load_quad(q, quad);
@@ -40,11 +38,7 @@ template <class Rule>
 void quantize_rows(const Cuda& gpu, const CudaLayout& layout, const Quantize& quantize, const Rule& rule) {
   const std::int64_t items = quantize.v.rows * std::ssize(layout.segments());
   if (items == 0) return;
-  launch(gpu,
-         {.blocks = blocks_for(gpu, items),
-          .threads = kOrderedSumThreads,
-          .shared_bytes = kOrderedSumBytes + sizeof(double)},
-         quantize_kernel<Rule>, quantize, layout.segments(), rule);
+  launch(gpu, ordered_sum_shape(gpu, items), quantize_kernel<Rule>, quantize, layout.segments(), rule);
 }
 
 }  // namespace

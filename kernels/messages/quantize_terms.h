@@ -5,15 +5,16 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/backend/float_bits.h"
 #include "kernels/messages/quantize.h"
 
 namespace sparsepush {
 
-constexpr float magnitude_of(float v) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0x7fff'ffffu); }
+constexpr float magnitude_of(float v) { return std::bit_cast<float>(magnitude_bits(v)); }
 /// The magnitude with the sign of `sign`.
 constexpr float with_sign_of(float magnitude, float sign) {
   const std::uint32_t bit = std::bit_cast<std::uint32_t>(sign) & 0x8000'0000u;
-  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(magnitude) & 0x7fff'ffffu) | bit);
+  return std::bit_cast<float>(magnitude_bits(magnitude) | bit);
 }
 
 /// How far v / (1 + omega) has to be drawn back for the variance of s levels in a tensor of n elements.

@@ -106,7 +106,7 @@ void random_k(const Cpu& cpu, const RowLayout& layout, const RandomPlans<Cpu>& p
     const RandomGroup& group = groups.data[item];
     std::int32_t* const position = round.messages.position.row(replica * nodes) + group.message_begin;
     const Draw draw{.seed = round.draws.seed[replica],
-                    .stream = Stream::kCompress,
+                    .purpose = Purpose::kCompress,
                     .node = group.node,
                     .step = static_cast<std::uint64_t>(*round.draws.round)};
     draw_indices(group, draw, cpu.vector_level(), position);

@@ -4,6 +4,7 @@
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/cuda_scratch.h"
 #include "kernels/messages/random_k.h"
+#include "kernels/nodes/unpadded_index.h"
 
 namespace sparsepush {
 namespace {
@@ -17,17 +18,9 @@ struct PositionSets {
   std::int64_t words;  ///< of a row
 };
 
-/// The position of an unpadded index: by a binary search.
-__device__ std::int64_t padded_position(std::span<const Segment> segments, std::int64_t index) {
-  const std::size_t behind =
-      count_before(segments.size(), [&](std::size_t s) { return segments[s].packed_begin <= index; });
-  const Segment& segment = segments[behind - 1];
-  return segment.begin + index - segment.packed_begin;
-}
-
 /// A thread per entry of a replica's message, in strides of the grid: draws it, and adds its position to the set.
 __global__ void draw_positions_kernel(RandomK round, MatrixView<const RandomGroup> groups,
-                                      std::span<const std::int64_t> entries, std::span<const Segment> segments,
+                                      std::span<const std::int64_t> entries, std::span<const Padding> paddings,
                                       PositionSets sets) {
   const std::int64_t most = round.messages.position.cols;
   for (std::int64_t i = grid_thread(); i < groups.rows * most; i += grid_threads()) {
@@ -37,12 +30,12 @@ __global__ void draw_positions_kernel(RandomK round, MatrixView<const RandomGrou
     const int behind = count_before(groups.cols, [&](int g) { return row[g].message_begin <= entry; });
     const RandomGroup group = row[behind - 1];
     const Draw draw{.seed = round.draws.seed[replica],
-                    .stream = Stream::kCompress,
+                    .purpose = Purpose::kCompress,
                     .node = group.node,
                     .step = static_cast<std::uint64_t>(*round.draws.round)};
     const std::uint32_t index = random_permutation(draw, static_cast<std::uint32_t>(entry - group.message_begin),
                                                    static_cast<std::uint32_t>(group.size));
-    const std::int64_t position = padded_position(segments, group.first + index);
+    const std::int64_t position = padded_index(paddings, group.first + index);
     atomicAdd(&sets.word[replica * sets.words + position / kBits], 1u << (position % kBits));  // each once: an or
   }
 }
@@ -81,10 +74,6 @@ __global__ void take_entries_kernel(RandomK round, std::span<const std::int64_t>
   }
 }
 
-LaunchShape thread_per(const Cuda& gpu, std::int64_t items) {
-  return {.blocks = blocks_for(gpu, divide_up(items, kThreads)), .threads = kThreads};
-}
-
 }  // namespace
 
 void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>& plans, const RandomK& round) {
@@ -97,11 +86,11 @@ void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>
   const CudaScratch<unsigned> memory(gpu, groups.rows * words);
   const PositionSets sets{memory.data(), words};
   clear(gpu, memory.data(), groups.rows * words * sizeof(unsigned));
-  launch(gpu, thread_per(gpu, groups.rows * most), draw_positions_kernel, round, groups, entries, layout.segments(),
-         sets);
+  launch(gpu, thread_each(gpu, groups.rows * most, kThreads), draw_positions_kernel, round, groups, entries,
+         layout.paddings(), sets);
   launch(gpu, {.blocks = blocks_for(gpu, groups.rows), .threads = kScanThreads}, list_positions_kernel,
          round.messages.position, nodes, groups.rows, sets);
-  launch(gpu, thread_per(gpu, round.v.rows * most), take_entries_kernel, round, entries);
+  launch(gpu, thread_each(gpu, round.v.rows * most, kThreads), take_entries_kernel, round, entries);
 }
 
 }  // namespace sparsepush

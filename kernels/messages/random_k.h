@@ -21,7 +21,7 @@ struct RandomGroup {
   std::int64_t message_begin = 0;  ///< where they stand in the message
 };
 
-/// Those of a plan, in order.
+/// Returns those of a plan, in order.
 std::vector<RandomGroup> random_groups(const RowLayout& layout, const TopkPlan& plan);
 
 /// The plans of all replicas where ops of a backend read them, which must outlive it.

@@ -17,7 +17,7 @@ struct RoundDraws {
   constexpr Draw of_row(std::int64_t row, std::int64_t rows) const {
     const std::int64_t nodes = rows / std::ssize(seed);
     return {.seed = seed[row / nodes],
-            .stream = Stream::kCompress,
+            .purpose = Purpose::kCompress,
             .node = static_cast<std::uint64_t>(first_node + row % nodes),
             .step = static_cast<std::uint64_t>(*round)};
   }

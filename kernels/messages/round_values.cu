@@ -25,7 +25,7 @@ void round_values(const Cuda& gpu, const RoundValues& round) {
   check_round_values_shapes(round);
   const std::int64_t items = std::int64_t{round.v.rows} * round.messages.position.cols;
   if (items == 0) return;
-  launch(gpu, {.blocks = blocks_for(gpu, divide_up(items, kThreads)), .threads = kThreads}, round_values_kernel, round);
+  launch(gpu, thread_each(gpu, items, kThreads), round_values_kernel, round);
 }
 
 }  // namespace sparsepush

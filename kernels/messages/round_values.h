@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kernels/backend/backend.h"
+#include "kernels/backend/float_bits.h"
 #include "kernels/backend/view.h"
 #include "kernels/messages/messages.h"
 
@@ -12,8 +13,8 @@ namespace sparsepush {
 
 /// The nearest bfloat16, ties to even; NaN and infinity stay as they are.
 constexpr float round_to_bfloat16(float value) {
+  if (!is_finite(value)) return value;
   const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7f80'0000u) == 0x7f80'0000u) return value;
   return std::bit_cast<float>((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff'0000u);
 }
 

@@ -15,14 +15,20 @@ void check_traffic_shapes(const Traffic& traffic) {
         traffic.each.size());
 }
 
+void check_traffic_shapes(const Traffic& traffic, const ConstMessages& messages,
+                          std::span<const std::int64_t> entries) {
+  check_traffic_shapes(traffic);
+  CHECK(entries.size() == traffic.copies.size() && messages.position.rows >= std::ssize(entries), "entries [",
+        entries.size(), "], nodes ", traffic.copies.size(), ", positions ", messages.position);
+}
+
 void add_traffic(const Cpu&, const Traffic& traffic) {
   check_traffic_shapes(traffic);
   for (int i = 0; i < traffic.sent.cols; ++i) add_sent(traffic, i, bytes_of(traffic, i).wire);
 }
 
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages) {
-  check_traffic_shapes(traffic);
-  check_wire_sizes_shapes(messages.messages, messages.entries, traffic.copies);
+  check_traffic_shapes(traffic, messages.messages, messages.entries);
   for_each_wire_size(
       cpu, messages.layout, messages.messages.position, messages.entries,
       [&](std::int64_t i, std::int64_t size) { add_sent(traffic, i, size + bytes_of(traffic, i).wire); });

@@ -25,13 +25,11 @@ __global__ void add_sized_traffic_kernel(Traffic traffic, SizedMessages messages
 
 void add_traffic(const Cuda& gpu, const Traffic& traffic) {
   check_traffic_shapes(traffic);
-  launch(gpu, {.blocks = blocks_for(gpu, (traffic.sent.cols + kThreads - 1) / kThreads), .threads = kThreads},
-         add_traffic_kernel, traffic);
+  launch(gpu, thread_each(gpu, traffic.sent.cols, kThreads), add_traffic_kernel, traffic);
 }
 
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages) {
-  check_traffic_shapes(traffic);
-  check_wire_sizes_shapes(messages.messages, messages.entries, traffic.copies);
+  check_traffic_shapes(traffic, messages.messages, messages.entries);
   const SizedMessages sized = sized_messages(messages.layout, messages.messages, messages.entries);
   with_shape_for_sizes(gpu, sized, [&](const LaunchShape& shape, auto threads) {
     launch(gpu, shape, add_sized_traffic_kernel<threads()>, traffic, sized);

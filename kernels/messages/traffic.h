@@ -42,12 +42,13 @@ struct SizedMessagesOf {
   std::span<const std::int64_t> entries;  ///< [nodes] how many entries of each message count
 };
 
-/// The same, but with the size of node i's message by `wire_sizes` added to `each`'s `wire`. Backends agree exactly.
+/// The same, but with the size of node i's message on the wire added to `each`'s `wire`. Backends agree exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages);
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_traffic_shapes(const Traffic& traffic);
+void check_traffic_shapes(const Traffic& traffic, const ConstMessages& messages, std::span<const std::int64_t> entries);
 
 constexpr std::int64_t replica_of(const Traffic& traffic, std::int64_t i) {
   return i / (traffic.sent.cols / std::ssize(traffic.each));

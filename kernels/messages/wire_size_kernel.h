@@ -1,4 +1,4 @@
-// The size of a message on a GPU, shared by the ops that need it; for .cu files only.
+// The size of a message on a GPU, for .cu files only.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -24,7 +24,7 @@ struct SizedMessages {
 
 inline SizedMessages sized_messages(const CudaLayout& layout, const ConstMessages& messages,
                                     std::span<const std::int64_t> entries) {
-  return {messages.position, entries, layout.paddings(), (layout.host().params + 7) / 8};
+  return {messages.position, entries, layout.paddings(), divide_up(layout.host().params, 8)};
 }
 
 /// Adds up sizes over a block.
@@ -35,7 +35,7 @@ using SizeSum = cub::BlockReduce<unsigned, kThreads>;
 /// messages are long, few threads where they are short.
 template <int kThreads = 64, class Body>
 void with_shape_for_sizes(const Cuda& gpu, const SizedMessages& messages, const Body& body) {
-  constexpr int kMostThreads = 512, kEntriesPerThread = 4, kThreadsPerMultiprocessor = 2048;
+  constexpr int kMostThreads = 512, kEntriesPerThread = 4;
   if constexpr (kThreads < kMostThreads)
     if (kThreads * kEntriesPerThread < messages.position.cols)
       return with_shape_for_sizes<2 * kThreads>(gpu, messages, body);
@@ -45,8 +45,8 @@ void with_shape_for_sizes(const Cuda& gpu, const SizedMessages& messages, const 
   body(shape, std::integral_constant<int, kThreads>());
 }
 
-/// `wire_sizes` of message i, in the first thread of a block that calls it; threads take gaps in turn. The launch gives
-/// the sum's memory.
+/// Size of message i in the first thread of a block that calls it; threads take gaps in turn. The launch gives the
+/// sum's memory.
 template <int kThreads>
 __device__ std::int64_t wire_size(const SizedMessages& messages, std::int64_t i) {
   const std::int32_t* position = messages.position.row(i);

@@ -1,9 +1,10 @@
-// The sizes of messages on the Cpu, shared by the ops that need them.
+// The sizes of messages on the Cpu.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <span>
 
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/messages/messages.h"
 #include "kernels/messages/wire_size.h"
@@ -43,9 +44,9 @@ void for_each_wire_size(const Cpu& cpu, const RowLayout& layout, MatrixView<cons
                         std::span<const std::int64_t> entries, const Visit& visit) {
   constexpr std::int64_t kEntriesPerItem = 1 << 14;  // fewer are counted sooner than another thread wakes up
   const auto nodes = static_cast<std::int64_t>(entries.size());
-  const std::int64_t bitmap = (layout.params + 7) / 8;
+  const std::int64_t bitmap = divide_up(layout.params, 8);
   const std::int64_t nodes_per_item = std::max<std::int64_t>(1, kEntriesPerItem / (position.cols + 1));
-  cpu.pool().run((nodes + nodes_per_item - 1) / nodes_per_item, [&](std::int64_t item, int) {
+  cpu.pool().run(divide_up(nodes, nodes_per_item), [&](std::int64_t item, int) {
     const auto visit_sizes = [&]() __attribute__((always_inline)) {
       for (std::int64_t i = item * nodes_per_item; i < std::min(nodes, (item + 1) * nodes_per_item); ++i) {
         const std::int64_t gaps = gap_bytes(layout.paddings, position.row(i), entries[i]);

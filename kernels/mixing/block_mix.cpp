@@ -4,28 +4,21 @@
 #include <cmath>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {
 namespace {
 
-void check_blocks(const RowBlocks& blocks, MatrixView<const float> x, MatrixView<const double> weight) {
+void check_blocks(const ModelBlocks& blocks, MatrixView<const float> x, MatrixView<const double> weight) {
   CHECK(blocks.begin.size() >= 2, "begin [", blocks.begin.size(), "]");
   CHECK(weight.rows == x.rows && weight.cols == blocks.count(), "weight ", weight, ", x ", x, ", blocks ",
         blocks.count());
 }
 
-/// The due block: number, first position and length.
-struct DueBlock {
-  std::int64_t number, begin, length;
-};
-
-DueBlock due_block(const RowBlocks& blocks, std::int64_t longest) {
-  const std::int64_t b = *blocks.round % blocks.count();
-  const DueBlock due{b, blocks.begin[b], blocks.begin[b + 1] - blocks.begin[b]};
+void check_room(const DueBlock& due, std::int64_t longest) {
   CHECK(due.length <= longest, "block of ", due.length, " positions, room for ", longest);
-  return due;
 }
 
 /// mixed += weight * row.
@@ -53,7 +46,7 @@ std::int64_t longest_block(const RowLayout& layout, std::int64_t blocks) {
   const std::vector<std::int64_t> begins = block_begins(layout, blocks);
   std::int64_t longest = 0;
   for (std::size_t b = 0; b + 1 < begins.size(); ++b) longest = std::max(longest, begins[b + 1] - begins[b]);
-  return (longest + 3) / 4 * 4;
+  return rounded_up(longest, 4);
 }
 
 void check_cut_block_shapes(const CutBlock& cut) {
@@ -68,7 +61,7 @@ void check_mix_block_shapes(const MixBlock& mix) {
   check_round_edges(mix.edges, mix.x.rows, mix.block.rows);
 }
 
-void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
+void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const ModelBlocks& blocks,
                                 MatrixView<const float> z) {
   check_blocks(blocks, x, weight);
   CHECK(z.rows == x.rows && z.cols == x.cols, "z ", z, ", x ", x);
@@ -76,7 +69,8 @@ void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const doub
 
 void cut_block(const Cpu& cpu, const CutBlock& cut) {
   check_cut_block_shapes(cut);
-  const DueBlock due = due_block(cut.blocks, cut.block.cols);
+  const DueBlock due = due_block(cut.blocks);
+  check_room(due, cut.block.cols);
   for (MessageBytes& bytes : cut.bytes) set_block_bytes(cut.blocks, due.number, bytes);
   cpu.pool().run(cut.x.rows, [&](std::int64_t node, int) {
     float* const behind = std::copy_n(cut.x.row(node) + due.begin, due.length, cut.block.row(node));
@@ -88,7 +82,8 @@ void cut_block(const Cpu& cpu, const CutBlock& cut) {
 void mix_block(const Cpu& cpu, const MixBlock& mix) {
   check_mix_block_shapes(mix);
   check_round_edge_values(mix.edges, mix.block.rows);
-  const DueBlock due = due_block(mix.blocks, mix.block.cols);
+  const DueBlock due = due_block(mix.blocks);
+  check_room(due, mix.block.cols);
   cpu.pool().run(mix.x.rows, [&](std::int64_t node, int) {
     const RoundEdges& edges = mix.edges;
     float* const mixed = mix.x.row(node) + due.begin;
@@ -98,15 +93,12 @@ void mix_block(const Cpu& cpu, const MixBlock& mix) {
         add_row(edges.weight[e], mix.block.row(edges.slot[e]), mixed, due.length);
     };
     run_vectorized(cpu.vector_level(), add_rows);
-    double u = std::fma(static_cast<double>(edges.self_weight[node]), mix.u[node], mix.u[node]);
-    for (std::int64_t e = edges.begin[node]; e < edges.begin[node + 1]; ++e)
-      u = std::fma(static_cast<double>(edges.weight[e]), mix.u[edges.slot[e]], u);
-    mix.weight.row(node)[due.number] = u;
+    mix.weight.row(node)[due.number] = mixed_weight(edges, node, mix.u);
   });
 }
 
-void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
-                   MatrixView<float> z) {
+void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const double> weight,
+                   const ModelBlocks& blocks, MatrixView<float> z) {
   check_debias_blocks_shapes(x, weight, blocks, z);
   cpu.pool().run(x.rows, [&](std::int64_t node, int) {
     run_vectorized(

@@ -9,8 +9,7 @@ constexpr int kThreads = 256;
 
 /// One thread per element of all nodes' blocks, in strides of the grid; the first of a row takes its weight.
 __global__ void cut_block_kernel(CutBlock cut) {
-  const std::int64_t due = *cut.blocks.round % cut.blocks.count(), begin = cut.blocks.begin[due],
-                     length = cut.blocks.begin[due + 1] - begin;
+  const auto [due, begin, length] = due_block(cut.blocks);
   const std::int64_t elements = static_cast<std::int64_t>(cut.block.rows) * cut.block.cols;
   for (std::int64_t i = grid_thread(); i < elements; i += grid_threads()) {
     const std::int64_t node = i / cut.block.cols, c = i % cut.block.cols;
@@ -21,30 +20,24 @@ __global__ void cut_block_kernel(CutBlock cut) {
     set_block_bytes(cut.blocks, due, cut.bytes[i]);
 }
 
-/// The same; in-edges one after the other.
+/// One thread per element of the due blocks, in strides of the grid: in-edges one after the other. The first of a row
+/// mixes its weight.
 __global__ void mix_block_kernel(MixBlock mix) {
-  const std::int64_t due = *mix.blocks.round % mix.blocks.count(), begin = mix.blocks.begin[due],
-                     length = mix.blocks.begin[due + 1] - begin;
+  const auto [due, begin, length] = due_block(mix.blocks);
   const RoundEdges& edges = mix.edges;
   for (std::int64_t i = grid_thread(); i < mix.x.rows * length; i += grid_threads()) {
     const std::int64_t node = i / length, c = i % length;
-    const std::int64_t first = edges.begin[node], end = edges.begin[node + 1];
     float* const x = mix.x.row(node) + begin;
     float mixed = __fmaf_rn(edges.self_weight[node], mix.block.row(node)[c], x[c]);
-    for (std::int64_t e = first; e < end; ++e)
+    for (std::int64_t e = edges.begin[node], end = edges.begin[node + 1]; e < end; ++e)
       mixed = __fmaf_rn(edges.weight[e], mix.block.row(edges.slot[e])[c], mixed);
     x[c] = mixed;
-    if (c == 0) {
-      double u = __fma_rn(static_cast<double>(edges.self_weight[node]), mix.u[node], mix.u[node]);
-      for (std::int64_t e = first; e < end; ++e)
-        u = __fma_rn(static_cast<double>(edges.weight[e]), mix.u[edges.slot[e]], u);
-      mix.weight.row(node)[due] = u;
-    }
+    if (c == 0) mix.weight.row(node)[due] = mixed_weight(edges, node, mix.u);
   }
 }
 
 /// One block of threads per block of a row, in strides of the grid: its factor is computed by each thread once.
-__global__ void debias_blocks_kernel(MatrixView<const float> x, MatrixView<const double> weight, RowBlocks blocks,
+__global__ void debias_blocks_kernel(MatrixView<const float> x, MatrixView<const double> weight, ModelBlocks blocks,
                                      MatrixView<float> z) {
   for (std::int64_t item = blockIdx.x; item < x.rows * blocks.count(); item += gridDim.x) {
     const std::int64_t node = item / blocks.count(), b = item % blocks.count();
@@ -59,17 +52,17 @@ __global__ void debias_blocks_kernel(MatrixView<const float> x, MatrixView<const
 void cut_block(const Cuda& gpu, const CutBlock& cut) {
   check_cut_block_shapes(cut);
   const std::int64_t elements = static_cast<std::int64_t>(cut.block.size());
-  launch(gpu, {.blocks = blocks_for(gpu, divide_up(elements, kThreads)), .threads = kThreads}, cut_block_kernel, cut);
+  launch(gpu, thread_each(gpu, elements, kThreads), cut_block_kernel, cut);
 }
 
 void mix_block(const Cuda& gpu, const MixBlock& mix) {
   check_mix_block_shapes(mix);
   const std::int64_t most = std::int64_t{mix.x.rows} * mix.block.cols;
-  launch(gpu, {.blocks = blocks_for(gpu, divide_up(most, kThreads)), .threads = kThreads}, mix_block_kernel, mix);
+  launch(gpu, thread_each(gpu, most, kThreads), mix_block_kernel, mix);
 }
 
-void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
-                   MatrixView<float> z) {
+void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight,
+                   const ModelBlocks& blocks, MatrixView<float> z) {
   check_debias_blocks_shapes(x, weight, blocks, z);
   launch(gpu, {.blocks = blocks_for(gpu, x.rows * blocks.count()), .threads = kThreads}, debias_blocks_kernel, x,
          weight, blocks, z);

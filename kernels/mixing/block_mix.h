@@ -14,7 +14,7 @@ namespace sparsepush {
 
 /// Blocks of a row by unpadded index: block b of B is [floor(b d / B), floor((b + 1) d / B)) of d elements. Padding
 /// belongs to the block before it. Spans are in backend memory.
-struct RowBlocks {
+struct ModelBlocks {
   std::span<const std::int64_t> begin;  ///< [B + 1] positions in padded rows
   const std::int64_t* round = nullptr;  ///< [1] block *round mod B is due
   std::int64_t params = 0;              ///< d
@@ -22,12 +22,22 @@ struct RowBlocks {
   constexpr std::int64_t count() const { return std::ssize(begin) - 1; }
 };
 
+/// The block that is due: number, first position and length.
+struct DueBlock {
+  std::int64_t number, begin, length;
+};
+
+constexpr DueBlock due_block(const ModelBlocks& blocks) {
+  const std::int64_t b = *blocks.round % blocks.count();
+  return {b, blocks.begin[b], blocks.begin[b + 1] - blocks.begin[b]};
+}
+
 /// What a message of block b counts: its elements, padding left out, and u, 4 bytes each.
 constexpr std::int64_t block_message_bytes(std::int64_t params, std::int64_t blocks, std::int64_t b) {
   return 4 * ((b + 1) * params / blocks - b * params / blocks) + 4;
 }
 
-/// RowBlocks::begin for `blocks` blocks, at most as many as there are elements.
+/// ModelBlocks::begin for `blocks` blocks, at most as many as there are elements.
 std::vector<std::int64_t> block_begins(const RowLayout& layout, std::int64_t blocks);
 
 /// Positions of the longest block, a multiple of 4.
@@ -37,7 +47,7 @@ std::int64_t longest_block(const RowLayout& layout, std::int64_t blocks);
 struct CutBlock {
   MatrixView<const float> x;        ///< [nodes, row] push-sum numerators
   MatrixView<const double> weight;  ///< [nodes, B] push-sum weights of blocks
-  RowBlocks blocks;
+  ModelBlocks blocks;
   MatrixView<float> block;             ///< [nodes, longest block] written
   std::span<double> u;                 ///< [nodes] written
   std::span<MessageBytes> bytes = {};  ///< any number of messages of the due block; written but for `dense`
@@ -51,7 +61,7 @@ void cut_block(const Cuda& gpu, const CutBlock& cut);
 struct MixBlock {
   MatrixView<float> x;        ///< [nodes, row]
   MatrixView<double> weight;  ///< [nodes, B]
-  RowBlocks blocks;
+  ModelBlocks blocks;
   MatrixView<const float> block;  ///< [slots, longest block] as cut, the nodes' own first
   std::span<const double> u;      ///< [slots]
   RoundEdges edges;
@@ -64,19 +74,19 @@ void mix_block(const Cuda& gpu, const MixBlock& mix);
 
 /// z = x * (float)(1.0 / weight of its block), element by element; x, z: [nodes, row], weight: [nodes, B]. Backends
 /// agree exactly.
-void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
-                   MatrixView<float> z);
-void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
-                   MatrixView<float> z);
+void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const double> weight,
+                   const ModelBlocks& blocks, MatrixView<float> z);
+void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight,
+                   const ModelBlocks& blocks, MatrixView<float> z);
 
 /// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_cut_block_shapes(const CutBlock& cut);
 void check_mix_block_shapes(const MixBlock& mix);
-void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const RowBlocks& blocks,
+void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const ModelBlocks& blocks,
                                 MatrixView<const float> z);
 
 /// Sets what a message of the due block counts.
-constexpr void set_block_bytes(const RowBlocks& blocks, std::int64_t due, MessageBytes& bytes) {
+constexpr void set_block_bytes(const ModelBlocks& blocks, std::int64_t due, MessageBytes& bytes) {
   bytes.authors = bytes.coo32 = bytes.wire = block_message_bytes(blocks.params, blocks.count(), due);
 }
 

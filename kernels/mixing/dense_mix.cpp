@@ -4,6 +4,7 @@
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/mixing/dense_panel.h"
 
@@ -36,8 +37,8 @@ void dense_mix(const Cpu& cpu, const DenseMix& mix) {
   const std::int64_t slots = mix.q.rows, row = mix.x.cols;
   check_round_edge_values(mix.edges, mix.q.rows);
   const std::int64_t columns = std::min(panel_columns(slots), std::max<std::int64_t>(1, row));
-  cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
-    float* const before = cpu.pool().scratch(worker, slots * columns).data();
+  cpu.pool().run(divide_up(row, columns), [&](std::int64_t item, int worker) {
+    float* const before = cpu.pool().scratch<float>(worker, slots * columns).data();
     const DensePanel panel{before, item * columns, std::min(columns, row - item * columns)};
     load_panel(mix, panel);
     run_vectorized(

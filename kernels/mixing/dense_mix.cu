@@ -48,7 +48,7 @@ void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix) {
   const std::int64_t quads = std::max<std::int64_t>(kSector / 4, std::min<std::int64_t>(fitting, mix.x.cols / 4));
   const int log2_quads = floor_log2(quads);
   const CudaScratch<float> before(gpu, 4 * slots << log2_quads);
-  const LaunchShape shape{.blocks = blocks_for(gpu, divide_up(slots << log2_quads, kThreads)), .threads = kThreads};
+  const LaunchShape shape = thread_each(gpu, slots << log2_quads, kThreads);
   for (int begin = 0; begin < mix.x.cols / 4; begin += 1 << log2_quads) {
     const Panel panel{before.data(), begin, log2_quads};
     launch(gpu, shape, load_panel_kernel, mix, panel);

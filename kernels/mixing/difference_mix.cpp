@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
@@ -30,7 +31,7 @@ void check_difference_mix_shapes(const DifferenceMix& mix) {
 void difference_mix(const Cpu& cpu, const DifferenceMix& mix) {
   check_difference_mix_shapes(mix);
   check_round_edge_values(mix.edges, mix.q.rows);
-  const std::int64_t tiles = (mix.sum.cols + kTile - 1) / kTile;
+  const std::int64_t tiles = divide_up(mix.sum.cols, kTile);
   cpu.pool().run(mix.sum.rows * tiles, [&](std::int64_t item, int) {
     const std::int64_t node = item / tiles, begin = item % tiles * kTile;
     const std::int64_t columns = std::min<std::int64_t>(kTile, mix.sum.cols - begin);

@@ -29,7 +29,7 @@ void difference_mix(const Cuda& gpu, const DifferenceMix& mix) {
   check_difference_mix_shapes(mix);
   const std::int64_t quads = static_cast<std::int64_t>(mix.sum.size()) / 4;
   if (quads == 0) return;
-  launch(gpu, {.blocks = blocks_for(gpu, divide_up(quads, kThreads)), .threads = kThreads}, difference_mix_kernel, mix);
+  launch(gpu, thread_each(gpu, quads, kThreads), difference_mix_kernel, mix);
 }
 
 }  // namespace sparsepush

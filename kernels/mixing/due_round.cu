@@ -43,8 +43,7 @@ void DueRound<Cuda>::load(const Cuda& gpu, const RoundPlaces& places, const std:
   edges_ = {begin_.span(), slot_.span(), weight_.span(), self_weight_.span()};
   due_copies_ = copies_.span();
   const std::int64_t items = std::max(begin_.span().size(), slot_.span().size());
-  launch(gpu, {.blocks = blocks_for(gpu, (items + kThreads - 1) / kThreads), .threads = kThreads},
-         load_due_round_kernel, places, due,
+  launch(gpu, thread_each(gpu, items, kThreads), load_due_round_kernel, places, due,
          Destination{begin_.span().data(), copies_.span().data(), slot_.span().data(), weight_.span().data(),
                      self_weight_.span().data()});
 }

@@ -22,11 +22,7 @@ __global__ void flag_due_kernel(FlagDue flag) {
 
 void flag_due(const Cuda& gpu, const FlagDue& flag) {
   check_flag_due_shapes(flag);
-  launch(gpu,
-         {.blocks = blocks_for(gpu, std::ssize(flag.due)),
-          .threads = kOrderedSumThreads,
-          .shared_bytes = kOrderedSumBytes},
-         flag_due_kernel, flag);
+  launch(gpu, ordered_sum_shape(gpu, std::ssize(flag.due)), flag_due_kernel, flag);
 }
 
 }  // namespace sparsepush

@@ -1,9 +1,9 @@
 #include "kernels/mixing/mean_rows.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
@@ -22,13 +22,14 @@ void check_mean_rows_shapes(const MeanRows& mean) {
 
 void mean_rows(const Cpu& cpu, const MeanRows& mean) {
   check_mean_rows_shapes(mean);
-  const int nodes = mean.x.rows / mean.replicas, panels = (mean.x.cols + kColumns - 1) / kColumns;
-  cpu.pool().run(std::int64_t{mean.replicas} * panels, [&](std::int64_t item, int) {
+  const int nodes = mean.x.rows / mean.replicas, panels = static_cast<int>(divide_up(mean.x.cols, kColumns));
+  cpu.pool().run(std::int64_t{mean.replicas} * panels, [&](std::int64_t item, int worker) {
     if (!is_due(mean.due, item / panels)) return;
     const std::int64_t first = item / panels * nodes;
     const int begin = static_cast<int>(item % panels) * kColumns, width = std::min(kColumns, mean.x.cols - begin);
     const double weight = sum_of_weights(mean.u, first, nodes);
-    std::vector<double> sums(width);
+    const std::span<double> sums = cpu.pool().scratch<double>(worker, width);
+    std::ranges::fill(sums, 0.0);
     run_vectorized(
         cpu.vector_level(), [&]() __attribute__((always_inline)) {
           for (std::int64_t i = first; i < first + nodes; ++i)

@@ -26,8 +26,7 @@ void mean_rows(const Cuda& gpu, const MeanRows& mean) {
   check_mean_rows_shapes(mean);
   const std::int64_t columns = static_cast<std::int64_t>(mean.x.cols) * mean.replicas;
   if (columns == 0 || mean.x.rows == 0) return;
-  launch(gpu, {.blocks = blocks_for(gpu, (columns + kThreads - 1) / kThreads), .threads = kThreads}, mean_rows_kernel,
-         mean);
+  launch(gpu, thread_each(gpu, columns, kThreads), mean_rows_kernel, mean);
 }
 
 }  // namespace sparsepush

@@ -11,7 +11,7 @@
 
 namespace sparsepush {
 
-constexpr int kFewestPanelThreads = 256, kMostPanelThreads = 1024, kThreadsPerMultiprocessor = 2048;
+constexpr int kFewestPanelThreads = 256, kMostPanelThreads = 1024;
 constexpr int kSector = 8;  // floats in 32 bytes: a narrower panel would waste what it loads
 constexpr int kLine = 32;   // floats in 128 bytes: what a panel of few slots loads at least
 constexpr int kWidestPanel = 512;

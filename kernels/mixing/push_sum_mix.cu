@@ -12,29 +12,29 @@ constexpr int kBlocksTogether = 5;                  // on a multiprocessor: regi
 constexpr int kMostEdgesAtOnce = kMostThreads / 2;  // a thread searches for one of both ends of a message's range
 constexpr unsigned kAhead = 4;                      // steps whose entries are on their way while others are added
 
-// Entries of one message in a part of the row. Eight a thread hide the barriers between few messages; with many
-// messages narrow parts are better, in which a thread has hardly ever two.
-constexpr std::int64_t kEntriesPerPart = 2048, kFewestPerPart = 192;
-constexpr std::int64_t kWorkPerPart = 32 * kFewestPerPart;  // of all messages, from which on parts are narrower
+// Entries of one message in a tile of the row. Eight a thread hide the barriers between few messages; with many
+// messages narrow tiles are better, in which a thread has hardly ever two.
+constexpr std::int64_t kTileEntries = 2048, kFewestTileEntries = 192;
+constexpr std::int64_t kTileWork = 32 * kFewestTileEntries;  // of all messages, from which on tiles are narrower
 
-/// Into how many parts rows are divided: `few` where a node has few in-neighbours, `most` at most.
-struct Parts {
+/// Into how many tiles rows are divided: `few` where a node has few in-neighbours, `most` at most.
+struct Tiles {
   std::int64_t few, most;
 };
 
-Parts parts_for(std::int64_t entries) {
-  const auto parts_of = [entries](std::int64_t each) { return std::max<std::int64_t>(1, (entries + each / 2) / each); };
-  return {parts_of(kEntriesPerPart), parts_of(kFewestPerPart)};
+Tiles tiles_for(std::int64_t entries) {
+  const auto tiles_of = [entries](std::int64_t each) { return std::max<std::int64_t>(1, (entries + each / 2) / each); };
+  return {tiles_of(kTileEntries), tiles_of(kFewestTileEntries)};
 }
 
 /// A node with many in-neighbours shares its work among more blocks.
-__device__ std::int64_t parts_of_node(const PushSumMix& mix, std::int64_t node, const Parts& parts) {
+__device__ std::int64_t tiles_of_node(const PushSumMix& mix, std::int64_t node, const Tiles& tiles) {
   const std::int64_t messages = mix.edges.begin[node + 1] - mix.edges.begin[node];  // besides its own
   const std::int64_t work = messages * mix.messages.position.cols;
-  return clamp_value(work / kWorkPerPart, parts.few, parts.most);
+  return clamp_value(work / kTileWork, tiles.few, tiles.most);
 }
 
-/// The entries [begin, end) of a slot's message, which fall into a part of the row, and their weight.
+/// The entries [begin, end) of a slot's message, which fall into a tile of the row, and their weight.
 struct EntryRange {
   std::int32_t slot;
   unsigned begin, end;
@@ -85,7 +85,7 @@ class Steps {
 /// Adds the messages to the node's row one after the other: positions within a message are unique, and a barrier keeps
 /// the order of messages. The middle of a star hears everybody, and would wait for memory behind every barrier: entries
 /// are loaded some steps ahead, so that a step takes only as long as reading and writing x, which lies in the first
-/// level of cache if the part is narrow.
+/// level of cache if the tile is narrow.
 __device__ void add_messages(float* row, const ConstMessages& messages, const EntryRange* range, unsigned edges) {
   Steps loads(range, edges), adds(range, edges);
   Entry ahead[kAhead];
@@ -102,17 +102,17 @@ __device__ void add_messages(float* row, const ConstMessages& messages, const En
   }
 }
 
-/// One block per (part of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
-/// last parts, which therefore come last for all nodes. The entries of all messages that the node mixes, its own
-/// first, are found in the part by binary searches side by side, some edges at a time, and then added.
-__global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_kernel(PushSumMix mix, Parts most_parts) {
+/// One block per (tile of the row, node), in strides of the grid; nodes with few in-neighbours have no work for the
+/// last tiles, which therefore come last for all nodes. The entries of all messages that the node mixes, its own
+/// first, are found in the tile by binary searches side by side, some edges at a time, and then added.
+__global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_kernel(PushSumMix mix, Tiles most_tiles) {
   __shared__ EntryRange range[kMostEdgesAtOnce];
   const std::int64_t edges_at_once = blockDim.x / 2;
-  for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_parts.most; item += gridDim.x) {
-    const std::int64_t node = item % mix.x.rows, part = item / mix.x.rows;
-    const std::int64_t parts = parts_of_node(mix, node, most_parts);
-    if (part >= parts) continue;
-    const std::int64_t first = part * mix.x.cols / parts, limit = (part + 1) * mix.x.cols / parts;
+  for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_tiles.most; item += gridDim.x) {
+    const std::int64_t node = item % mix.x.rows, tile = item / mix.x.rows;
+    const std::int64_t tiles = tiles_of_node(mix, node, most_tiles);
+    if (tile >= tiles) continue;
+    const std::int64_t first = tile * mix.x.cols / tiles, limit = (tile + 1) * mix.x.cols / tiles;
     const std::int64_t edges_begin = mix.edges.begin[node] - 1, edges_end = mix.edges.begin[node + 1];  // -1: itself
     for (std::int64_t first_edge = edges_begin; first_edge < edges_end; first_edge += edges_at_once) {
       const auto edges = static_cast<unsigned>(std::min(edges_at_once, edges_end - first_edge));
@@ -135,13 +135,13 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_ke
 
 void push_sum_mix(const Cuda& gpu, const PushSumMix& mix) {
   check_push_sum_mix_shapes(mix);
-  constexpr int kEntriesPerThread = 4, kThreadsPerMultiprocessor = 2048;
-  const Parts parts = parts_for(mix.messages.position.cols);
+  constexpr int kEntriesPerThread = 4;
+  const Tiles tiles = tiles_for(mix.messages.position.cols);
   int threads = kFewestThreads;
   while (threads < kMostThreads && threads * kEntriesPerThread < mix.messages.position.cols) threads *= 2;
   launch(gpu,
-         {.blocks = blocks_for(gpu, mix.x.rows * parts.most, kThreadsPerMultiprocessor / threads), .threads = threads},
-         push_sum_mix_kernel, mix, parts);
+         {.blocks = blocks_for(gpu, mix.x.rows * tiles.most, kThreadsPerMultiprocessor / threads), .threads = threads},
+         push_sum_mix_kernel, mix, tiles);
 }
 
 }  // namespace sparsepush

@@ -1,10 +1,11 @@
 #include "kernels/mixing/random_out.h"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
-#include <vector>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/permutation_block.h"
 
 namespace sparsepush {
@@ -12,22 +13,23 @@ namespace {
 
 constexpr int kNodesAtOnce = 256;  // of a replica that one worker draws for
 
-/// Calls body(replica, first, count) for waves of every replica's nodes.
+/// Calls body(replica, first, count) for tiles of every replica's nodes.
 template <class Body>
-void for_each_wave(const Cpu& cpu, const DrawRandomOut& d, const Body& body) {
-  const int waves = (d.topology.nodes + kNodesAtOnce - 1) / kNodesAtOnce;
-  cpu.pool().run(std::ssize(d.seed) * waves, [&](std::int64_t item, int) {
-    const int first = static_cast<int>(item % waves) * kNodesAtOnce;
-    body(item / waves, first, std::min(kNodesAtOnce, d.topology.nodes - first));
+void for_each_tile(const Cpu& cpu, const DrawRandomOut& d, const Body& body) {
+  const int tiles = static_cast<int>(divide_up(d.topology.nodes, kNodesAtOnce));
+  cpu.pool().run(std::ssize(d.seed) * tiles, [&](std::int64_t item, int) {
+    const int first = static_cast<int>(item % tiles) * kNodesAtOnce;
+    body(item / tiles, first, std::min(kNodesAtOnce, d.topology.nodes - first));
   });
 }
 
-/// Orders a replica's edges by target, then source, by counting.
-void sort_by_target(const DrawRandomOut& d, std::int64_t replica, std::span<const std::int32_t> targets) {
+/// Orders a replica's edges by target, then source, by counting. place: [nodes + 1] scratch
+void sort_by_target(const DrawRandomOut& d, std::int64_t replica, std::span<const std::int32_t> targets,
+                    std::span<std::int64_t> place) {
   const auto [nodes, degree] = d.topology;
   const std::int64_t first_row = replica * nodes, first_edge = first_row * degree;
   const std::span<const std::int32_t> target = targets.subspan(first_edge, std::int64_t{nodes} * degree);
-  std::vector<std::int64_t> place(nodes + 1, 0);  // where the next in-edge of each node goes
+  std::ranges::fill(place, 0);  // it becomes where the next in-edge of each node goes
   for (const std::int32_t t : target) ++place[t + 1];
   place[0] = first_edge;
   std::partial_sum(place.begin(), place.end(), place.begin());
@@ -65,18 +67,20 @@ void draw_random_out(const Cpu& cpu, const DrawRandomOut& d, RandomOutScratch<Cp
   check_draw_random_out_shapes(d);
   const int nodes = d.topology.nodes, degree = d.topology.degree;
   const std::span<std::int32_t> orders = scratch.order.span(), targets = scratch.target.span();
-  for_each_wave(cpu, d, [&](std::int64_t replica, int first, int count) {
+  for_each_tile(cpu, d, [&](std::int64_t replica, int first, int count) {
     draw_cycle(d.topology, d.seed[replica], *d.round, first, orders.subspan(replica * nodes + first, count),
                cpu.vector_level());
   });
-  for_each_wave(cpu, d, [&](std::int64_t replica, int first, int count) {
+  for_each_tile(cpu, d, [&](std::int64_t replica, int first, int count) {
     const std::span<const std::int32_t> order = orders.subspan(replica * nodes, nodes);
     for (int i = first; i < first + count; ++i)
       draw_targets(d.topology, d.seed[replica], *d.round, order[i], order[i + 1 < nodes ? i + 1 : 0],
                    &targets[(replica * nodes + order[i]) * degree]);
   });
   d.begin[0] = 0;
-  cpu.pool().run(std::ssize(d.seed), [&](std::int64_t replica, int) { sort_by_target(d, replica, targets); });
+  cpu.pool().run(std::ssize(d.seed), [&](std::int64_t replica, int worker) {
+    sort_by_target(d, replica, targets, cpu.pool().scratch<std::int64_t>(worker, nodes + 1));
+  });
 }
 
 }  // namespace sparsepush

@@ -9,7 +9,6 @@ namespace sparsepush {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kThreadsPerMultiprocessor = 2048;
 
 /// A thread per node of every replica, in strides of the grid, in the order of the cycle: draws its targets.
 __global__ void draw_targets_kernel(DrawRandomOut d, std::int32_t* targets, std::int32_t* sources) {
@@ -56,11 +55,6 @@ std::size_t bytes_to_sort(const Cuda& gpu, std::int64_t rows, std::int64_t edges
   return bytes;
 }
 
-LaunchShape shape_for(const Cuda& gpu, std::int64_t items) {
-  return {.blocks = blocks_for(gpu, divide_up(items, kThreads), kThreadsPerMultiprocessor / kThreads),
-          .threads = kThreads};
-}
-
 }  // namespace
 
 RandomOutScratch<Cuda>::RandomOutScratch(const Cuda& gpu, std::int64_t rows, std::int64_t edges)
@@ -78,10 +72,11 @@ void draw_random_out(const Cuda& gpu, const DrawRandomOut& d, RandomOutScratch<C
                     .sorted_source = d.slot.data(),
                     .edges = std::ssize(d.slot),
                     .targets = rows};
-  launch(gpu, shape_for(gpu, rows), draw_targets_kernel, d, scratch.target.span().data(), scratch.source.span().data());
+  launch(gpu, thread_each(gpu, rows, kThreads), draw_targets_kernel, d, scratch.target.span().data(),
+         scratch.source.span().data());
   std::size_t bytes = scratch.sort.span().size();
   sort_by_target(gpu, pairs, scratch.sort.span().data(), bytes);
-  launch(gpu, shape_for(gpu, rows + 1), find_begins_kernel, d, scratch.sorted_target.span().data());
+  launch(gpu, thread_each(gpu, rows + 1, kThreads), find_begins_kernel, d, scratch.sorted_target.span().data());
 }
 
 }  // namespace sparsepush

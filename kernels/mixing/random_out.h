@@ -21,7 +21,7 @@ struct RandomOut {
 /// The cycle of a round: node number i on it is random_permutation(draw, i, nodes).
 constexpr Draw cycle_draw(std::uint64_t seed, std::int64_t round) {
   constexpr std::uint32_t kNoNode = 0xffff'ffff;
-  return {.seed = seed, .stream = Stream::kTopology, .node = kNoNode, .step = static_cast<std::uint64_t>(round)};
+  return {.seed = seed, .purpose = Purpose::kTopology, .node = kNoNode, .step = static_cast<std::uint64_t>(round)};
 }
 
 /// Writes the `degree` targets of `source`, after which `next` comes on the cycle: next first, the others in no order.
@@ -29,7 +29,7 @@ constexpr Draw cycle_draw(std::uint64_t seed, std::int64_t round) {
 constexpr void draw_targets(const RandomOut& r, std::uint64_t seed, std::int64_t round, int source, int next,
                             std::int32_t* target) {
   Draw draw{.seed = seed,
-            .stream = Stream::kTopology,
+            .purpose = Purpose::kTopology,
             .node = static_cast<std::uint64_t>(source),
             .step = static_cast<std::uint64_t>(round)};
   const int low = std::min(source, next), high = std::max(source, next);

@@ -1,8 +1,9 @@
 #include "kernels/mixing/round_edges.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 
 namespace sparsepush {
 namespace {
@@ -32,14 +33,9 @@ void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const d
   const auto nodes = static_cast<std::int64_t>(u.size());
   check_round_edges(edges, static_cast<int>(nodes), static_cast<int>(before.size()));
   check_round_edge_values(edges, static_cast<int>(before.size()));
-  cpu.pool().run((nodes + kNodesPerItem - 1) / kNodesPerItem, [&](std::int64_t item, int) {
-    for (std::int64_t i = item * kNodesPerItem; i < std::min(nodes, (item + 1) * kNodesPerItem); ++i) {
-      double mixed = std::fma(static_cast<double>(edges.self_weight[i]), before[i], before[i]);
-      for (std::int64_t e = edges.begin[i]; e < edges.begin[i + 1]; ++e) {
-        mixed = std::fma(static_cast<double>(edges.weight[e]), before[edges.slot[e]], mixed);
-      }
-      u[i] = mixed;
-    }
+  cpu.pool().run(divide_up(nodes, kNodesPerItem), [&](std::int64_t item, int) {
+    for (std::int64_t i = item * kNodesPerItem; i < std::min(nodes, (item + 1) * kNodesPerItem); ++i)
+      u[i] = mixed_weight(edges, i, before);
   });
 }
 

@@ -1,5 +1,6 @@
 // The topology of one round as the mixing ops read it.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -25,5 +26,13 @@ void check_round_edge_values(const RoundEdges& edges, int slots);
 /// slot's u before the round, `u` [nodes] receives the new ones (the two may not overlap).
 void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
 void mix_push_weights(const Cuda& gpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
+
+/// Returns the new u of one node.
+constexpr double mixed_weight(const RoundEdges& edges, std::int64_t node, std::span<const double> before) {
+  double u = std::fma(static_cast<double>(edges.self_weight[node]), before[node], before[node]);
+  for (std::int64_t e = edges.begin[node]; e < edges.begin[node + 1]; ++e)
+    u = std::fma(static_cast<double>(edges.weight[e]), before[edges.slot[e]], u);
+  return u;
+}
 
 }  // namespace sparsepush

@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "kernels/backend/aligned_floats.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/mixing/dense_panel.h"
-#include "kernels/nodes/sgd_loop.h"
+#include "kernels/nodes/step_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -41,7 +42,7 @@ std::vector<Tile> tiles_of(const std::vector<Padding>& paddings, std::int64_t be
   };
   for (const Padding& padding : paddings) {
     add_until(padding.end, true);
-    add_until((padding.end + 3) / 4 * 4, false);
+    add_until(rounded_up(padding.end, 4), false);
   }
   return tiles;
 }
@@ -59,6 +60,7 @@ std::vector<Tile> tiles_of(const std::vector<Padding>& paddings, std::int64_t be
 template <bool kNesterov>
 [[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, const std::vector<Tile>& tiles,
                                                const DensePanel& panel) {
+  const SgdRule<kNesterov> rule(settings_of(sgd, node));
   const NodeStep step = node_step(sgd, node);
   std::uint32_t largest = 0;
   for (const Tile& tile : tiles) {
@@ -67,7 +69,8 @@ template <bool kNesterov>
     const auto update = [&](std::int64_t size) __attribute__((always_inline)) {
       for (std::int64_t i = 0; i < size; ++i) x[i] = sgd.x.data[at + i];
       if (!tile.live) return;
-      largest = std::max(largest, sgd_loop<kNesterov>(step, size, x, sgd.momentum.data + at, sgd.gradient.data + at));
+      const StepRows rows{x, x, sgd.momentum.data + at, nullptr, sgd.gradient.data + at, nullptr};
+      largest = std::max(largest, step_loop<false>(rule, step, size, rows));
     };
     if (node + 1 < sgd.x.rows) prefetch_next(sgd, at);
     if (tile.size == kTileColumns)
@@ -90,10 +93,10 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
   const SgdUpdate& sgd = round.sgd;
   check_round_edge_values(round.edges, sgd.x.rows);
   const std::int64_t row = layout.row, columns = std::min(panel_columns(sgd.x.rows), std::max<std::int64_t>(1, row));
-  cpu.pool().run((row + columns - 1) / columns, [&](std::int64_t item, int worker) {
+  cpu.pool().run(divide_up(row, columns), [&](std::int64_t item, int worker) {
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
     const std::vector<Tile> tiles = tiles_of(layout.paddings, begin, end);
-    const DensePanel panel{cpu.pool().scratch(worker, sgd.x.rows * columns).data(), begin, end - begin};
+    const DensePanel panel{cpu.pool().scratch<float>(worker, sgd.x.rows * columns).data(), begin, end - begin};
     const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {
         if (sgd.nesterov)

@@ -12,18 +12,11 @@ template <bool kNesterov>
 __device__ void update_quad(const SgdUpdate& update, std::span<const std::uint8_t> live, const Panel& panel, int i) {
   const int node = i >> panel.log2_quads, column = panel_quad(panel, i).column;
   if (column >= std::ssize(live)) return;
-  const std::int64_t at = node * std::ssize(live) + column;
-  const NodeStep s = node_step(update, node);
-  Quad x = load_quad(update.x.data, at), momentum = load_quad(update.momentum.data, at);
-  const Quad gradient = load_quad(update.gradient.data, at);
-  bool finite = true;
-  for_each_lane(live[column], [&](int lane) {
-    x.lane[lane] = step_element<kNesterov>(s, x.lane[lane], momentum.lane[lane], gradient.lane[lane]);
-    finite &= is_finite(x.lane[lane]);
-  });
-  store_quad(momentum, update.momentum.data, at);
+  const Quad x = step_quad<kNesterov>(node_step(update, node),
+                                      {update.x.row(node), update.momentum.row(node), update.gradient.row(node)},
+                                      column, live[column]);
   store_quad(x, panel.before, i);
-  if (!finite) update.diverged[node] = 1;  // by several threads, with the same value
+  if (!is_finite(x)) update.diverged[node] = 1;  // by several threads, with the same value
 }
 
 /// One block per panel of columns, in strides of the grid. Threads take the panel's quads in turn, first to update all

@@ -12,19 +12,19 @@ struct AdamRule {
   static constexpr bool kHasSecond = true;
 
   explicit constexpr AdamRule(const SgdSettings& settings)
-      : gradient_share(settings.gradient_share),
+      : one_minus_beta1(settings.one_minus_beta1),
         beta2(settings.beta2),
-        square_share(settings.square_share),
-        inverse_root_share(settings.inverse_root_share),
-        least_root(settings.least_root) {}
+        one_minus_beta2(settings.one_minus_beta2),
+        inverse_root_correction2(settings.inverse_root_correction2),
+        epsilon(settings.epsilon) {}
   constexpr float direction(const NodeStep& s, float z, float& momentum, float& second, float gradient) const {
     const float g = std::fma(s.weight_decay, z, gradient);
-    momentum = std::fma(s.momentum, momentum, gradient_share * g);
-    second = std::fma(beta2, second, square_share * (g * g));
-    return momentum / std::fma(std::sqrt(second), inverse_root_share, least_root);
+    momentum = std::fma(s.momentum, momentum, one_minus_beta1 * g);
+    second = std::fma(beta2, second, one_minus_beta2 * (g * g));
+    return momentum / std::fma(std::sqrt(second), inverse_root_correction2, epsilon);
   }
 
-  float gradient_share, beta2, square_share, inverse_root_share, least_root;
+  float one_minus_beta1, beta2, one_minus_beta2, inverse_root_correction2, epsilon;
 };
 
 }  // namespace sparsepush

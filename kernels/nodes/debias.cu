@@ -24,8 +24,7 @@ void debias(const Cuda& gpu, MatrixView<const float> x, std::span<const double> 
   check_debias_shapes(x, u, z);
   const std::int64_t quads = static_cast<std::int64_t>(x.size()) / 4;
   if (quads == 0) return;
-  launch(gpu, {.blocks = blocks_for(gpu, (quads + kThreads - 1) / kThreads), .threads = kThreads}, debias_kernel, x, u,
-         z);
+  launch(gpu, thread_each(gpu, quads, kThreads), debias_kernel, x, u, z);
 }
 
 }  // namespace sparsepush

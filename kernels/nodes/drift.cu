@@ -35,19 +35,16 @@ __global__ void measure_drift_kernel(MeasureDrift measure, std::span<const Paddi
 
 /// One block per replica, in strides of the grid: after a sum in a fixed order, more blocks would gain little.
 __global__ void move_reference_kernel(MoveReference move, std::span<const Padding> paddings, std::int64_t params) {
-  __shared__ double norm;
   const std::int64_t nodes = move.x.rows / move.reference.rows;
   for (std::int64_t r = blockIdx.x; r < move.reference.rows; r += gridDim.x) {
     if (!is_due(move.due, r)) continue;  // the whole block
     const float* x = move.x.row(r * nodes);
     float *reference = move.reference.row(r), *heading = move.heading.row(r);
-    const double squares = ordered_sum<kDriftLanes>(params, [&](std::int64_t j) {
+    const double norm = std::sqrt(ordered_sum_for_all<kDriftLanes>(params, [&](std::int64_t j) {
       const std::int64_t c = padded_index(paddings, j);
       const auto d = static_cast<double>(x[c] - reference[c]);
       return d * d;
-    });
-    if (threadIdx.x == 0) norm = std::sqrt(squares);
-    __syncthreads();  // the next replica's norm is written behind the barriers of its sum
+    }));
     for (std::int64_t c = threadIdx.x; c < move.x.cols; c += blockDim.x) {
       heading[c] = heading_of(x[c] - reference[c], norm);
       reference[c] = x[c];
@@ -55,22 +52,19 @@ __global__ void move_reference_kernel(MoveReference move, std::span<const Paddin
   }
 }
 
-LaunchShape block_each(const Cuda& gpu, int rows) {
-  return {.blocks = blocks_for(gpu, rows), .threads = kOrderedSumThreads, .shared_bytes = kOrderedSumBytes};
-}
-
 }  // namespace
 
 void measure_drift(const Cuda& gpu, const CudaLayout& layout, const MeasureDrift& measure) {
   check_measure_drift_shapes(layout.host(), measure);
   if (measure.x.rows == 0) return;
-  launch(gpu, block_each(gpu, measure.x.rows), measure_drift_kernel, measure, layout.paddings(), layout.host().params);
+  launch(gpu, ordered_sum_shape(gpu, measure.x.rows), measure_drift_kernel, measure, layout.paddings(),
+         layout.host().params);
 }
 
 void move_reference(const Cuda& gpu, const CudaLayout& layout, const MoveReference& move) {
   check_move_reference_shapes(layout.host(), move);
   if (move.x.rows == 0) return;
-  launch(gpu, block_each(gpu, move.reference.rows), move_reference_kernel, move, layout.paddings(),
+  launch(gpu, ordered_sum_shape(gpu, move.reference.rows), move_reference_kernel, move, layout.paddings(),
          layout.host().params);
 }
 

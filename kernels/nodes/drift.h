@@ -9,9 +9,10 @@ namespace sparsepush {
 
 /// Arguments of `measure_drift`. Rows are replica-major.
 struct MeasureDrift {
-  MatrixView<const float> x;                   ///< [nodes, row] parameters
-  MatrixView<const float> reference, heading;  ///< [replicas, row]
-  MatrixView<float> drift;                     ///< [nodes, 2] written
+  MatrixView<const float> x;          ///< [nodes, row] parameters
+  MatrixView<const float> reference;  ///< [replicas, row] parameters at the last sync
+  MatrixView<const float> heading;    ///< [replicas, row] unit vector of that sync's move, xi of [FDA]
+  MatrixView<float> drift;            ///< [nodes, 2] written
 };
 
 /// With d = x_i - reference, one fp32 subtraction an element: drift_i = ((float)sum d_j^2, (float)sum heading_j d_j).
@@ -26,7 +27,7 @@ void check_measure_drift_shapes(const RowLayout& layout, const MeasureDrift& mea
 /// Arguments of `move_reference`. Rows are replica-major.
 struct MoveReference {
   MatrixView<const float> x;             ///< [nodes, row] alike within a replica
-  MatrixView<float> reference, heading;  ///< [replicas, row]
+  MatrixView<float> reference, heading;  ///< [replicas, row] as above
   Due due;
 };
 
@@ -36,6 +37,7 @@ struct MoveReference {
 void move_reference(const Cpu& cpu, const RowLayout& layout, const MoveReference& move);
 void move_reference(const Cuda& gpu, const CudaLayout& layout, const MoveReference& move);
 
+/// The shapes above; throws std::invalid_argument. Called by every backend first.
 void check_move_reference_shapes(const RowLayout& layout, const MoveReference& move);
 
 /// The partial sums of both.

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 
 namespace sparsepush {
 namespace {
@@ -21,7 +22,7 @@ RowLayout make_row_layout(std::span<const std::int64_t> sizes) {
     if (layout.paddings.empty() || layout.paddings.back().before != padding)
       layout.paddings.push_back({.before = padding});
     layout.paddings.back().end = layout.row + size;
-    layout.row += (size + kAlignment - 1) / kAlignment * kAlignment;
+    layout.row += rounded_up(size, kAlignment);
     layout.params += size;
   }
   return layout;

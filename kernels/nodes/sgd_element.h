@@ -32,10 +32,13 @@ constexpr float sgd_direction(const NodeStep& s, float z, float& momentum, float
   return kNesterov ? std::fma(s.momentum, momentum, g) : momentum;
 }
 
-/// The step of one element, as in the contract; returns its new x.
+/// x after a step; what takes every step that x takes likewise.
+constexpr float stepped(const NodeStep& s, float direction, float x) { return std::fma(-s.lr, direction, x); }
+
+/// The step of SGD of one element, as in the contract; returns its new x.
 template <bool kNesterov>
-constexpr float step_element(const NodeStep& s, float x, float& momentum, float gradient) {
-  return std::fma(-s.lr, sgd_direction<kNesterov>(s, x * s.inverse_u, momentum, gradient), x);
+constexpr float sgd_step(const NodeStep& s, float x, float& momentum, float gradient) {
+  return stepped(s, sgd_direction<kNesterov>(s, x * s.inverse_u, momentum, gradient), x);
 }
 
 /// What an optimizer is to the ops that take nothing but its step: made from its settings, it gives an element's

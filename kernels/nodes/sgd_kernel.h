@@ -2,26 +2,30 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/backend/float_bits.h"
 #include "kernels/backend/quad.h"
 #include "kernels/nodes/sgd_element.h"
 
 namespace sparsepush {
 
-/// The step of a quad of one node's row, whose padding stays as it is; returns its new x.
-template <bool kNesterov>
-__device__ Quad step_quad(const NodeStep& s, float* x, float* momentum, const float* gradient, std::int64_t quad,
-                          int live) {
-  Quad next = load_quad(x, quad), m = load_quad(momentum, quad);
-  const Quad g = load_quad(gradient, quad);
-  for_each_lane(live, [&](int lane) {
-    next.lane[lane] = step_element<kNesterov>(s, next.lane[lane], m.lane[lane], g.lane[lane]);
-  });
-  store_quad(next, x, quad);
-  store_quad(m, momentum, quad);
-  return next;
-}
+/// One node's rows.
+struct SgdRow {
+  const float* x;
+  float* momentum;
+  const float* gradient;
+};
 
-__device__ inline bool is_finite(float x) { return (magnitude_key(x) & 0x7f80'0000u) != 0x7f80'0000u; }
+/// The step of a quad, whose padding stays as it is: renews its momentum, returns its new x.
+template <bool kNesterov>
+__device__ Quad step_quad(const NodeStep& s, const SgdRow& row, std::int64_t quad, int live) {
+  Quad x = load_quad(row.x, quad), momentum = load_quad(row.momentum, quad);
+  const Quad gradient = load_quad(row.gradient, quad);
+  for_each_lane(live, [&](int lane) {
+    x.lane[lane] = sgd_step<kNesterov>(s, x.lane[lane], momentum.lane[lane], gradient.lane[lane]);
+  });
+  store_quad(momentum, row.momentum, quad);
+  return x;
+}
 
 __device__ inline bool is_finite(const Quad& quad) {
   bool finite = true;

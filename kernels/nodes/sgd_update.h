@@ -15,10 +15,10 @@ struct SgdSettings {
   float lr = 0;
   float momentum = 0;
   float weight_decay = 0;
-  float inverse_lr = 0;                          ///< of quasi_global_update
-  float gradient_share = 0;                      ///< this and what follows: of adam_update
-  float beta2 = 0, square_share = 0;             ///< what second moments keep, and what they take of a square
-  float inverse_root_share = 0, least_root = 0;  ///< k and epsilon
+  float inverse_lr = 0;                             ///< of quasi_global_update
+  float one_minus_beta1 = 0;                        ///< this and what follows: of adam_update
+  float beta2 = 0, one_minus_beta2 = 0;             ///< what second moments keep, and what they take of a square
+  float inverse_root_correction2 = 0, epsilon = 0;  ///< k and epsilon
   friend bool operator==(const SgdSettings&, const SgdSettings&) = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/backend/ordered_sum_loop.h"
 
@@ -26,7 +27,7 @@ void check_add_rows_shapes(MatrixView<const float> x, std::span<const double> su
 
 void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums) {
   check_add_rows_shapes(x, sums);
-  cpu.pool().run((x.cols + kColumns - 1) / kColumns, [&](std::int64_t item, int) {
+  cpu.pool().run(divide_up(x.cols, kColumns), [&](std::int64_t item, int) {
     const std::int64_t begin = item * kColumns, size = std::min<std::int64_t>(kColumns, x.cols - begin);
     const auto add_columns = [&]() __attribute__((always_inline)) {
       double* __restrict sum = sums.data() + begin;

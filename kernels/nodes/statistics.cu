@@ -41,17 +41,12 @@ __global__ void squared_norms_kernel(MatrixView<const float> x, double* norm) {
   }
 }
 
-LaunchShape block_per_row(const Cuda& gpu, int rows) {
-  return {.blocks = blocks_for(gpu, rows), .threads = kOrderedSumThreads, .shared_bytes = kOrderedSumBytes};
-}
-
 }  // namespace
 
 void add_rows(const Cuda& gpu, MatrixView<const float> x, std::span<double> sums) {
   check_add_rows_shapes(x, sums);
   const CudaScratch<double> there(gpu, sums);
-  launch(gpu, {.blocks = blocks_for(gpu, (x.cols + kColumnThreads - 1) / kColumnThreads), .threads = kColumnThreads},
-         add_rows_kernel, x, there.data());
+  launch(gpu, thread_each(gpu, x.cols, kColumnThreads), add_rows_kernel, x, there.data());
   there.read(sums);
 }
 
@@ -59,7 +54,7 @@ void squared_distances(const Cuda& gpu, MatrixView<const float> x, std::span<con
                        std::span<const double> center, std::span<double> distance) {
   check_squared_distances_shapes(x, u, center, distance);
   const CudaScratch<double> center_there(gpu, center), distance_there(gpu, distance.size());
-  launch(gpu, block_per_row(gpu, x.rows), squared_distances_kernel, x, u.data(), center_there.data(),
+  launch(gpu, ordered_sum_shape(gpu, x.rows), squared_distances_kernel, x, u.data(), center_there.data(),
          distance_there.data());
   distance_there.read(distance);
 }
@@ -67,7 +62,7 @@ void squared_distances(const Cuda& gpu, MatrixView<const float> x, std::span<con
 void squared_norms(const Cuda& gpu, MatrixView<const float> x, std::span<double> norm) {
   check_squared_norms_shapes(x, norm);
   const CudaScratch<double> there(gpu, norm.size());
-  launch(gpu, block_per_row(gpu, x.rows), squared_norms_kernel, x, there.data());
+  launch(gpu, ordered_sum_shape(gpu, x.rows), squared_norms_kernel, x, there.data());
   there.read(norm);
 }
 

@@ -24,8 +24,8 @@ __global__ void step_rows_kernel(SgdUpdate update, MatrixView<float> second, std
     for_each_lane(live[i % row_quads], [&](int lane) {
       const float direction =
           rule.direction(s, z.lane[lane] * s.inverse_u, momentum.lane[lane], other.lane[lane], gradient.lane[lane]);
-      x.lane[lane] = std::fma(-s.lr, direction, x.lane[lane]);
-      steps.lane[lane] = std::fma(-s.lr, direction, steps.lane[lane]);
+      x.lane[lane] = stepped(s, direction, x.lane[lane]);
+      steps.lane[lane] = stepped(s, direction, steps.lane[lane]);
     });
     store_quad(x, update.x.data, i);
     store_quad(momentum, update.momentum.data, i);
@@ -41,8 +41,7 @@ void step_rows(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& updat
   constexpr int kThreads = 256;
   if (update.x.size() == 0) return;
   const std::int64_t quads = update.x.rows * (layout.host().row / 4);
-  launch(gpu, {.blocks = blocks_for(gpu, divide_up(quads, kThreads)), .threads = kThreads}, step_rows_kernel<Rule>,
-         update, second, layout.live());
+  launch(gpu, thread_each(gpu, quads, kThreads), step_rows_kernel<Rule>, update, second, layout.live());
 }
 
 }  // namespace sparsepush

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
@@ -21,7 +22,7 @@ void check_subtract_shapes(MatrixView<const float> a, MatrixView<const float> b,
 void subtract(const Cpu& cpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference) {
   check_subtract_shapes(a, b, difference);
   const auto size = static_cast<std::int64_t>(difference.size());
-  cpu.pool().run((size + kTile - 1) / kTile, [&](std::int64_t item, int) {
+  cpu.pool().run(divide_up(size, kTile), [&](std::int64_t item, int) {
     const std::int64_t end = std::min(size, (item + 1) * kTile);
     run_vectorized(
         cpu.vector_level(), [&]() __attribute__((always_inline)) {

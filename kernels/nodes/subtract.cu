@@ -24,8 +24,7 @@ void subtract(const Cuda& gpu, MatrixView<const float> a, MatrixView<const float
   check_subtract_shapes(a, b, difference);
   const std::int64_t quads = static_cast<std::int64_t>(difference.size()) / 4;
   if (quads == 0) return;
-  launch(gpu, {.blocks = blocks_for(gpu, (quads + kThreads - 1) / kThreads), .threads = kThreads}, subtract_kernel, a,
-         b, difference);
+  launch(gpu, thread_each(gpu, quads, kThreads), subtract_kernel, a, b, difference);
 }
 
 }  // namespace sparsepush

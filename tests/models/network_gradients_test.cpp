@@ -103,7 +103,7 @@ std::vector<int> naive_batch(const Fixture& f, int node, std::uint64_t step) {
   const std::uint64_t owned = t.owned[node].size();
   for (std::uint64_t p = step * kBatch; p < (step + 1) * kBatch; ++p) {
     const Draw draw{.seed = t.seed[node],
-                    .stream = Stream::kShuffle,
+                    .purpose = Purpose::kShuffle,
                     .node = static_cast<std::uint64_t>(t.identity[node]),
                     .step = p / owned};
     batch.push_back(t.owned[node][random_permutation(draw, p % owned, owned)]);

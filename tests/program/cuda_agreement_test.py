@@ -75,6 +75,8 @@ class BackendsAgree(ProgramTest):
         one_step = IMAGES["run"] | {"steps": 1}
         both = self.run_both(IMAGES | SGP | RESNET20 | {"run": one_step})
         self.assert_nearly_equal(*both, tolerance=0.02, of_gradients=0.2)
+        if other[1] != "cuda":
+            return
         exact = self.write_config(IMAGES | SGP | RESNET20 | {"run": one_step | {"precision": "fp32"}})
         in_fp32 = read_safetensors(self.run_ok(exact, "fp32", *other) / "checkpoint.safetensors")[0]["momentum"]
         in_tf32 = read_safetensors(both[1] / "checkpoint.safetensors")[0]["momentum"]

@@ -145,6 +145,9 @@ class Tables(DiffTest):
         self.assertIn("same configuration\n", text)
         self.assertNotIn("same metrics", text)
         self.assertIn(["Sparse, keep=0.1", "status", "finished", "waiting"], lines)
+        (self.folder / "b/table.csv").unlink()  # as after a kill
+        text, _ = self.diff("a", "b")
+        self.assertIn("rows of A only: SGP, dense; Sparse, keep=0.5; Sparse, keep=0.1\n", text)
 
 
 class Errors(DiffTest):
@@ -155,8 +158,8 @@ class Errors(DiffTest):
         self.refused("nowhere", folders=["nowhere", run])
         self.refused("expected the folder of a run or a table", folders=[run, self.folder])
         self.refused("two?lines", folders=[run, "two\nlines"])
-        (self.folder / "table/table.csv").unlink()
-        self.refused("table.csv", folders=["table", "table"])
+        (self.folder / "table/table.csv").write_text("name,n\n")
+        self.refused("table/table.csv:1: expected the columns", folders=["table", "table"])
         (run / "config.toml").write_text("[run")
         self.refused("config.toml:1", folders=[run, run])
         self.assertEqual(self.command("diff", run).returncode, 2)

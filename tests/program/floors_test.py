@@ -1,5 +1,6 @@
 """The floors of the house: host -> models -> data -> kernels. No file includes one of a floor above its own; a test
-belongs to the floor that its folder names, benchmarks and the program stand above all."""
+belongs to the floor that its folder names, benchmarks and the program stand above all. The rooms of the lowest floor
+have an order as well."""
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from program import ProgramTest, main
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ["kernels", "data", "models", "host", "host/program", "bench"]
+ROOMS = ["backend", "nodes", "messages", "mixing", "layers"]  # of kernels/: no file includes one of a later room
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
@@ -20,9 +22,19 @@ def floor_of(path):
     return FLOORS.index(parts[0]) if parts[0] in FLOORS else 0
 
 
+def room_of(path):
+    """The number of a file's room in kernels/; files beside the rooms have the highest."""
+    parts = path.split("/")
+    return ROOMS.index(parts[1]) if parts[1] in ROOMS else len(ROOMS)
+
+
 def upward(path, text):
-    """The includes of a file that go up."""
-    return [included for included in INCLUDE.findall(text) if floor_of(included) > floor_of(path)]
+    """The includes of a file that go up, or on to a later room."""
+    included = INCLUDE.findall(text)
+    higher = [other for other in included if floor_of(other) > floor_of(path)]
+    if not path.startswith("kernels/"):
+        return higher
+    return higher + [other for other in included if other.startswith("kernels/") and room_of(other) > room_of(path)]
 
 
 class FloorsTest(ProgramTest):
@@ -36,6 +48,9 @@ class FloorsTest(ProgramTest):
     def test_an_include_that_goes_up_is_seen(self):
         for path, text, expected in (
                 ("kernels/nodes/state.h", '#include "data/table.h"\n#include <vector>\n', ["data/table.h"]),
+                ("kernels/nodes/state.h", '#include "kernels/mixing/due_round.h"\n', ["kernels/mixing/due_round.h"]),
+                ("kernels/mixing/due_round.h", '#include "kernels/nodes/due.h"\n', []),
+                ("kernels/without_cuda.cpp", '#include "kernels/layers/pool.h"\n', []),
                 ("models/mlp.cpp", '#include "models/mlp.h"\n#include "host/config/config.h"\n',
                  ["host/config/config.h"]),
                 ("host/state/nodes.h", '#include "host/program/progress.h"\n', ["host/program/progress.h"]),

@@ -41,7 +41,7 @@ OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as format
 OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"} | dict.fromkeys(
     ["tensor_gradient", "tensor_few_channels", "tensor_sums"], "tensor_convolution")
 # Ops whose tests look at a file besides those of its own stem.
-MORE_TESTS = {"topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
+MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 

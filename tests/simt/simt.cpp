@@ -52,8 +52,12 @@ struct OddlyAligned {
   bool operator==(const OddlyAligned&) const = default;
 };
 
+/// What threads wait for at a barrier.
+enum class Wait { kBlock, kWarp, kProduct };
+
 struct Barrier {
   unsigned expected = 0, arrived = 0, generation = 0;
+  Wait kind = Wait::kBlock;  ///< of those that have arrived
 };
 
 struct Warp {
@@ -86,8 +90,10 @@ struct Block {
   std::vector<unsigned char, OddlyAligned<unsigned char>> shared;  ///< whose size the launch gave
   std::exception_ptr error;                                        ///< the first of a thread
 
-  void wait(Barrier& b) {
+  void wait(Barrier& b, Wait kind) {
     const unsigned mine = b.generation, self = place.thread.x;
+    if (b.arrived > 0 && b.kind != kind) throw Error("simt: lanes of a warp meet in a matrix product and elsewhere");
+    b.kind = kind;
     if (++b.arrived == b.expected) {
       b.arrived = 0;
       ++b.generation;
@@ -195,13 +201,13 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   }
 }
 
-void wait_for_block() { block().wait(block().barrier); }
+void wait_for_block() { block().wait(block().barrier, Wait::kBlock); }
 
 void wait_for_warp(unsigned mask) {
   Warp& warp = block().warp[place.thread.x / kWarp];
   const unsigned all = warp.barrier.expected == kWarp ? ~0u : (1u << warp.barrier.expected) - 1;
   if ((mask & all) != all) throw Error("simt: masks that leave out threads of the warp are not simulated");
-  block().wait(warp.barrier);
+  block().wait(warp.barrier, Wait::kWarp);
 }
 
 namespace {
@@ -252,7 +258,7 @@ void multiply_add_tf32(float (&sum)[4], const float (&a)[4], const float (&b)[2]
   std::ranges::transform(a, all.a[lane()], without_low_bits);
   std::ranges::transform(b, all.b[lane()], without_low_bits);
   all.where[lane()] = where;
-  wait_for_warp(~0u);
+  block().wait(block().warp[place.thread.x / kWarp].barrier, Wait::kProduct);
   if (!same_place(all.where[0], where)) throw Error("simt: lanes of a warp meet in different matrix products");
   ++block().products[place.thread.x];
   next_fragments().words[lane()].clear();

@@ -81,8 +81,15 @@ void multiply_in_two_places_kernel() {
     multiply_add_tf32(sum, a, b);
   }
 }
-TEST(SimulatedTensorCore, RefusesLanesThatMeetInDifferentProducts) {
+void multiply_or_wait_kernel() {
+  if (threadIdx.x < 16)
+    multiply_in_half_a_warp_kernel();
+  else
+    __syncwarp();
+}
+TEST(SimulatedTensorCore, RefusesLanesThatMeetInDifferentProductsOrElsewhere) {
   EXPECT_THROW(launch(Cuda(), {.threads = 32}, multiply_in_two_places_kernel), simt::Error);
+  EXPECT_THROW(launch(Cuda(), {.threads = 32}, multiply_or_wait_kernel), simt::Error);
 }
 
 /// Every lane reads `stride` floats behind the one before it, twice, then the warp multiplies; and once more.

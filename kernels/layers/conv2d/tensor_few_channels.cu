@@ -17,8 +17,8 @@ namespace {
 constexpr int kWarps = 4, kThreads = 32 * kWarps, kTaps = 9, kOutputs = 16, kBlocksTogether = 4;
 constexpr int kTiles = 4;  // of 16 pixels, by a warp in a forward pass
 
-/// The terms of a sum are the taps of each channel, as an output's weights stand in a node's row, in eights. Terms
-/// beyond the last have weight zero, and the input of the first: nothing that is not in the sum already.
+/// The terms of a sum are the taps of each channel, as an output's weights stand in a node's row, in eights. Beyond the
+/// last, weights and images are zero.
 template <int channels>
 struct FewChannels {
   static constexpr int kChannels = channels, kTerms = kTaps * channels, kEights = (kTerms + 7) / 8;
@@ -44,11 +44,17 @@ __device__ void load_images(const FewChannelsLayer& c, int node, int line, float
   }
 }
 
-/// Floats from the first of a pixel's terms to another.
+/// Floats from the first of a pixel's terms to another; of one beyond the last, 0.
 template <class Shape>
 __device__ int place_of(const HaloTiles& tiles, int term) {
   const int channel = term / kTaps, tap = term - channel * kTaps;
   return term < Shape::kTerms ? tiles.tap(tap / 3, tap % 3) * Shape::kChannels + channel : 0;
+}
+
+/// Reads `term` of a pixel. The images begin with a column of zeros, which terms beyond the last read.
+template <class Shape>
+__device__ float load_term(const float* images, int place, int term) {
+  return load_fragment(images + (term < Shape::kTerms ? place : 0));
 }
 
 struct FewChannelsForward {
@@ -95,11 +101,11 @@ __global__ void __launch_bounds__(kThreads, kBlocksTogether) few_channels_forwar
     const int pixels = layer.tiles.pixels(line);
     if (first_pixel < pixels) {
       float sum[kTiles][2][4] = {};
-      const float* first[kTiles][2];
+      int first[kTiles][2];
       for (int m = 0; m < kTiles; ++m)
         for (int high = 0; high < 2; ++high) {
           const int pixel = first_pixel + 16 * m + 8 * high + g;
-          first[m][high] = images + (pixel < pixels ? layer.tiles.position(line, pixel) * Shape::kChannels : 0);
+          first[m][high] = pixel < pixels ? layer.tiles.position(line, pixel) * Shape::kChannels : 0;
         }
       for_each_constant<0, Shape::kEights>([&](auto constant) {
         constexpr int kEight = decltype(constant)::value;
@@ -108,9 +114,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksTogether) few_channels_forwar
           for (int high = 0; high < 2; ++high)
             b[n][high] = load_fragment(weights + (8 * n + g) * Shape::kTermPitch + 8 * kEight + t + 4 * high);
         for (int m = 0; m < kTiles; ++m) {
-          const float a[4] = {
-              load_fragment(first[m][0] + place[kEight][0]), load_fragment(first[m][1] + place[kEight][0]),
-              load_fragment(first[m][0] + place[kEight][1]), load_fragment(first[m][1] + place[kEight][1])};
+          float a[4];
+          for (int i = 0; i < 4; ++i)
+            a[i] = load_term<Shape>(images, first[m][i % 2] + place[kEight][i / 2], 8 * kEight + t + i / 2 * 4);
           for (int n = 0; n < 2; ++n) multiply_add_tf32(sum[m][n], a, b[n]);
         }
       });

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/backend/aligned_floats.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/layers/conv2d/conv2d.h"
 
 namespace sparsepush {
@@ -22,7 +23,7 @@ class PaddedImage {
 
   /// Vectors that hold what a row of the kernel meets at one output: [kernel, channels] neighbours.
   static int kernel_row_lines(const Conv2dLayer& layer) {
-    return (layer.kernel * layer.in.channels + kLineFloats - 1) / kLineFloats;
+    return static_cast<int>(divide_up(layer.kernel * layer.in.channels, kLineFloats));
   }
 
   /// The first pixel of the padded image.

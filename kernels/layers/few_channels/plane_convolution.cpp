@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
@@ -11,8 +12,6 @@ constexpr int kLanes = kLineFloats, kVectors = 4, kStep = kLanes * kVectors;  //
 constexpr int kChannels = PlaneConvolution::kChannels;
 
 using Mask [[gnu::vector_size(4 * kLanes), gnu::aligned(4), gnu::may_alias]] = std::int32_t;
-
-constexpr int rounded_up(int count, int unit) { return (count + unit - 1) / unit * unit; }
 
 /// How kCount vectors become one: vector `to` takes its lanes one after the other from vector[to][lane].
 template <int kCount>

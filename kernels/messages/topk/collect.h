@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/backend/float_bits.h"
 #include "kernels/backend/multiversion.h"
 
 #if defined(__x86_64__)
@@ -33,7 +34,7 @@ struct RowTile {
 inline CollectCount scan_portable(CollectCount count, const float* element, std::int64_t size, std::int64_t first,
                                   std::uint32_t threshold, std::int32_t* to) {
   for (std::int64_t i = 0; i < size; ++i) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(element[i]) & 0x7fff'ffffu;
+    const std::uint32_t bits = magnitude_bits(element[i]);
     to[count.collected] = static_cast<std::int32_t>(first + i);
     count.collected += bits >= threshold;  // no branch: what is not wanted is overwritten
     count.largest = std::max(count.largest, bits);

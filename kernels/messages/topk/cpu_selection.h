@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/backend/float_bits.h"
 #include "kernels/backend/view.h"
 #include "kernels/messages/messages.h"
 #include "kernels/messages/topk/running_topk.h"

@@ -10,6 +10,7 @@
 #include <cub/block/block_scan.cuh>
 #include <cub/warp/warp_reduce.cuh>
 
+#include "kernels/backend/float_bits.h"
 #include "kernels/backend/quad.h"
 #include "kernels/backend/view.h"
 #include "kernels/messages/topk/selection_tiles.h"

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/messages/topk/warmth.h"
 
 namespace sparsepush {
@@ -41,7 +42,7 @@ class TileBuilder {
 
  private:
   void add_large(const SelectionGroup& group, const TopkGroup& planned) {
-    const std::int64_t quads = group.range.quads(), parts = (quads + kPartTileQuads - 1) / kPartTileQuads;
+    const std::int64_t quads = group.range.quads(), parts = divide_up(quads, kPartTileQuads);
     const auto first_part = static_cast<std::int32_t>(to_.parts.size());
     const auto large = static_cast<std::int32_t>(to_.large.size());
     for (std::int64_t i = 0; i < parts; ++i) {
@@ -83,7 +84,7 @@ SelectionTiles make_selection_tiles(const RowLayout& layout, std::span<const Top
       if (group.size == 0) continue;  // the one of a row without segments
       const Segment &first = layout.segments[group.first_segment], &last = layout.segments[group.last_segment - 1];
       builder.add({.range = {static_cast<std::int32_t>(first.begin / 4),
-                             static_cast<std::int32_t>((last.begin + last.size + 3) / 4)},
+                             static_cast<std::int32_t>(divide_up(last.begin + last.size, 4))},
                    .entries = static_cast<std::int32_t>(group.entries),
                    .message_begin = static_cast<std::int32_t>(group.message_begin)},
                   group);

@@ -2,7 +2,7 @@
 
 #include "kernels/backend/check.h"
 #include "kernels/messages/topk/cpu_selection.h"
-#include "kernels/nodes/sgd_loop.h"
+#include "kernels/nodes/step_loop.h"
 
 namespace sparsepush {
 namespace {
@@ -25,7 +25,12 @@ struct UpdatedRows {
       gradient = round.sgd.gradient.row(node), error = round.error.row(node)
     ](std::int64_t begin, std::int64_t size, float* v) __attribute__((always_inline)) {
       prefetch_at(begin + kAhead, x, momentum, gradient, error);
-      sgd_error_loop<kNesterov>(step, size, x + begin, momentum + begin, gradient + begin, error + begin, v);
+#pragma GCC ivdep  // the arrays are distinct: no checks for overlap before every loop
+      for (std::int64_t i = begin; i < begin + size; ++i) {
+        const float next = sgd_step<kNesterov>(step, x[i], momentum[i], gradient[i]), sum = next + error[i];
+        x[i] = next;
+        error[i] = v[i - begin] = sum;
+      }
     };
   }
   void seen(int node, std::uint32_t largest) const {

@@ -17,7 +17,8 @@ struct UpdatedRow {
   /// Replaces e by v = x + e after the step.
   __device__ Quad load(int quad, int live) const {
     Quad v = load_quad(error, quad);
-    const Quad next = step_quad<kNesterov>(step, x, momentum, gradient, quad, live);
+    const Quad next = step_quad<kNesterov>(step, {x, momentum, gradient}, quad, live);
+    store_quad(next, x, quad);
     for_each_lane(live, [&](int lane) { v.lane[lane] = __fadd_rn(next.lane[lane], v.lane[lane]); });
     store_quad(v, error, quad);
     if (!is_finite(v)) *diverged = 1;  // by several threads, with the same value

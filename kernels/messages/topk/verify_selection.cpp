@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/float_bits.h"
 
 namespace sparsepush {
 namespace {

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "kernels/backend/constexpr_algorithms.h"
-#include "kernels/backend/view.h"
+#include "kernels/backend/float_bits.h"
 
 namespace sparsepush {
 

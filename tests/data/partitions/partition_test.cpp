@@ -144,7 +144,8 @@ TEST(PartitionShards, GivesEveryNodeItsNumberOfPieces) {
     for (std::uint32_t node = 0; node < 8; ++node) {
       std::vector<std::int32_t> expected;
       for (int j = 0; j < shards; ++j) {
-        const std::size_t s = random_permutation({.seed = 3, .stream = Stream::kPartition}, node * shards + j, pieces);
+        const std::size_t s =
+            random_permutation({.seed = 3, .purpose = Purpose::kPartition}, node * shards + j, pieces);
         expected.insert(expected.end(), ordered.begin() + s * 1003 / pieces, ordered.begin() + (s + 1) * 1003 / pieces);
       }
       EXPECT_EQ(partition[node], expected);

@@ -35,11 +35,8 @@ class Fda : public testing::Test {
 };
 
 template <class Backend>
-class FdaOn : public Fda {
+class FdaOn : public BackendTest<Backend, Fda> {
  protected:
-  void SetUp() override {
-    if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";
-  }
   std::vector<Outcome> outcomes(const Config& config, std::int64_t steps) const {
     Experiment experiment(config);
     experiment.prepare_data();

@@ -69,12 +69,7 @@ class Methods : public testing::Test {
 };
 
 template <class Backend>
-class MethodsOn : public Methods {
- protected:
-  void SetUp() override {
-    if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";
-  }
-};
+class MethodsOn : public BackendTest<Backend, Methods> {};
 TYPED_TEST_SUITE(MethodsOn, Backends);
 
 /// sum x / sum u over the nodes, an element each.

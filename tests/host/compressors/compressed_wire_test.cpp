@@ -14,7 +14,7 @@
 #include "tests/kernels/messages/factored_messages.h"
 #include "tests/kernels/messages/quantized_messages.h"
 #include "tests/kernels/messages/wire_bytes.h"
-#include "tests/kernels/mixing/mixing_round.h"
+#include "tests/random_values.h"
 
 namespace sparsepush {
 namespace {

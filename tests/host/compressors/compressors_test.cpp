@@ -57,12 +57,7 @@ class Compressors : public testing::Test {
 };
 
 template <class Backend>
-class CompressorsOn : public Compressors {
- protected:
-  void SetUp() override {
-    if (std::is_same_v<Backend, Cuda> && !Cuda::is_available()) GTEST_SKIP() << "no CUDA GPU";
-  }
-};
+class CompressorsOn : public BackendTest<Backend, Compressors> {};
 TYPED_TEST_SUITE(CompressorsOn, Backends);
 
 template <class Backend>

@@ -57,7 +57,7 @@ Config config_of(const QuadraticFile& file, const std::string& algorithm, const 
 
 bool arrives(int replica, std::int64_t t, const Edge& e) {
   return random_uniform({.seed = static_cast<std::uint64_t>(replica) + 3,
-                         .stream = Stream::kTopology,
+                         .purpose = Purpose::kTopology,
                          .node = static_cast<std::uint64_t>(e.source * kNodes + e.target),
                          .step = static_cast<std::uint64_t>(t)}) >= 0.1;
 }

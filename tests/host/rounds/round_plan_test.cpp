@@ -30,7 +30,7 @@ auto rates(std::vector<double> eta) {
 /// Loses about a tenth of all edges.
 bool arrives(int replica, std::int64_t t, const Edge& e) {
   return random_uniform({.seed = static_cast<std::uint64_t>(replica),
-                         .stream = Stream::kTopology,
+                         .purpose = Purpose::kTopology,
                          .node = static_cast<std::uint64_t>(e.source * 1000 + e.target),
                          .step = static_cast<std::uint64_t>(t)}) >= 0.1;
 }

@@ -194,7 +194,7 @@ TEST(ReestimatedStatistics, OfTheFirstLayerFollowTheDefinition) {
         for (int i = b * Fixture::kBatch; i < (b + 1) * Fixture::kBatch; ++i) {
           const std::uint64_t count = task.owned[node].size(), pass = i / count;
           const Draw draw{.seed = task.seed[node],
-                          .stream = Stream::kShuffle,
+                          .purpose = Purpose::kShuffle,
                           .node = static_cast<std::uint64_t>(task.identity[node]),
                           .step = pass};
           const int sample = task.owned[node][random_permutation(draw, i % count, count)];

@@ -41,7 +41,7 @@ TEST(BaseGraph, AllNodesHaveTheMeanAfterOnePeriod) {
       std::vector<float> x;
       double sum = 0;
       for (int i = 0; i < nodes; ++i) {
-        const Draw draw{.seed = 3, .stream = Stream::kTopology, .node = static_cast<std::uint64_t>(i)};
+        const Draw draw{.seed = 3, .purpose = Purpose::kTopology, .node = static_cast<std::uint64_t>(i)};
         sum += x.emplace_back(static_cast<float>(2 * random_uniform(draw) - 1));
       }
       const auto rounds = base_graph_rounds(nodes, degree);

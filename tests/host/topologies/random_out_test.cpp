@@ -48,7 +48,7 @@ struct Lists {
 /// the others by Floyd's sampling, the lists written out.
 std::vector<std::set<int>> targets_of(int nodes, int degree, std::uint64_t seed, std::int64_t round) {
   const auto step = static_cast<std::uint64_t>(round);
-  const Draw cycle{.seed = seed, .stream = Stream::kTopology, .node = 0xffff'ffff, .step = step};
+  const Draw cycle{.seed = seed, .purpose = Purpose::kTopology, .node = 0xffff'ffff, .step = step};
   std::vector<int> order;
   for (int i = 0; i < nodes; ++i)
     order.push_back(
@@ -62,7 +62,7 @@ std::vector<std::set<int>> targets_of(int nodes, int degree, std::uint64_t seed,
     std::set<int> chosen;
     for (std::size_t end = others.size() - (degree - 1) + 1; end <= others.size(); ++end) {
       const Draw draw{.seed = seed,
-                      .stream = Stream::kTopology,
+                      .purpose = Purpose::kTopology,
                       .node = static_cast<std::uint64_t>(source),
                       .step = step,
                       .index = end};

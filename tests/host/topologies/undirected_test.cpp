@@ -128,7 +128,7 @@ TEST(RandomMatching, EveryNodeIsInAtMostOnePairOfARound) {
       for (const Edge& edge : round.edges) EXPECT_EQ(edge.weight, 0.5);
       EXPECT_EQ(edges, pairs(make_topology(named("random_matching"), nodes, 7).round(t)));
       const Draw order{
-          .seed = 7, .stream = Stream::kTopology, .node = 0xffff'ffff, .step = static_cast<std::uint64_t>(t)};
+          .seed = 7, .purpose = Purpose::kTopology, .node = 0xffff'ffff, .step = static_cast<std::uint64_t>(t)};
       for (int k = 0; 2 * k + 1 < nodes; ++k)
         EXPECT_TRUE(edges.contains({static_cast<int>(random_permutation(order, 2 * k, nodes)),
                                     static_cast<int>(random_permutation(order, 2 * k + 1, nodes))}));
@@ -161,7 +161,7 @@ TEST(ErdosRenyi, EachPairIsOneDraw) {
     const auto drawn = [&](int i, int j, std::uint64_t attempt) {
       if (both_ways && i > j) std::swap(i, j);
       return random_uniform({.seed = 5,
-                             .stream = Stream::kTopology,
+                             .purpose = Purpose::kTopology,
                              .node = static_cast<std::uint64_t>(i),
                              .step = attempt,
                              .index = static_cast<std::uint64_t>(j)}) < 0.4;

@@ -20,7 +20,7 @@ TEST(RandomPermutation, VisitsEveryItemOnce) {
   for (std::uint32_t count : {1u, 2u, 3u, 4u, 5u, 16u, 17u, 187u, 1000u, 4097u}) {
     std::vector<int> visits(count, 0);
     for (std::uint32_t i = 0; i < count; ++i)
-      ++visits[random_permutation({.seed = 7, .stream = Stream::kShuffle}, i, count)];
+      ++visits[random_permutation({.seed = 7, .purpose = Purpose::kShuffle}, i, count)];
     EXPECT_EQ(visits, std::vector<int>(count, 1)) << count;
   }
 }
@@ -29,7 +29,7 @@ TEST(RandomPermutation, DiffersBetweenPassesAndNodes) {
   const auto order = [](std::uint64_t node, std::uint64_t pass) {
     std::vector<std::uint32_t> items;
     for (std::uint32_t i = 0; i < 50; ++i)
-      items.push_back(random_permutation({.seed = 1, .stream = Stream::kShuffle, .node = node, .step = pass}, i, 50));
+      items.push_back(random_permutation({.seed = 1, .purpose = Purpose::kShuffle, .node = node, .step = pass}, i, 50));
     return items;
   };
   EXPECT_NE(order(0, 0), order(0, 1));
@@ -41,7 +41,7 @@ TEST(RandomPermutation, PutsEveryItemEverywhereAboutEquallyOften) {
   int seen[kCount][kCount] = {};
   for (std::uint64_t pass = 0; pass < kPasses; ++pass)
     for (std::uint32_t i = 0; i < kCount; ++i)
-      ++seen[i][random_permutation({.seed = 3, .stream = Stream::kShuffle, .step = pass}, i, kCount)];
+      ++seen[i][random_permutation({.seed = 3, .purpose = Purpose::kShuffle, .step = pass}, i, kCount)];
   for (const auto& row : seen)
     for (const int n : row) EXPECT_NEAR(n, kPasses / kCount, 6 * 45);  // six standard deviations
 }
@@ -49,7 +49,7 @@ TEST(RandomPermutation, PutsEveryItemEverywhereAboutEquallyOften) {
 TEST(RandomUniform, HasTheMeanAndRangeOfAUniform) {
   double sum = 0;
   for (std::uint64_t i = 0; i < 100000; ++i) {
-    const double v = random_uniform({.seed = 5, .stream = Stream::kInitialize, .index = i});
+    const double v = random_uniform({.seed = 5, .purpose = Purpose::kInitialize, .index = i});
     ASSERT_GE(v, 0);
     ASSERT_LT(v, 1);
     sum += v;
@@ -59,7 +59,7 @@ TEST(RandomUniform, HasTheMeanAndRangeOfAUniform) {
 
 TEST(RandomUniform, IsTheFirst53Bits) {
   for (std::uint64_t i = 0; i < 100; ++i) {
-    const Draw draw{.seed = 1ull << 40 | 5, .stream = Stream::kPartition, .node = 3, .step = 4, .index = i};
+    const Draw draw{.seed = 1ull << 40 | 5, .purpose = Purpose::kPartition, .node = 3, .step = 4, .index = i};
     const PhiloxBlock bits = random_bits(draw);
     EXPECT_EQ(bits, philox({static_cast<std::uint32_t>(i), 4, 3, 2}, {5, 256}));
     EXPECT_EQ(random_uniform(draw), bits[0] * 0x1p-32 + (bits[1] >> 11) * 0x1p-53);
@@ -69,8 +69,8 @@ TEST(RandomUniform, IsTheFirst53Bits) {
 
 TEST(RandomBelow, StaysBelowItsBound) {
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    EXPECT_LT(random_below({.seed = 5, .stream = Stream::kPartition, .index = i}, 3), 3u);
-    EXPECT_EQ(random_below({.seed = 5, .stream = Stream::kPartition, .index = i}, 1), 0u);
+    EXPECT_LT(random_below({.seed = 5, .purpose = Purpose::kPartition, .index = i}, 3), 3u);
+    EXPECT_EQ(random_below({.seed = 5, .purpose = Purpose::kPartition, .index = i}, 1), 0u);
   }
 }
 

@@ -36,14 +36,14 @@ TEST(ThreadPool, RethrowsAnItemsExceptionAndGoesOn) {
 
 TEST(ThreadPool, KeepsMemoryForEveryWorker) {
   ThreadPool pool(2);
-  const std::span<float> first = pool.scratch(0, 100), other = pool.scratch(1, 100);
+  const std::span<float> first = pool.scratch<float>(0, 100), other = pool.scratch<float>(1, 100);
   EXPECT_EQ(first.size(), 100u);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first.data()) % 64, 0u);
   EXPECT_TRUE(other.data() >= first.data() + 100 || other.data() + 100 <= first.data());
   first.front() = 7;
-  EXPECT_EQ(pool.scratch(0, 90).data(), first.data()) << "and less fits";
+  EXPECT_EQ(pool.scratch<float>(0, 90).data(), first.data()) << "and less fits";
   EXPECT_EQ(first.front(), 7);
-  const std::span<float> longer = pool.scratch(0, 1000);
+  const std::span<float> longer = pool.scratch<float>(0, 1000);
   std::ranges::fill(longer, 1.0f);
   EXPECT_EQ(longer.size(), 1000u);
 }

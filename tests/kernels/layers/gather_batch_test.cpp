@@ -111,7 +111,7 @@ Batch gather(const Backend& backend, const Case& c, const Request& request) {
 int expected_sample(const Case& c, int node, std::uint64_t position) {
   const std::uint64_t n = c.begin[node + 1] - c.begin[node];
   const Draw draw{.seed = c.seed[node],
-                  .stream = Stream::kShuffle,
+                  .purpose = Purpose::kShuffle,
                   .node = static_cast<std::uint64_t>(c.identity[node]),
                   .step = position / n};
   return c.sample[c.begin[node] + random_permutation(draw, position % n, n)];
@@ -142,7 +142,7 @@ std::vector<float> expected_crop(const Case& c, int sample, const PhiloxBlock& b
 PhiloxBlock crop_bits(const Case& c, const Request& request, int row) {
   const int node = request.first_node + row / request.batch;
   return random_bits({.seed = c.seed[node],
-                      .stream = Stream{6},
+                      .purpose = Purpose{6},
                       .node = static_cast<std::uint64_t>(c.identity[node]),
                       .step = request.step,
                       .index = static_cast<std::uint64_t>(row % request.batch)});

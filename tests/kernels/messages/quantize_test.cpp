@@ -11,7 +11,7 @@
 #include "kernels/backend/buffer.h"
 #include "tests/backends.h"
 #include "tests/kernels/messages/quantized_messages.h"
-#include "tests/kernels/mixing/mixing_round.h"
+#include "tests/random_values.h"
 #include "tests/same_values.h"
 
 namespace sparsepush {

@@ -43,7 +43,7 @@ inline QuantizedTensor levels_of(const std::vector<float>& v, std::int64_t begin
   for (std::size_t j = 0; j < v.size(); ++j) {
     const std::uint64_t p = static_cast<std::uint64_t>(begin) + j;
     const std::uint32_t word = random_bits({.seed = settings.seed,
-                                            .stream = Stream{7},
+                                            .purpose = Purpose{7},
                                             .node = static_cast<std::uint64_t>(settings.node),
                                             .step = static_cast<std::uint64_t>(settings.round),
                                             .index = p / 4})[p % 4];

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/backends.h"
-#include "tests/kernels/mixing/mixing_round.h"
+#include "tests/random_values.h"
 #include "tests/same_values.h"
 
 namespace sparsepush {
@@ -21,7 +21,7 @@ std::vector<std::int32_t> positions_of(const RowLayout& layout, const TopkPlan& 
   const auto draw_from = [&](std::uint64_t node, std::int64_t first, std::int64_t size, std::int64_t entries) {
     std::set<std::int64_t> drawn;
     for (std::int64_t i = 0; i < entries; ++i)
-      drawn.insert(first + random_permutation({.seed = seed, .stream = Stream{7}, .node = node, .step = kRound},
+      drawn.insert(first + random_permutation({.seed = seed, .purpose = Purpose{7}, .node = node, .step = kRound},
                                               static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(size)));
     for (const std::int64_t index : drawn)
       for (const Segment& s : layout.segments)

@@ -1,4 +1,4 @@
-// That `wire_sizes` are the sizes of an encoding: messages are encoded here, and decoded again.
+// That `add_traffic` counts the sizes of an encoding: messages are encoded here, and decoded again.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/messages/round_values.h"
+#include "kernels/messages/traffic.h"
 #include "kernels/messages/wire_size.h"
 #include "tests/kernels/messages/wire_bytes.h"
 #include "tests/vector_levels.h"
@@ -197,9 +198,13 @@ TEST(WireEncoding, SizesAreThoseCountedWithoutEncoding) {
       std::vector<float> value(position.size());
       const int cols = static_cast<int>(entries);
       const Messages messages = {{position.data(), kNodes, cols}, {value.data(), kNodes, cols}};
-      std::vector<std::int64_t> size(kNodes);
-      wire_sizes(cpu, layout, messages, std::vector<std::int64_t>(kNodes, entries), size);
-      EXPECT_EQ(size, expected) << layout.params << " parameters, " << entries << " entries";
+      const std::vector<std::int64_t> kept(kNodes, entries), copies(kNodes, 1);
+      const std::vector<MessageBytes> each(1);
+      std::vector<std::int64_t> sent(kSentCounts * kNodes);
+      add_traffic(cpu, {.copies = copies, .each = each, .sent = {sent.data(), kSentCounts, kNodes}},
+                  {layout, messages, kept});
+      EXPECT_EQ(std::vector<std::int64_t>(&sent[kWireBytes * kNodes], &sent[(kWireBytes + 1) * kNodes]), expected)
+          << layout.params << " parameters, " << entries << " entries";
     }
   }
 }

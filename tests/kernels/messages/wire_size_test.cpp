@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/traffic.h"
 #include "tests/backends.h"
 
 namespace sparsepush {
@@ -33,7 +34,7 @@ std::int64_t expected_size(const std::vector<std::int64_t>& index, std::int64_t 
 /// Unpadded indices of each node's message.
 using MessageIndices = std::vector<std::vector<std::int64_t>>;
 
-/// wire_sizes of messages in slots one more than nodes, `columns` entries wide.
+/// What add_traffic counts of messages in slots one more than nodes, `columns` entries wide.
 template <class Backend>
 std::vector<std::int64_t> sizes_of(const Backend& backend, const RowLayout& layout, const MessageIndices& messages,
                                    int columns) {
@@ -51,10 +52,15 @@ std::vector<std::int64_t> sizes_of(const Backend& backend, const RowLayout& layo
   }
   const Buffer<Backend, std::int32_t> position_there(backend, nodes + 1, columns, position);
   const Buffer<Backend, float> value(backend, nodes + 1, columns);
-  const Buffer<Backend, std::int64_t> entries(backend, count), size(backend, 1, nodes);
-  wire_sizes(backend, layout_on(backend, layout), Messages{position_there.view(), value.view()}, entries.span(),
-             size.span());
-  return size.to_host();
+  const Buffer<Backend, std::int64_t> entries(backend, count), sent(backend, kSentCounts, nodes),
+      copies(backend, std::vector<std::int64_t>(nodes, 1));
+  const Buffer<Backend, MessageBytes> each(backend, std::vector<MessageBytes>(1));
+  add_traffic(backend, {.copies = copies.span(), .each = each.span(), .sent = sent.view()},
+              {.layout = layout_on(backend, layout),
+               .messages = Messages{position_there.view(), value.view()},
+               .entries = entries.span()});
+  const std::vector<std::int64_t> counts = sent.to_host();
+  return {counts.begin() + kWireBytes * nodes, counts.begin() + (kWireBytes + 1) * nodes};
 }
 
 template <class Backend>
@@ -129,10 +135,15 @@ TEST(WireSizes, RefuseListsOfAnotherLength) {
   Buffer<Cpu, std::int32_t> position(cpu, 1, 4);
   Buffer<Cpu, float> value(cpu, 1, 4);
   const std::vector<std::int64_t> entries = {1, 1};
-  std::vector<std::int64_t> one(1), two(2);
-  const Messages messages{position.view(), value.view()};
-  EXPECT_THROW(wire_sizes(cpu, layout, messages, entries, one), std::invalid_argument);
-  EXPECT_THROW(wire_sizes(cpu, layout, messages, entries, two), std::invalid_argument);
+  const std::vector<std::int64_t> one(1), two(2);
+  const std::vector<MessageBytes> each(1);
+  for (const std::vector<std::int64_t>& copies : {one, two}) {
+    std::vector<std::int64_t> sent(kSentCounts * copies.size());
+    const Traffic traffic{
+        .copies = copies, .each = each, .sent = {sent.data(), kSentCounts, static_cast<int>(copies.size())}};
+    EXPECT_THROW(add_traffic(cpu, traffic, {layout, Messages{position.view(), value.view()}, entries}),
+                 std::invalid_argument);
+  }
 }
 
 TEST(WireSizeBound, IsReachedByNoMessageButExceededByNone) {

@@ -8,6 +8,7 @@
 
 #include "tests/backends.h"
 #include "tests/kernels/mixing/mixing_round.h"
+#include "tests/random_values.h"
 #include "tests/same_values.h"
 
 namespace sparsepush {
@@ -83,7 +84,7 @@ struct RowsOn {
   Buffer<Backend, float> block;
   Buffer<Backend, double> u;
   Buffer<Backend, MessageBytes> bytes;
-  RowBlocks blocks;
+  ModelBlocks blocks;
 };
 
 template <class Backend>

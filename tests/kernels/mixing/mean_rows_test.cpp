@@ -7,7 +7,7 @@
 
 #include "kernels/backend/buffer.h"
 #include "tests/backends.h"
-#include "tests/kernels/mixing/mixing_round.h"
+#include "tests/random_values.h"
 
 namespace sparsepush {
 namespace {

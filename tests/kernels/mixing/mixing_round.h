@@ -51,13 +51,6 @@ inline Round random_round(int nodes, int slots, std::mt19937& generator) {
   return round;
 }
 
-inline std::vector<float> random_values(std::size_t size, std::mt19937& generator) {
-  std::normal_distribution<float> normal;
-  std::vector<float> values(size);
-  for (float& v : values) v = normal(generator);
-  return values;
-}
-
 /// Mixing of the rows of all `slots` into x, element by element in the order of the definition.
 inline std::vector<float> expected_mix(const std::vector<float>& into, const std::vector<float>& slots, int row,
                                        const Round& round) {

@@ -6,9 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "tests/backends.h"
 #include "tests/kernels/nodes/sgd_step.h"
-#include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
@@ -23,18 +21,10 @@ float direction_of(const SgdSettings& s, float z, float& momentum, float& last_z
 
 template <class Backend>
 void expect_definition(const Step& step) {
-  const Step wanted = expected_step(step, direction_of);
-  for_each_way_to_run<Backend>([&](const Backend& backend) {
-    const StepOn<Backend> there(backend, step);
-    quasi_global_update(backend, layout_on(backend, step.layout), {there.update(), there.second()});
-    Step actual = step;
-    there.read_back(actual);
-    EXPECT_TRUE(same_values(actual.x, wanted.x)) << step.layout.row;
-    EXPECT_TRUE(same_values(actual.momentum, wanted.momentum)) << step.layout.row;
-    EXPECT_TRUE(same_values(actual.second, wanted.second)) << step.layout.row;
-    EXPECT_TRUE(same_values(actual.steps, wanted.steps)) << step.layout.row;
-    EXPECT_EQ(actual.diverged, wanted.diverged) << step.layout.row;
-  });
+  expect_step<Backend>(step, direction_of,
+                       [](const Backend& backend, const auto& layout, const SgdUpdate& sgd, MatrixView<float> second) {
+                         quasi_global_update(backend, layout, {sgd, second});
+                       });
 }
 
 Step with_settings(Step step) {

@@ -7,6 +7,8 @@
 
 #include "kernels/backend/buffer.h"
 #include "kernels/nodes/sgd_update.h"
+#include "tests/backends.h"
+#include "tests/same_values.h"
 
 namespace sparsepush {
 
@@ -84,11 +86,13 @@ Step expected_step(Step step, const Direction& direction_of) {
   return step;
 }
 
-inline Step expected_step(const Step& step) {
-  return expected_step(step, [&](const SgdSettings& s, float, float& momentum, float&, float g) {
-    return sgd_direction_of(s, step.nesterov, momentum, g);
-  });
+/// That of a step of SGD.
+inline auto sgd_direction_in(const Step& step) {
+  return [nesterov = step.nesterov](const SgdSettings& s, float, float& momentum, float&, float g) {
+    return sgd_direction_of(s, nesterov, momentum, g);
+  };
 }
+inline Step expected_step(const Step& step) { return expected_step(step, sgd_direction_in(step)); }
 
 /// The step's arrays in the memory of a backend.
 template <class Backend>
@@ -141,5 +145,22 @@ class StepOn {
   Buffer<Backend, std::uint8_t> diverged_;
   bool nesterov_;
 };
+
+/// Expects of op(backend, layout, update, second), for every way to run it, what direction_of defines.
+template <class Backend, class Direction, class Op>
+void expect_step(const Step& step, const Direction& direction_of, const Op& op) {
+  const Step wanted = expected_step(step, direction_of);
+  for_each_way_to_run<Backend>([&](const Backend& backend) {
+    const StepOn<Backend> there(backend, step);
+    op(backend, layout_on(backend, step.layout), there.update(), there.second());
+    Step actual = step;
+    there.read_back(actual);
+    EXPECT_TRUE(same_values(actual.x, wanted.x)) << step.layout.row;
+    EXPECT_TRUE(same_values(actual.momentum, wanted.momentum)) << step.layout.row;
+    EXPECT_TRUE(same_values(actual.second, wanted.second)) << step.layout.row;
+    EXPECT_TRUE(same_values(actual.steps, wanted.steps)) << step.layout.row;
+    EXPECT_EQ(actual.diverged, wanted.diverged) << step.layout.row;
+  });
+}
 
 }  // namespace sparsepush

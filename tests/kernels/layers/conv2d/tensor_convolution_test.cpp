@@ -250,12 +250,25 @@ TYPED_TEST(TensorConvolutionOn, FactorsAreRoundedToTheNearest) {
 }
 
 TYPED_TEST(TensorConvolutionOn, ABiasIsAddedInFp32) {
-  Conv2dCase c = case_of({2, 2, 16, 16, 1, 1, 1, true});
-  c.u = {1};
-  std::fill(c.input.begin(), c.input.end(), 0.0f);
-  for (int i = 0; i < 16; ++i) c.x[c.layer.bias + i] = 1 + static_cast<float>(i) * 0x1p-23f;
-  const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
-  for (std::size_t i = 0; i < output.size(); ++i) EXPECT_EQ(output[i], c.x[c.layer.bias + i % 16]);
+  for (const Shape& shape :
+       {Shape{2, 2, 16, 16, 1, 1, 1, true}, Shape{2, 2, 16, 16, 2, 1, 1, true}, Shape{2, 2, 3, 16, 1, 1, 1, true}}) {
+    Conv2dCase c = case_of(shape);
+    c.u = {1};
+    std::fill(c.input.begin(), c.input.end(), 0.0f);
+    for (int i = 0; i < 16; ++i) c.x[c.layer.bias + i] = 1 + static_cast<float>(i) * 0x1p-23f;
+    const std::vector<float> output = forward(tested_backend<TypeParam>(), c);
+    for (std::size_t i = 0; i < output.size(); ++i) EXPECT_EQ(output[i], c.x[c.layer.bias + i % 16]) << c.shape;
+  }
+}
+
+/// A first term that is infinite makes its sums infinite, not NaN: nothing is multiplied by zero but beyond the edges.
+TYPED_TEST(TensorConvolutionOn, InfinityStaysInfinityAwayFromTheEdges) {
+  for (const int channels : {1, 3, 16}) {
+    Conv2dCase c = case_of({3, 3, channels, 16});
+    for (float& weight : c.x) weight = 1;
+    c.input[0] = kInfinity;
+    EXPECT_EQ(forward(tested_backend<TypeParam>(), c)[4 * 16], kInfinity) << channels;
+  }
 }
 
 /// Where a GPU's tensor cores have no kernel, or layers do not ask for one, sums are those of fp32 to the bit.

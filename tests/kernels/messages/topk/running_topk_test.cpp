@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/backend/view.h"
+#include "kernels/backend/float_bits.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {

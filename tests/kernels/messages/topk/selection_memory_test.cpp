@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/backend/float_bits.h"
 #include "kernels/messages/topk/cpu_selection.h"
 #include "kernels/messages/topk/topk_select.h"
 #include "tests/vector_levels.h"

@@ -17,7 +17,6 @@
 #include "kernels/messages/round_values.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/traffic.h"
-#include "kernels/messages/wire_size.h"
 #include "kernels/mixing/block_mix.h"
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/difference_mix.h"
@@ -106,7 +105,7 @@ void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void cut_block(const Cuda&, const CutBlock&) { refuse(); }
 void mix_block(const Cuda&, const MixBlock&) { refuse(); }
-void debias_blocks(const Cuda&, MatrixView<const float>, MatrixView<const double>, const RowBlocks&,
+void debias_blocks(const Cuda&, MatrixView<const float>, MatrixView<const double>, const ModelBlocks&,
                    MatrixView<float>) {
   refuse();
 }
@@ -118,10 +117,6 @@ void move_reference(const Cuda&, const CudaLayout&, const MoveReference&) { refu
 void subtract(const Cuda&, MatrixView<const float>, MatrixView<const float>, MatrixView<float>) { refuse(); }
 void debias(const Cuda&, MatrixView<const float>, std::span<const double>, MatrixView<float>) { refuse(); }
 void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, std::span<double>) { refuse(); }
-void wire_sizes(const Cuda&, const CudaLayout&, const ConstMessages&, std::span<const std::int64_t>,
-                std::span<std::int64_t>) {
-  refuse();
-}
 void add_traffic(const Cuda&, const Traffic&) { refuse(); }
 void add_traffic(const Cuda&, const Traffic&, const SizedMessagesOf<Cuda>&) { refuse(); }
 

@@ -1,4 +1,4 @@
-#include "host/state/row_blocks.h"
+#include "host/state/row_batches.h"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +11,11 @@ namespace sparsepush {
 namespace {
 
 template <class Backend>
-class RowBlocksOn : public BackendTest<Backend> {};
-TYPED_TEST_SUITE(RowBlocksOn, Backends);
+class RowBatchesOn : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(RowBatchesOn, Backends);
 
-/// No rows, one block, several with a rest, and a row that is larger than a block.
-TYPED_TEST(RowBlocksOn, FillAndReadEveryRowOnce) {
+/// No rows, one batch, several with a rest, and a row that is larger than a batch.
+TYPED_TEST(RowBatchesOn, FillAndReadEveryRowOnce) {
   struct Shape {
     int rows, cols;
   };
