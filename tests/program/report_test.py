@@ -357,6 +357,13 @@ class Tables(ReportTest):
         for value, expected in zip(drawn, (own - 0.3, own)):
             self.assertAlmostEqual(value, expected, delta=0.002 * (y1 - y0) + 0.001)
 
+    def test_that_are_damaged_leave_their_runs(self):
+        out = self.table()
+        (out / "claims.csv").write_text("claim,row\na,SCSP\n")
+        page = self.report(out)
+        self.assertEqual(len(page.rows), 3)
+        self.assertIn("claims.csv: expected a column metric", self.said.stderr)
+
     def test_that_are_widened_lose_the_figures_of_before(self):
         out = self.table()
         (out / "figures/own.svg").write_text("<svg/>")
