@@ -92,16 +92,18 @@ class Drawing {
 
   std::string line_svg(const ChartLine& line) const {
     std::string points;
+    ChartPoint last;
     for (const ChartPoint& p : line.points) {
       if (!x_.takes(p.x) || !y_.takes(p.y)) continue;
       if (!points.empty()) points += ' ';
       points += place(p.x, p.y);
+      last = p;
     }
     if (points.empty()) return "";
     std::string svg =
         fmt::format("<polyline data-row=\"{}\" data-column=\"{}\" data-x=\"{}\" {}{} points=\"{}\"/>\n",
                     html_text(line.style.label), line.column, chart_.x_column, stroke_of(line.style), kStill, points);
-    if (points.find(' ') == std::string::npos) svg += dot(line.style, line.points.front(), 4);
+    if (points.find(' ') == std::string::npos) svg += dot(line.style, last, 4);
     return svg + final_rounds_svg(line);
   }
 

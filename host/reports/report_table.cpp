@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 
 #include "data/files/csv.h"
@@ -32,6 +33,12 @@ CsvTable read_csv_table(const fs::path& path) {
     for (std::size_t c = 0; c < table.header.size(); ++c) line[table.header[c]] = lines[i][c];
   }
   return table;
+}
+
+void check_columns(const CsvTable& table, std::initializer_list<const char*> columns, const fs::path& path) {
+  for (const char* column : columns)
+    if (std::ranges::find(table.header, column) == table.header.end())
+      throw InputError("{}: expected a column {}", path.string(), column);
 }
 
 /// A value of TOML as CSV files of tables have it.
@@ -85,11 +92,11 @@ bool ReportTable::is_reference(const std::map<std::string, std::string>& point) 
 ReportTable read_report_table(const fs::path& folder) {
   ReportTable table{.folder = folder};
   table.points = read_csv_table(folder / "points.csv");
-  for (const char* column : {"name", "status", "folder"})
-    if (std::ranges::find(table.points.header, column) == table.points.header.end())
-      throw InputError("{}: expected a column {}", (folder / "points.csv").string(), column);
+  check_columns(table.points, {"name", "status", "folder"}, folder / "points.csv");
   table.rows = read_csv_table(folder / "table.csv");
   table.claims = read_csv_table(folder / "claims.csv");
+  if (!table.claims.header.empty())
+    check_columns(table.claims, {"claim", "row", "metric", "bound"}, folder / "claims.csv");
   read_reference(text_of_file(folder / "table.toml"), table);
   return table;
 }

@@ -44,9 +44,9 @@ Figure drawn_topology(const Topology& topology, const std::string& name) {
   figure.body = fmt::format(
       "<style>.edges path{{fill:none;stroke:#808890;stroke-width:1.2}}.nodes circle{{fill:#1f5fa8}}.nodes "
       "text{{fill:#fff;"
-      "text-anchor:middle;dominant-baseline:central}}.title{{font-size:{:.0f}px;fill:currentColor}}</style>\n"
-      "{}<g transform=\"translate({:.1f} {:g}) scale({:.4g})\">\n{}</g>\n",
-      std::min(14 / scale, 40.0), title_svg("Topology"), (kFrameWidth - scale * picture.width) / 2, kFrameTitle, scale,
+      "text-anchor:middle;dominant-baseline:central}}.title{{fill:currentColor}}</style>\n"
+      "{}<g transform=\"translate({:.1f} {:g}) scale({:.4g})\" font-size=\"{:.0f}\">\n{}</g>\n",
+      title_svg("Topology"), (kFrameWidth - scale * picture.width) / 2, kFrameTitle, scale, std::min(14 / scale, 40.0),
       body);
   if (topology.period() == 0 || topology.period() > kRoundsDrawn)
     figure.note = fmt::format("Shown are the first {} rounds.", kRoundsDrawn);

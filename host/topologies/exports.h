@@ -9,7 +9,8 @@ namespace sparsepush {
 /// A digraph for each round of the period: of a redrawn topology, of its first 8 rounds.
 std::string topology_dot(const Topology& topology);
 
-/// Rounds drawn side by side: SVG without the element around it. Edges of one weight both ways are lines, others arrows.
+/// Rounds drawn side by side: SVG without the element around it. Edges of one weight both ways are lines, others
+/// arrows.
 struct TopologyPicture {
   double width = 0, height = 0;  ///< pixels
   std::string defs = {};         ///< of the marker `arrow`

@@ -1,6 +1,6 @@
 """A report in a browser: reading out, hiding, zooming, choosing an axis, sorting, saving, without a word on the console.
 
-Skips where headless Chromium is missing (Debian: chromium, chromium-driver and python3-selenium)."""
+Skips where headless Chromium is missing: `scripts/install_packages.sh browser`."""
 
 import json
 import shutil

@@ -6,12 +6,15 @@ import json
 import math
 import os
 import re
+import resource
 import shutil
 import statistics
 import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+import numpy as np
 
 from program import METRICS_HEADER, ProgramTest, main, quadratic, toml
 
@@ -354,6 +357,13 @@ class Tables(ReportTest):
         for value, expected in zip(drawn, (own - 0.3, own)):
             self.assertAlmostEqual(value, expected, delta=0.002 * (y1 - y0) + 0.001)
 
+    def test_that_are_damaged_leave_their_runs(self):
+        out = self.table()
+        (out / "claims.csv").write_text("claim,row\na,SCSP\n")
+        page = self.report(out)
+        self.assertEqual(len(page.rows), 3)
+        self.assertIn("claims.csv: expected a column metric", self.said.stderr)
+
     def test_that_are_widened_lose_the_figures_of_before(self):
         out = self.table()
         (out / "figures/own.svg").write_text("<svg/>")
@@ -438,6 +448,34 @@ class Limits(ReportTest):
         self.assertIn("more than the 50 MB", page.text)
         (line,) = page.plots["spread-1"].iter("polyline")
         self.assertEqual(line.get("data-column"), "accuracy_mean")
+
+
+    def test_of_size_and_time_hold_for_fifty_runs(self):
+        """Of 2,000 evaluations and 1,000 nodes each: below 6 MB, in less than 10 s of a processor."""
+        first = self.synthetic("runs/0", 2000, nodes=1000)
+        config = (first / "config.toml").read_text()
+        dice = np.random.default_rng(1)
+        lines = ["replica,node,samples," + ",".join(f"class_{c}" for c in range(10))]
+        lines += [f"0,{node},100," + ",".join(map(str, dice.integers(0, 30, 10))) for node in range(1000)]
+        (first / "partition.csv").write_text("\n".join(lines) + "\n")
+        columns = METRICS_HEADER.split(",")
+        for i in range(50):
+            folder = self.folder / f"runs/{i}"
+            if i > 0:
+                shutil.copytree(first, folder)
+                (folder / "config.toml").write_text(re.sub(r"(?m)^lr = .*", f"lr = {0.1 + i}", config))
+            values = np.round(dice.uniform(0.1, 0.9, (2001, len(columns))), 9)
+            values[:, columns.index("replica")] = 0
+            for column, factor in (("step", 1), ("epoch", 0.01), ("bytes_wire", 123456 + i), ("messages", 3000)):
+                values[:, columns.index(column)] = np.floor(np.arange(2001) * factor)
+            text = "\n".join(",".join(f"{value:.9g}" if value < 1e9 else f"{value:.0f}" for value in row) for row in values)
+            (folder / "metrics.csv").write_text(METRICS_HEADER + "\n" + text + "\n")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        page = self.report(self.folder / "runs")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.assertLess(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 10)
+        self.assertLess(len(page.text.encode()), 6e6)
+        self.assertEqual(len(page.rows), 40)
 
 
 class Damaged(ReportTest):

@@ -49,6 +49,7 @@ TEST(LineChart, LeavesOutWhatHasNoPlace) {
   EXPECT_EQ(attribute(draw(chart).body, "<polyline", "points"), "58,237 466,30");
   chart.x = {.is_log = true, .low = 10, .high = 100};
   EXPECT_EQ(attribute(draw(chart).body, "<polyline", "points"), "466,30");
+  EXPECT_NE(draw(chart).body.find("d=\"M466 30h0\""), std::string::npos);  // else a single point is not seen
   chart.lines.front().points = {{0, kNone}};
   EXPECT_EQ(draw(chart).body.find("<polyline"), std::string::npos);
 }
