@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/compressors/compressors.h"
+#include "kernels/messages/low_rank.h"
 #include "kernels/messages/wire_size.h"
 #include "tests/kernels/messages/factored_messages.h"
 #include "tests/kernels/messages/quantized_messages.h"

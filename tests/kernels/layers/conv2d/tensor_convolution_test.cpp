@@ -33,7 +33,8 @@ Conv2dCase case_of(const Shape& s) {
 }
 
 /// Widths of lines that divide a tile and that do not, lines that end beyond the last image, odd batches and odd
-/// images, channels of one and of several blocks on either side, and images of one and three.
+/// images, channels of one and of several blocks on either side, and images of one and three; last, blocks of threads
+/// that go from one node to several tiles of the next.
 std::vector<Shape> shapes() {
   return {
       {8, 8, 16, 16, 1, 3, 2}, {8, 8, 16, 16, 1, 10, 1},      {8, 8, 32, 32, 1, 5},          {4, 32, 16, 16, 1, 3},
