@@ -281,13 +281,13 @@ class ProblemFiles(ErrorsTest):
         good, hostile = quadratic(4, SIZES), "two\nlines\x1b[2J" + "x" * 10000
         self.write("problem.safetensors", good | {hostile: good["target"]})
         done = self.command("plan", self.config)
-        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assert_one_line(done, 2, ["two\\u000Alines"])
         self.assertLess(len(done.stderr), 400)
         self.write("problem.safetensors", good)
         checkpoint = self.run_ok(self.config, "out") / "checkpoint.safetensors"
         checkpoint.write_bytes(self.header({"__metadata__": {"config_hash": hostile}}))
         done = self.command("run", self.config, "--out", "out", "--resume")
-        self.assert_one_line(done, 2, ["two\\nlines"])
+        self.assert_one_line(done, 2, ["two\\u000Alines"])
         self.assertLess(len(done.stderr), 400)
 
     def test_a_problem_of_terabytes_is_refused_before_it_is_read(self):
