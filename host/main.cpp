@@ -204,8 +204,12 @@ int make_table(const CommandLine& options, const TableFile& file) {
                     train, caller);
   }
   if (!options.quiet) fmt::print("{}", end.markdown);
-  write_table_report(results_folder("tables", options));
   if (end.stopped) print_error("stopped; go on with: " + command_to_go_on(options));
+  try {
+    write_table_report(results_folder("tables", options));
+  } catch (const std::exception& error) {  // the table is there
+    print_error(std::string("warning: no report: ") + error.what());
+  }
   if (!end.all_finished) return 1;
   return end.claims_hold ? 0 : 3;
 }
@@ -253,7 +257,9 @@ int plan(const CommandLine& options) {
 int list_runs(const CommandLine& options) {
   std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
   for (const std::filesystem::path& folder : folders)
-    if (!std::filesystem::is_directory(folder)) throw InputError("{}: no such folder", folder.string());
+    if (std::error_code error; !std::filesystem::is_directory(folder, error))
+      throw InputError("{}: {}", folder.string(),
+                       std::filesystem::exists(folder, error) ? "expected a folder" : "no such folder");
   if (folders.empty()) folders = {"runs", "tables"};
   const std::vector<RunLine> lines = read_run_lines(find_runs(folders));
   fmt::print("{}", options.csv ? run_lines_csv(lines) : run_lines_text(lines));
@@ -269,7 +275,8 @@ int report(const CommandLine& options) {
   const std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
   const ReportEnd end = write_report({.folders = folders, .out = options.out, .figures = options.figures});
   for (const std::string& line : end.left_out) print_error("warning: left out: " + line);
-  fmt::print("{}: {} runs in {} rows\n", end.out.string(), end.runs, end.rows);
+  fmt::print("{}: {} {} in {} {}\n", end.out.string(), end.runs, end.runs == 1 ? "run" : "runs", end.rows,
+             end.rows == 1 ? "row" : "rows");
   return 0;
 }
 

@@ -31,7 +31,7 @@ class Search {
          entry.increment(error)) {
       const std::string name = entry->path().filename().string();
       is_run |= runs_have(name);
-      is_table |= name == kPointsFile;
+      is_table |= name == kPointsFile || name == "table.toml";
       has_files |= !name.starts_with('.');
       std::error_code unknown;  // a link that leads nowhere is no folder
       if (!name.starts_with('.') && entry->is_directory(unknown)) below.push_back(entry->path());

@@ -150,8 +150,12 @@ void TensorBoardFiles::add_record(const std::string& line, const std::function<d
 }
 
 void TensorBoardFiles::write(const std::vector<std::string>& records) const {
-  for (std::size_t replica = 0; replica < replicas_; ++replica)
-    if (!records[replica].empty()) OpenFile(file_of(folder_, replica), O_WRONLY | O_APPEND).append(records[replica]);
+  for (std::size_t replica = 0; replica < replicas_; ++replica) {
+    const std::string file = file_of(folder_, replica);
+    std::error_code error;  // whoever has removed the file does not want it
+    if (!records[replica].empty() && std::filesystem::exists(file, error))
+      OpenFile(file, O_WRONLY | O_APPEND).append(records[replica]);
+  }
 }
 
 }  // namespace sparsepush

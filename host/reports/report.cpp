@@ -7,8 +7,8 @@
 #include <iterator>
 #include <set>
 
-#include "data/files/durable_file.h"
 #include "data/files/input_error.h"
+#include "data/files/unsynced_file.h"
 #include "host/reports/frontier_chart.h"
 #include "host/reports/html_tables.h"
 #include "host/reports/html_text.h"
@@ -80,12 +80,21 @@ class ReportMaker {
   std::size_t rows() const { return rows_.size(); }
 
  private:
+  /// A row ends where the first of its runs does.
+  void note_shorter_runs(const ReportRow& row) {
+    const auto by_end = std::ranges::minmax(row.runs, {}, [](const ReportRun* run) { return run->last_step(); });
+    if (by_end.min->last_step() < by_end.max->last_step())
+      page_.notes.push_back(fmt::format("{} ends at step {}, where {} does, for all of its runs.", row.style.label,
+                                        row.step.back(), by_end.min->folder.filename().string()));
+  }
+
   /// Thins every row, and adds what nodes.csv tells of it.
   void prepare_rows() {
     std::size_t most_rows = 1, longest = 0;
     for (const RowPanel& panel : panels_) most_rows = std::max(most_rows, panel.rows.size());
     for (const ReportRow& row : rows_) longest = std::max(longest, row.step.size());
     const std::size_t points = std::clamp(kPointsOfPanel / most_rows, kFewestOfLine, kPointsOfLine);
+    for (const ReportRow& row : rows_) note_shorter_runs(row);
     for (ReportRow& row : rows_) thin(row, points);
     if (longest > points)
       page_.notes.push_back(
@@ -187,10 +196,16 @@ std::string text_in(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// Refuses to replace what is not ours. Drawings can be made again: they do not wait for the disk.
 void write_if_other(const fs::path& path, const std::string& text) {
   std::error_code error;
-  if (fs::is_regular_file(path, error) && text_in(path) == text) return;
-  replace_file(path.string(), text);
+  if (fs::exists(path, error)) {
+    const std::string old = fs::is_regular_file(path, error) ? text_in(path) : "";
+    if (old == text) return;
+    if (old.find("data-sparsepush=\"") == std::string::npos)
+      throw InputError("{} is there and is no report: pass another name", path.string());
+  }
+  replace_unsynced(path.string(), text);
 }
 
 void make_folder(const fs::path& folder) {
@@ -223,6 +238,7 @@ ReportEnd write_report(const ReportFiles& files) {
   const ReportMaker report(source);
   if (report.rows() == 0) throw InputError("no run to report: no evaluation that all replicas have");
   make_folder(out.parent_path());
+  make_folder(files.figures);
   write_if_other(out, report.html());
   if (!files.figures.empty()) write_figures(report, files.figures);
   return {.out = out, .runs = source.runs.size(), .rows = report.rows(), .left_out = source.left_out};

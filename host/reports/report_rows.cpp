@@ -77,7 +77,8 @@ RowColumn column_of(const std::string& name, const ReportRow& row, const std::ve
   return column;
 }
 
-/// Epochs that have parts: what a whole one takes in steps is the least that the column `epoch` allows.
+/// Epochs that have parts: what a whole one takes in steps is the least that the column `epoch` allows. Without a whole
+/// one there are none.
 RowColumn parts_of_epochs(const ReportRow& row) {
   const std::vector<double>& epoch = row.mean("epoch");
   const auto at_trained = static_cast<double>(row.step[row.trained]);
@@ -87,7 +88,7 @@ RowColumn parts_of_epochs(const ReportRow& row) {
   RowColumn parts;
   for (std::size_t i = 0; i < row.step.size(); ++i) {
     const double step = std::min(static_cast<double>(row.step[i]), at_trained);
-    parts.mean.push_back(std::isfinite(steps) && std::isfinite(epoch[i]) ? step / steps : epoch[i]);
+    parts.mean.push_back(std::isfinite(steps) ? step / steps : std::numeric_limits<double>::quiet_NaN());
   }
   return parts;
 }

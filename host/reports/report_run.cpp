@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string content_of(const fs::path& path) {
+  if (std::error_code error; !fs::is_regular_file(path, error)) return "";  // a pipe would wait
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -34,6 +35,8 @@ std::int64_t ReportRun::last_step() const {
 }
 
 ReportRun read_report_run(const fs::path& folder) {
+  if (std::error_code error; !fs::is_regular_file(folder / "config.toml", error))
+    throw InputError("{}: expected a file", (folder / "config.toml").string());
   ReportRun run{.folder = folder, .config = load_saved_config(folder.string(), {}), .status = "not ended"};
   run.config_text = content_of(folder / "config.toml");
   run.metrics = read_run_metrics(folder, run.config.run.replicas, {});

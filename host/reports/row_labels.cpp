@@ -64,7 +64,7 @@ std::string point_label(const ReportRow& row) {
   if (row.runs.size() == 1) return name;
   for (const char* key : {"seed", "replicas", "run.seed", "run.replicas"}) {
     const std::string part = fmt::format(", {}=", key);
-    const std::size_t at = name.find(part);
+    const std::size_t at = name.rfind(part);
     if (at == std::string::npos) continue;
     const std::size_t end = name.find(", ", at + part.size());
     name.erase(at, end == std::string::npos ? end : end - at);

@@ -27,6 +27,7 @@ const fs::path& check_is_table(const fs::path& path) {
 
 bool is_table_folder(const fs::path& path) {
   std::error_code error;
+  if (fs::is_regular_file(path / "table.toml", error) && fs::is_directory(path / "points", error)) return true;
   if (!fs::is_regular_file(path / kPointsFile, error)) return false;
   std::ifstream file(path / kPointsFile, std::ios::binary);
   std::string header;

@@ -515,6 +515,15 @@ class Damaged(ReportTest):
         (folder / "summary.json").unlink()
         self.assertIn("not ended", self.report(folder).text)
 
+    def test_files_that_are_no_reports_are_not_replaced(self):
+        self.runs()
+        mine = self.write("mine.toml", "[run]\n")
+        done = self.command("report", "runs", "--out", mine)
+        self.assertEqual((done.returncode, mine.read_text()), (2, "[run]\n"), done.stderr)
+        self.assertIn("is there and is no report", done.stderr)
+        for _ in range(2):
+            self.assertEqual(self.command("report", "runs", "--out", "page.html").returncode, 0)
+
     def test_pages_that_cannot_be_written(self):
         folder = self.runs() / "sgp"
         self.write("file", "x")

@@ -554,6 +554,29 @@ class Folders(TableTest):
         self.assertIn("thesis is not empty and holds no table", done.stderr)
         self.assertEqual(self.contents(own), before)
 
+    def test_go_on_without_points_csv(self):
+        """As a machine may leave it that lost its power: what is in it stands in the points' folders, too."""
+        config = self.write_table(GRID)
+        out = self.table(config)
+        before = self.contents(out)
+        for lose in (Path.unlink, lambda path: path.write_text("")):
+            lose(out / "points.csv")
+            listed = self.command("list", out, "--csv").stdout
+            self.assertEqual(len(list(csv.DictReader(listed.splitlines()))), 4, listed)
+            self.assertEqual(self.command("table", config, "--out", out, "--quiet").returncode, 0)
+            self.assertEqual(self.contents(out), before)
+
+    def test_whose_report_cannot_be_written_are_tables_nevertheless(self):
+        config = self.write_table(GRID)
+        out = self.table(config)
+        for path in (out / "figures").iterdir():
+            path.unlink()
+        (out / "figures").rmdir()
+        (out / "figures").write_text("mine")
+        done = self.command("table", config, "--out", out, "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("warning: no report: ", done.stderr)
+
     def test_that_cannot_be_written_are_refused(self):
         self.write("file", "x")
         done = self.command("table", self.write_table(GRID), "--out", "file/out")
