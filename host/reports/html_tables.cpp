@@ -104,6 +104,10 @@ std::string rows_of_table(const ReportTable& table) {
   const auto is_deviation = [&](const std::string& column) {
     return column.ends_with("_sd") && std::ranges::find(all, column.substr(0, column.size() - 3)) != all.end();
   };
+  const auto of_value = [&](const std::string& column, const std::string& text) {
+    const auto label = table.labels.find(column + "=" + text);
+    return label == table.labels.end() ? text : label->second;
+  };
   const auto n = std::ranges::find(all, "n");
   for (auto it = all.begin(); it != all.end(); ++it)
     if (!(it > n && is_deviation(*it))) head.push_back(*it);
@@ -118,12 +122,12 @@ std::string rows_of_table(const ReportTable& table) {
                                            .mean = value,
                                            .sd = number_in(field_of(line, column + "_sd"))}));
       else
-        row.push_back({text, value});
+        row.push_back({text.empty() ? text : of_value(column, text), value});
     }
   }
   for (std::string& column : head) {
     const bool is_accuracy = column.starts_with("accuracy") && column.find(":ratio") == std::string::npos;
-    if (is_accuracy) column += ", %";
+    column = table.label(column) + (is_accuracy ? ", %" : "");
   }
   return html_table(head, cells);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/config/config.h"
@@ -15,6 +16,7 @@ struct ReportRun {
   std::string shown = {};  ///< the folder, as readers see it
   std::string table = {};  ///< the table that it is a point of, as readers see its folder; empty: none
   std::string point = {};  ///< its name there
+  std::pair<std::size_t, std::size_t> place = {};  ///< of the table among all, from 1, and of the point in it
   Config config = {};
   std::string config_text = {};  ///< config.toml
   std::string status = {}, reason = {}, version = {}, device = {};

@@ -55,8 +55,11 @@ class SourceReader {
     try {
       ReportRun run = read_report_run(path);
       run.shown = shown_path(path, base_);
-      if (table) run.table = table->shown;
-      if (point) run.point = point->at("name");
+      if (table) {
+        run.table = table->shown;
+        run.point = point->at("name");
+        run.place = {1 + (table - source_.tables.data()), point - table->points.lines.data()};
+      }
       source_.runs.push_back(std::move(run));
     } catch (const std::exception& error) {
       leave_out(path, error.what());
@@ -113,15 +116,7 @@ ReportSource read_report_source(const std::vector<fs::path>& folders, const fs::
   for (const fs::path& folder : folders) reader.add(folder);
   ReportSource source = reader.take();
   source.title = title_of(folders);
-  // Points of a table in its order, which its file gives; other runs as their folders are called.
-  const auto place = [&](const ReportRun& run) {
-    const auto table = std::ranges::find(source.tables, run.table, &ReportTable::shown);
-    if (run.table.empty() || table == source.tables.end()) return std::pair<std::size_t, std::size_t>{0, 0};
-    const auto& lines = table->points.lines;
-    const auto line = std::ranges::find(lines, run.point, [](const auto& l) { return l.at("name"); });
-    return std::pair<std::size_t, std::size_t>{1 + (table - source.tables.begin()), line - lines.begin()};
-  };
-  std::ranges::stable_sort(source.runs, {}, place);
+  std::ranges::stable_sort(source.runs, {}, &ReportRun::place);
   return source;
 }
 

@@ -11,6 +11,7 @@
 #include "host/backend_choice.h"
 #include "host/config/spelling.h"
 #include "host/records/metrics.h"
+#include "host/records/number_table.h"
 #include "host/records/run_plan.h"
 #include "host/state/experiment.h"
 
@@ -20,13 +21,8 @@ namespace {
 std::vector<std::string> columns_of(const Experiment& experiment) {
   const bool counts_syncs = contains(experiment.rows().method.state, state::syncs);
   const std::string header = metrics_header(experiment.task().scores(), counts_syncs);
-  std::vector<std::string> columns;
-  for (std::size_t begin = 0; begin <= header.size();) {
-    const std::size_t end = std::min(header.find(',', begin), header.size());
-    columns.push_back(header.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return columns;
+  const auto columns = fields_of(header);
+  return {columns.begin(), columns.end()};
 }
 
 /// Rows up to the last SGD step; the first is at step 0.

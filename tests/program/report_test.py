@@ -39,6 +39,7 @@ point = [
 [table]
 columns = ["accuracy_mean", "bytes_wire:ratio"]
 reference = "SGP"
+labels = { "bytes_wire:ratio" = "fewer <bytes>" }
 [[claim]]
 name = "few bytes & <more>"
 row = { name = "SCSP" }
@@ -356,6 +357,12 @@ class Tables(ReportTest):
         drawn = sorted(y0 + (top + height - y) / height * (y1 - y0) for y in rules)
         for value, expected in zip(drawn, (own - 0.3, own)):
             self.assertAlmostEqual(value, expected, delta=0.002 * (y1 - y0) + 0.001)
+
+    def test_call_columns_and_values_as_their_labels_say(self):
+        text = TABLE.replace("[sweep]", '[sweep]\n"data.skew" = [0.0, 1.0]')
+        page = Page(self.table(text.replace("labels = {", 'labels = { "data.skew=0" = "alike",')) / "report.html")
+        self.assertIn(">fewer &lt;bytes&gt;</th>", page.text)
+        self.assertEqual(page.text.count(">alike</td>"), 3)
 
     def test_that_are_damaged_leave_their_runs(self):
         out = self.table()
