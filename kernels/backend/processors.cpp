@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/backend/control_groups.h"
+#include "kernels/backend/vector_level.h"
 
 namespace sparsepush {
 namespace {
@@ -64,12 +65,15 @@ int usable_processors() {
 }
 
 std::string processor_name() {
+  std::string name = "unknown processor";
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+    if (!line.starts_with("model name") || colon == std::string::npos) continue;
+    name = line.substr(colon + 2);
+    break;
   }
-  return "unknown processor";
+  return name.append(" (").append(name_of(best_vector_level())).append(")");
 }
 
 }  // namespace sparsepush

@@ -13,7 +13,8 @@ int usable_processors();
 /// `membership` is the process's /proc/PID/cgroup, and `groups` where groups are mounted, of version 2 or 1.
 double processor_quota(const std::filesystem::path& membership, const std::filesystem::path& groups);
 
-/// What the machine calls its processors, such as "AMD EPYC 7B13"; "unknown processor" if it does not say.
+/// What the machine calls its processors ("unknown processor" if it does not say) and their widest vectors, such as
+/// "AMD EPYC 7B13 (AVX2)".
 std::string processor_name();
 
 }  // namespace sparsepush

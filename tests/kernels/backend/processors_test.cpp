@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "kernels/backend/vector_level.h"
 #include "tests/temporary_folder.h"
 
 namespace sparsepush {
@@ -73,6 +74,12 @@ TEST(Processors, FollowTheAffinity) {
     EXPECT_EQ(usable_processors(), 1);
   })
       .join();
+}
+
+TEST(Processors, AreNamedWithTheirWidestVectors) {
+  const std::string level = "(" + std::string(name_of(best_vector_level())) + ")";
+  EXPECT_TRUE(processor_name().ends_with(" " + level)) << processor_name();
+  EXPECT_GT(processor_name().size(), level.size() + 1);
 }
 
 }  // namespace
