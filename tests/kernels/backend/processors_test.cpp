@@ -77,9 +77,9 @@ TEST(Processors, FollowTheAffinity) {
 }
 
 TEST(Processors, AreNamedWithTheirWidestVectors) {
-  const std::string level = "(" + std::string(name_of(best_vector_level())) + ")";
-  EXPECT_TRUE(processor_name().ends_with(" " + level)) << processor_name();
-  EXPECT_GT(processor_name().size(), level.size() + 1);
+  const std::string name = processor_name(), level{name_of(best_vector_level())};
+  EXPECT_TRUE(name.ends_with(" (" + level + ")")) << name;
+  EXPECT_GT(name.size(), level.size() + 3);
 }
 
 }  // namespace
