@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from program import ProgramTest, main, quadratic, toml
+from table_numbers import Run, assert_number, column_value, mean_and_deviation, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = {
@@ -50,51 +51,6 @@ across = "data.skew"
 reach = 0.7
 full_steps = 600
 """.replace("'", '"')
-
-
-def rows_of(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def number(text):
-    return float(text) if text not in ("", "nan") else None
-
-
-class Run:
-    """A run's folder as a table reads it, written a second time from its words."""
-
-    def __init__(self, folder, steps, reach, full_steps):
-        self.rows, self.steps, self.reach, self.full_steps = rows_of(folder / "metrics.csv"), steps, reach, full_steps
-        before = last = 0.0
-        seconds = {}
-        for row in rows_of(folder / "timing.csv"):
-            if float(row["seconds"]) < last:
-                before += last
-            last = float(row["seconds"])
-            seconds[row["step"]] = before + last
-        for row in self.rows:
-            row["seconds"] = repr(seconds[row["step"]])
-
-    def value(self, metric, when, replica):
-        rows = [row for row in self.rows if row["replica"] == str(replica)]
-        until = [row for row in rows if int(row["step"]) <= self.steps]
-        trained = until[-1]
-        if when == "last":
-            return number(rows[-1][metric])
-        if when == "trained":
-            return number(trained[metric])
-        if when == "best":
-            best = max(rows, key=lambda row: float(row["accuracy_mean"]))  # the first of several
-            return number(best[metric])
-        if when == "reach":
-            reached = [row for row in rows if float(row["accuracy_mean"]) >= self.reach]
-            return number(reached[0][metric]) if reached else None
-        if when == "full":
-            sent = float(trained[metric])
-            return sent * self.full_steps / self.steps + float(rows[-1][metric]) - sent
-        values = [number(row[metric]) for row in until][-int(when[4:]):]
-        return None if None in values else sum(values) / len(values)
 
 
 class TableTest(ProgramTest):
@@ -232,23 +188,7 @@ class Numbers(TableTest):
             return "SGP, " + name.rpartition(", ")[2]
 
         def value(name, column, replica):
-            text, _, relation = column.partition(":")
-            metric, _, when = text.partition("@")
-            when = when or "last"
-            own = runs[name].value(metric, when, replica)
-            if not relation:
-                return own
-            of_reference = "trained" if (relation, when) == ("ratio", "last") else when
-            other = runs[reference(name)].value(metric, of_reference, replica)
-            if own is None or other is None:
-                return None
-            return other - own if relation == "gap" else other / own
-
-        def assert_number(text, expected, what):
-            if expected is None:
-                self.assertEqual(text, "", what)
-            else:
-                self.assertTrue(math.isclose(float(text), expected, rel_tol=2e-8, abs_tol=1e-12), (what, text, expected))
+            return column_value(runs[name], lambda: runs[reference(name)], column, replica)
 
         rows = rows_of(out / "table.csv")
         self.assertEqual(list(rows[0]), ["name", "data.skew", "algorithm.keep", "status", "n",
@@ -258,19 +198,16 @@ class Numbers(TableTest):
         for row in rows:
             for column in COLUMNS:
                 values = [value(row["name"], column, replica) for replica in range(2)]
-                mean = sd = None
-                if None not in values:
-                    mean = sum(values) / 2
-                    sd = math.sqrt(sum((v - mean) ** 2 for v in values))
-                    counted += 1
-                assert_number(row[column], mean, (row["name"], column))
+                mean, sd = mean_and_deviation(values)
+                counted += mean is not None
+                assert_number(self, row[column], mean, (row["name"], column))
                 if sd is None or sd > 1e-6 * abs(mean):  # else nothing but rounding
-                    assert_number(row[column + "_sd"], sd, (row["name"], column + "_sd"))
+                    assert_number(self, row[column + "_sd"], sd, (row["name"], column + "_sd"))
         self.assertGreater(counted, 80)
         for row in rows_of(out / "replicas.csv"):
             self.assertEqual(row["seed"], str(1 + int(row["replica"])))
             for column in COLUMNS:
-                assert_number(row[column], value(row["name"], column, int(row["replica"])), (row["name"], column))
+                assert_number(self, row[column], value(row["name"], column, int(row["replica"])), (row["name"], column))
 
     def test_columns_of_a_problem_without_accuracy(self):
         self.write("problem.safetensors", quadratic(4, (30,)))
