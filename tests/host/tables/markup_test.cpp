@@ -27,14 +27,6 @@ TEST(CommandNote, IsOneSpanOfCodeWhateverTheCommand) {
             "- Command: ``` sparsepush table 'a``b.toml' --set a=` ```\n");
 }
 
-TEST(LatexText, EscapesWhatWouldBeACommand) {
-  EXPECT_EQ(latex_text("_%&#${}"), "\\_\\%\\&\\#\\$\\{\\}");
-  EXPECT_EQ(latex_text("~^\\"), "\\textasciitilde{}\\textasciicircum{}\\textbackslash{}");
-  EXPECT_EQ(latex_text("a<b>c"), "a\\textless{}b\\textgreater{}c");
-  EXPECT_EQ(latex_text("[64] *"), "{[}64] {*}");
-  EXPECT_EQ(latex_text("91.2 ± 0.3"), "91.2 $\\pm$ 0.3");
-}
-
 TEST(LatexTable, IsOneTabularWithHeadsOfGroups) {
   const TableLayout layout{.stub = {"method", "kept"},
                            .groups = {"IID", "50 % skewed"},
