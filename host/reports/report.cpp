@@ -55,6 +55,8 @@ class ReportMaker {
  public:
   explicit ReportMaker(const ReportSource& source) : source_(source), rows_(make_report_rows(source.runs)) {
     page_.notes = source.left_out;
+    for (const ReportRun& run : source.runs)
+      for (const std::string& what : run.left_out) page_.notes.push_back(run.shown + ": " + what);
     for (std::string& note : page_.notes) note = "Left out: " + note;
     panels_ = make_panels(rows_);
     set_dashes(rows_, panels_);

@@ -489,7 +489,7 @@ class Damaged(ReportTest):
     def test_folders_are_named_and_left_out(self):
         folder = self.runs()
         metrics = folder / "scsp/metrics.csv"
-        metrics.write_text(metrics.read_text()[:-30])
+        metrics.write_text(metrics.read_text()[:-30] + "\n")
         (folder / "sparse_push/config.toml").write_text("[run]\nnods = 3\n")
         (folder / "foreign").mkdir()
         (folder / "foreign/thesis.tex").write_text("x")
@@ -499,6 +499,41 @@ class Damaged(ReportTest):
             self.assertIn(name, self.said.stderr)
             self.assertIn(name, page.text)
         self.assertEqual(len(self.said.stderr.splitlines()), 4)
+
+    def test_files_of_a_run_that_was_killed_while_it_wrote_have_complete_lines(self):
+        folder = self.runs()
+        for name in ("metrics.csv", "nodes.csv"):
+            path = folder / "scsp" / name
+            text = path.read_text()
+            whole = text.rfind("\n", 0, -1) + 1
+            path.write_text(text[:-2])  # a part of its last number
+            page = self.report(folder)
+            self.assertEqual(len(page.rows), 4)
+            label = next(label for label, row in page.rows.items() if row["method"] == "scsp")
+            row = page.rows[label]
+            said = "Left out: runs/scsp: the last line of metrics.csv, which is torn"
+            self.assertEqual(said in page.text, name == "metrics.csv")
+            self.assertEqual(row["step"][-1], 60 if name == "metrics.csv" else 64)  # of all replicas
+            if name == "nodes.csv":
+                self.assertEqual([value is None for value in row["node_q50"][-2:]], [False, True])
+            torn = (page.text, (folder / "scsp/nodes.csv").read_text())
+            for cut in (text[:whole] + "1,", text[:whole] + text[whole:-1]):
+                path.write_text(cut)
+                self.assertEqual(self.report(folder).text, page.text)
+            path.write_text(text)
+        (folder / "scsp/metrics.csv").write_text(METRICS_HEADER[:20])
+        self.assertEqual(len(self.report(folder).rows), 3)
+        self.assertIn("runs/scsp/metrics.csv", self.said.stderr)
+
+    def test_seconds_leave_the_rest(self):
+        folder = self.runs() / "sgp"
+        path = folder / "timing.csv"
+        path.write_text(path.read_text().rpartition(",")[0])
+        page = self.report(folder)
+        self.assertIn("Left out: runs/sgp: seconds: timing.csv is damaged", page.text)
+        (row,) = page.rows.values()
+        self.assertNotIn("seconds", row)
+        self.assertEqual(row["step"], [0, 20, 40, 60])
 
     def test_files_of_one_chart_leave_the_others(self):
         folder = self.runs() / "sgp"
