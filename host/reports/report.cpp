@@ -171,7 +171,7 @@ class ReportMaker {
     page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_words(std::ssize(source_.runs), "run"),
                                 count_words(std::ssize(rows_), "row"), count_words(std::ssize(panels_), "panel"));
     for (const ReportTable& table : source_.tables) {
-      if (!table.rows.lines.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
+      if (!table.rows.rows.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
       if (!table.claims.lines.empty()) page_.results.push_back({"Claims of " + table.shown, claims_of_table(table)});
     }
     page_.results.push_back({"Where rows ended", results_table(rows_)});

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from program import METRICS_HEADER, ProgramTest, main, quadratic, toml
+from program import METRICS_HEADER, ProgramTest, main, markdown_table, quadratic, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
@@ -75,6 +75,17 @@ class Page:
         self.rows = {row["label"]: row for row in json.loads(found.group(1))}
         self.charts = [ElementTree.fromstring(svg) for svg in SVG.findall(self.text)]
         self.plots = {chart.get("data-name"): chart for chart in self.charts if chart.get("data-plot")}
+
+    def table(self, title):
+        """Heads, texts of the cells and the numbers they are sorted by, of the table below a heading."""
+        found = re.search(rf"<h2>{re.escape(html.escape(title))}</h2>\n(.*?)</table>", self.text, re.DOTALL).group(1)
+        head = [html.unescape(text) for text in re.findall(r"<th\b[^>]*>([^<]*)</th>", found)]
+        texts, values = [], []
+        for row in re.findall(r"<tr>(.*?)</tr>", found.partition("<tbody>")[2]):
+            cells = re.findall(r'<td(?: class="number" data-value="([^"]*)")?>([^<]*)</td>', row)
+            texts.append([html.unescape(text) for _, text in cells])
+            values.append([float(value) if value else None for value, _ in cells])
+        return head, texts, values
 
     def lines(self, name):
         """The points of each polyline of a chart, in the numbers of its axes."""
@@ -363,6 +374,38 @@ class Tables(ReportTest):
         page = Page(self.table(text.replace("labels = {", 'labels = { "data.skew=0" = "alike",')) / "report.html")
         self.assertIn(">fewer &lt;bytes&gt;</th>", page.text)
         self.assertEqual(page.text.count(">alike</td>"), 3)
+
+    def test_stand_as_in_table_md(self):
+        text = TABLE.replace("[sweep]", '[sweep]\n"data.skew" = [0.0, 1.0]').replace("point = [", """point = [
+  { name = "wild | \\\\ *x*", "algorithm.name" = "sgp", "optimizer.lr" = 1e6, "optimizer.weight_decay" = 0.9 },""")
+        text = text.replace('["accuracy_mean",', '["accuracy_mean", "step@reach", "bytes_wire",').replace(
+            "[table]", '[table]\nreach = 0.95\nspread = "ci95"').replace("labels = {", 'labels = { "data.skew=0" = "alike",')
+        for across in ("", "data.skew"):
+            config = self.write("a.toml", toml(BASE) + text.replace("[table]", f'[table]\nacross = "{across}"'))
+            for only in ("SGP_skew", ""):  # the others are waiting
+                done = self.command("table", config, "--out", "out", "--only", only)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                head, *rows = markdown_table((self.folder / "out/table.md").read_text())
+                page = Page(self.folder / "out/report.html")
+                shown_head, shown, values = page.table("Table out")
+                self.assertEqual(shown_head, head)
+                self.assertEqual(shown, rows)
+                self.assertEqual(len(rows), 4 if across else 8)
+                for column, name in enumerate(head):
+                    own = [(cells[column], of_row[column]) for cells, of_row in zip(rows, values)]
+                    for cell, value in own:
+                        if "bytes_wire" in name and cell:
+                            number, unit = cell.split()
+                            self.assertAlmostEqual(value, float(number) * {"kB": 1e3, "MB": 1e6}[unit])
+                        elif re.match(r"[0-9.]+( ±|x|$)", cell):
+                            self.assertEqual(value, float(re.match("[0-9.]+", cell)[0]))
+                        else:
+                            self.assertIsNone(value, cell)
+            cells = {cell for row in rows for cell in row}
+            self.assertIn("wild | \\ *x*", cells)
+            self.assertTrue({"diverged (1 of 2)", "diverged (2 of 2)"} & cells, cells)
+            self.assertTrue(any(re.fullmatch("[01] of 2 reached", cell) for cell in cells), cells)
+            self.assertEqual("accuracy_mean, % (alike)" in head, across != "")
 
     def test_that_are_damaged_leave_their_runs(self):
         out = self.table()
