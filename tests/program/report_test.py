@@ -478,6 +478,41 @@ class Limits(ReportTest):
         self.assertIn("first 40 of 45 rows", page.text)
         self.assertEqual(len(list(page.plots["accuracy_mean-step"].iter("polyline"))), 40)
 
+    def many_panels(self, values, rows):
+        """Points of a grid of three keys, as a table leaves them: `values` panels of `rows` rows with bands."""
+        first = self.synthetic("first", 100)
+        sections = {"run": {"nodes": 4, "steps": 100, "replicas": 2}, "algorithm": {"name": "sgp"}, "data": {"partition": "skew"}}
+        config = self.command("run", self.write_config(sections), "--print-config").stdout
+        metrics = (first / "metrics.csv").read_text()
+        metrics += re.sub(r"(?m)^0(,.*),0\.5,", r"1\1,0.7,", metrics.partition("\n")[2])
+        lines = ["name,id,launch,status,steps_done,steps,seconds,folder,data.skew,optimizer.lr,optimizer.momentum"]
+        for number in range(values * rows):
+            skew, lr, momentum = number // rows / values, 0.1 + number % rows // 2, number % 2 / 2
+            folder = self.folder / f"many/points/{number}"
+            folder.mkdir(parents=True)
+            text = config
+            for key, value in (("skew", skew), ("lr", lr), ("momentum", momentum)):
+                text = re.sub(rf"(?m)^{key} = .*", f"{key} = {value}", text, count=1)
+            (folder / "config.toml").write_text(text)
+            (folder / "metrics.csv").write_text(metrics)
+            lines.append(f'"point {number}",{number:016x},{number},finished,100,100,1,points/{number},{skew},{lr},{momentum}')
+        (self.folder / "many/points.csv").write_text("\n".join(lines) + "\n")
+        return self.folder / "many"
+
+    def test_of_panels_say_what_is_left_out(self):
+        for values, rows, panels in ((50, 6, 20), (10, 30, 4), (200, 1, 20), (20, 6, 20)):
+            page = self.report(self.many_panels(values, rows))
+            names = {chart.get("data-name") for chart in page.charts if chart.get("data-name")}
+            self.assertEqual({int(name.partition("-")[0]) for name in names}, set(range(1, panels + 1)))
+            self.assertEqual(len(page.rows), panels * rows)
+            self.assertEqual(f"Charts show the first {panels} of {values} panels; left out are: " in page.text, panels < values)
+            self.assertIn(f"{values * rows} rows, {values} panels", page.text)
+            self.assertEqual(len(page.table("Where rows ended")[1]), values * rows)
+            self.assertLess(len(page.text.encode()), 8e6)
+            self.assertEqual({path.stem for path in (self.folder / "figures").iterdir()}, names)
+            for name in ("many", "first", "figures"):
+                shutil.rmtree(self.folder / name)
+
     def test_of_nodes_say_what_is_left_out(self):
         folder = self.synthetic("many", 3, nodes=100)
         lines = ["replica,node,samples,class_0,class_1"] + [f"0,{node},10,{node + 1},{100 - node}" for node in range(100)]
