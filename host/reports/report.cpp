@@ -158,6 +158,9 @@ class ReportMaker {
     const std::string prefix = panels_.size() > 1 ? fmt::format("{}-", p + 1) : "";
     drawn.title = panel.title;
     drawn.legend = styles_of(panel.rows);
+    if (const auto open = std::ranges::find_if(panel.rows, &ReportRow::has_open_epochs); open != panel.rows.end())
+      drawn.notes.push_back("Without an axis of epochs: how many steps one has is not known of " +
+                            (*open)->style.label);
     drawn.charts = metric_charts(panel, prefix);
     const auto add = [&](std::optional<Figure> figure) {
       if (figure) drawn.charts.push_back({{std::move(*figure)}});

@@ -211,6 +211,50 @@ class Numbers(ReportTest):
             self.assertAlmostEqual(part, step / 7, delta=1e-7)
 
 
+    def test_of_epochs_are_right_where_rows_have_others(self):
+        config = self.write_config(BASE)
+        batches = {"a": 4, "b": 2, "c": 64}  # of which the second ends within its first epoch
+        for name, batch in batches.items():
+            self.run_ok(config, f"runs/{name}", "--set", f"data.batch={batch}", "--set", "run.steps=57")
+        page = self.report(self.folder / "runs")
+        for row in page.rows.values():
+            folder = self.folder / row["folders"][0]
+            own = [int(line["samples"]) for line in rows_of(folder / "partition.csv") if line["replica"] == "0"]
+            length = -(-sum(own) // (sum(samples > 0 for samples in own) * batches[folder.name]))
+            for step, part, whole in zip(row["step"], row["epochs"], row["epoch"]):
+                self.assertAlmostEqual(part, step / length, delta=1e-6)
+                self.assertEqual(math.floor(part + 1e-6), whole)
+        lines, ends, _ = page.lines("accuracy_mean-epoch")
+        self.assertEqual(len(lines), 3)
+        self.assertAlmostEqual(ends[1], max(row["epochs"][-1] for row in page.rows.values()), delta=1e-6)
+
+    def test_of_epochs_that_may_have_any_length_are_not_drawn(self):
+        config = self.write_config(BASE)
+        for name, batch in (("known", 4), ("open", 16)):
+            self.run_ok(config, f"runs/{name}", "--set", f"data.batch={batch}", "--set", "run.steps=20")
+        self.assertIn("accuracy_mean-epoch", self.report(self.folder / "runs").plots)
+        (self.folder / "runs/open/partition.csv").unlink()
+        page = self.report(self.folder / "runs")
+        self.assertNotIn("accuracy_mean-epoch", page.plots)
+        self.assertIn("accuracy_mean-step", page.plots)
+        self.assertIn("Without an axis of epochs: how many steps one has is not known of sparse_push, batch=16", page.text)
+        # Whatever partition.csv says, it is what metrics.csv allows.
+        (self.folder / "runs/open/partition.csv").write_text("replica,node,samples\n0,0,1\n")
+        self.assertNotIn("accuracy_mean-epoch", self.report(self.folder / "runs").plots)
+
+    def test_of_epochs_are_those_of_a_problem_that_says_so(self):
+        self.write("problem.safetensors", quadratic(4, (30,)))
+        data = {"name": "quadratic", "file": "problem.safetensors"}
+        for name, more in (("with", {"epoch_steps": 14}), ("without", {})):
+            config = self.write_config({"run": {"nodes": 4, "steps": 20}, "data": data | more, "evaluate": {"every_steps": 20}})
+            page = self.report(self.run_ok(config, name), out=f"{name}.html")
+            self.assertEqual("test_loss-epoch" in page.plots, bool(more))
+            self.assertNotIn("axis of epochs", page.text)
+            (row,) = page.rows.values()
+            if more:
+                self.assertAlmostEqual(row["epochs"][-1], 20 / 14, delta=1e-6)
+
+
 class Rows(ReportTest):
     def test_are_coloured_by_method_and_dashed_within_one(self):
         folder = self.runs()
