@@ -20,13 +20,13 @@ constexpr std::pair<const char*, const char*> kResults[] = {
     {"test_loss", "test loss"},       {"consensus", "consensus"},
     {"bytes_wire", "bytes sent"},     {"seconds", "seconds"}};
 
+/// One of another version is shown as a plain number.
+Column shown_column(const std::string& text) try { return parse_column(text, ""); } catch (const InputError&) {
+  return {.text = text, .metric = text};
+}
+
 HtmlCell number_cell(const std::string& column, const Statistic& statistic) {
-  Column shown{.text = column, .metric = column};
-  try {
-    shown = parse_column(column, "");
-  } catch (const InputError&) {  // of another version: shown as a plain number
-  }
-  return {cell_of(shown, statistic, Spread::kSd), statistic.mean};
+  return {cell_of(shown_column(column), statistic, Spread::kSd), statistic.mean};
 }
 
 std::optional<double> number_in(const std::string& text) {
@@ -99,37 +99,12 @@ std::string results_table(const std::vector<ReportRow>& rows) {
 
 std::string rows_of_table(const ReportTable& table) {
   std::vector<std::vector<HtmlCell>> cells;
-  std::vector<std::string> head;
-  const auto& all = table.rows.header;
-  const auto is_deviation = [&](const std::string& column) {
-    return column.ends_with("_sd") && std::ranges::find(all, column.substr(0, column.size() - 3)) != all.end();
-  };
-  const auto of_value = [&](const std::string& column, const std::string& text) {
-    const auto label = table.labels.find(column + "=" + text);
-    return label == table.labels.end() ? text : label->second;
-  };
-  const auto n = std::ranges::find(all, "n");
-  for (auto it = all.begin(); it != all.end(); ++it)
-    if (!(it > n && is_deviation(*it))) head.push_back(*it);
-  for (const auto& line : table.rows.lines) {
-    auto& row = cells.emplace_back();
-    for (const std::string& column : head) {
-      const std::string text = field_of(line, column);
-      const auto value = number_in(text);
-      const bool is_measured = line.contains(column + "_sd");
-      if (is_measured && value)
-        row.push_back(number_cell(column, {.n = std::atoi(field_of(line, "n").c_str()),
-                                           .mean = value,
-                                           .sd = number_in(field_of(line, column + "_sd"))}));
-      else
-        row.push_back({text.empty() ? text : of_value(column, text), value});
-    }
+  for (const auto& row : table.rows.rows) {
+    cells.emplace_back();
+    for (const std::string& text : row) cells.back().push_back({text, value_of_cell(text)});
+    cells.back().front().value.reset();  // a name
   }
-  for (std::string& column : head) {
-    const bool is_accuracy = column.starts_with("accuracy") && column.find(":ratio") == std::string::npos;
-    column = table.label(column) + (is_accuracy ? ", %" : "");
-  }
-  return html_table(head, cells);
+  return html_table(table.rows.head, cells);
 }
 
 std::string claims_of_table(const ReportTable& table) {
@@ -150,7 +125,7 @@ std::string claims_of_table(const ReportTable& table) {
     const bool is_exact = tolerance.value.value_or(0) == 0;
     cells.push_back({{field_of(line, "claim")},
                      {field_of(line, "row")},
-                     {metric},
+                     {metric + (is_percent(shown_column(metric)) ? ", %" : "")},
                      of_metric("value", "sd"),
                      {relation + " " + of_metric("bound").text + (is_exact ? "" : ", ± " + tolerance.text)},
                      {field_of(line, "verdict") + judged},

@@ -20,7 +20,7 @@ std::string html_table(const std::vector<std::string>& head, const std::vector<s
 /// What every row ended with.
 std::string results_table(const std::vector<ReportRow>& rows);
 
-/// table.csv and claims.csv.
+/// What table.md shows, and claims.csv.
 std::string rows_of_table(const ReportTable& table);
 std::string claims_of_table(const ReportTable& table);
 

@@ -160,6 +160,11 @@ bool has_numbers(const LineChart& chart) {
   return false;
 }
 
+/// Epochs are an axis for all rows or for none: one that is missing would be taken for one that did not learn.
+bool have_epochs(const RowPanel& panel) {
+  return std::ranges::all_of(panel.rows, [](const ReportRow* row) { return row->has("epochs"); });
+}
+
 /// Whether all push-sum weights stay 1.
 bool are_idle(const RowPanel& panel) {
   return std::ranges::all_of(panel.rows, [](const ReportRow* row) {
@@ -183,6 +188,7 @@ std::vector<FigureGroup> metric_charts(const RowPanel& panel, const std::string&
     FigureGroup group;
     for (const TimeAxis& axis : time_axes()) {
       if (kind.over_steps_only && axis.name != "step") continue;
+      if (axis.name == "epoch" && !have_epochs(panel)) continue;
       LineChart chart = chart_of(panel, kind, axis);
       if (!has_numbers(chart)) continue;
       const std::string name = kind.upper.empty() ? kind.column : "push_weights";

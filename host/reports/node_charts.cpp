@@ -41,7 +41,7 @@ using NodeValues = std::map<std::pair<std::int64_t, int>, std::vector<double>>; 
 void read_node_values(const ReportRun& run, const std::vector<std::int64_t>& steps, bool of_accuracy, int first_replica,
                       NodeValues& values) {
   const fs::path path = run.folder / "nodes.csv";
-  const NumberTable table = read_numbers(path);
+  const auto [table, is_torn] = read_complete_lines(path);
   const std::size_t step = needed_column(table, "step", path), replica = needed_column(table, "replica", path);
   const std::size_t value = needed_column(table, of_accuracy ? "accuracy" : "loss", path);
   for (const auto& row : table.rows) {
@@ -49,6 +49,9 @@ void read_node_values(const ReportRun& run, const std::vector<std::int64_t>& ste
     if (std::isfinite(row[value]) && std::ranges::binary_search(steps, at))
       values[{at, first_replica + static_cast<int>(row[replica])}].push_back(row[value]);
   }
+  if (!is_torn || table.rows.empty()) return;
+  const auto& last = table.rows.back();  // of that evaluation nodes are missing
+  values.erase({static_cast<std::int64_t>(last[step]), first_replica + static_cast<int>(last[replica])});
 }
 
 /// The columns that a spread chart of the row draws: smallest, lower quartile, middle, upper quartile, largest.

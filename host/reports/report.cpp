@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <set>
 
@@ -22,27 +23,38 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::size_t kRowsOfPanel = 40;                         // of a panel
-constexpr std::size_t kPointsOfLine = 500, kFewestOfLine = 150;  // of a line
-constexpr std::size_t kPointsOfPanel = 6000;                     // of all lines of a chart, where there are many
+constexpr std::size_t kRowsOfPanel = 40;
+constexpr std::size_t kPanelsOfPage = 20, kLinesOfPage = 120;  // lines: of the same chart in all panels
+constexpr std::size_t kPointsOfLine = 500;
+constexpr std::size_t kPointsOfPage = 6000;  // of these lines together, where there are many
 
-/// Leaves rows out of a panel that has too many, and says which.
-void limit_rows(RowPanel& panel, std::vector<std::string>& notes) {
-  if (panel.rows.size() <= kRowsOfPanel) return;
+/// Leaves out what stands behind the first `kept`, and says which.
+template <class List, class Name>
+void limit(List& list, std::size_t kept, const char* what, const Name& name_of, std::vector<std::string>& notes) {
+  if (list.size() <= kept) return;
   constexpr std::size_t kNamed = 5;
   std::string names;
-  for (std::size_t i = kRowsOfPanel; i < std::min(panel.rows.size(), kRowsOfPanel + kNamed); ++i)
-    names += (names.empty() ? "" : "; ") + panel.rows[i]->style.label;
-  if (panel.rows.size() > kRowsOfPanel + kNamed) names += "; ...";
-  notes.push_back(
-      fmt::format("Charts show the first {} of {} rows; left out are: {}", kRowsOfPanel, panel.rows.size(), names));
-  panel.rows.resize(kRowsOfPanel);
+  for (std::size_t i = kept; i < std::min(list.size(), kept + kNamed); ++i)
+    names += (names.empty() ? "" : "; ") + name_of(list[i]);
+  if (list.size() > kept + kNamed) names += "; ...";
+  notes.push_back(fmt::format("Charts show the first {} of {} {}; left out are: {}", kept, list.size(), what, names));
+  list.resize(kept);
 }
 
-double bytes_of_nodes(const std::vector<ReportRow>& rows) {
+/// How many panels a page has room for, the first at least.
+std::size_t panels_with_room(const std::vector<RowPanel>& panels) {
+  std::size_t kept = 0, lines = 0;
+  for (; kept < std::min(panels.size(), kPanelsOfPage); ++kept) {
+    lines += std::min(panels[kept].rows.size(), kRowsOfPanel);
+    if (kept > 0 && lines > kLinesOfPage) break;
+  }
+  return kept;
+}
+
+double bytes_of_nodes(const std::set<const ReportRow*>& rows) {
   double bytes = 0;
-  for (const ReportRow& row : rows)
-    for (const ReportRun* run : row.runs) {
+  for (const ReportRow* row : rows)
+    for (const ReportRun* run : row->runs) {
       std::error_code error;
       const auto size = fs::file_size(run->folder / "nodes.csv", error);
       if (!error) bytes += static_cast<double>(size);
@@ -55,11 +67,20 @@ class ReportMaker {
  public:
   explicit ReportMaker(const ReportSource& source) : source_(source), rows_(make_report_rows(source.runs)) {
     page_.notes = source.left_out;
+    for (const ReportRun& run : source.runs)
+      for (const std::string& what : run.left_out) page_.notes.push_back(run.shown + ": " + what);
     for (std::string& note : page_.notes) note = "Left out: " + note;
     panels_ = make_panels(rows_);
     set_dashes(rows_, panels_);
+    page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_words(std::ssize(source.runs), "run"),
+                                count_words(std::ssize(rows_), "row"), count_words(std::ssize(panels_), "panel"));
+    limit(panels_, panels_with_room(panels_), "panels", std::mem_fn(&RowPanel::title), page_.notes);
     page_.panels.resize(panels_.size());
-    for (std::size_t p = 0; p < panels_.size(); ++p) limit_rows(panels_[p], page_.panels[p].notes);
+    for (std::size_t p = 0; p < panels_.size(); ++p) {
+      const auto label_of = [](const ReportRow* row) { return row->style.label; };
+      limit(panels_[p].rows, kRowsOfPanel, "rows", label_of, page_.panels[p].notes);
+      drawn_.insert(panels_[p].rows.begin(), panels_[p].rows.end());
+    }
     prepare_rows();
     for (std::size_t p = 0; p < panels_.size(); ++p) draw_panel(p);
     write_around();
@@ -90,10 +111,10 @@ class ReportMaker {
 
   /// Thins every row, and adds what nodes.csv tells of it.
   void prepare_rows() {
-    std::size_t most_rows = 1, longest = 0;
-    for (const RowPanel& panel : panels_) most_rows = std::max(most_rows, panel.rows.size());
-    for (const ReportRow& row : rows_) longest = std::max(longest, row.step.size());
-    const std::size_t points = std::clamp(kPointsOfPanel / most_rows, kFewestOfLine, kPointsOfLine);
+    std::size_t lines = 0, longest = 0;
+    for (const RowPanel& panel : panels_) lines += panel.rows.size();
+    for (const ReportRow* row : drawn_) longest = std::max(longest, row->step.size());
+    const std::size_t points = std::min(kPointsOfPage / std::max<std::size_t>(lines, 1), kPointsOfLine);
     for (const ReportRow& row : rows_) note_shorter_runs(row);
     for (ReportRow& row : rows_) thin(row, points);
     if (longest > points)
@@ -101,7 +122,7 @@ class ReportMaker {
           fmt::format("Lines have at most {} points: of neighbouring evaluations those with the smallest and largest "
                       "values of each quantity, and always the first, that of the last SGD step, and the last.",
                       points));
-    const double bytes = bytes_of_nodes(rows_);
+    const double bytes = bytes_of_nodes(drawn_);
     if (bytes > kMostNodesBytes) {
       spread_note_ = fmt::format(
           "Smallest to largest node and mean: nodes.csv of all runs have {:.0f} MB, more than the {:.0f} "
@@ -114,7 +135,7 @@ class ReportMaker {
         "mean.";
     for (ReportRow& row : rows_) {
       const auto has_nodes = [](const ReportRun* run) { return fs::exists(run->folder / "nodes.csv"); };
-      if (!std::ranges::all_of(row.runs, has_nodes)) continue;
+      if (!drawn_.contains(&row) || !std::ranges::all_of(row.runs, has_nodes)) continue;
       try {
         add_node_quantiles(row);
       } catch (const InputError& error) {
@@ -137,6 +158,9 @@ class ReportMaker {
     const std::string prefix = panels_.size() > 1 ? fmt::format("{}-", p + 1) : "";
     drawn.title = panel.title;
     drawn.legend = styles_of(panel.rows);
+    if (const auto open = std::ranges::find_if(panel.rows, &ReportRow::has_open_epochs); open != panel.rows.end())
+      drawn.notes.push_back("Without an axis of epochs: how many steps one has is not known of " +
+                            (*open)->style.label);
     drawn.charts = metric_charts(panel, prefix);
     const auto add = [&](std::optional<Figure> figure) {
       if (figure) drawn.charts.push_back({{std::move(*figure)}});
@@ -166,27 +190,24 @@ class ReportMaker {
   /// Tables above and below the charts, and the numbers of what is drawn.
   void write_around() {
     page_.title = source_.title;
-    page_.summary = fmt::format("{}, {}, {}; sparsepush report", count_words(std::ssize(source_.runs), "run"),
-                                count_words(std::ssize(rows_), "row"), count_words(std::ssize(panels_), "panel"));
     for (const ReportTable& table : source_.tables) {
-      if (!table.rows.lines.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
+      if (!table.rows.rows.empty()) page_.results.push_back({"Table " + table.shown, rows_of_table(table)});
       if (!table.claims.lines.empty()) page_.results.push_back({"Claims of " + table.shown, claims_of_table(table)});
     }
     page_.results.push_back({"Where rows ended", results_table(rows_)});
     if (const std::string settings = settings_table(rows_); !settings.empty())
       page_.settings.push_back({"Keys that differ", settings});
     page_.settings.push_back({"Runs and their configurations", runs_list(rows_)});
-    std::set<const ReportRow*> drawn;
-    for (const RowPanel& panel : panels_) drawn.insert(panel.rows.begin(), panel.rows.end());
     std::vector<const ReportRow*> in_order;
     for (const ReportRow& row : rows_)
-      if (drawn.contains(&row)) in_order.push_back(&row);
+      if (drawn_.contains(&row)) in_order.push_back(&row);
     page_.rows_json = rows_json(in_order);
   }
 
   const ReportSource& source_;
   std::vector<ReportRow> rows_;
   std::vector<RowPanel> panels_;
+  std::set<const ReportRow*> drawn_;
   std::string spread_note_;
   ReportPage page_;
 };

@@ -8,6 +8,7 @@
 
 #include "data/table.h"
 #include "host/algorithms/methods.h"
+#include "host/reports/epoch_length.h"
 #include "host/reports/kept_points.h"
 #include "host/reports/row_labels.h"
 #include "host/tables/mean_of_replicas.h"
@@ -77,19 +78,18 @@ RowColumn column_of(const std::string& name, const ReportRow& row, const std::ve
   return column;
 }
 
-/// Epochs that have parts: what a whole one takes in steps is the least that the column `epoch` allows. Without a whole
-/// one there are none.
+/// Epochs that have parts, as the mean over replicas: runs of one row may have epochs of other lengths. Without numbers
+/// where one's length is not known.
 RowColumn parts_of_epochs(const ReportRow& row) {
-  const std::vector<double>& epoch = row.mean("epoch");
-  const auto at_trained = static_cast<double>(row.step[row.trained]);
-  double steps = std::numeric_limits<double>::infinity();  // of an epoch
-  for (std::size_t i = 0; i < row.step.size(); ++i)
-    if (epoch[i] >= 1) steps = std::min(steps, std::min(static_cast<double>(row.step[i]), at_trained) / epoch[i]);
-  RowColumn parts;
-  for (std::size_t i = 0; i < row.step.size(); ++i) {
-    const double step = std::min(static_cast<double>(row.step[i]), at_trained);
-    parts.mean.push_back(std::isfinite(steps) ? step / steps : std::numeric_limits<double>::quiet_NaN());
+  double a_step = 0;  // epochs
+  for (const ReportRun* run : row.runs) {
+    const auto length = epoch_length(*run);
+    a_step += length ? run->config.run.replicas / static_cast<double>(*length) : kNoNumber;
   }
+  a_step /= row.replicas();
+  RowColumn parts;
+  for (const std::int64_t step : row.step)
+    parts.mean.push_back(static_cast<double>(std::min(step, row.step[row.trained])) * a_step);
   return parts;
 }
 

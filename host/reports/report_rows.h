@@ -28,6 +28,8 @@ struct ReportRow {
 
   const Config& config() const { return runs.front()->config; }
   int replicas() const;
+  /// Whether it counts epochs whose length is not known.
+  bool has_open_epochs() const { return has("epoch") && !has("epochs"); }
   bool has_final_rounds() const { return trained + 1 < step.size(); }
   /// Whether a column has any number, and is not all `idle`.
   bool has(const std::string& column) const;

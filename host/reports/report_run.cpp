@@ -27,6 +27,12 @@ void add_summary(const nlohmann::json& summary, ReportRun& run) {
   run.sgd_steps = summary.value("sgd_steps", run.sgd_steps);
 }
 
+/// Without them there is still much to show.
+std::vector<RunTime> times_of(ReportRun& run) try { return read_run_times(run.folder); } catch (const InputError&) {
+  run.left_out.emplace_back("seconds: timing.csv is damaged");
+  return {};
+}
+
 }  // namespace
 
 std::int64_t ReportRun::last_step() const {
@@ -39,14 +45,17 @@ ReportRun read_report_run(const fs::path& folder) {
     throw InputError("{}: expected a file", (folder / "config.toml").string());
   ReportRun run{.folder = folder, .config = load_saved_config(folder.string(), {}), .status = "not ended"};
   run.config_text = content_of(folder / "config.toml");
-  run.metrics = read_run_metrics(folder, run.config.run.replicas, {});
+  const std::vector<RunTime> times = times_of(run);
+  RunMetrics metrics = read_run_metrics(folder, times, run.config.run.replicas, {});
+  run.metrics = std::move(metrics.replicas);
+  if (metrics.is_torn) run.left_out.emplace_back("the last line of metrics.csv, which is torn");
   for (const ReplicaMetrics& replica : run.metrics)
     if (replica.rows.empty())
       throw InputError("{}: expected rows of {} replicas", (folder / "metrics.csv").string(), run.metrics.size());
   run.sgd_steps = run.config.run.steps > 0 ? run.config.run.steps : run.last_step();
   const auto summary = nlohmann::json::parse(content_of(folder / "summary.json"), nullptr, false);
   if (summary.is_object()) add_summary(summary, run);
-  if (const auto times = read_run_times(folder); !times.empty()) run.seconds = times.back().seconds;
+  if (!times.empty()) run.seconds = times.back().seconds;
   return run;
 }
 

@@ -23,6 +23,7 @@ struct ReportRun {
   std::int64_t sgd_steps = 0;  ///< T; as far as it has come where that is not known yet
   double seconds = 0;
   std::vector<ReplicaMetrics> metrics = {};  ///< [replicas] each with a row at least
+  std::vector<std::string> left_out = {};    ///< what of its files cannot be read
 
   std::int64_t last_step() const;
 };

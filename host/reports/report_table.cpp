@@ -50,12 +50,10 @@ std::string csv_words(const toml::node& node) {
   return "";
 }
 
-/// table.toml has been checked when the table was made; what cannot be read now is no reference and no label.
-void read_settings(const std::string& text, ReportTable& table) {
+/// table.toml has been checked when the table was made; what cannot be read now is no reference.
+void read_reference(const std::string& text, ReportTable& table) {
   try {
     const toml::table document = toml::parse(text);
-    if (const toml::table* labels = document["table"]["labels"].as_table())
-      for (const auto& [words, label] : *labels) table.labels[std::string(words.str())] = label.value_or(std::string());
     const auto reference = document["table"]["reference"];
     if (const auto name = reference.value_exact<std::string>()) {
       table.reference = *name;
@@ -80,11 +78,6 @@ const std::map<std::string, std::string>* ReportTable::point(const std::string& 
   return found == line_of_folder.end() ? nullptr : &points.lines[found->second];
 }
 
-std::string ReportTable::label(const std::string& words) const {
-  const auto found = labels.find(words);
-  return found == labels.end() ? words : found->second;
-}
-
 bool ReportTable::is_reference(const std::map<std::string, std::string>& point) const {
   if (!has_reference) return false;
   const std::string& name = point.at("name");
@@ -101,11 +94,11 @@ ReportTable read_report_table(const fs::path& folder) {
   check_columns(table.points, {"name", "status", "folder"}, folder / "points.csv");
   for (std::size_t i = 0; i < table.points.lines.size(); ++i)
     table.line_of_folder.emplace(table.points.lines[i].at("folder"), i);
-  table.rows = read_csv_table(folder / "table.csv");
+  table.rows = first_markdown_table(text_of_file(folder / "table.md"));
   table.claims = read_csv_table(folder / "claims.csv");
   if (!table.claims.header.empty())
     check_columns(table.claims, {"claim", "row", "metric", "bound"}, folder / "claims.csv");
-  read_settings(text_of_file(folder / "table.toml"), table);
+  read_reference(text_of_file(folder / "table.toml"), table);
   return table;
 }
 

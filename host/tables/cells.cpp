@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "data/memory_plan.h"
@@ -48,6 +49,21 @@ bool is_bytes(const Column& column) { return column.metric.starts_with("bytes_")
 std::string bytes(double value) { return value < 0 ? fmt::format("-{}", format_bytes(-value)) : format_bytes(value); }
 
 }  // namespace
+
+std::optional<double> value_of_cell(std::string_view cell) {
+  cell = cell.substr(0, cell.find(" ± "));
+  double value = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  if (error != std::errc() || !std::isfinite(value)) return std::nullopt;
+  const std::string_view unit = cell.substr(static_cast<std::size_t>(end - cell.data()));
+  if (unit.empty() || unit == "x") return value;
+  double factor = 1;
+  for (const char* bytes : {" B", " kB", " MB", " GB", " TB", " PB", " EB"}) {
+    if (unit == bytes) return value * factor;
+    factor *= 1000;
+  }
+  return std::nullopt;
+}
 
 bool is_percent(const Column& column) { return column.metric.starts_with("accuracy") && !is_ratio(column); }
 

@@ -1,6 +1,8 @@
 // Numbers as a reader of a table wants them.
 #pragma once
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "host/tables/results.h"
 
@@ -11,6 +13,9 @@ std::string cell_of(const Column& column, const Statistic& statistic, Spread spr
 
 /// A number that is compared with means of the column.
 std::string bound_of(const Column& column, double bound);
+
+/// The mean that a cell shows, in its unit's smallest: 91.2, 12.3e6, 72. None where it says something else.
+std::optional<double> value_of_cell(std::string_view cell);
 
 /// Whether its cells are percents.
 bool is_percent(const Column& column);

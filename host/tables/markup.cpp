@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
-#include <set>
 
 #include "host/records/text_table.h"
+#include "host/tables/latex_text.h"
 #include "host/tables/provenance.h"
 
 namespace sparsepush {
@@ -62,33 +61,6 @@ std::string markdown_text(const std::string& text) {
     const bool within_word = c == '_' && i > 0 && is_word(text, i - 1) && is_word(text, i + 1);
     if (kMarks.find(c) != std::string_view::npos || (c == '_' && !within_word) || i == block) out += '\\';
     out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out;
-}
-
-std::string latex_text(const std::string& text) {
-  static const std::map<char, std::string> special{
-      {'\\', "\\textbackslash{}"},
-      {'~', "\\textasciitilde{}"},
-      {'^', "\\textasciicircum{}"},
-      {'<', "\\textless{}"},
-      {'>', "\\textgreater{}"},
-      {'|', "\\textbar{}"},
-      {'[', "{[}"},  // right behind the end of a row they would belong to it
-      {'*', "{*}"}};
-  constexpr std::string_view kPlusMinus = "±";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (text.compare(i, kPlusMinus.size(), kPlusMinus) == 0) {
-      out += "$\\pm$";
-      i += kPlusMinus.size() - 1;
-    } else if (const auto it = special.find(c); it != special.end()) {
-      out += it->second;
-    } else {
-      if (std::string_view("_%&#${}").find(c) != std::string_view::npos) out += '\\';
-      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
   }
   return out;
 }

@@ -8,8 +8,6 @@ namespace sparsepush {
 
 /// Any text as Markdown shows it, on one line.
 std::string markdown_text(const std::string& text);
-/// Any text as LaTeX shows it, on one line.
-std::string latex_text(const std::string& text);
 
 /// Table, claims, what columns are, and what it was made with.
 std::string table_markdown(const TableFile& file, const std::vector<PointState>& states, const Results& results);

@@ -111,9 +111,11 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
     if (state.status == Status::kWaiting) return state;
     const std::int64_t end = plan.sgd_steps + plan.final_rounds;
     const bool finished = state.status == Status::kFinished;
-    if (finished) state.metrics = read_run_metrics(folder, point.config.run.replicas, {plan.sgd_steps, end});
+    const std::vector<RunTime> times = read_run_times(folder);
+    if (finished)
+      state.metrics = read_run_metrics(folder, times, point.config.run.replicas, {plan.sgd_steps, end}).replicas;
     state.steps_done = finished ? end : checkpoint_step(folder);
-    if (const auto times = read_run_times(folder); !times.empty()) state.seconds = times.back().seconds;
+    if (!times.empty()) state.seconds = times.back().seconds;
   } catch (const std::exception& error) {
     state.damaged = state.status == Status::kFinished;
     state.status = Status::kFailed;

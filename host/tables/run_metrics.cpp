@@ -1,10 +1,10 @@
 #include "host/tables/run_metrics.h"
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
 
 #include "data/files/input_error.h"
-#include "host/records/number_table.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -40,24 +40,32 @@ std::size_t ReplicaMetrics::column(std::string_view name) const {
   return *found;
 }
 
-std::vector<ReplicaMetrics> read_run_metrics(const fs::path& folder, int replicas,
-                                             const std::vector<std::int64_t>& steps) {
+CompleteLines read_complete_lines(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const bool has_text = fs::is_regular_file(path) && file && file.tellg() > 0;
+  if (has_text && file.seekg(-1, std::ios::end).get() != '\n')
+    return {.table = read_last_numbers(path, std::numeric_limits<std::size_t>::max()), .is_torn = true};
+  return {.table = read_numbers(path)};
+}
+
+RunMetrics read_run_metrics(const fs::path& folder, const std::vector<RunTime>& times, int replicas,
+                            const std::vector<std::int64_t>& steps) {
   const fs::path path = folder / "metrics.csv";
-  NumberTable table = read_numbers(path);
+  auto [table, is_torn] = read_complete_lines(path);
   for (const char* name : {"replica", "step", "accuracy_mean", "test_loss"})
     if (!table.find(name)) throw InputError("{}:1: expected a column {}", path.string(), name);
-  const std::vector<RunTime> times = read_run_times(folder);
   const std::size_t replica_column = *table.find("replica"), step_column = *table.find("step");
   table.columns.emplace_back("seconds");
-  std::vector<ReplicaMetrics> all(replicas, {.columns = table.columns, .rows = {}});
+  RunMetrics all{.replicas = {static_cast<std::size_t>(replicas), {.columns = table.columns, .rows = {}}},
+                 .is_torn = is_torn};
   for (auto& row : table.rows) {
     const double replica = row[replica_column];
     if (!(replica >= 0 && replica < replicas))
       throw InputError("{}: expected replicas 0 to {}, got {}", path.string(), replicas - 1, replica);
     row.push_back(seconds_at(times, row[step_column]));
-    all[static_cast<std::size_t>(replica)].rows.push_back(std::move(row));
+    all.replicas[static_cast<std::size_t>(replica)].rows.push_back(std::move(row));
   }
-  for (const ReplicaMetrics& replica : all) check_steps(replica, steps, path);
+  for (const ReplicaMetrics& replica : all.replicas) check_steps(replica, steps, path);
   return all;
 }
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -54,6 +55,13 @@ def read_metrics(folder):
     """The lines of metrics.csv as dicts of strings."""
     with open(Path(folder) / "metrics.csv", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def markdown_table(text):
+    """The lines of the table that `text` begins with, as lists of texts without escapes; the first is its head."""
+    lines = text.split("\n\n")[0].splitlines()
+    cells = [re.findall(r"((?:\\.|[^\\|])*)\|", line[1:]) for line in (lines[0], *lines[2:])]
+    return [[re.sub(r"\\(.)", r"\1", cell.strip()) for cell in line] for line in cells]
 
 
 def toml(sections):

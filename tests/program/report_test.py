@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from program import METRICS_HEADER, ProgramTest, main, quadratic, toml
+from program import METRICS_HEADER, ProgramTest, main, markdown_table, quadratic, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
@@ -75,6 +75,17 @@ class Page:
         self.rows = {row["label"]: row for row in json.loads(found.group(1))}
         self.charts = [ElementTree.fromstring(svg) for svg in SVG.findall(self.text)]
         self.plots = {chart.get("data-name"): chart for chart in self.charts if chart.get("data-plot")}
+
+    def table(self, title):
+        """Heads, texts of the cells and the numbers they are sorted by, of the table below a heading."""
+        found = re.search(rf"<h2>{re.escape(html.escape(title))}</h2>\n(.*?)</table>", self.text, re.DOTALL).group(1)
+        head = [html.unescape(text) for text in re.findall(r"<th\b[^>]*>([^<]*)</th>", found)]
+        texts, values = [], []
+        for row in re.findall(r"<tr>(.*?)</tr>", found.partition("<tbody>")[2]):
+            cells = re.findall(r'<td(?: class="number" data-value="([^"]*)")?>([^<]*)</td>', row)
+            texts.append([html.unescape(text) for _, text in cells])
+            values.append([float(value) if value else None for value, _ in cells])
+        return head, texts, values
 
     def lines(self, name):
         """The points of each polyline of a chart, in the numbers of its axes."""
@@ -198,6 +209,50 @@ class Numbers(ReportTest):
         self.assertEqual(row["epoch"], [step // 7 for step in range(41)])
         for step, part in enumerate(row["epochs"]):
             self.assertAlmostEqual(part, step / 7, delta=1e-7)
+
+
+    def test_of_epochs_are_right_where_rows_have_others(self):
+        config = self.write_config(BASE)
+        batches = {"a": 4, "b": 2, "c": 64}  # of which the second ends within its first epoch
+        for name, batch in batches.items():
+            self.run_ok(config, f"runs/{name}", "--set", f"data.batch={batch}", "--set", "run.steps=57")
+        page = self.report(self.folder / "runs")
+        for row in page.rows.values():
+            folder = self.folder / row["folders"][0]
+            own = [int(line["samples"]) for line in rows_of(folder / "partition.csv") if line["replica"] == "0"]
+            length = -(-sum(own) // (sum(samples > 0 for samples in own) * batches[folder.name]))
+            for step, part, whole in zip(row["step"], row["epochs"], row["epoch"]):
+                self.assertAlmostEqual(part, step / length, delta=1e-6)
+                self.assertEqual(math.floor(part + 1e-6), whole)
+        lines, ends, _ = page.lines("accuracy_mean-epoch")
+        self.assertEqual(len(lines), 3)
+        self.assertAlmostEqual(ends[1], max(row["epochs"][-1] for row in page.rows.values()), delta=1e-6)
+
+    def test_of_epochs_that_may_have_any_length_are_not_drawn(self):
+        config = self.write_config(BASE)
+        for name, batch in (("known", 4), ("open", 16)):
+            self.run_ok(config, f"runs/{name}", "--set", f"data.batch={batch}", "--set", "run.steps=20")
+        self.assertIn("accuracy_mean-epoch", self.report(self.folder / "runs").plots)
+        (self.folder / "runs/open/partition.csv").unlink()
+        page = self.report(self.folder / "runs")
+        self.assertNotIn("accuracy_mean-epoch", page.plots)
+        self.assertIn("accuracy_mean-step", page.plots)
+        self.assertIn("Without an axis of epochs: how many steps one has is not known of sparse_push, batch=16", page.text)
+        # Whatever partition.csv says, it is what metrics.csv allows.
+        (self.folder / "runs/open/partition.csv").write_text("replica,node,samples\n0,0,1\n")
+        self.assertNotIn("accuracy_mean-epoch", self.report(self.folder / "runs").plots)
+
+    def test_of_epochs_are_those_of_a_problem_that_says_so(self):
+        self.write("problem.safetensors", quadratic(4, (30,)))
+        data = {"name": "quadratic", "file": "problem.safetensors"}
+        for name, more in (("with", {"epoch_steps": 14}), ("without", {})):
+            config = self.write_config({"run": {"nodes": 4, "steps": 20}, "data": data | more, "evaluate": {"every_steps": 20}})
+            page = self.report(self.run_ok(config, name), out=f"{name}.html")
+            self.assertEqual("test_loss-epoch" in page.plots, bool(more))
+            self.assertNotIn("axis of epochs", page.text)
+            (row,) = page.rows.values()
+            if more:
+                self.assertAlmostEqual(row["epochs"][-1], 20 / 14, delta=1e-6)
 
 
 class Rows(ReportTest):
@@ -364,6 +419,38 @@ class Tables(ReportTest):
         self.assertIn(">fewer &lt;bytes&gt;</th>", page.text)
         self.assertEqual(page.text.count(">alike</td>"), 3)
 
+    def test_stand_as_in_table_md(self):
+        text = TABLE.replace("[sweep]", '[sweep]\n"data.skew" = [0.0, 1.0]').replace("point = [", """point = [
+  { name = "wild | \\\\ *x*", "algorithm.name" = "sgp", "optimizer.lr" = 1e6, "optimizer.weight_decay" = 0.9 },""")
+        text = text.replace('["accuracy_mean",', '["accuracy_mean", "step@reach", "bytes_wire",').replace(
+            "[table]", '[table]\nreach = 0.95\nspread = "ci95"').replace("labels = {", 'labels = { "data.skew=0" = "alike",')
+        for across in ("", "data.skew"):
+            config = self.write("a.toml", toml(BASE) + text.replace("[table]", f'[table]\nacross = "{across}"'))
+            for only in ("SGP_skew", ""):  # the others are waiting
+                done = self.command("table", config, "--out", "out", "--only", only)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                head, *rows = markdown_table((self.folder / "out/table.md").read_text())
+                page = Page(self.folder / "out/report.html")
+                shown_head, shown, values = page.table("Table out")
+                self.assertEqual(shown_head, head)
+                self.assertEqual(shown, rows)
+                self.assertEqual(len(rows), 4 if across else 8)
+                for column, name in enumerate(head):
+                    own = [(cells[column], of_row[column]) for cells, of_row in zip(rows, values)]
+                    for cell, value in own:
+                        if "bytes_wire" in name and cell:
+                            number, unit = cell.split()
+                            self.assertAlmostEqual(value, float(number) * {"kB": 1e3, "MB": 1e6}[unit])
+                        elif re.match(r"[0-9.]+( ±|x|$)", cell):
+                            self.assertEqual(value, float(re.match("[0-9.]+", cell)[0]))
+                        else:
+                            self.assertIsNone(value, cell)
+            cells = {cell for row in rows for cell in row}
+            self.assertIn("wild | \\ *x*", cells)
+            self.assertTrue({"diverged (1 of 2)", "diverged (2 of 2)"} & cells, cells)
+            self.assertTrue(any(re.fullmatch("[01] of 2 reached", cell) for cell in cells), cells)
+            self.assertEqual("accuracy_mean, % (alike)" in head, across != "")
+
     def test_that_are_damaged_leave_their_runs(self):
         out = self.table()
         (out / "claims.csv").write_text("claim,row\na,SCSP\n")
@@ -435,6 +522,41 @@ class Limits(ReportTest):
         self.assertIn("first 40 of 45 rows", page.text)
         self.assertEqual(len(list(page.plots["accuracy_mean-step"].iter("polyline"))), 40)
 
+    def many_panels(self, values, rows):
+        """Points of a grid of three keys, as a table leaves them: `values` panels of `rows` rows with bands."""
+        first = self.synthetic("first", 100)
+        sections = {"run": {"nodes": 4, "steps": 100, "replicas": 2}, "algorithm": {"name": "sgp"}, "data": {"partition": "skew"}}
+        config = self.command("run", self.write_config(sections), "--print-config").stdout
+        metrics = (first / "metrics.csv").read_text()
+        metrics += re.sub(r"(?m)^0(,.*),0\.5,", r"1\1,0.7,", metrics.partition("\n")[2])
+        lines = ["name,id,launch,status,steps_done,steps,seconds,folder,data.skew,optimizer.lr,optimizer.momentum"]
+        for number in range(values * rows):
+            skew, lr, momentum = number // rows / values, 0.1 + number % rows // 2, number % 2 / 2
+            folder = self.folder / f"many/points/{number}"
+            folder.mkdir(parents=True)
+            text = config
+            for key, value in (("skew", skew), ("lr", lr), ("momentum", momentum)):
+                text = re.sub(rf"(?m)^{key} = .*", f"{key} = {value}", text, count=1)
+            (folder / "config.toml").write_text(text)
+            (folder / "metrics.csv").write_text(metrics)
+            lines.append(f'"point {number}",{number:016x},{number},finished,100,100,1,points/{number},{skew},{lr},{momentum}')
+        (self.folder / "many/points.csv").write_text("\n".join(lines) + "\n")
+        return self.folder / "many"
+
+    def test_of_panels_say_what_is_left_out(self):
+        for values, rows, panels in ((50, 6, 20), (10, 30, 4), (200, 1, 20), (20, 6, 20)):
+            page = self.report(self.many_panels(values, rows))
+            names = {chart.get("data-name") for chart in page.charts if chart.get("data-name")}
+            self.assertEqual({int(name.partition("-")[0]) for name in names}, set(range(1, panels + 1)))
+            self.assertEqual(len(page.rows), panels * rows)
+            self.assertEqual(f"Charts show the first {panels} of {values} panels; left out are: " in page.text, panels < values)
+            self.assertIn(f"{values * rows} rows, {values} panels", page.text)
+            self.assertEqual(len(page.table("Where rows ended")[1]), values * rows)
+            self.assertLess(len(page.text.encode()), 8e6)
+            self.assertEqual({path.stem for path in (self.folder / "figures").iterdir()}, names)
+            for name in ("many", "first", "figures"):
+                shutil.rmtree(self.folder / name)
+
     def test_of_nodes_say_what_is_left_out(self):
         folder = self.synthetic("many", 3, nodes=100)
         lines = ["replica,node,samples,class_0,class_1"] + [f"0,{node},10,{node + 1},{100 - node}" for node in range(100)]
@@ -489,7 +611,7 @@ class Damaged(ReportTest):
     def test_folders_are_named_and_left_out(self):
         folder = self.runs()
         metrics = folder / "scsp/metrics.csv"
-        metrics.write_text(metrics.read_text()[:-30])
+        metrics.write_text(metrics.read_text()[:-30] + "\n")
         (folder / "sparse_push/config.toml").write_text("[run]\nnods = 3\n")
         (folder / "foreign").mkdir()
         (folder / "foreign/thesis.tex").write_text("x")
@@ -499,6 +621,41 @@ class Damaged(ReportTest):
             self.assertIn(name, self.said.stderr)
             self.assertIn(name, page.text)
         self.assertEqual(len(self.said.stderr.splitlines()), 4)
+
+    def test_files_of_a_run_that_was_killed_while_it_wrote_have_complete_lines(self):
+        folder = self.runs()
+        for name in ("metrics.csv", "nodes.csv"):
+            path = folder / "scsp" / name
+            text = path.read_text()
+            whole = text.rfind("\n", 0, -1) + 1
+            path.write_text(text[:-2])  # a part of its last number
+            page = self.report(folder)
+            self.assertEqual(len(page.rows), 4)
+            label = next(label for label, row in page.rows.items() if row["method"] == "scsp")
+            row = page.rows[label]
+            said = "Left out: runs/scsp: the last line of metrics.csv, which is torn"
+            self.assertEqual(said in page.text, name == "metrics.csv")
+            self.assertEqual(row["step"][-1], 60 if name == "metrics.csv" else 64)  # of all replicas
+            if name == "nodes.csv":
+                self.assertEqual([value is None for value in row["node_q50"][-2:]], [False, True])
+            torn = (page.text, (folder / "scsp/nodes.csv").read_text())
+            for cut in (text[:whole] + "1,", text[:whole] + text[whole:-1]):
+                path.write_text(cut)
+                self.assertEqual(self.report(folder).text, page.text)
+            path.write_text(text)
+        (folder / "scsp/metrics.csv").write_text(METRICS_HEADER[:20])
+        self.assertEqual(len(self.report(folder).rows), 3)
+        self.assertIn("runs/scsp/metrics.csv", self.said.stderr)
+
+    def test_seconds_leave_the_rest(self):
+        folder = self.runs() / "sgp"
+        path = folder / "timing.csv"
+        path.write_text(path.read_text().rpartition(",")[0])
+        page = self.report(folder)
+        self.assertIn("Left out: runs/sgp: seconds: timing.csv is damaged", page.text)
+        (row,) = page.rows.values()
+        self.assertNotIn("seconds", row)
+        self.assertEqual(row["step"], [0, 20, 40, 60])
 
     def test_files_of_one_chart_leave_the_others(self):
         folder = self.runs() / "sgp"

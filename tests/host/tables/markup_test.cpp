@@ -27,14 +27,6 @@ TEST(CommandNote, IsOneSpanOfCodeWhateverTheCommand) {
             "- Command: ``` sparsepush table 'a``b.toml' --set a=` ```\n");
 }
 
-TEST(LatexText, EscapesWhatWouldBeACommand) {
-  EXPECT_EQ(latex_text("_%&#${}"), "\\_\\%\\&\\#\\$\\{\\}");
-  EXPECT_EQ(latex_text("~^\\"), "\\textasciitilde{}\\textasciicircum{}\\textbackslash{}");
-  EXPECT_EQ(latex_text("a<b>c"), "a\\textless{}b\\textgreater{}c");
-  EXPECT_EQ(latex_text("[64] *"), "{[}64] {*}");
-  EXPECT_EQ(latex_text("91.2 ± 0.3"), "91.2 $\\pm$ 0.3");
-}
-
 TEST(LatexTable, IsOneTabularWithHeadsOfGroups) {
   const TableLayout layout{.stub = {"method", "kept"},
                            .groups = {"IID", "50 % skewed"},
@@ -73,6 +65,18 @@ TEST(Cell, IsWhatAReaderWants) {
   EXPECT_EQ(cell("bytes_wire:ratio", 3.456, 0.0001, Spread::kSd), "3.5x");
   EXPECT_EQ(cell("accuracy_mean:gap", -0.0004, 0.002, Spread::kSd), "0.0 ± 0.2");
   EXPECT_EQ(cell("consensus", std::nullopt, std::nullopt, Spread::kSd), "");
+}
+
+TEST(Cell, HasItsMeanReadBack) {
+  const std::pair<const char*, double> cells[] = {
+      {"91.2 ± 0.3", 91.2}, {"-0.4 ± 0.0", -0.4}, {"1.2 MB ± 4.0 kB", 1.2e6},      {"-3.0 kB", -3e3},
+      {"12 B", 12},         {"466x ± 2x", 466},   {"1.23e-05 ± 2.1e-06", 1.23e-5}, {"0x", 0}};
+  for (const auto& [text, value] : cells) {
+    ASSERT_TRUE(value_of_cell(text)) << text;
+    EXPECT_DOUBLE_EQ(*value_of_cell(text), value) << text;
+  }
+  for (const char* words : {"", "2 of 3 reached", "diverged (1 of 3)", "waiting", "nan", "inf", "x", "3 nodes", " 1"})
+    EXPECT_FALSE(value_of_cell(words)) << words;
 }
 
 RowResult row(Status status, int diverged, const Statistic& statistic) {

@@ -1,0 +1,18 @@
+// How many steps an epoch of a run has.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "host/reports/report_run.h"
+
+namespace sparsepush {
+
+/// Steps of an epoch, of which the column `epoch` of metrics.csv tells between which numbers it is, and the
+/// configuration and partition.csv which one. None where the run has no epochs, or these leave it open by more than a
+/// hundredth.
+std::optional<std::int64_t> epoch_length(const ReportRun& run);
+
+/// Whether the run counts epochs, however long they are.
+bool has_epochs(const ReportRun& run);
+
+}  // namespace sparsepush
