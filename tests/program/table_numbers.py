@@ -58,7 +58,7 @@ def column_value(run, reference, column, replica):
     if not relation:
         return own
     other = reference().value(metric, "trained" if (relation, when) == ("ratio", "last") else when, replica)
-    if own is None or other is None:
+    if own is None or other is None or (relation == "ratio" and own == 0):
         return None
     return other - own if relation == "gap" else other / own
 
