@@ -32,7 +32,7 @@ struct DenseForward {
 void dense_forward(const Cpu& cpu, const DenseForward& forward);
 void dense_forward(const Cuda& gpu, const DenseForward& forward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_forward_shapes(const DenseForward& forward);
 
 /// Arguments of `dense_backward`.
@@ -52,7 +52,7 @@ struct DenseBackward {
 void dense_backward(const Cpu& cpu, const DenseBackward& backward);
 void dense_backward(const Cuda& gpu, const DenseBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_backward_shapes(const DenseBackward& backward);
 
 /// Makes every product run on the thread that calls it: sums must not depend on a number of threads, and parallelism is

@@ -59,7 +59,7 @@ constexpr Crop crop_of(const GatherBatch& g, std::int64_t row) {
                       .index = static_cast<std::uint64_t>(row % g.batch)});
 }
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_gather_batch_shapes(const GatherBatch& gather);
 
 /// Consecutive samples of a set.
@@ -74,7 +74,7 @@ void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& rang
 void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label);
 

@@ -49,7 +49,7 @@ struct PoolBackward {
 void pool_backward(const Cpu& cpu, const PoolBackward& backward);
 void pool_backward(const Cuda& gpu, const PoolBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_pool_forward_shapes(const PoolForward& forward);
 void check_pool_backward_shapes(const PoolBackward& backward);
 

@@ -30,7 +30,7 @@ struct QuadraticGradient {
 void quadratic_gradient(const Cpu& cpu, const QuadraticGradient& step);
 void quadratic_gradient(const Cuda& gpu, const QuadraticGradient& step);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quadratic_gradient_shapes(const QuadraticGradient& step);
 
 /// Arguments of `quadratic_loss`.
@@ -56,7 +56,7 @@ void quadratic_loss_at(const Cpu& cpu, const QuadraticView& objective, std::span
 void quadratic_loss_at(const Cuda& gpu, const QuadraticView& objective, std::span<const double> point, int first_node,
                        std::span<double> loss);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quadratic_loss_at_shapes(const QuadraticView& objective, std::span<const double> point, int first_node,
                                     std::span<double> loss);
 

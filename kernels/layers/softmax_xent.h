@@ -23,7 +23,7 @@ struct SoftmaxXent {
 void softmax_xent(const Cpu& cpu, const SoftmaxXent& loss);
 void softmax_xent(const Cuda& gpu, const SoftmaxXent& loss);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_softmax_xent_shapes(const SoftmaxXent& loss);
 
 /// Arguments of `score_logits`, all in backend memory.
@@ -39,7 +39,7 @@ struct ScoreLogits {
 void score_logits(const Cpu& cpu, const ScoreLogits& score);
 void score_logits(const Cuda& gpu, const ScoreLogits& score);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_score_logits_shapes(const ScoreLogits& score);
 
 }  // namespace sparsepush

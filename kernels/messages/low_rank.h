@@ -51,7 +51,7 @@ struct LowRank {
 void low_rank(const Cpu& cpu, const LowRank& message);
 void low_rank(const Cuda& gpu, const LowRank& message);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_low_rank_shapes(const LowRank& message);
 
 }  // namespace sparsepush

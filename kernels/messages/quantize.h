@@ -34,7 +34,7 @@ void quantize_to_levels(const Cuda& gpu, const CudaLayout& layout, const Quantiz
 void quantize_to_signs(const Cpu& cpu, const RowLayout& layout, const Quantize& quantize);
 void quantize_to_signs(const Cuda& gpu, const CudaLayout& layout, const Quantize& quantize);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quantize_shapes(const RowLayout& layout, const Quantize& quantize);
 void check_levels(const Quantize& quantize, const Levels& levels);
 

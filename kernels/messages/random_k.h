@@ -47,7 +47,7 @@ struct RandomK {
 void random_k(const Cpu& cpu, const RowLayout& layout, const RandomPlans<Cpu>& plans, const RandomK& round);
 void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>& plans, const RandomK& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_random_k_shapes(const RowLayout& layout, std::int64_t replicas, std::int64_t most_entries,
                            const RandomK& round);
 

@@ -30,7 +30,7 @@ struct RoundValues {
 void round_values(const Cpu& cpu, const RoundValues& round);
 void round_values(const Cuda& gpu, const RoundValues& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_round_values_shapes(const RoundValues& round);
 
 }  // namespace sparsepush

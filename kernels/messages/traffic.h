@@ -46,7 +46,7 @@ struct SizedMessagesOf {
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages);
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_traffic_shapes(const Traffic& traffic);
 void check_traffic_shapes(const Traffic& traffic, const ConstMessages& messages, std::span<const std::int64_t> entries);
 

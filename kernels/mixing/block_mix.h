@@ -79,7 +79,7 @@ void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const d
 void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight,
                    const ModelBlocks& blocks, MatrixView<float> z);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_cut_block_shapes(const CutBlock& cut);
 void check_mix_block_shapes(const MixBlock& mix);
 void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const ModelBlocks& blocks,

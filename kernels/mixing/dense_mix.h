@@ -20,7 +20,7 @@ struct DenseMix {
 void dense_mix(const Cpu& cpu, const DenseMix& mix);
 void dense_mix(const Cuda& gpu, const DenseMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_mix_shapes(const DenseMix& mix);
 
 }  // namespace sparsepush

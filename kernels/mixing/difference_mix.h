@@ -19,7 +19,7 @@ struct DifferenceMix {
 void difference_mix(const Cpu& cpu, const DifferenceMix& mix);
 void difference_mix(const Cuda& gpu, const DifferenceMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_difference_mix_shapes(const DifferenceMix& mix);
 
 }  // namespace sparsepush

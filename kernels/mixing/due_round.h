@@ -65,7 +65,7 @@ class DueRound<Cuda> {
   Buffer<Cuda, float> weight_, self_weight_;
 };
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_round_places(const RoundPlaces& places);
 
 }  // namespace sparsepush

@@ -28,7 +28,7 @@ struct FlagDue {
 void flag_due(const Cpu& cpu, const FlagDue& flag);
 void flag_due(const Cuda& gpu, const FlagDue& flag);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_flag_due_shapes(const FlagDue& flag);
 
 /// The same from sums over a replica's nodes.

@@ -22,7 +22,7 @@ struct MeanRows {
 void mean_rows(const Cpu& cpu, const MeanRows& mean);
 void mean_rows(const Cuda& gpu, const MeanRows& mean);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_mean_rows_shapes(const MeanRows& mean);
 
 /// The sum of u over `nodes` nodes from `first` on, in their order.

@@ -24,7 +24,7 @@ struct PushSumMix {
 void push_sum_mix(const Cpu& cpu, const PushSumMix& mix);
 void push_sum_mix(const Cuda& gpu, const PushSumMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_push_sum_mix_shapes(const PushSumMix& mix);
 
 }  // namespace sparsepush

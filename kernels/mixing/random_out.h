@@ -85,7 +85,7 @@ class RandomOutScratch<Cuda> {
 void draw_random_out(const Cpu& cpu, const DrawRandomOut& draw, RandomOutScratch<Cpu>& scratch);
 void draw_random_out(const Cuda& gpu, const DrawRandomOut& draw, RandomOutScratch<Cuda>& scratch);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_draw_random_out_shapes(const DrawRandomOut& draw);
 
 /// order[i] = node number first + i on the cycle, in host memory.

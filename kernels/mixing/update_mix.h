@@ -16,7 +16,7 @@ struct UpdateMix {
 void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round);
 void update_mix(const Cuda& gpu, const CudaLayout& layout, const UpdateMix& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_update_mix_shapes(const RowLayout& layout, const UpdateMix& round);
 
 }  // namespace sparsepush

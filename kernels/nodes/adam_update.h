@@ -18,7 +18,7 @@ struct AdamUpdate {
 void adam_update(const Cpu&, const RowLayout& layout, const AdamUpdate& update);
 void adam_update(const Cuda& gpu, const CudaLayout& layout, const AdamUpdate& update);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_adam_update_shapes(const RowLayout& layout, const AdamUpdate& update);
 
 }  // namespace sparsepush

@@ -15,7 +15,7 @@ constexpr float debias_factor(double u) { return static_cast<float>(1.0 / u); }
 void debias(const Cpu& cpu, MatrixView<const float> x, std::span<const double> u, MatrixView<float> z);
 void debias(const Cuda& gpu, MatrixView<const float> x, std::span<const double> u, MatrixView<float> z);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_debias_shapes(MatrixView<const float> x, std::span<const double> u, MatrixView<const float> z);
 
 }  // namespace sparsepush

@@ -21,7 +21,7 @@ struct MeasureDrift {
 void measure_drift(const Cpu& cpu, const RowLayout& layout, const MeasureDrift& measure);
 void measure_drift(const Cuda& gpu, const CudaLayout& layout, const MeasureDrift& measure);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_measure_drift_shapes(const RowLayout& layout, const MeasureDrift& measure);
 
 /// Arguments of `move_reference`. Rows are replica-major.
@@ -37,7 +37,7 @@ struct MoveReference {
 void move_reference(const Cpu& cpu, const RowLayout& layout, const MoveReference& move);
 void move_reference(const Cuda& gpu, const CudaLayout& layout, const MoveReference& move);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_move_reference_shapes(const RowLayout& layout, const MoveReference& move);
 
 /// The partial sums of both.

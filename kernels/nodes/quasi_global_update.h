@@ -18,7 +18,7 @@ struct QuasiGlobalUpdate {
 void quasi_global_update(const Cpu&, const RowLayout& layout, const QuasiGlobalUpdate& update);
 void quasi_global_update(const Cuda& gpu, const CudaLayout& layout, const QuasiGlobalUpdate& update);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quasi_global_update_shapes(const RowLayout& layout, const QuasiGlobalUpdate& update);
 
 }  // namespace sparsepush

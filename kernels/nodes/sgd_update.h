@@ -46,7 +46,7 @@ struct SgdUpdate {
 void sgd_update(const Cpu&, const RowLayout& layout, const SgdUpdate& update);
 void sgd_update(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_sgd_update_shapes(const RowLayout& layout, const SgdUpdate& update);
 
 }  // namespace sparsepush

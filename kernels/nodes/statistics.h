@@ -13,7 +13,7 @@ namespace sparsepush {
 void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums);
 void add_rows(const Cuda& gpu, MatrixView<const float> x, std::span<double> sums);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_add_rows_shapes(MatrixView<const float> x, std::span<const double> sums);
 
 /// distance[i] = || x_i / u_i - center ||^2 for each row, in double: column c is added to partial sum c mod 16, and
@@ -24,7 +24,7 @@ void squared_distances(const Cpu& cpu, MatrixView<const float> x, std::span<cons
 void squared_distances(const Cuda& gpu, MatrixView<const float> x, std::span<const double> u,
                        std::span<const double> center, std::span<double> distance);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_squared_distances_shapes(MatrixView<const float> x, std::span<const double> u,
                                     std::span<const double> center, std::span<const double> distance);
 
@@ -32,7 +32,7 @@ void check_squared_distances_shapes(MatrixView<const float> x, std::span<const d
 void squared_norms(const Cpu& cpu, MatrixView<const float> x, std::span<double> norm);
 void squared_norms(const Cuda& gpu, MatrixView<const float> x, std::span<double> norm);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_squared_norms_shapes(MatrixView<const float> x, std::span<const double> norm);
 
 /// The partial sums of the last two, and of what compressors add up.

@@ -10,7 +10,7 @@ namespace sparsepush {
 void subtract(const Cpu& cpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 void subtract(const Cuda& gpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_subtract_shapes(MatrixView<const float> a, MatrixView<const float> b, MatrixView<const float> difference);
 
 }  // namespace sparsepush

@@ -127,7 +127,7 @@ class Conv2d<Cuda> {
   Buffer<Cuda, float> partial_;  ///< [nodes, ranges * parameters] sums of the parameter gradient over ranges of pixels
 };
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& forward);
 void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& backward);
 

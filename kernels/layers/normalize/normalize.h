@@ -97,7 +97,7 @@ struct NormalizeBackward {
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
 void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_normalize_forward_shapes(const NormalizeForward& forward);
 void check_normalize_backward_shapes(const NormalizeBackward& backward);
 

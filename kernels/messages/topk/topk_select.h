@@ -17,7 +17,7 @@ namespace sparsepush {
 void topk_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, MatrixView<float> v, const Messages& messages);
 void topk_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_topk_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, MatrixView<const float> v,
                               const Messages& messages);
 

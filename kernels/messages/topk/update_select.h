@@ -22,7 +22,7 @@ struct UpdateSelect {
 void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round);
 void update_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, const UpdateSelect& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, const UpdateSelect& round);
 
 }  // namespace sparsepush
