@@ -29,7 +29,7 @@ struct Model {
 
 const std::vector<Model>& models();
 
-/// The model that `config` asks for. Throws InputError.
+/// Makes the model that `config` asks for. Throws InputError.
 Network make_network(const ModelConfig& config, const Dataset& data, int nodes);
 
 /// Refuses images that a model has no layers for: other than squares of these sides.

@@ -34,7 +34,7 @@ struct TaskKind {
 
 const std::vector<TaskKind>& task_kinds();
 
-/// The kind that learns the data set `data`. Throws InputError.
+/// Returns the kind that learns the data set `data`. Throws InputError.
 const TaskKind& kind_of_task(std::string_view data);
 
 }  // namespace sparsepush

@@ -10,8 +10,8 @@ namespace sparsepush {
 inline constexpr Array<float> tracker({.name = "tracker"});
 inline constexpr Array<float> last_gradient({.name = "last_gradient"});
 
-/// Y' = Y + (G - G of the last step), the first time G itself; X' = X - a Y', in which weight decay counts as in any
-/// step.
+/// Takes the step along the tracker: Y' = Y + (G - G of the last step), the first time G itself; X' = X - a Y', in
+/// which weight decay counts as in any step.
 template <class Backend>
 void tracking_step(Nodes<Backend>& n) {
   subtract(n, state::gradient, last_gradient, last_gradient);
@@ -21,7 +21,7 @@ void tracking_step(Nodes<Backend>& n) {
   local_step(n);
 }
 
-/// Their sum over the nodes stays that of the last gradients.
+/// Mixes x and the trackers, whose sum over the nodes stays that of the last gradients.
 template <class Backend>
 void mix_with_tracker(Nodes<Backend>& n, const PlannedRound& round) {
   send(n, round);

@@ -15,7 +15,7 @@ bool is_matrix_market(const std::string& path);
 /// InputError with file and line.
 EdgeTable read_matrix_market(const std::string& path, int nodes);
 
-/// Whether the file has weights. Throws InputError unless it begins as such a file does.
+/// Returns whether the file has weights. Throws InputError unless it begins as such a file does.
 bool matrix_market_has_weights(const std::string& path);
 
 }  // namespace sparsepush

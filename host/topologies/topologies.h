@@ -31,7 +31,7 @@ struct TopologyKind {
   bool connected_when_redrawn = false;  ///< every round leads from each node to all others
   /// The same rounds as backends draw them; empty: the host draws all.
   std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
-  /// Whether the rows of every redrawn round sum to 1.
+  /// Returns whether the rows of every redrawn round sum to 1.
   std::function<bool(const TopologyConfig&)> redrawn_doubly_stochastic = {};
   /// Where nodes stand in pictures; empty: on a circle.
   std::function<Layout(const TopologyConfig&, int nodes, std::uint64_t seed)> layout = {};
@@ -42,10 +42,10 @@ const std::vector<TopologyKind>& topologies();
 /// The one that `config` names. Throws InputError if there is none.
 const TopologyKind& topology_kind(const TopologyConfig& config);
 
-/// Whether every round is drawn anew.
+/// Returns whether every round is drawn anew.
 bool is_redrawn(const TopologyConfig& config);
 
-/// Whether a key of [topology] counts for it.
+/// Returns whether a key of [topology] counts for it.
 bool has_key(const TopologyKind& kind, std::string_view key);
 
 }  // namespace sparsepush

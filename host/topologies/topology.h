@@ -49,7 +49,7 @@ class Topology {
 /// Throws InputError that names node and round, or file and line.
 Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t seed);
 
-/// Whether two replicas with different seeds have different topologies.
+/// Returns whether two replicas with different seeds have different topologies.
 bool depends_on_seed(const TopologyConfig& config);
 
 /// Throws InputError unless the union of the rounds [0, rounds) (of one period, if that is known) is strongly
@@ -69,7 +69,7 @@ MixingSpeed mixing_speed(const Topology& topology);
 /// Rounds of dense gossip that contract disagreement to `remaining`: max(period, ceil(ln remaining / ln rho)).
 std::int64_t rounds_to_contract(const Topology& topology, double remaining);
 
-/// Whether all push-sum weights stay 1 (every row of every P sums to 1).
+/// Returns whether all push-sum weights stay 1 (every row of every P sums to 1).
 bool push_sum_is_idle(const Topology& topology);
 
 /// Round `t` as a digraph of Graphviz, each edge labelled with its weight.

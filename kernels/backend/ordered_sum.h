@@ -10,7 +10,7 @@ namespace sparsepush {
 constexpr int kOrderedSumThreads = 256;  // a block
 constexpr int kOrderedSumTerms = 1024;   // at once: four a thread, and memory for eight blocks a multiprocessor
 
-/// A block per row, with the shared memory that the functions below need.
+/// Returns a shape with a block per row, and the shared memory that the functions below need.
 inline LaunchShape ordered_sum_shape(const Cuda& gpu, std::int64_t rows) {
   return {.blocks = blocks_for(gpu, rows),
           .threads = kOrderedSumThreads,
@@ -37,8 +37,8 @@ __device__ double partial_sum(std::int64_t count, const Term& term) {
   return lane_sum;
 }
 
-/// Sum of term(i) for i in [0, count): the partial sums above, added up in order. The whole block calls it, and its
-/// first warp receives the result.
+/// Sums term(i) for i in [0, count): the partial sums above, added up in order. The whole block calls it, and its first
+/// warp receives the result.
 template <int kLanes, class Term>
 __device__ double ordered_sum(std::int64_t count, const Term& term) {
   const double lane_sum = partial_sum<kLanes>(count, term);
@@ -47,7 +47,7 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
   return sum;
 }
 
-/// The same, for all threads of the block.
+/// Sums likewise; all threads of the block receive the result.
 template <int kLanes, class Term>
 __device__ double ordered_sum_for_all(std::int64_t count, const Term& term) {
   double* const for_all = dynamic_shared<double>() + 2 * kOrderedSumTerms;

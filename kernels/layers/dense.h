@@ -26,9 +26,9 @@ struct DenseForward {
   bool relu = false;              ///< output = max(output, 0); NaN stays NaN
 };
 
-/// output = input W^T + b with W and b at z = x * r, r = (float)(1.0 / u): sum over k of (input_k x_k) in fp32 in an
-/// order that depends on the layer and `samples` only, times r, plus b r. Each output is within (in + 3) 2^-24 of sum
-/// |input_k z_k| + |b| of the exact value, on every backend.
+/// Computes output = input W^T + b with W and b at z = x * r, r = (float)(1.0 / u): sum over k of (input_k x_k) in fp32
+/// in an order that depends on the layer and `samples` only, times r, plus b r. Each output is within (in + 3) 2^-24 of
+/// sum |input_k z_k| + |b| of the exact value, on every backend.
 void dense_forward(const Cpu& cpu, const DenseForward& forward);
 void dense_forward(const Cuda& gpu, const DenseForward& forward);
 
@@ -47,8 +47,9 @@ struct DenseBackward {
   bool relu = false;                        ///< input came from a ReLU: where it is 0, input_gradient is 0
 };
 
-/// With dY = output_gradient: dW = dY^T input, db = sum of dY over the node's samples, dX = dY W at z, masked by the
-/// ReLU. Sums in fp32, with the bound of `dense_forward` for sums of that many terms, on every backend.
+/// Computes the gradients. With dY = output_gradient: dW = dY^T input, db = sum of dY over the node's samples, dX = dY
+/// W at z, masked by the ReLU. Sums in fp32, with the bound of `dense_forward` for sums of that many terms, on every
+/// backend.
 void dense_backward(const Cpu& cpu, const DenseBackward& backward);
 void dense_backward(const Cuda& gpu, const DenseBackward& backward);
 

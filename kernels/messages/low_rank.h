@@ -29,8 +29,8 @@ struct LowRankPlan {
   std::int64_t scratch = 0;  ///< elements of the largest P, and a norm for each of its columns
 };
 
-/// r = min(rank, rows, columns); as they are go tensors of one row or column, and those with r (rows + columns) >=
-/// rows columns.
+/// Plans r = min(rank, rows, columns) for each matrix; as they are go tensors of one row or column, and those with r
+/// (rows + columns) >= rows columns.
 LowRankPlan make_low_rank_plan(const RowLayout& layout, int rank);
 
 /// Arguments of `low_rank`, in backend memory. Padding stays as it is.
@@ -42,8 +42,8 @@ struct LowRank {
   std::int64_t scratch = 0;  ///< the plan's
 };
 
-/// Per matrix M of v, with exact products, sums in double (element j is added to partial sum j mod 16, these in order)
-/// and one rounding to fp32:
+/// Compresses v to products of low rank and leaves them in q. Per matrix M of v, with exact products, sums in double
+/// (element j is added to partial sum j mod 16, these in order) and one rounding to fp32:
 ///   P[a][c] = sum_b M[a][b] W[b][c]; then for c = 0, 1, ...: for k < c in order: dot = sum_a P[a][k] P[a][c], and
 ///   P[a][c] = fma(-dot, P[a][k], P[a][c]); norm = sqrt(sum_a P[a][c]^2) in double; P[a][c] = P[a][c] / norm, or +0
 ///   where that is 0; Q[b][c] = sum_a M[a][b] P[a][c]; q[a][b] = 0, and over c q = fma(P[a][c], Q[b][c], q).

@@ -30,7 +30,8 @@ struct Traffic {
   Due due = {};
 };
 
-/// sent[c, i] += copies[i] * what one message counts by c, of nodes whose replica is due. Backends agree exactly.
+/// Adds up what is sent: sent[c, i] += copies[i] * what one message counts by c, of nodes whose replica is due.
+/// Backends agree exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic);
 void add_traffic(const Cuda& gpu, const Traffic& traffic);
 
@@ -42,7 +43,8 @@ struct SizedMessagesOf {
   std::span<const std::int64_t> entries;  ///< [nodes] how many entries of each message count
 };
 
-/// The same, but with the size of node i's message on the wire added to `each`'s `wire`. Backends agree exactly.
+/// Adds up the same, but with the size of node i's message on the wire added to `each`'s `wire`. Backends agree
+/// exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages);
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages);
 

@@ -31,7 +31,7 @@ class DueRound<Cpu> {
   /// Places have room for `most_edges` edges.
   DueRound(const Cpu&, int /*nodes*/, std::int64_t /*most_edges*/) {}
 
-  /// edges() and copies() become those of round *due. `due` is in backend memory.
+  /// Makes edges() and copies() those of round *due. `due` is in backend memory.
   void load(const Cpu& cpu, const RoundPlaces& places, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }
   std::span<const std::int64_t> copies() const { return copies_; }

@@ -5,8 +5,8 @@
 
 namespace sparsepush {
 
-/// difference = a - b, element by element, and may be one of them; all [nodes, row] with row a multiple of 4. Backends
-/// agree exactly (NaN payloads aside).
+/// Subtracts: difference = a - b, element by element, and may be one of them; all [nodes, row] with row a multiple of
+/// 4. Backends agree exactly (NaN payloads aside).
 void subtract(const Cpu& cpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 void subtract(const Cuda& gpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 

@@ -14,10 +14,10 @@ struct TensorRanges {
   int ranges, weights;
 };
 
-/// gradient = the sums of the ranges' sums, in order.
+/// Adds up: gradient = the sums of the ranges' sums, in order.
 void add_tensor_ranges(const Cuda& gpu, const TensorRanges& ranges);
 
-/// db: sums of dY over a node's pixels.
+/// Adds up db: sums of dY over a node's pixels.
 void add_up_bias_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& backward);
 
 }  // namespace sparsepush
