@@ -23,7 +23,8 @@ void choco(Nodes<Backend>& n, const PlannedRound& round) {
   mix_push_weights(n, round);            // u+ = u + eta (P - I) u;  Z+ = X+ / u+
 }
 
-/// On a topology that varies, a node would have no copy of a neighbour that is new to it.
+/// Needs the same edges in every round: on a topology that varies, a node would have no copy of a neighbour that is new
+/// to it.
 inline Method choco_row() {
   return {.name = "choco",
           .colour = "#cc79a7",

@@ -35,7 +35,7 @@ void gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
   mix_with_tracker(n, round);
 }
 
-/// The tracker is pushed like the numerators, but never divided by u.
+/// Does the same over push-sum: the tracker is pushed like the numerators, but never divided by u.
 template <class Backend>
 void push_gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
   keep_push_weights(n);

@@ -25,7 +25,7 @@ class Emulator {
  public:
   /// Makes the nodes in their initial state. `backend`, `experiment` and `transport` must outlive it.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport);
-  /// Does the same with other rounds than the experiment's.
+  /// Makes the nodes likewise, with other rounds than the experiment's.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport, RoundRules rules);
 
   /// Counts the SGD steps and final rounds that are done.

@@ -24,7 +24,7 @@ class Experiment {
   /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
   /// InputError.
   explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
-  /// Does the same with a method, optimizer, compressor or task that need not be in any table.
+  /// Builds them likewise, with a method, optimizer, compressor or task that need not be in any table.
   Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
   /// Gives every replica settings of its own; before there is an emulator.
   void set_replicas(std::vector<ReplicaSettings> replicas);

@@ -17,10 +17,10 @@ inline LaunchShape ordered_sum_shape(const Cuda& gpu, std::int64_t rows) {
           .shared_bytes = (2 * kOrderedSumTerms + 1) * sizeof(double)};
 }
 
-/// Of the sums of term(i) over the i in [0, count) with the same i mod kLanes, thread t of the block's first warp
-/// receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp adds
-/// them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the fixed
-/// order are count / kLanes additions in double one after the other.
+/// Sums term(i) over the i in [0, count) with the same i mod kLanes; of these kLanes sums thread t of the block's first
+/// warp receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp
+/// adds them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the
+/// fixed order are count / kLanes additions in double one after the other.
 template <int kLanes, class Term>
 __device__ double partial_sum(std::int64_t count, const Term& term) {
   static_assert(kLanes <= 32 && kOrderedSumTerms % kLanes == 0);
@@ -47,7 +47,7 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
   return sum;
 }
 
-/// Sums likewise; all threads of the block receive the result.
+/// Sums as ordered_sum does; all threads of the block receive the result.
 template <int kLanes, class Term>
 __device__ double ordered_sum_for_all(std::int64_t count, const Term& term) {
   double* const for_all = dynamic_shared<double>() + 2 * kOrderedSumTerms;

@@ -29,7 +29,7 @@ class RepeatedWork<Cpu> {
     step_ = step;
     work();
   }
-  /// Calls, in `work`, call(step) at this place each time; what was launched before it has been launched by then. It is
+  /// Calls call(step) at this place of `work` each time; what was launched before it has been launched by then. It is
   /// kept, so it may refer to what outlives the records only. It may do anything but begin work of its own. Elsewhere:
   /// calls it with the last step. If the first thing that work does is a host call and that throws, nothing has
   /// happened, and the same run may be tried again.

@@ -36,7 +36,8 @@ struct ChannelRows {
     if (rest > 0) body(whole * length(), 1, rest);
   }
 
-  /// Does so with the last tiles first: of what a loop in order has left in near memory, most is found there.
+  /// Does as for_each_tile, with the last tiles first: of what a loop in order has left in near memory, most is found
+  /// there.
   template <class Body>
   void for_each_tile_backwards(std::int64_t count, const Body& body) const {
     const std::int64_t whole = count / pixels;
