@@ -27,6 +27,7 @@ struct Model {
   std::function<Network(const Request&)> make;  ///< throws InputError
 };
 
+/// Lists all models, in the order in which `sparsepush methods` prints them.
 const std::vector<Model>& models();
 
 /// Makes the model that `config` asks for. Throws InputError.

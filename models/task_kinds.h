@@ -32,6 +32,7 @@ struct TaskKind {
   std::function<std::unique_ptr<Task>(const TaskSettings&)> make;  ///< throws InputError
 };
 
+/// Lists all kinds of tasks.
 const std::vector<TaskKind>& task_kinds();
 
 /// Returns the kind that learns the data set `data`. Throws InputError.

@@ -11,6 +11,7 @@ namespace sparsepush {
 inline constexpr Array<float> public_copy({.name = "public_copy", .per = Per::kSlot});
 inline constexpr Array<float> difference({.name = "difference", .saved = false});
 
+/// Steps, sends the compressed difference to the public copy, and mixes public copies.
 template <class Backend>
 void choco(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);  // X' = X - a G(Z)

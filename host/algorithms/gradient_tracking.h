@@ -29,6 +29,7 @@ void mix_with_tracker(Nodes<Backend>& n, const PlannedRound& round) {
   mix(n, round, tracker, tracker);    // Y+ = Y' + eta (P - I) Y'
 }
 
+/// Steps along the tracker and mixes, over doubly stochastic weights.
 template <class Backend>
 void gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
   tracking_step(n);

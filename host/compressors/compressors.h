@@ -44,6 +44,7 @@ struct Compressor {
   OnBothBackends<> update_and_compress = {};
 };
 
+/// Lists all compressors, in the order in which `sparsepush methods` prints them.
 const std::vector<Compressor>& compressors();
 
 /// Returns whether Q is whole rows.

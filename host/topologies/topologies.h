@@ -37,6 +37,7 @@ struct TopologyKind {
   std::function<Layout(const TopologyConfig&, int nodes, std::uint64_t seed)> layout = {};
 };
 
+/// Lists all kinds of topologies, in the order in which `sparsepush methods` prints them.
 const std::vector<TopologyKind>& topologies();
 
 /// The one that `config` names. Throws InputError if there is none.

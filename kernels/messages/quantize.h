@@ -37,6 +37,7 @@ void quantize_to_signs(const Cuda& gpu, const CudaLayout& layout, const Quantize
 
 /// Checks the shapes above.
 void check_quantize_shapes(const RowLayout& layout, const Quantize& quantize);
+/// Checks that there is a level, a round, and a seed for every replica of v's rows.
 void check_levels(const Quantize& quantize, const Levels& levels);
 
 }  // namespace sparsepush

@@ -52,6 +52,7 @@ void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<
 void check_traffic_shapes(const Traffic& traffic);
 void check_traffic_shapes(const Traffic& traffic, const ConstMessages& messages, std::span<const std::int64_t> entries);
 
+/// Returns the replica of row i.
 constexpr std::int64_t replica_of(const Traffic& traffic, std::int64_t i) {
   return i / (traffic.sent.cols / std::ssize(traffic.each));
 }

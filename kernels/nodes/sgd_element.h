@@ -19,6 +19,7 @@ constexpr SgdSettings settings_of(const SgdUpdate& update, int node) {
   return update.settings[node / nodes_per_replica];
 }
 
+/// Returns what the step of node `node` is taken with.
 constexpr NodeStep node_step(const SgdUpdate& update, int node) {
   const SgdSettings settings = settings_of(update, node);
   return {debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
