@@ -51,10 +51,10 @@ class NetworkGradients final : public Gradients<Backend> {
  private:
   /// A data set in backend memory.
   struct SampleBuffers {
-    Buffer<Backend, std::uint8_t> bytes, label;
-    Buffer<Backend, float> values;
+    Buffer<Backend, std::uint8_t> bytes, label;  ///< [samples, features] unless it has values; [samples]
+    Buffer<Backend, float> values;               ///< [samples, features] unless it has bytes
     ImageShape image;
-    Buffer<Backend, ByteScale> channel;
+    Buffer<Backend, ByteScale> channel;  ///< [channels]
 
     SampleBuffers(const Backend& backend, const Dataset& data, const SampleSet& set);
     SampleView view() const {

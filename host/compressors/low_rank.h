@@ -55,7 +55,7 @@ inline PlannedArray planned_factors(const LowRankPlan& plan, const RunExtent& ru
 template <class Backend>
 struct PlacedFactors {
   LowRankPlan plan;
-  Buffer<Backend, LowRankTensor> tensors;
+  Buffer<Backend, LowRankTensor> tensors;  ///< [tensors]
 };
 
 template <class Backend>

@@ -35,11 +35,11 @@ LowRankPlan make_low_rank_plan(const RowLayout& layout, int rank);
 
 /// Arguments of `low_rank`, in backend memory. Padding stays as it is.
 struct LowRank {
-  MatrixView<float> v;       ///< [nodes, row] becomes v - q, one subtraction an element
-  MatrixView<float> q;       ///< [slots >= nodes, row] written: the first rows are the local nodes'
-  MatrixView<float> factor;  ///< [nodes, factors] W, replaced by Q where a column of P is not 0
-  std::span<const LowRankTensor> tensors;
-  std::int64_t scratch = 0;  ///< the plan's
+  MatrixView<float> v;                     ///< [nodes, row] becomes v - q, one subtraction an element
+  MatrixView<float> q;                     ///< [slots >= nodes, row] written: the first rows are the local nodes'
+  MatrixView<float> factor;                ///< [nodes, factors] W, replaced by Q where a column of P is not 0
+  std::span<const LowRankTensor> tensors;  ///< [tensors] the plan's
+  std::int64_t scratch = 0;                ///< the plan's
 };
 
 /// Compresses v to products of low rank and leaves them in q. Per matrix M of v, with exact products, sums in double

@@ -38,7 +38,7 @@ class DueRound<Cpu> {
 
  private:
   RoundEdges edges_;
-  std::span<const std::int64_t> copies_;
+  std::span<const std::int64_t> copies_;  ///< [nodes] messages that each node sends
 };
 
 /// On a GPU the round is copied, 8 bytes an edge and 20 a node, unless there is one place only. The spans of its slots
@@ -59,10 +59,10 @@ class DueRound<Cuda> {
 
  private:
   RoundEdges edges_;
-  std::span<const std::int64_t> due_copies_;
-  Buffer<Cuda, std::int64_t> begin_, copies_;
-  Buffer<Cuda, std::int32_t> slot_;
-  Buffer<Cuda, float> weight_, self_weight_;
+  std::span<const std::int64_t> due_copies_;   ///< [nodes] messages that each node sends
+  Buffer<Cuda, std::int64_t> begin_, copies_;  ///< [nodes + 1], [nodes]
+  Buffer<Cuda, std::int32_t> slot_;            ///< [most edges]
+  Buffer<Cuda, float> weight_, self_weight_;   ///< [most edges], [nodes]
 };
 
 /// Checks the shapes above.

@@ -36,9 +36,9 @@ class CudaLayout {
   }
 
   RowLayout host_;
-  Buffer<Cuda, std::uint8_t> live_;
-  Buffer<Cuda, Segment> segments_;
-  Buffer<Cuda, Padding> paddings_;
+  Buffer<Cuda, std::uint8_t> live_;  ///< [row / 4]
+  Buffer<Cuda, Segment> segments_;   ///< [tensors]
+  Buffer<Cuda, Padding> paddings_;   ///< [paddings]
 };
 
 /// What ops of a backend take as the layout of a row, and how it is made.

@@ -8,9 +8,9 @@
 namespace sparsepush {
 
 struct TensorRanges {
-  const float* partial;  ///< [nodes, ranges, weights], on 16 bytes
-  MatrixView<float> gradient;
-  std::int64_t weight;  ///< where weights begin in a row, a multiple of 4, as their number is
+  const float* partial;        ///< [nodes, ranges, weights], on 16 bytes
+  MatrixView<float> gradient;  ///< [nodes, row] of which the layer's weights are written
+  std::int64_t weight;         ///< where weights begin in a row, a multiple of 4, as their number is
   int ranges, weights;
 };
 

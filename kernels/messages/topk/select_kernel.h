@@ -153,16 +153,16 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
 
 /// Arguments of the kernels of a selection.
 struct Selection {
-  std::span<const SelectionTile> tiles;
-  std::span<const SelectionGroup> groups;
-  std::span<const LargeGroup> large;
-  std::span<const QuadRange> parts;
-  std::span<const std::uint8_t> live;  ///< [row / 4]
-  std::span<const Padding> paddings;   ///< of the row
+  std::span<const SelectionTile> tiles;    ///< [tiles] of all plans
+  std::span<const SelectionGroup> groups;  ///< [groups] of all plans
+  std::span<const LargeGroup> large;       ///< [large groups] of all plans
+  std::span<const QuadRange> parts;        ///< [part tiles] of all plans
+  std::span<const std::uint8_t> live;      ///< [row / 4]
+  std::span<const Padding> paddings;       ///< of the row
   SelectionStates states;
   int nodes_per_plan;
-  MatrixView<float> v;
-  Messages messages;
+  MatrixView<float> v;  ///< [nodes, row]
+  Messages messages;    ///< [slots >= nodes, entries]
 };
 
 /// Takes the tile's quads from the source, a thread per quad, and leaves their keys in shared memory.
