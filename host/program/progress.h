@@ -35,7 +35,7 @@ class Progress {
   /// The first call says where the run begins. Cheap enough for every step; draws a few times a second on a terminal,
   /// every few seconds otherwise, and at the end.
   void update(const RunPosition& position);
-  /// Returns whether there is a bar.
+  /// Whether there is a bar.
   bool on_terminal() const { return terminal_; }
   /// A line of its own, such as an evaluation's result.
   void line(const std::string& text);

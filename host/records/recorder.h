@@ -50,7 +50,7 @@ class Recorder {
   /// Does what the caller has asked for: writes a checkpoint, and says whether to stop.
   template <class Backend>
   bool stopped(Emulator<Backend>& emulator);
-  /// Returns whether the last test was cut off by a request to stop.
+  /// Whether the last test was cut off by a request to stop.
   bool untested() const { return untested_; }
 
   /// Writes summary.json of a finished run that was killed before it could.

@@ -16,7 +16,7 @@ struct ChartAxis {
   double begin = 0, length = 0;  ///< pixels from `low` to `high`, which may be negative
 
   double at(double value) const;
-  /// Returns whether the axis has a place for a number.
+  /// Whether the axis has a place for a number.
   bool takes(double value) const;
 };
 

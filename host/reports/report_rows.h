@@ -29,7 +29,7 @@ struct ReportRow {
   const Config& config() const { return runs.front()->config; }
   int replicas() const;
   bool has_final_rounds() const { return trained + 1 < step.size(); }
-  /// Returns whether a column has any number, and is not all `idle`.
+  /// Whether a column has any number, and is not all `idle`.
   bool has(const std::string& column) const;
   const std::vector<double>& mean(const std::string& column) const { return columns.at(column).mean; }
   /// The mean at the last evaluation; NaN if there is none.

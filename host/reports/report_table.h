@@ -28,7 +28,7 @@ struct ReportTable {
   const std::map<std::string, std::string>* point(const std::string& folder) const;
   /// What readers see for it: its label, or itself.
   std::string label(const std::string& words) const;
-  /// Returns whether others are compared with this line of points.csv.
+  /// Whether others are compared with this line of points.csv.
   bool is_reference(const std::map<std::string, std::string>& point) const;
 };
 

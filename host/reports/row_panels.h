@@ -7,7 +7,7 @@
 
 namespace sparsepush {
 
-/// Returns whether the keys of [topology] count.
+/// Whether the keys of [topology] count.
 bool has_topology(const Config& config);
 
 /// Rows with the same data, partition, topology and nodes: they share charts.

@@ -12,10 +12,10 @@ std::string cell_of(const Column& column, const Statistic& statistic, Spread spr
 /// A number that is compared with means of the column.
 std::string bound_of(const Column& column, double bound);
 
-/// Returns whether its cells are percents.
+/// Whether its cells are percents.
 bool is_percent(const Column& column);
 
-/// Returns whether deviations that are nothing beside the mean are left out: bytes hardly differ between seeds.
+/// Whether deviations that are nothing beside the mean are left out: bytes hardly differ between seeds.
 bool may_hide_deviation(const Column& column);
 
 /// The cells of a row, one a column: numbers, or in the first one why there are none.

@@ -57,7 +57,7 @@ std::string short_id(const TablePoint& point);
 /// What an error about a point says: where `message` does not, it names the line of the key or point.
 [[noreturn]] void refuse_point(const TablePoint& point, const std::string& message);
 
-/// Returns whether rows are means over this key's values.
+/// Whether rows are means over this key's values.
 bool is_repetition(const Field& field);
 
 /// A key without its section, or that alone of a key "name", unless another one of the grid is called so, too.

@@ -45,7 +45,7 @@ class Results {
   /// The number that a column has for a replica of a row; none where it is empty.
   std::optional<double> value(const Column& column, int row, const ReplicaResult& replica) const;
   bool all_finished() const;
-  /// Returns whether every judged claim holds.
+  /// Whether every judged claim holds.
   bool claims_hold() const;
 
  private:

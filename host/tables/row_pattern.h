@@ -23,8 +23,7 @@ RowPattern read_row_pattern(const toml::node& node, const Origins& origins, cons
 
 bool matches(const RowPattern& pattern, const Row& row, const std::vector<TablePoint>& points);
 
-/// Returns whether two rows have the same values of all keys of the grid that count for both and that `pattern` does
-/// not name.
+/// Whether two rows have the same values of all keys of the grid that count for both and that `pattern` does not name.
 bool agree(const Row& a, const Row& b, const std::vector<SweptKey>& grid, const RowPattern& pattern);
 
 }  // namespace sparsepush

@@ -52,7 +52,7 @@ struct TableFile {
   std::string label(const std::string& of, const std::string& otherwise) const;
 };
 
-/// Returns whether `text`, the content of the file `path`, has a section [sweep]. Throws InputError if it is no TOML.
+/// Whether `text`, the content of the file `path`, has a section [sweep]. Throws InputError if it is no TOML.
 bool is_table(const std::string& text, const std::string& path);
 
 /// Reads `text`, the content of the file `path`; `overrides` change its base. Throws InputError.

@@ -11,7 +11,7 @@ namespace sparsepush {
 
 constexpr const char* kPointsFile = "points.csv";  ///< to be written before any other: it tells a table's folder
 
-/// Returns whether there is a table; others may call a file points.csv, too.
+/// Whether there is a table; others may call a file points.csv, too.
 bool is_table_folder(const std::filesystem::path& path);
 
 /// Owns a table's folder, so that a second table cannot write into it at the same time.
