@@ -10,7 +10,7 @@
 
 namespace sparsepush {
 
-/// The names of the rows, in their order.
+/// Lists the names of the rows, in their order.
 template <class Row>
 std::vector<std::string_view> names_of(const std::vector<Row>& table) {
   std::vector<std::string_view> names;
@@ -18,7 +18,7 @@ std::vector<std::string_view> names_of(const std::vector<Row>& table) {
   return names;
 }
 
-/// The names of the rows whose member `keys` lists `key`.
+/// Lists the names of the rows whose member `keys` lists `key`.
 template <class Row>
 std::vector<std::string_view> names_with_key(const std::vector<Row>& table, std::string_view key) {
   std::vector<std::string_view> names;
@@ -27,7 +27,7 @@ std::vector<std::string_view> names_with_key(const std::vector<Row>& table, std:
   return names;
 }
 
-/// The row called `name`. Throws InputError about `key`, such as "model.name", where there is none.
+/// Returns the row called `name`. Throws InputError about `key`, such as "model.name", where there is none.
 template <class Row>
 const Row& row_named(const std::vector<Row>& table, std::string_view key, std::string_view name) {
   for (const Row& row : table)

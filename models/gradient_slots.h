@@ -12,8 +12,8 @@ struct GradientSlots {
   std::vector<int> size;  ///< [slots] elements a sample
 };
 
-/// The gradient of tensor t is written by the backward pass of call t (of the last one, by the loss), and read by that
-/// of call t - 1; if that call adds a skip tensor, also by the call that wrote the skip tensor.
+/// Assigns slots to gradients. That of tensor t is written by the backward pass of call t (of the last one, by the
+/// loss), and read by that of call t - 1; if that call adds a skip tensor, also by the call that wrote the skip tensor.
 GradientSlots assign_gradient_slots(const Network& network);
 
 }  // namespace sparsepush

@@ -7,7 +7,7 @@
 
 namespace sparsepush {
 
-/// features - hidden[0] - ... - classes, layers fc1, fc2, ... At least one hidden layer.
+/// Makes the network features - hidden[0] - ... - classes, layers fc1, fc2, ... At least one hidden layer.
 Network make_mlp(int features, std::span<const std::int64_t> hidden, int classes);
 
 Model mlp_model();

@@ -27,9 +27,10 @@ struct Model {
   std::function<Network(const Request&)> make;  ///< throws InputError
 };
 
+/// Lists all models, in the order in which `sparsepush methods` prints them.
 const std::vector<Model>& models();
 
-/// The model that `config` asks for. Throws InputError.
+/// Makes the model that `config` asks for. Throws InputError.
 Network make_network(const ModelConfig& config, const Dataset& data, int nodes);
 
 /// Refuses images that a model has no layers for: other than squares of these sides.

@@ -44,10 +44,10 @@ struct Network {
   int features() const { return input.size(); }
 };
 
-/// Whether it has other layers than dense ones.
+/// Returns whether it has other layers than dense ones.
 bool has_image_layers(const Network& network);
 
-/// Of the products of all layers that have several precisions.
+/// Sets the precision of the products of all layers that have several.
 void set_precision(Network& network, Precision precision);
 
 /// Lists the calls of a network one after the other. Tensors are called as in PyTorch: <name>.weight, <name>.bias.
@@ -55,11 +55,12 @@ class NetworkBuilder {
  public:
   explicit NetworkBuilder(ImageShape input) { network_.input = shape_ = input, network_.tensor_sizes = {input.size()}; }
 
-  /// Number of the tensor that the next call reads.
+  /// Returns the number of the tensor that the next call reads.
   int tensor() const { return static_cast<int>(network_.calls.size()); }
   ImageShape shape() const { return shape_; }
 
-  /// Fully connected to all elements; weights and bias drawn as PyTorch draws them, uniform in +-1 / sqrt(in).
+  /// Adds a layer that is connected to all elements; weights and bias drawn as PyTorch draws them, uniform in +-1 /
+  /// sqrt(in).
   void dense(const std::string& name, int out, bool relu);
 
   struct Convolution {
@@ -76,7 +77,7 @@ class NetworkBuilder {
     bool relu = true;
     int skip = kNoTensor;  ///< output of an earlier normalization
   };
-  /// gamma = v = 1, beta = 0.
+  /// Adds a normalization that starts with gamma = v = 1, beta = 0.
   void normalize(const std::string& name, const Normalization& normalization);
 
   void pool(Pool pool);

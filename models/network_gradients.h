@@ -31,7 +31,7 @@ struct LocalTask {
 template <class Backend>
 class NetworkGradients final : public Gradients<Backend> {
  public:
-  /// `backend` is the one that runs all calls, or has at least as many threads.
+  /// Makes what the nodes' gradients need. `backend` is the one that runs all calls, or has at least as many threads.
   NetworkGradients(const Backend& backend, LocalTask task);
 
   void compute(const Backend& backend, const GradientIn& in, const GradientOut& out, std::int64_t host_step) override;
@@ -40,21 +40,21 @@ class NetworkGradients final : public Gradients<Backend> {
   void score_mean(const Backend& backend, const MeanModel& mean, int first_node, MatrixView<double> score) override;
   void watch_tests(TestWatch watch) override { watch_ = std::move(watch); }
   MatrixView<float> statistics() const override { return statistics_.view(); }
-  /// Means over the batches of the node's first pass over its samples: those of its first SGD steps, augmented if these
-  /// were. A last batch that would begin the next pass is left out, unless it is the only one. Every batch has the same
-  /// weight, as with PyTorch's momentum = None; sums in double.
+  /// Replaces the statistics by means over the batches of the node's first pass over its samples: those of its first
+  /// SGD steps, augmented if these were. A last batch that would begin the next pass is left out, unless it is the only
+  /// one. Every batch has the same weight, as with PyTorch's momentum = None; sums in double.
   void reestimate_statistics(const Backend& backend, const NodeParameters& at) override;
 
-  /// Bytes of activations that each worker needs for waves of `nodes` nodes, for the memory plan.
+  /// Counts the bytes of activations that each worker needs for waves of `nodes` nodes, for the memory plan.
   static std::int64_t wave_bytes(const Network& network, int batch, int nodes);
 
  private:
   /// A data set in backend memory.
   struct SampleBuffers {
-    Buffer<Backend, std::uint8_t> bytes, label;
-    Buffer<Backend, float> values;
+    Buffer<Backend, std::uint8_t> bytes, label;  ///< [samples, features] unless it has values; [samples]
+    Buffer<Backend, float> values;               ///< [samples, features] unless it has bytes
     ImageShape image;
-    Buffer<Backend, ByteScale> channel;
+    Buffer<Backend, ByteScale> channel;  ///< [channels]
 
     SampleBuffers(const Backend& backend, const Dataset& data, const SampleSet& set);
     SampleView view() const {
@@ -66,7 +66,7 @@ class NetworkGradients final : public Gradients<Backend> {
     }
   };
 
-  /// The batches of step *step, of nodes [first, first + count), as the input of a pass.
+  /// Gathers the batches of step *step, of nodes [first, first + count), as the input of a pass.
   void load_batches(const Backend& backend, NetworkPass<Backend>& pass, int first, int count, const std::int64_t* step);
   void reestimate_node(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& node, int number);
   /// Adds the whole test set to the sums from index `sums` on, at the parameters of some nodes, as long as the watch
@@ -74,7 +74,7 @@ class NetworkGradients final : public Gradients<Backend> {
   void add_scores(const Backend& backend, NetworkPass<Backend>& pass, const PassNodes& nodes, int sums);
   void score_models(const Backend& backend, const PassNodes& models, std::span<const int> chosen,
                     MatrixView<double> score);
-  /// With a u of 1 where there is none.
+  /// Returns the parameters with a u of 1 where there is none.
   NodeParameters with_u(const NodeParameters& at) const;
 
   Network network_;

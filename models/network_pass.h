@@ -25,7 +25,7 @@ struct PassNodes {
 template <class Backend>
 class NetworkPass {
  public:
-  /// Room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
+  /// Makes room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
   NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
       : network_(network),
         slots_(assign_gradient_slots(network)),
@@ -43,7 +43,7 @@ class NetworkPass {
     }
   }
 
-  /// Bytes of `samples` samples of `nodes` nodes.
+  /// Counts the bytes of `samples` samples of `nodes` nodes.
   static std::int64_t bytes(const Network& network, int nodes, int samples) {
     std::int64_t floats = 1;  // a label is as large as a float
     for (const int size : network.tensor_sizes) floats += size;
@@ -58,7 +58,7 @@ class NetworkPass {
     return bytes + floats * static_cast<std::int64_t>(sizeof(float));
   }
 
-  /// The first `samples` rows of what the caller fills with samples, of logits, and of what it fills with their
+  /// Returns the first `samples` rows of what the caller fills with samples, of logits, and of what it fills with their
   /// gradient.
   MatrixView<float> input(int samples) const { return tensor(0, samples); }
   std::span<std::int32_t> label(int samples) const { return label_.span().first(samples); }
@@ -96,7 +96,7 @@ class NetworkPass {
 
   int calls() const { return static_cast<int>(network_.calls.size()); }
   MatrixView<float> tensor(int number, int samples) const { return tensor_[number].view().rows_from(0, samples); }
-  /// No data: nobody wants it.
+  /// Returns the gradient of a tensor; no data where nobody wants it.
   MatrixView<float> gradient_of(int number, int samples) const {
     if (number <= 0) return {};
     return {gradient_[slots_.slot[number]].view().data, samples, network_.tensor_sizes[number]};

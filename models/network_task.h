@@ -32,7 +32,7 @@ class NetworkTask final : public Task {
   bool learns(int replica, int node) const override {
     return partitions_.empty() || !partitions_[replica][node].empty();
   }
-  /// Of `seed` alone.
+  /// Writes parameters that depend on `seed` alone.
   void initialize(std::uint64_t seed, int node, float* row) const override;
   bool nodes_start_equal() const override { return true; }
   /// Samples and class histogram of each node.
@@ -45,7 +45,7 @@ class NetworkTask final : public Task {
   std::unique_ptr<Gradients<Backend>> gradients_on(const Backend& backend, const Shard& shard) const;
 
   void load();
-  /// Of so many samples in memory.
+  /// Describes shape and type of so many samples in memory.
   std::string set_shape(std::int64_t samples) const;
   std::int64_t set_bytes(std::int64_t samples) const;
   /// Divides the training samples among the nodes, by labels alone where these are there before the rest.

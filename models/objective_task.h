@@ -20,8 +20,8 @@ using Objective =
 /// nodes. Every replica has the same objectives.
 class ObjectiveTask final : public Task {
  public:
-  /// Every node starts at `start` [params]. `name` counts for the hash of its runs: another objective needs another
-  /// one. Throws std::invalid_argument if `start` has another size than the parameters.
+  /// Makes a task whose nodes start at `start` [params]. `name` counts for the hash of its runs: another objective
+  /// needs another one. Throws std::invalid_argument if `start` has another size than the parameters.
   ObjectiveTask(std::string name, std::vector<Parameter> parameters, std::vector<float> start, Objective objective);
 
   std::vector<Parameter> parameters() const override { return parameters_; }

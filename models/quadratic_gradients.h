@@ -15,7 +15,7 @@ namespace sparsepush {
 template <class Backend>
 class QuadraticGradients final : public Gradients<Backend> {
  public:
-  /// Local node i learns row identity[i] of the problem.
+  /// Makes gradients of which local node i learns row identity[i] of the problem.
   QuadraticGradients(const Backend& backend, const QuadraticProblem& problem, std::span<const std::int32_t> identity);
 
   void compute(const Backend& backend, const GradientIn& in, const GradientOut& out, std::int64_t host_step) override;

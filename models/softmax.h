@@ -4,7 +4,7 @@
 
 namespace sparsepush {
 
-/// features - classes, its layer called fc.
+/// Makes the network features - classes, its layer called fc.
 Network make_softmax(int features, int classes);
 
 Model softmax_model();

@@ -32,9 +32,10 @@ struct TaskKind {
   std::function<std::unique_ptr<Task>(const TaskSettings&)> make;  ///< throws InputError
 };
 
+/// Lists all kinds of tasks.
 const std::vector<TaskKind>& task_kinds();
 
-/// The kind that learns the data set `data`. Throws InputError.
+/// Returns the kind that learns the data set `data`. Throws InputError.
 const TaskKind& kind_of_task(std::string_view data);
 
 }  // namespace sparsepush

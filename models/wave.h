@@ -24,7 +24,7 @@ class Waves<Cpu> {
   }
 
   int workers() const { return static_cast<int>(serial_.size()); }
-  /// The largest wave among `nodes` nodes that need `bytes_per_node` each.
+  /// Returns the largest wave among `nodes` nodes that need `bytes_per_node` each.
   static constexpr int nodes_at_once(int, std::int64_t) { return 1; }
 
   /// Calls body(serial, first, count, worker) for ranges of nodes that cover [0, nodes) once. Calls with the same

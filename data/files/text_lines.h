@@ -33,7 +33,7 @@ class TextLines {
   std::int64_t line() const { return line_; }
   /// The line, without comment and blanks at its ends.
   std::string_view text() const { return text_; }
-  /// Whether it is nothing but a comment.
+  /// Returns whether it is nothing but a comment.
   bool is_comment() const { return is_comment_; }
 
   [[noreturn]] void refuse(const std::string& what) const;

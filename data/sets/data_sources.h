@@ -30,6 +30,7 @@ struct DataSource {
 /// The set without its bytes and labels.
 Dataset outline_of(Dataset set);
 
+/// Lists all data sets that a configuration can name.
 const std::vector<DataSource>& data_sources();
 
 }  // namespace sparsepush

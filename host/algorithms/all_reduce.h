@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// Nodes that start equal stay equal in every bit.
+/// Steps along the mean of all gradients. Nodes that start equal stay equal in every bit.
 template <class Backend>
 void all_reduce(Nodes<Backend>& n, const PlannedRound&) {
   average(n, state::gradient, *n.message);  // G(Z) <- its mean over the nodes

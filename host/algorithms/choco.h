@@ -11,6 +11,7 @@ namespace sparsepush {
 inline constexpr Array<float> public_copy({.name = "public_copy", .per = Per::kSlot});
 inline constexpr Array<float> difference({.name = "difference", .saved = false});
 
+/// Steps, sends the compressed difference to the public copy, and mixes public copies.
 template <class Backend>
 void choco(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);  // X' = X - a G(Z)
@@ -23,7 +24,8 @@ void choco(Nodes<Backend>& n, const PlannedRound& round) {
   mix_push_weights(n, round);            // u+ = u + eta (P - I) u;  Z+ = X+ / u+
 }
 
-/// On a topology that varies, a node would have no copy of a neighbour that is new to it.
+/// Needs the same edges in every round: on a topology that varies, a node would have no copy of a neighbour that is new
+/// to it.
 inline Method choco_row() {
   return {.name = "choco",
           .colour = "#cc79a7",

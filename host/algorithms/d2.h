@@ -8,8 +8,8 @@ namespace sparsepush {
 
 inline constexpr Array<float> correction({.name = "correction"});
 
-/// Nodes mix by differences: corrections are never damped, and the rounding of parameters, which are larger, would
-/// add up in them.
+/// Steps, corrects, and mixes by differences: corrections are never damped, and the rounding of parameters, which are
+/// larger, would add up in them.
 template <class Backend>
 void d2(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);                 // X' = X - a G(X)
@@ -21,7 +21,7 @@ void d2(Nodes<Backend>& n, const PlannedRound& round) {
   add(n, correction, added);  // C+ = C + eta (W - I) X''
 }
 
-/// Self weights above 1/3 keep all eigenvalues above -1/3, below which the iteration is not stable.
+/// Needs self weights above 1/3: they keep all eigenvalues above -1/3, below which the iteration is not stable.
 inline Method d2_row() {
   return {.name = "d2",
           .colour = "#5f7f8c",

@@ -10,8 +10,8 @@ namespace sparsepush {
 inline constexpr Array<float> tracker({.name = "tracker"});
 inline constexpr Array<float> last_gradient({.name = "last_gradient"});
 
-/// Y' = Y + (G - G of the last step), the first time G itself; X' = X - a Y', in which weight decay counts as in any
-/// step.
+/// Takes the step along the tracker: Y' = Y + (G - G of the last step), the first time G itself; X' = X - a Y', in
+/// which weight decay counts as in any step.
 template <class Backend>
 void tracking_step(Nodes<Backend>& n) {
   subtract(n, state::gradient, last_gradient, last_gradient);
@@ -21,7 +21,7 @@ void tracking_step(Nodes<Backend>& n) {
   local_step(n);
 }
 
-/// Their sum over the nodes stays that of the last gradients.
+/// Mixes x and the trackers, whose sum over the nodes stays that of the last gradients.
 template <class Backend>
 void mix_with_tracker(Nodes<Backend>& n, const PlannedRound& round) {
   send(n, round);
@@ -29,13 +29,14 @@ void mix_with_tracker(Nodes<Backend>& n, const PlannedRound& round) {
   mix(n, round, tracker, tracker);    // Y+ = Y' + eta (P - I) Y'
 }
 
+/// Steps along the tracker and mixes, over doubly stochastic weights.
 template <class Backend>
 void gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
   tracking_step(n);
   mix_with_tracker(n, round);
 }
 
-/// The tracker is pushed like the numerators, but never divided by u.
+/// Does the same over push-sum: the tracker is pushed like the numerators, but never divided by u.
 template <class Backend>
 void push_gradient_tracking(Nodes<Backend>& n, const PlannedRound& round) {
   keep_push_weights(n);

@@ -45,8 +45,8 @@ struct Method {
   Needs needs = {};
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
   std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
-  std::optional<double> averaging_rate = {};  ///< where it is not set; without one the compressor's
-  bool fixed_rate = false;                    ///< it is no choice
+  std::optional<double> averaging_rate = {};  ///< default of algorithm.averaging_rate; else the compressor's
+  bool fixed_rate = false;                    ///< averaging_rate counts whatever is configured
   std::string compressor = "top_k";           ///< where none is set, of methods that compress
   bool corrects_drift = false;                ///< of nodes whose gradients differ
   const Array<float>* steps_into = nullptr;   ///< takes every step that x takes
@@ -58,17 +58,18 @@ struct Method {
   bool compresses() const { return message && message->compressed; }
 };
 
+/// Lists all methods, in the order in which `sparsepush methods` prints them.
 const std::vector<Method>& methods();
 
-/// Whether u may leave 1: other methods neither mix nor send it.
+/// Returns whether u may leave 1: other methods neither mix nor send it.
 bool mixes_push_weights(const Method& method);
 
-/// Names of those for which [topology] counts.
+/// Lists the methods for which [topology] counts, by name.
 std::vector<std::string_view> methods_with_topology();
-/// Names of those that send compressed messages.
+/// Lists the methods that send compressed messages, by name.
 std::vector<std::string_view> methods_that_compress();
 
-/// That of a method which mixes at its own, whatever is set.
+/// Returns the averaging rate of a method that has a fixed one, whatever is configured.
 std::optional<double> fixed_averaging_rate(const Method& method);
 
 /// The rows that a run is made of: those of the tables, or a user's own.
@@ -78,13 +79,13 @@ struct Rows {
   std::optional<Compressor> compressor;  ///< of methods that compress
 };
 
-/// By the names of a configuration. Throws InputError about one that no table has.
+/// Finds the rows that a configuration names. Throws InputError about a name that no table has.
 Rows rows_of(const Config& config);
 
-/// Whether the final rounds are one exact mean instead of gossip.
+/// Returns whether the final rounds are one exact mean instead of gossip.
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
 
-/// Whether an op may take the optimizer's step in a pass of its own.
+/// Returns whether an op may take the optimizer's step in a pass of its own.
 inline bool fuses(const Rows& rows) {
   return rows.optimizer.fuses && !rows.method.steps_into && !rows.method.block_weights;
 }
@@ -92,20 +93,20 @@ inline bool fuses(const Rows& rows) {
 /// Throws InputError about an optimizer that comes to nothing with the method, and says why.
 void check_optimizer(const Rows& rows);
 
-/// A method with error memory that sends what its steps have added up to, instead of its parameters.
+/// Returns the row of a method with error memory that sends what its steps have added up to, instead of its parameters.
 Method compressing_updates(Method row);
 
-/// averaging_rate where the configuration does not set it; 1 for methods that have none, nothing where it has to be
-/// set.
+/// Returns the averaging rate where the configuration does not set one; 1 for methods that have none, nothing where it
+/// has to be set.
 std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
 
 /// Completes an extent by what rows are cut into, if the method does that.
 void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
-/// Every array of a run, in the order of checkpoints. `own`: those of what is learned.
+/// Lists every array of a run, in the order of checkpoints. `own`: those of what is learned.
 StateList state_of(const Rows& rows, const StateList& own = {});
 
-/// The same with their rows on a shard, or on all shards together.
+/// Gives each array of a list its rows: on a shard, or on all shards together.
 std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
 
 /// Counts what a compressed message's arrays cost beside the compressor's own, which u is part of.

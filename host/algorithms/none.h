@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// X' = X - a G(Z), and nothing is sent.
+/// Takes the step X' = X - a G(Z); nothing is sent.
 template <class Backend>
 void none(Nodes<Backend>& n, const PlannedRound&) {
   local_step(n);

@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// With eta = 1: X+ = P X', u+ = P u.
+/// Steps and mixes. With eta = 1: X+ = P X', u+ = P u.
 template <class Backend>
 void sgp(Nodes<Backend>& n, const PlannedRound& round) {
   keep_push_weights(n);

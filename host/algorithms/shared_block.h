@@ -10,7 +10,7 @@ namespace sparsepush {
 inline constexpr Array<double> block_u({.name = "block_u", .width = blocks, .start = 1});
 inline constexpr Array<float> block({.name = "block", .width = longest_block, .saved = false});
 
-/// No one number makes z of a row, so that z stands in memory; u stays 1.
+/// Steps, and mixes one block. No one number makes z of a row, so that z stands in memory; u stays 1.
 template <class Backend>
 void shared_block(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);               // X' = X - a G(Z)

@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// X itself is not mixed, and so u is not either: it stays 1.
+/// Steps, and mixes what steps have added up to. X itself is not mixed, and so u is not either: it stays 1.
 template <class Backend>
 void push_updates(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);              // X' = X - a D;  E' = E - a D, as in steps without a round

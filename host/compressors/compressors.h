@@ -24,7 +24,7 @@ struct Compressor {
   StateList messages;                  ///< where Q stands, a row a slot: entries, or whole rows in state::q
   StateList state = {};                ///< what it keeps from round to round
   std::vector<std::string> keys = {};  ///< of [algorithm] that count for it, beside the method's
-  /// averaging_rate where it is not set; without one it has to be.
+  /// Computes the default of algorithm.averaging_rate; without it that key has to be set.
   std::function<double(const AlgorithmConfig&)> averaging_rate = {};
   std::optional<double> most_rate = {};     ///< of averaging_rate: runs tend to diverge above
   FromSettings<std::int64_t> entries = {};  ///< counts those of a message; without it Q is whole rows
@@ -44,9 +44,10 @@ struct Compressor {
   OnBothBackends<> update_and_compress = {};
 };
 
+/// Lists all compressors, in the order in which `sparsepush methods` prints them.
 const std::vector<Compressor>& compressors();
 
-/// Whether Q is whole rows.
+/// Returns whether Q is whole rows.
 inline bool sends_rows(const Compressor& compressor) { return contains(compressor.messages, state::q); }
 
 }  // namespace sparsepush

@@ -19,7 +19,7 @@ namespace sparsepush {
 
 inline constexpr Array<float> factor({.name = "factor", .width = factors});
 
-/// The first W of tensor l, the same for all nodes: element i of it is standard normal.
+/// Draws element i of the first W of tensor l, the same for all nodes, from the standard normal distribution.
 inline float first_factor(std::uint64_t seed, std::size_t l, std::int64_t i) {
   constexpr std::uint64_t kNoNode = 0xffff'ffff;
   return static_cast<float>(random_normal({.seed = seed,
@@ -55,7 +55,7 @@ inline PlannedArray planned_factors(const LowRankPlan& plan, const RunExtent& ru
 template <class Backend>
 struct PlacedFactors {
   LowRankPlan plan;
-  Buffer<Backend, LowRankTensor> tensors;
+  Buffer<Backend, LowRankTensor> tensors;  ///< [tensors]
 };
 
 template <class Backend>

@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// Of a sparse message of `entries` entries; `wire` is the largest that the encoding of one can have.
+/// Counts the bytes of a sparse message of `entries` entries; `wire` is the largest that the encoding of one can have.
 inline MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entries, int value_bits = 32) {
   const std::int64_t values = entries * value_bits / 8, whole_values = entries * 4;
   return {.authors = values + 2 * entries + 3,
@@ -18,18 +18,19 @@ inline MessageBytes sparse_message_bytes(std::int64_t params, std::int64_t entri
           .dense = 4 * params + 4};
 }
 
-/// Of a message that costs `bytes` by every convention.
+/// Counts the bytes of a message that costs `bytes` by every convention but the dense one.
 constexpr MessageBytes plain_message_bytes(std::int64_t params, std::int64_t bytes) {
   return {.authors = bytes, .coo32 = bytes, .wire = bytes, .dense = 4 * params + 4};
 }
 
-/// Of one with `bytes` beside u, behind the header on the wire, whose encoding says what follows: values of a shared
-/// seed (2), levels (3), signs (4) or factors (5); 8 more where values have 16 bits, as with gaps (0) and a bitmap (1).
+/// Counts the bytes of a message with `bytes` beside u, behind the header on the wire, whose encoding says what
+/// follows: values of a shared seed (2), levels (3), signs (4) or factors (5); 8 more where values have 16 bits, as
+/// with gaps (0) and a bitmap (1).
 constexpr MessageBytes headed_message_bytes(std::int64_t params, std::int64_t bytes) {
   return {.authors = 4 + bytes, .coo32 = 4 + bytes, .wire = kWireHeaderBytes + bytes, .dense = 4 * params + 4};
 }
 
-/// Of one that has a scale for each tensor and `bits` bits for each of its elements.
+/// Counts the bytes of a message that has a scale for each tensor and `bits` bits for each of its elements.
 inline MessageBytes quantized_message_bytes(const RowLayout& layout, int bits) {
   std::int64_t bytes = 0;
   for (const Segment& tensor : layout.segments) bytes += 4 + divide_up(tensor.size * bits, 8);

@@ -10,7 +10,7 @@
 
 namespace sparsepush {
 
-/// Of one element: its level, 0 to `levels`, and its sign.
+/// Counts the bits of one element: its level, 0 to `levels`, and its sign.
 constexpr int level_bits(int levels) { return 1 + std::bit_width(static_cast<unsigned>(levels)); }
 
 inline Compressor qsgd_row() {

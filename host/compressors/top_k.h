@@ -39,7 +39,7 @@ void verify_messages(Nodes<Backend>& n, const Array<float>& v) {
   });
 }
 
-/// Top-k of v's rows: Q into the messages, v <- v - Q.
+/// Selects the top k of v's rows: Q into the messages, v <- v - Q.
 template <class Backend>
 void select(Nodes<Backend>& n, const Array<float>& v) {
   topk_select(n.backend, n.template made<SelectionMemory<Backend>>(), n[v], n.messages());
@@ -47,7 +47,7 @@ void select(Nodes<Backend>& n, const Array<float>& v) {
   n.round_entries(v);
 }
 
-/// The same of X' + E, in one pass with the SGD step.
+/// Selects the top k of X' + E, in one pass with the SGD step.
 template <class Backend>
 void update_and_select(Nodes<Backend>& n) {
   update_select(n.backend, n.template made<SelectionMemory<Backend>>(),
@@ -63,7 +63,7 @@ inline PlannedArray planned_selection(const TopkPlan& plan, const RowLayout& lay
           run.shards * bytes(rows, layout, plan, run.threads)};
 }
 
-/// What compressors have in common that keep the largest entries, as many as `plan` says.
+/// Returns what compressors have in common that keep the largest entries, as many as `plan` says.
 inline Compressor selecting_row(const char* name, const FromSettings<TopkPlan>& plan) {
   return {
       .name = name,

@@ -82,7 +82,7 @@ struct EvaluateConfig {
   int samples = 0;               ///< of the test set, spread over it; 0: all
 };
 
-/// Whether learning rates fall towards the end of the run, and so are others where that is another.
+/// Returns whether learning rates fall towards the end of the run: a longer run has others.
 inline bool rates_depend_on_length(const OptimizerConfig& optimizer) { return optimizer.schedule != "steps"; }
 
 /// Everything a run needs to know, checked and with all defaults filled in.

@@ -9,7 +9,7 @@ namespace sparsepush {
 /// The shortest text that reads back as the same double, always with a point or an exponent.
 std::string number_text(double value);
 
-/// Whether the key's value in `config` counts for the hash.
+/// Returns whether the key's value in `config` counts for the hash.
 bool counts_for_hash(const Field& field, const Config& config);
 
 /// What the hash takes of the value: the content of a file, else the value as TOML. Throws InputError.

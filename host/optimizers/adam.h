@@ -10,7 +10,7 @@ namespace sparsepush {
 
 inline constexpr Array<float> second_moment({.name = "second_moment"});
 
-/// With the moments' bias after t + 1 steps taken out of rate and root.
+/// Adjusts settings to Adam, the moments' bias after t + 1 steps taken out of rate and root.
 inline void adjust_to_adam(const OptimizerConfig& optimizer, const Schedule& schedule, std::int64_t t,
                            SgdSettings& settings) {
   const auto taken = [t](double kept) { return 1 - std::pow(kept, static_cast<double>(t + 1)); };

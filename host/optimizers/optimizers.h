@@ -26,6 +26,7 @@ struct Optimizer {
   OnBothBackends<> step;
 };
 
+/// Lists all optimizers.
 const std::vector<Optimizer>& optimizers();
 
 }  // namespace sparsepush

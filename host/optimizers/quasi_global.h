@@ -9,7 +9,8 @@ namespace sparsepush {
 
 inline constexpr Array<float> last_z({.name = "last_z"});
 
-/// Before the first step, and after one with lr 0, there is nothing to follow.
+/// Adjusts settings to quasi-global momentum. Before the first step, and after one with lr 0, there is nothing to
+/// follow.
 inline void adjust_to_quasi_global(const OptimizerConfig& optimizer, const Schedule& schedule, std::int64_t t,
                                    SgdSettings& settings) {
   const double last = t == 0 ? 0 : schedule.learning_rate(t - 1, optimizer);

@@ -34,16 +34,18 @@ class RoundPlan {
   /// Prepares round 0, so that rules which cannot be kept fail here.
   RoundPlan(const Backend& backend, RoundRules rules, const Shard& shard);
 
-  /// Host: makes the rounds [first, last), at most kRoundsAhead, where they are not there yet, and does not wait for
-  /// the steps that are on their way: the upload does, until all of them have read what stood there. True if rounds
-  /// have outgrown their places: records of at() must begin anew, and halo_slots() may have grown.
+  /// Makes, on the host, the rounds [first, last), at most kRoundsAhead, where they are not there yet, and does not
+  /// wait for the steps that are on their way: the upload does, until all of them have read what stood there. True if
+  /// rounds have outgrown their places: what was recorded with at() is void, and halo_slots() may have grown.
   bool prepare(std::int64_t first, std::int64_t last);
-  /// Host, between records, before the step that plays round t: lets the backend wait for the round's upload.
+  /// Lets the backend wait for the upload of round t; to be called on the host, between recorded steps, before the one
+  /// that plays it.
   void play(std::int64_t t);
-  /// The round that *due, in backend memory, names; for recorded work, in which it alone says which round that is.
+  /// Returns the round that *due, in backend memory, names; for recorded work, in which it alone says which round that
+  /// is.
   PlannedRound at(const std::int64_t* due);
 
-  /// An upper bound of the halo of every round so far, and of the rules' bounds.
+  /// Returns an upper bound of the halo of every round so far, and of the rules' bounds.
   int halo_slots() const { return bounds_.halo; }
 
   /// Places of a plan with these rules, each with room for `bounds.edges` edges.

@@ -36,11 +36,11 @@ struct RoundRules {
   std::optional<DrawnRounds> drawn;  ///< without it the host draws all rounds
 };
 
-/// The rules of one topology per replica, or of one that all share. The topologies must outlive them.
+/// Returns the rules of one topology per replica, or of one that all share. The topologies must outlive them.
 RoundRules topology_rules(const std::vector<Topology>& topologies, int replicas,
                           std::function<double(int replica, std::int64_t t)> averaging_rate);
 
-/// The bounds in those rules.
+/// Returns the bounds in those rules.
 RoundBounds topology_bounds(const std::vector<Topology>& topologies, const Shard& shard);
 
 /// One round for the nodes of one shard, on the host; all replicas stand in it, side by side.

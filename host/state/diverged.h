@@ -18,7 +18,7 @@ class Diverged : public std::runtime_error {
 /// none are.
 std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
-/// What to try after a divergence, by its likely key.
+/// Says what to try after a divergence, by its likely key.
 std::string likely_remedy(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 }  // namespace sparsepush

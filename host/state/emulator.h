@@ -23,58 +23,61 @@ namespace sparsepush {
 template <class Backend>
 class Emulator {
  public:
-  /// `backend`, `experiment` and `transport` must outlive it.
+  /// Makes the nodes in their initial state. `backend`, `experiment` and `transport` must outlive it.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport);
-  /// With other rounds than the experiment's.
+  /// Makes the nodes likewise, with other rounds than the experiment's.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport, RoundRules rules);
 
-  /// SGD steps and final rounds done.
+  /// Counts the SGD steps and final rounds that are done.
   std::int64_t step() const { return step_; }
   bool in_final_rounds() const { return step_ >= experiment_.schedule().sgd_steps(); }
 
-  /// One SGD step of all nodes. `stages` calls the two functions below; a GPU records what they launch in the first
-  /// step and repeats it in the following ones, as CUDA graphs. Throws Diverged.
+  /// Takes one SGD step of all nodes. `stages` calls the two functions below; a GPU records what they launch in the
+  /// first step and repeats it in the following ones, as CUDA graphs. Throws Diverged.
   void run_step(const std::function<void()>& stages);
-  /// Batch and gradient: every node's gradient at z = x / u on its samples of this step.
+  /// Picks the batches and computes every node's gradient at z = x / u on its samples of this step.
   void take_gradients();
-  /// Update, select, deliver, mix and de-bias, as the method says.
+  /// Updates, selects, delivers, mixes and de-biases, as the method says.
   void run_method();
 
-  /// One round of merging after the last SGD step; after the last one also running statistics are merged.
+  /// Plays one round of merging after the last SGD step; after the last one also running statistics are merged.
   void run_final_round();
-  /// Whether steps repeat records; if not, every step launches its work anew, with the same bits.
+  /// Chooses whether steps repeat what was recorded; if not, every step launches its work anew, with the same bits.
   void set_recorded(bool recorded) { recorded_ = recorded; }
-  /// Throws Diverged if a node has, since the last look. Backends look every few steps, and before anything is saved.
+  /// Throws Diverged if a node has diverged since the last look. Backends look every few steps, and before anything is
+  /// saved.
   void check_finite();
 
-  /// Losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for train_loss.
-  /// No rows, and nothing else has happened, if `watch` said in any shard not to go on with the tests.
+  /// Measures losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for
+  /// train_loss. Returns no rows, and nothing else has happened, if `watch` said in any shard not to go on with the
+  /// tests.
   std::vector<MetricsRow> measure(bool ends_window, const TestWatch& watch = nullptr);
 
   const Experiment& experiment() const { return experiment_; }
   Nodes<Backend>& nodes() { return nodes_; }
   const Gradients<Backend>& gradients() const { return *gradients_; }
 
-  /// Arrays that start as others do get what these have now: after nodes have been given other parameters to start
-  /// with.
+  /// Copies what the nodes have now to the arrays that start as others do; to be called after nodes have been given
+  /// other parameters to start with.
   void start_arrays();
 
-  /// Saved with checkpoints.
+  /// Returns the losses since the last measure, which are saved with checkpoints.
   LossWindow<Backend>& loss_window() { return loss_; }
-  /// Goes on from a checkpoint whose arrays have been read into nodes().
+  /// Goes on at `step` from a checkpoint whose arrays have been read into nodes().
   void resume_at(std::int64_t step);
 
  private:
   void set_learning_rates();
-  /// As Nodes::settings has them: nodes that do not learn have no weight decay, nor the momentum of their moves.
+  /// Spreads the replicas' settings over rows as Nodes::settings has them: nodes that do not learn have no weight
+  /// decay, nor the momentum of their moves.
   std::vector<SgdSettings> settings_of_rows(const std::vector<SgdSettings>& of_replicas) const;
   /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
   void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);
-  /// Where places outgrow what records know, these begin anew.
+  /// Makes rounds first to last - 1 ready. Where they need more places than recorded work knows, that is recorded anew.
   void prepare_rounds(std::int64_t first, std::int64_t last);
-  /// After the last final round: running statistics for the merged model.
+  /// Makes running statistics for the merged model, after the last final round.
   void merge_statistics();
-  /// The first tensor of any saved array that is not finite in a local row.
+  /// Names the first tensor of any saved array that is not finite in a local row.
   std::string first_not_finite(int row) const;
   void check_whole() const;
   [[noreturn]] void report_divergence(const StepClock& clock) const;
@@ -96,7 +99,7 @@ class Emulator {
   std::atomic<bool> tests_go_on_ = true;  ///< nobody has asked to break them off
 };
 
-/// The rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.
+/// Returns the rounds of the experiment's topologies: with its averaging rate, and in the final rounds with rate 1.
 RoundRules round_rules(const Experiment& experiment);
 
 }  // namespace sparsepush

@@ -24,7 +24,7 @@ class Experiment {
   /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
   /// InputError.
   explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
-  /// With a method, optimizer, compressor or task that need not be in any table.
+  /// Builds them likewise, with a method, optimizer, compressor or task that need not be in any table.
   Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
   /// Gives every replica settings of its own; before there is an emulator.
   void set_replicas(std::vector<ReplicaSettings> replicas);
@@ -38,16 +38,16 @@ class Experiment {
 
   const Config& config() const { return config_; }
   const Rows& rows() const { return rows_; }
-  /// [replicas] all alike unless set_replicas was called.
+  /// Returns the [replicas] settings, all alike unless set_replicas was called.
   const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
-  /// One per replica, or one that all share.
+  /// Returns one topology per replica, or one that all share.
   const std::vector<Topology>& topologies() const { return topologies_; }
   const Task& task() const { return *task_; }
   const Schedule& schedule() const { return schedule_; }
   const RowLayout& layout() const { return layout_; }
-  /// Whether all nodes of a replica have the same scores after `step` steps, whatever they learn: at the start.
+  /// Returns whether all nodes of a replica have the same scores after `step` steps, whatever they learn: at the start.
   bool nodes_are_equal_at(std::int64_t step) const;
-  /// Of all that changes the bits of a run: see config_hash.
+  /// Hashes all that changes the bits of a run: see config_hash.
   std::string hash() const;
 
  private:
@@ -60,10 +60,10 @@ class Experiment {
   Schedule schedule_;
 };
 
-/// Arrays of the task's own, and z where it is wanted in memory and u does not stay 1.
+/// Lists the arrays of the task's own, and z where it is wanted in memory and u does not stay 1.
 StateList own_state(const Experiment& experiment);
 
-/// One topology, or one per replica where they differ, checked over the rounds of the run.
+/// Makes one topology, or one per replica where they differ, checked over the rounds of the run.
 std::vector<Topology> make_topologies(const Config& config);
 
 }  // namespace sparsepush

@@ -6,7 +6,7 @@
 
 namespace sparsepush {
 
-/// The error memory is dropped before the first final round.
+/// Drops the error memory, before the first final round.
 template <class Backend>
 void drop_error_memory(Nodes<Backend>& n) {
   if (!n.state.has(state::error)) return;
@@ -14,7 +14,7 @@ void drop_error_memory(Nodes<Backend>& n) {
   clear(n.backend, error.data, error.size() * sizeof(float));
 }
 
-/// One final round by gossip, planned with eta = 1: X <- P X, u <- P u.
+/// Plays one final round by gossip, planned with eta = 1: X <- P X, u <- P u.
 template <class Backend>
 void final_gossip(Nodes<Backend>& n, const PlannedRound& round) {
   keep_push_weights(n);
@@ -23,7 +23,7 @@ void final_gossip(Nodes<Backend>& n, const PlannedRound& round) {
   mix_push_weights(n, round);
 }
 
-/// The final round by all-reduce: x_i = (float)(sum x / sum u), u_i = 1.
+/// Plays the final round by all-reduce: x_i = (float)(sum x / sum u), u_i = 1.
 template <class Backend>
 void final_all_reduce(Nodes<Backend>& n) {
   average(n, state::x, *n.final_message);

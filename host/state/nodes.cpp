@@ -9,7 +9,7 @@
 namespace sparsepush {
 namespace {
 
-/// Those of the halo come with its messages.
+/// Lists how many entries each slot's message has; what stands here for the halo is replaced by what its messages have.
 std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
   std::vector<std::int64_t> entries(extent.rows + extent.halo, extent.entries);
   for (std::int64_t row = 0; row < extent.rows; ++row)

@@ -39,26 +39,25 @@ struct Trigger {
   Buffer<Backend, std::int32_t> due;     ///< [replicas] of this step
 };
 
-/// All local nodes, rows replica-major. A method is a function over this, in the words of
-/// verbs.h.
+/// All local nodes, rows replica-major. A method is a function over this, in the words of verbs.h.
 template <class Backend>
 class Nodes {
  public:
-  /// `backend`, `transport` and `layout` must outlive it.
+  /// Allocates all arrays. `backend`, `transport` and `layout` must outlive it.
   Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout, const NodesPlan& plan);
 
-  /// [local rows, columns] of an array of the run.
+  /// Returns the [local rows, columns] of an array of the run.
   template <class T>
   MatrixView<T> operator[](const Array<T>& array) const {
     return state.local(array);
   }
-  /// The same as a list, of arrays with one element a row.
+  /// Returns the [local rows] elements of an array with one element a row.
   template <class T>
   std::span<T> list(const Array<T>& array) const {
     const MatrixView<T> view = state.local(array);
     return {view.data, view.size()};
   }
-  /// The elements of the local rows in host memory, and back.
+  /// Copies the elements of the local rows to host memory.
   template <class T>
   std::vector<T> to_host(const Array<T>& array) const {
     const MatrixView<T> there = state.local(array);
@@ -66,32 +65,34 @@ class Nodes {
     copy(backend, here.data(), there.data, here.size() * sizeof(T));
     return here;
   }
+  /// Copies elements from host memory to the local rows: as many as `to_host` returns.
   template <class T>
   void assign(const Array<T>& array, std::span<const std::type_identity_t<T>> values) const {
     const MatrixView<T> there = state.local(array);
     CHECK(values.size() == there.size(), "values ", values.size(), ", ", array.name, ' ', there);
     copy(backend, there.data, values.data(), values.size_bytes());
   }
-  /// The messages of all slots.
+  /// Returns the sparse messages of all slots.
   Messages messages() const { return {state.slots(state::position), state.slots(state::value)}; }
-  /// Of this round's messages.
+  /// Returns what random numbers of this round's messages are drawn from.
   RoundDraws draws() const { return {.seed = seed.span(), .round = round, .first_node = shard.first()}; }
-  /// Arguments of this step's SGD update.
+  /// Returns the arguments of this step's SGD update.
   SgdUpdate sgd() const;
-  /// Keeps what the run's compressor makes for itself; and that, which is a T.
+  /// Keeps what the run's compressor makes for itself, such as a selection's memory.
   template <class T>
   void keep(T made) {
     made_ = std::make_unique<Made<T>>(std::move(made));
   }
+  /// Returns what `keep` was given, which must be a T.
   template <class T>
   T& made() const {
     auto* const found = dynamic_cast<Made<T>*>(made_.get());
     CHECK(found != nullptr, "the compressor has made nothing of this kind");
     return found->value;
   }
-  /// Entries with values of 16 bits, if they are wanted: what is cut off goes to v.
+  /// Rounds the values of entries to 16 bits, if that is wanted: what is cut off goes to v.
   void round_entries(const Array<float>& v);
-  /// Room for what so many remote in-neighbours send; between steps, and records must begin anew.
+  /// Makes room for what so many remote in-neighbours send; between steps, and work must be recorded anew.
   void allocate_halo(int halo_slots);
   /// Counts `copies` [local rows] messages, in backend memory, of replicas that are due.
   void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies, Due due = {});

@@ -17,13 +17,13 @@ struct NodesPlan {
   bool settings_of_rows = false;           ///< whether nodes of a replica differ in their settings
 };
 
-/// That of an experiment whose nodes do not differ in their settings.
+/// Returns the plan of an experiment whose nodes do not differ in their settings.
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots = 0);
 
-/// Entries of a sparse message; 0 where none is sent.
+/// Counts the entries of a sparse message; 0 where none is sent.
 std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
-/// Of a shard with `nodes` nodes of each replica, or of all shards together.
+/// Returns the sizes of a shard with `nodes` nodes of each replica, or of all shards together.
 Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes);
 
 }  // namespace sparsepush

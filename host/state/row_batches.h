@@ -13,7 +13,7 @@ namespace sparsepush {
 /// Most bytes of a batch, unless a single row is larger.
 inline constexpr std::int64_t kRowBatchBytes = 16 << 20;
 
-/// Bytes of the largest batch of for_each_row_batch.
+/// Returns how many bytes the largest batch of for_each_row_batch has.
 constexpr std::int64_t row_batch_bytes(std::int64_t rows, std::int64_t row_bytes) {
   return row_bytes * std::clamp<std::int64_t>(kRowBatchBytes / std::max<std::int64_t>(1, row_bytes), 1, rows);
 }

@@ -8,8 +8,8 @@
 
 namespace sparsepush {
 
-/// Their means over all nodes of the replica, of every shard; sums in double, in node order. statistics: [local rows,
-/// columns] in backend memory.
+/// Takes the means of running statistics over all nodes of the replica, of every shard; sums in double, in node order.
+/// statistics: [local rows, columns] in backend memory.
 template <class Backend>
 std::vector<double> mean_statistics(MatrixView<const float> statistics, Nodes<Backend>& nodes, int replica) {
   const auto local = statistics.rows_from(replica * nodes.shard.nodes(), nodes.shard.nodes());

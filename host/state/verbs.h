@@ -9,23 +9,23 @@
 
 namespace sparsepush {
 
-/// X' = X - a D along the gradient at Z, without communication.
+/// Takes the step X' = X - a D along the gradient at Z, without communication.
 template <class Backend>
 void local_step(Nodes<Backend>& n) {
   n.rows.optimizer.step(n);
 }
 
-/// Q = C(v) into the messages; v <- v - Q.
+/// Compresses: Q = C(v) into the messages; v <- v - Q.
 template <class Backend>
 void compress(Nodes<Backend>& n, const Array<float>& v) {
   n.rows.compressor->compress(n, v);
 }
 
-/// to += rows.
+/// Adds rows: to += rows.
 template <class Backend>
 void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
 
-/// X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
+/// Takes the step with error memory: X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
 template <class Backend>
 void update_and_compress(Nodes<Backend>& n) {
   const auto& in_one_pass = n.rows.compressor->update_and_compress;
@@ -35,20 +35,20 @@ void update_and_compress(Nodes<Backend>& n) {
   compress(n, state::error);
 }
 
-/// difference = a - b.
+/// Subtracts rows: difference = a - b.
 template <class Backend>
 void subtract(Nodes<Backend>& n, const Array<float>& a, const Array<float>& b, const Array<float>& difference) {
   subtract(n.backend, n[a], n[b], n[difference]);
 }
 
-/// to = from.
+/// Copies rows: to = from.
 template <class Backend>
 void copy_rows(Nodes<Backend>& n, const Array<float>& from, const Array<float>& to) {
   const MatrixView<float> rows = n[from];
   copy_within(n.backend, n[to].data, rows.data, rows.size() * sizeof(float));
 }
 
-/// u as it is sent and mixed in this round.
+/// Copies u to state::sent_u, which is sent and mixed with in this round.
 template <class Backend>
 void keep_push_weights(Nodes<Backend>& n);
 
@@ -64,39 +64,39 @@ void send(Nodes<Backend>& n, const PlannedRound& round) {
   send(n, round, *n.message);
 }
 
-/// to += eta (P - I) Q.
+/// Mixes what was compressed: to += eta (P - I) Q.
 template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
 
-/// to += Q for every slot, `to` being an array of slots.
+/// Adds what was compressed: to += Q for every slot, `to` being an array of slots.
 template <class Backend>
 void add_messages(Nodes<Backend>& n, const Array<float>& to);
 
-/// to += eta (P - I) q with rows that were sent; q may be `to` itself.
+/// Mixes rows that were sent: to += eta (P - I) q; q may be `to` itself.
 template <class Backend>
 void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
 
-/// to = eta (P - I) q with rows that were sent, summed up by differences: over in-edges, w_ij (q_j - q_i).
+/// Mixes rows that were sent, summed up by differences: to = eta (P - I) q, over in-edges w_ij (q_j - q_i).
 template <class Backend>
 void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
 
-/// u+ = u + eta (P - I) u with u as it was kept, and Z+ = X+ / u+ with it, which is nowhere stored.
+/// Mixes push-sum weights: u+ = u + eta (P - I) u with u as it was kept. So Z+ = X+ / u+, which is nowhere stored.
 template <class Backend>
 void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
 
-/// The block that is due, of x and of its weights: into `block` and into u as it is sent.
+/// Copies the block that is due, of x and of its weights, into `block` and into u as it is sent.
 template <class Backend>
 void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
 
-/// x += eta (P - I) x within that block, and likewise its weights, with what was cut and sent.
+/// Mixes the block that was cut and sent: x += eta (P - I) x within it, and likewise its weights.
 template <class Backend>
 void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
 
-/// z of methods that mix by blocks, from x and the blocks' weights.
+/// Computes z of methods that mix by blocks, from x and the blocks' weights.
 template <class Backend>
 void debias_blocks(Nodes<Backend>& n);
 
-/// An exact mean over the nodes of each replica that is due, x_i = (float)(sum x / sum u), counted as 2 (N - 1)
+/// Takes the exact mean over the nodes of each replica that is due, x_i = (float)(sum x / sum u), counted as 2 (N - 1)
 /// messages that go along a chain of the nodes and back.
 template <class Backend>
 void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& outgoing, Due due = {});
@@ -114,8 +114,8 @@ NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
   return {.x = n[state::z], .u = {}};
 }
 
-/// X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all nodes are local, X' need not
-/// be sent anywhere, and one pass takes X to X+.
+/// Takes the step and mixes: X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all
+/// nodes are local, X' need not be sent anywhere, and one pass takes X to X+.
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round);
 

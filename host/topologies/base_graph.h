@@ -6,7 +6,7 @@
 
 namespace sparsepush {
 
-/// The rounds of one period for any number of nodes; in each a node has at most `degree` neighbours, 1 <= degree.
+/// Makes the rounds of one period for any number of nodes; in each a node has at most `degree` neighbours, 1 <= degree.
 /// About 2 log(nodes) / log(degree + 1) rounds at most.
 std::vector<TopologyRound> base_graph_rounds(int nodes, int degree);
 

@@ -37,7 +37,7 @@ class EdgeRows {
   explicit EdgeRows(const std::string& path);
 
   bool has_weights() const { return has(kWeight); }
-  /// The next row of a topology of `nodes` nodes, if any.
+  /// Reads the next row of a topology of `nodes` nodes, if any.
   bool next(int nodes, EdgeRow& row);
 
  private:

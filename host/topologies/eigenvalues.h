@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// All eigenvalues of the general square `matrix` [n, n], column-major, in no particular order.
+/// Computes all eigenvalues of the general square `matrix` [n, n], column-major, in no particular order.
 std::vector<std::complex<double>> eigenvalues(std::vector<double> matrix, int n);
 
 }  // namespace sparsepush

@@ -6,7 +6,7 @@
 
 namespace sparsepush {
 
-/// A digraph for each round of the period: of a redrawn topology, of its first 8 rounds.
+/// Returns a digraph for each round of the period: of a redrawn topology, of its first 8 rounds.
 std::string topology_dot(const Topology& topology);
 
 /// Rounds drawn side by side: SVG without the element around it. Edges of one weight both ways are lines, others
@@ -17,11 +17,11 @@ struct TopologyPicture {
   std::string body = {};         ///< whose classes `edges`, `nodes` and `title` are left to a style
 };
 
-/// Up to `most_rounds` rounds. Throws InputError if there are too many edges for a picture.
+/// Draws up to `most_rounds` rounds. Throws InputError if there are too many edges for a picture.
 TopologyPicture topology_picture(const Topology& topology, std::int64_t most_rounds);
 
-/// A picture of up to 8 rounds, which needs nothing else. Edges of one weight both ways are lines, others arrows.
-/// Throws InputError if there are too many edges for a picture.
+/// Returns a picture of up to 8 rounds, which needs nothing else. Edges of one weight both ways are lines, others
+/// arrows. Throws InputError if there are too many edges for a picture.
 std::string topology_svg(const Topology& topology);
 
 /// Rounds as `topology_dot`, with edges, weights and degrees, and how fast they mix.

@@ -15,7 +15,7 @@ namespace sparsepush {
 /// bounded by the file's size. Throws InputError with file and line.
 std::vector<TopologyRound> read_topology_file(const std::string& path, int nodes, bool undirected = false);
 
-/// Whether the file has weights. Throws InputError unless it begins as a topology file does.
+/// Returns whether the file has weights. Throws InputError unless it begins as a topology file does.
 bool topology_file_has_weights(const std::string& path);
 
 TopologyKind file_row();

@@ -7,14 +7,15 @@
 
 namespace sparsepush {
 
-/// Node j sends to j + offset modulo nodes for each of `offsets`, which ascend in [1, nodes); uniform weights.
+/// Makes a round in which node j sends to j + offset modulo nodes for each of `offsets`, which ascend in [1, nodes);
+/// uniform weights.
 TopologyRound circulant_round(int nodes, const std::vector<int>& offsets);
 
-/// 2^j for j = 0, 1, ... while 2^j < nodes.
+/// Lists 2^j for j = 0, 1, ... while 2^j < nodes.
 std::vector<int> exponential_offsets(int nodes);
 
-/// Every node sends to the next one on a random cycle through all nodes and to degree - 1 other random nodes. A
-/// function of seed and t, which backends draw too (kernels/mixing/random_out.h); 1 <= degree < nodes.
+/// Makes a round in which every node sends to the next one on a random cycle through all nodes and to degree - 1 other
+/// random nodes. A function of seed and t, which backends draw too (kernels/mixing/random_out.h); 1 <= degree < nodes.
 TopologyRound random_out_round(int nodes, int degree, std::uint64_t seed, std::int64_t t);
 
 TopologyKind directed_ring_row();         ///< every node sends to the next

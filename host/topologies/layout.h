@@ -14,7 +14,7 @@ struct Layout {
   bool bends_far_edges = false;  ///< those much longer than `spacing`, which would run over nodes between
 };
 
-/// On a circle, the first node on top, going right.
+/// Places nodes on a circle, the first one on top, going right.
 Layout circle_layout(int nodes);
 
 }  // namespace sparsepush

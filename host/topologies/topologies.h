@@ -24,28 +24,29 @@ struct TopologyKind {
   bool is_given = false;         ///< by the user: checked for connectivity whatever it is used for
   /// Refuses configurations that it cannot be made from, and counts the edges of one period; empty: no limit here.
   std::function<std::int64_t(const TopologyConfig&, int nodes)> count_edges = {};
-  /// All rounds of one period; empty if every round is drawn anew.
+  /// Makes all rounds of one period; empty if every round is drawn anew.
   std::function<std::vector<TopologyRound>(const TopologyConfig&, int nodes, std::uint64_t seed)> period = {};
-  /// Round t of what is drawn anew each round, where topology.redraw asks for that or there is no period.
+  /// Makes round t of what is drawn anew each round, where topology.redraw asks for that or there is no period.
   std::function<TopologyRound(const TopologyConfig&, int nodes, std::uint64_t seed, std::int64_t t)> redrawn = {};
   bool connected_when_redrawn = false;  ///< every round leads from each node to all others
-  /// The same rounds as backends draw them; empty: the host draws all.
+  /// Describes the same rounds as backends draw them; empty: the host draws all.
   std::function<RandomOut(const TopologyConfig&, int nodes)> drawn_by_backends = {};
-  /// Whether the rows of every redrawn round sum to 1.
+  /// Returns whether the rows of every redrawn round sum to 1.
   std::function<bool(const TopologyConfig&)> redrawn_doubly_stochastic = {};
-  /// Where nodes stand in pictures; empty: on a circle.
+  /// Places nodes in pictures; empty: on a circle.
   std::function<Layout(const TopologyConfig&, int nodes, std::uint64_t seed)> layout = {};
 };
 
+/// Lists all kinds of topologies, in the order in which `sparsepush methods` prints them.
 const std::vector<TopologyKind>& topologies();
 
-/// The one that `config` names. Throws InputError if there is none.
+/// Returns the kind that `config` names. Throws InputError if there is none.
 const TopologyKind& topology_kind(const TopologyConfig& config);
 
-/// Whether every round is drawn anew.
+/// Returns whether every round is drawn anew.
 bool is_redrawn(const TopologyConfig& config);
 
-/// Whether a key of [topology] counts for it.
+/// Returns whether a key of [topology] counts for it.
 bool has_key(const TopologyKind& kind, std::string_view key);
 
 }  // namespace sparsepush

@@ -26,13 +26,14 @@ struct TopologyRound {
 class Topology {
  public:
   int nodes() const { return nodes_; }
-  /// Rounds after which it repeats; 1 if static, 0 if every round is drawn anew.
+  /// Returns the rounds after which it repeats; 1 if static, 0 if every round is drawn anew.
   std::int64_t period() const { return period_; }
+  /// Returns edges and self weights of round t, which are made here if every round is drawn anew.
   TopologyRound round(std::int64_t t) const;
-  /// [period] all rounds; empty if every round is drawn anew.
+  /// Returns all [period] rounds; empty if every round is drawn anew.
   std::span<const TopologyRound> stored_rounds() const { return rounds_; }
   const TopologyConfig& config() const { return config_; }
-  /// Its name, or the file that it was read from.
+  /// Returns its name, or the file that it was read from.
   const std::string& name() const;
   std::uint64_t seed() const { return seed_; }
 
@@ -49,14 +50,15 @@ class Topology {
 /// Throws InputError that names node and round, or file and line.
 Topology make_topology(const TopologyConfig& config, int nodes, std::uint64_t seed);
 
-/// Whether two replicas with different seeds have different topologies.
+/// Returns whether two replicas with different seeds have different topologies.
 bool depends_on_seed(const TopologyConfig& config);
 
 /// Throws InputError unless the union of the rounds [0, rounds) (of one period, if that is known) is strongly
 /// connected.
 void check_strongly_connected(const Topology& topology, std::int64_t rounds);
 
-/// The same of the rounds that mix each of `blocks` blocks, round t mixing block t mod blocks: names those that do not.
+/// Throws likewise about the rounds that mix each of `blocks` blocks, round t mixing block t mod blocks: names those
+/// that do not.
 void check_blocks_connected(const Topology& topology, std::int64_t blocks, std::int64_t rounds);
 
 /// How fast a topology mixes.
@@ -64,19 +66,21 @@ struct MixingSpeed {
   double rho = 0;          ///< |lambda_2|^(1 / period) of one period's P (redrawn: of 64 rounds)
   bool estimated = false;  ///< by power iteration, for many nodes; else from all eigenvalues
 };
+/// Computes rho: from all eigenvalues, or for many nodes by power iteration.
 MixingSpeed mixing_speed(const Topology& topology);
 
-/// Rounds of dense gossip that contract disagreement to `remaining`: max(period, ceil(ln remaining / ln rho)).
+/// Counts the rounds of dense gossip that contract disagreement to `remaining`: max(period, ceil(ln remaining / ln
+/// rho)).
 std::int64_t rounds_to_contract(const Topology& topology, double remaining);
 
-/// Whether all push-sum weights stay 1 (every row of every P sums to 1).
+/// Returns whether all push-sum weights stay 1 (every row of every P sums to 1).
 bool push_sum_is_idle(const Topology& topology);
 
-/// Round `t` as a digraph of Graphviz, each edge labelled with its weight.
+/// Returns round `t` as a digraph of Graphviz, each edge labelled with its weight.
 std::string round_dot(const TopologyRound& round, std::int64_t t);
 
-/// The text of `sparsepush topology`: degrees, self weights, period, rho and spectral gap, rounds to 1 %, whether
-/// push-sum is idle, and round 0 as DOT (all rounds of a short period).
+/// Returns the text of `sparsepush topology`: degrees, self weights, period, rho and spectral gap, rounds to 1 %,
+/// whether push-sum is idle, and round 0 as DOT (all rounds of a short period).
 std::string describe_topology(const Topology& topology);
 
 }  // namespace sparsepush

@@ -13,7 +13,7 @@ namespace sparsepush {
 /// too little of its own. Redrawn topologies are judged by their rule.
 void check_needs(const Method& method, const Topology& topology, double eta);
 
-/// What `check_needs` asks for, as it calls it; empty if any topology will do.
+/// Lists what `check_needs` asks for, as it calls it; empty if any topology will do.
 std::vector<std::string_view> needs_in_words(const Method& method);
 
 }  // namespace sparsepush

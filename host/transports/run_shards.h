@@ -12,7 +12,8 @@
 
 namespace sparsepush {
 
-/// Threads of each of `shards` shards that share `threads` (0: one per processor that the process may use).
+/// Returns how many threads each shard has of `shards` shards that share `threads` (0: one per processor that the
+/// process may use).
 inline int threads_per_shard(int threads, int shards) {
   const int all = threads > 0 ? threads : usable_processors();
   return std::max(1, all / shards);

@@ -45,7 +45,7 @@ class Transport {
   /// Returns when every shard has called it.
   virtual void barrier() = 0;
 
-  /// Shard 0's value, in every shard.
+  /// Returns shard 0's value, in every shard.
   virtual bool broadcast(bool value) = 0;
 };
 

@@ -14,8 +14,8 @@ namespace sparsepush {
 /// it.
 class Cpu {
  public:
-  /// `threads` = 0: one per processor that the process may use. Throws std::invalid_argument if the processor lacks
-  /// `level`.
+  /// Starts the threads; `threads` = 0: one per processor that the process may use. Throws std::invalid_argument if the
+  /// processor lacks `level`.
   explicit Cpu(int threads = 0, VectorLevel level = best_vector_level());
 
   int threads() const { return pool_->threads(); }
@@ -35,16 +35,16 @@ class Cpu {
 /// that is built without CUDA links kernels/without_cuda.cpp instead, where no GPU is available.
 class Cuda {
  public:
-  /// Whether this machine has a GPU and a driver for it.
+  /// Returns whether this machine has a GPU and a driver for it.
   static bool is_available();
-  /// Whether this program could use one.
+  /// Returns whether this program could use a GPU.
   static bool is_built_in();
-  /// Such as "NVIDIA H100 80GB HBM3".
+  /// Names the GPU, such as "NVIDIA H100 80GB HBM3".
   std::string name() const;
-  /// Bytes of its memory that are not in use.
+  /// Returns how many bytes of its memory are not in use.
   std::int64_t free_bytes() const;
 
-  /// The first GPU. Throws std::runtime_error if there is none that works.
+  /// Takes the first GPU. Throws std::runtime_error if there is none that works.
   Cuda();
   ~Cuda();
   Cuda(const Cuda&) = delete;
@@ -53,7 +53,7 @@ class Cuda {
   void* stream() const { return stream_; }                ///< a cudaStream_t
   void* upload_stream() const { return upload_stream_; }  ///< another
   int multiprocessors() const { return multiprocessors_; }
-  /// Shared memory that a block may have.
+  /// Returns how many bytes of shared memory a block may have.
   std::int64_t most_shared_bytes() const { return most_shared_bytes_; }
   /// Returns when all work on the ops' stream is done.
   void synchronize() const;
@@ -66,21 +66,23 @@ class Cuda {
   int multiprocessors_ = 0, most_shared_bytes_ = 0;
 };
 
-/// 64-byte aligned at least, and zeroed. Throws std::bad_alloc.
+/// Allocates memory of the backend, 64-byte aligned at least, and zeroed. Throws std::bad_alloc.
 void* allocate(const Cpu&, std::size_t bytes);
 void* allocate(const Cuda& gpu, std::size_t bytes);
+/// Frees what `allocate` returned.
 void release(const Cpu&, void* p) noexcept;
 void release(const Cuda& gpu, void* p) noexcept;
-/// Between memory of the host and of the backend, either way, or within the latter. Has happened on return.
+/// Copies between memory of the host and of the backend, either way, or within the latter. Has happened on return.
 void copy(const Cpu&, void* to, const void* from, std::size_t bytes);
 void copy(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
-/// Within the backend's memory, ordered among its ops.
+/// Copies within the backend's memory, ordered among its ops.
 void copy_within(const Cpu&, void* to, const void* from, std::size_t bytes);
 void copy_within(const Cuda& gpu, void* to, const void* from, std::size_t bytes);
-/// Zeroed host memory from which a GPU copies by itself. Throws std::bad_alloc.
+/// Allocates zeroed host memory from which a GPU copies by itself. Throws std::bad_alloc.
 void* allocate_pinned(const Cuda& gpu, std::size_t bytes);
+/// Frees what `allocate_pinned` returned.
 void release_pinned(void* p) noexcept;
-/// From pinned memory, which must stay as it is until then; ordered among uploads, not among ops.
+/// Copies from pinned memory, which must stay as it is until then; ordered among uploads, not among ops.
 void upload(const Cuda& gpu, void* to, const void* pinned, std::size_t bytes);
 /// Sets `bytes` bytes to 0.
 void clear(const Cpu&, void* p, std::size_t bytes);

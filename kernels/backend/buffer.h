@@ -19,11 +19,11 @@ class Buffer {
       : data_(static_cast<T*>(allocate(backend, sizeof(T) * static_cast<std::size_t>(rows) * cols)), Release{&backend}),
         rows_(rows),
         cols_(cols) {}
-  /// [rows, cols] filled with `values`, row-major.
+  /// Allocates [rows, cols] and copies the host's `values` there, row-major.
   Buffer(const Backend& backend, int rows, int cols, std::span<const T> values) : Buffer(backend, rows, cols) {
     assign(values);
   }
-  /// A vector: [1, values.size()].
+  /// Allocates a vector [1, values.size()] and copies the host's `values` there.
   Buffer(const Backend& backend, const std::vector<T>& values)
       : Buffer(backend, 1, static_cast<int>(values.size()), std::span<const T>(values)) {
     CHECK(values.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "values ", values.size());

@@ -4,12 +4,12 @@
 
 namespace sparsepush {
 
-/// a / b rounded up, and a rounded up to a multiple of b, for a >= 0 and b > 0.
+/// Divides and rounds up: a / b, or a to a multiple of b, for a >= 0 and b > 0.
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 constexpr std::int64_t rounded_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
-/// `value`, or the nearer end of [low, high]; `low` where value is NaN. By value: a named constant has no address on a
-/// device.
+/// Returns `value`, or the nearer end of [low, high]; `low` where value is NaN. By value: a named constant has no
+/// address on a device.
 template <class T>
 constexpr T clamp_value(T value, T low, T high) {
   if (!(value > low)) return low;

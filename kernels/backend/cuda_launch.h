@@ -29,19 +29,19 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
 };
 
-/// This thread's number in the grid, and how many the grid has.
+/// Returns this thread's number in the grid; the second, how many threads the grid has.
 __device__ inline std::int64_t grid_thread() {
   return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
 __device__ inline std::int64_t grid_threads() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
 
-/// As many blocks as there are items, but no more than fill the GPU: kernels take items in strides of the grid.
+/// Returns as many blocks as there are items, but no more than fill the GPU: kernels take items in strides of the grid.
 inline int blocks_for(const Cuda& gpu, std::int64_t items, int blocks_per_multiprocessor = 8) {
   const std::int64_t full = static_cast<std::int64_t>(gpu.multiprocessors()) * blocks_per_multiprocessor;
   return static_cast<int>(std::clamp<std::int64_t>(items, 1, full));
 }
 
-/// A thread per item, `threads` a block; no more than fill the GPU.
+/// Returns a shape with a thread per item, `threads` a block; no more than fill the GPU.
 inline LaunchShape thread_each(const Cuda& gpu, std::int64_t items, int threads) {
   return {.blocks = blocks_for(gpu, divide_up(items, threads), kThreadsPerMultiprocessor / threads),
           .threads = threads};

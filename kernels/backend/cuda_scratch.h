@@ -17,7 +17,7 @@ class CudaScratch {
     check_cuda(cudaMallocAsync(&p, std::max<std::size_t>(1, size) * sizeof(T), stream_of(gpu)), "cudaMallocAsync");
     data_ = static_cast<T*>(p);
   }
-  /// A copy of the host's `values`.
+  /// Copies the host's `values` here.
   CudaScratch(const Cuda& gpu, std::span<const T> values) : CudaScratch(gpu, values.size()) {
     copy(gpu, data_, values.data(), values.size_bytes());
   }

@@ -9,14 +9,14 @@ namespace sparsepush {
 class Divisor {
  public:
   constexpr Divisor() = default;
-  /// On the host: it divides.
+  /// Divides, so it is for the host.
   explicit Divisor(int d)
       : d_(d),
         shift_(31 + std::bit_width(static_cast<unsigned>(d) - 1)),
         factor_(static_cast<std::uint32_t>(((std::uint64_t{1} << shift_) + d - 1) / d)) {}
 
   constexpr int value() const { return d_; }
-  /// n / d for n >= 0, exactly.
+  /// Returns n / d for n >= 0, exactly.
   constexpr int divide(int n) const { return static_cast<int>((static_cast<std::uint64_t>(n) * factor_) >> shift_); }
 
  private:

@@ -4,7 +4,7 @@
 
 namespace sparsepush {
 
-/// Its beginning, 16-byte aligned; the same for every call of a kernel.
+/// Returns where a kernel's dynamic shared memory begins, 16-byte aligned; the same for every call of a kernel.
 template <class T>
 __device__ T* dynamic_shared() {
   extern __shared__ __align__(16) unsigned char dynamic_shared_bytes[];

@@ -30,7 +30,7 @@ class Event<Cuda> {
  public:
   explicit Event(const Cuda& gpu);
 
-  /// Behind all that the queue has been given so far; not within recorded work.
+  /// Puts the event behind all that the queue has been given so far; not within recorded work.
   void record(Queue queue);
 
  private:

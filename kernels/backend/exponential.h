@@ -6,7 +6,8 @@
 
 namespace sparsepush {
 
-/// exp(x) for x <= 0, to 2 ulp; below -708 (next to the smallest normal result) it stays exp(-708). NaN gives NaN.
+/// Returns exp(x) for x <= 0, to 2 ulp; below -708 (next to the smallest normal result) it stays exp(-708). NaN gives
+/// NaN.
 constexpr double exp_nonpositive(double x) {
   constexpr double kLog2E = 0x1.71547652b82fep0, kLn2High = 0x1.62e42fefa39efp-1, kLn2Low = 0x1.abc9e3b39803fp-56;
   constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer, which then stands in the low bits
@@ -31,8 +32,8 @@ constexpr double exp_nonpositive(double x) {
   return sum * std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);
 }
 
-/// The same in fp32, for x >= -87, to 1 ulp: exp(x) = 2^n (1 + rest + rest^2 q(rest)), q for the least relative error
-/// (0.06 of half an ulp) with |rest| <= ln(2) / 2.
+/// Returns exp(x) in fp32, for -87 <= x <= 0, to 1 ulp: exp(x) = 2^n (1 + rest + rest^2 q(rest)), q for the least
+/// relative error (0.06 of half an ulp) with |rest| <= ln(2) / 2.
 constexpr float exp_nonpositive(float x) {
   constexpr float kLog2E = 0x1.715476p0f, kLn2High = 0x1.62e43p-1f, kLn2Low = -0x1.05c61p-29f;
   constexpr float kRound = 0x1.8p23f;

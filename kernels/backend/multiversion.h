@@ -33,7 +33,8 @@ void run_vectorized(VectorLevel level, const Loop& loop) {
   }
 }
 
-/// The same for loops written with vector types: calls loop(floats), floats() being how many of them one vector holds.
+/// Does what run_vectorized does for loops written with vector types: calls loop(floats), floats() being how many of
+/// them one vector holds.
 template <class Loop>
 void run_with_vectors(VectorLevel level, const Loop& loop) {
   switch (level) {

@@ -10,17 +10,17 @@ namespace sparsepush {
 constexpr int kOrderedSumThreads = 256;  // a block
 constexpr int kOrderedSumTerms = 1024;   // at once: four a thread, and memory for eight blocks a multiprocessor
 
-/// A block per row, with the shared memory that the functions below need.
+/// Returns a shape with a block per row, and the shared memory that the functions below need.
 inline LaunchShape ordered_sum_shape(const Cuda& gpu, std::int64_t rows) {
   return {.blocks = blocks_for(gpu, rows),
           .threads = kOrderedSumThreads,
           .shared_bytes = (2 * kOrderedSumTerms + 1) * sizeof(double)};
 }
 
-/// Of the sums of term(i) over the i in [0, count) with the same i mod kLanes, thread t of the block's first warp
-/// receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp adds
-/// them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the fixed
-/// order are count / kLanes additions in double one after the other.
+/// Sums term(i) over the i in [0, count) with the same i mod kLanes; of these kLanes sums thread t of the block's first
+/// warp receives number t mod kLanes. The whole block calls it. All threads compute terms, each once; the first warp
+/// adds them, a thread per partial sum and others alike, while the rest goes on with the next ones. The price of the
+/// fixed order are count / kLanes additions in double one after the other.
 template <int kLanes, class Term>
 __device__ double partial_sum(std::int64_t count, const Term& term) {
   static_assert(kLanes <= 32 && kOrderedSumTerms % kLanes == 0);
@@ -37,8 +37,8 @@ __device__ double partial_sum(std::int64_t count, const Term& term) {
   return lane_sum;
 }
 
-/// Sum of term(i) for i in [0, count): the partial sums above, added up in order. The whole block calls it, and its
-/// first warp receives the result.
+/// Sums term(i) for i in [0, count): the partial sums above, added up in order. The whole block calls it, and its first
+/// warp receives the result.
 template <int kLanes, class Term>
 __device__ double ordered_sum(std::int64_t count, const Term& term) {
   const double lane_sum = partial_sum<kLanes>(count, term);
@@ -47,7 +47,7 @@ __device__ double ordered_sum(std::int64_t count, const Term& term) {
   return sum;
 }
 
-/// The same, for all threads of the block.
+/// Sums as ordered_sum does; all threads of the block receive the result.
 template <int kLanes, class Term>
 __device__ double ordered_sum_for_all(std::int64_t count, const Term& term) {
   double* const for_all = dynamic_shared<double>() + 2 * kOrderedSumTerms;

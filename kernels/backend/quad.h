@@ -18,7 +18,7 @@ __device__ void for_each_lane(int live, const Body& body) {
     if (lane < live) body(lane);
 }
 
-/// The elements [4 i, 4 i + 4) of an array that is 16-byte aligned.
+/// Loads the elements [4 i, 4 i + 4) of an array that is 16-byte aligned.
 __device__ inline Quad load_quad(const float* array, std::int64_t i) {
   const float4 quad = reinterpret_cast<const float4*>(array)[i];  // GCC's AddressSanitizer sees no read in a bit_cast
   return std::bit_cast<Quad>(quad);

@@ -21,7 +21,8 @@ enum class Purpose : std::uint32_t {
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
-/// Philox4x32-10 of Salmon et al. 2011 ([Philox], doi 10.1145/2063384.2063405): 128 random bits for a counter and key.
+/// Computes Philox4x32-10 of Salmon et al. 2011 ([Philox], doi 10.1145/2063384.2063405): 128 random bits for a counter
+/// and key.
 constexpr PhiloxBlock philox(PhiloxBlock counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = 0xD2511F53ull * counter[0];
@@ -42,20 +43,20 @@ struct Draw {
   std::uint64_t index = 0;
 };
 
-/// 128 random bits for one draw.
+/// Returns 128 random bits for one draw.
 constexpr PhiloxBlock random_bits(const Draw& d) {
   return philox({static_cast<std::uint32_t>(d.index), static_cast<std::uint32_t>(d.step),
                  static_cast<std::uint32_t>(d.node), static_cast<std::uint32_t>(d.purpose)},
                 {static_cast<std::uint32_t>(d.seed), static_cast<std::uint32_t>(d.seed >> 32)});
 }
 
-/// Uniform in [0, 1) with 53 bits.
+/// Draws uniformly from [0, 1), with 53 bits.
 constexpr double random_uniform(const Draw& d) {
   const PhiloxBlock bits = random_bits(d);
   return static_cast<double>(((static_cast<std::uint64_t>(bits[0]) << 32) | bits[1]) >> 11) * 0x1p-53;
 }
 
-/// Standard normal, by Box and Muller from the draw's two halves.
+/// Draws from the standard normal distribution, by Box and Muller from the draw's two halves.
 inline double random_normal(const Draw& draw) {
   const PhiloxBlock bits = random_bits(draw);
   const auto uniform = [&bits](int half) {  // in (0, 1)
@@ -65,7 +66,7 @@ inline double random_normal(const Draw& draw) {
   return std::sqrt(-2 * std::log(uniform(0))) * std::cos(2 * std::numbers::pi * uniform(1));
 }
 
-/// Uniform in [0, bound), bound >= 1, by multiplication of 64 random bits (bias below bound * 2^-64).
+/// Draws uniformly from [0, bound), bound >= 1, by multiplication of 64 random bits (bias below bound * 2^-64).
 constexpr std::uint64_t random_below(const Draw& d, std::uint64_t bound) {
   const PhiloxBlock bits = random_bits(d);
   __extension__ using Wide = unsigned __int128;
@@ -73,7 +74,8 @@ constexpr std::uint64_t random_below(const Draw& d, std::uint64_t bound) {
   return static_cast<std::uint64_t>((static_cast<Wide>(word) * bound) >> 64);
 }
 
-/// Position of item `index` in the random order of `count` items that belongs to the draw (its own `index` is ignored):
+/// Returns the position of item `index` in the random order of `count` items that belongs to the draw (its own `index`
+/// is ignored):
 /// a bijection of [0, count) computed without storing it, by a Feistel cipher over Philox with cycle walking. The
 /// cipher works on high * 2^low_bits + low with the fewest values of `high` that cover `count`, so that walks are
 /// short. An `index` that a walk has left in [count, high_count * 2^low_bits) goes on from there.

@@ -29,12 +29,12 @@ class RepeatedWork<Cpu> {
     step_ = step;
     work();
   }
-  /// In `work`: calls call(step) at this place each time; what was launched before it has been launched by then. It is
+  /// Calls call(step) at this place of `work` each time; what was launched before it has been launched by then. It is
   /// kept, so it may refer to what outlives the records only. It may do anything but begin work of its own. Elsewhere:
   /// calls it with the last step. If the first thing that work does is a host call and that throws, nothing has
   /// happened, and the same run may be tried again.
   void host_call(const std::function<void(std::int64_t step)>& call) { call(step_); }
-  /// The next runs begin their records anew.
+  /// Makes the next runs record their work anew.
   void forget() {}
 
  private:
@@ -44,7 +44,8 @@ class RepeatedWork<Cpu> {
 template <>
 class RepeatedWork<Cuda> {
  public:
-  /// A record that is being made is launched graph by graph, each before the host call behind it.
+  /// Runs `work`, or repeats it. What is being recorded is launched graph by graph, each before the host call behind
+  /// it.
   void run(const Cuda& gpu, int record, std::int64_t step, const std::function<void()>& work);
   void run_unrecorded(std::int64_t step, const std::function<void()>& work);
   void host_call(std::function<void(std::int64_t step)> call);

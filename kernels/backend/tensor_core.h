@@ -7,8 +7,8 @@
 
 namespace sparsepush {
 
-/// sum [16, 8] += a [16, 8] b [8, 8] in TF32, by the 32 lanes of a warp together; sums are in fp32, in an order of the
-/// hardware's own. What a and b hold must be TF32 (tf32.h). With g = lane / 4 and t = lane % 4, a lane has
+/// Adds sum [16, 8] += a [16, 8] b [8, 8] in TF32, by the 32 lanes of a warp together; sums are in fp32, in an order of
+/// the hardware's own. What a and b hold must be TF32 (tf32.h). With g = lane / 4 and t = lane % 4, a lane has
 ///   sum  (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1)
 ///   a    (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)
 ///   b    (t, g), (t + 4, g)

@@ -5,10 +5,10 @@
 
 namespace sparsepush {
 
-/// The nearest TF32, ties away from zero; what would be too large becomes infinite, as the nearest is. Tensor cores
-/// drop the low 13 bits of a float: added half of them first, they round. That alone would carry the NaN that GPUs
-/// make, 0x7fffffff, over into -0, and dropping would make infinity of a NaN with low bits only: so NaN is told apart
-/// first.
+/// Rounds to the nearest TF32, ties away from zero; what would be too large becomes infinite, as the nearest is. Tensor
+/// cores drop the low 13 bits of a float: added half of them first, they round. That alone would carry the NaN that
+/// GPUs make, 0x7fffffff, over into -0, and dropping would make infinity of a NaN with low bits only: so NaN is told
+/// apart first.
 constexpr float round_to_tf32(float value) {
   constexpr std::uint32_t kDropped = (1u << 13) - 1, kNan = 0x7fffe000;
   if (value != value) return std::bit_cast<float>(+kNan);

@@ -31,8 +31,8 @@ class ThreadPool {
   /// Calls body(item, worker) once for every item in [0, items), 0 <= worker < threads(). Not reentrant.
   void run(std::int64_t items, const Body& body);
 
-  /// Memory for the item that `worker` runs, aligned to a cache line. Anything may stand in it; it is the worker's
-  /// until it asks again, and stays allocated for the items and loops that come.
+  /// Returns memory for the item that `worker` runs, aligned to a cache line. Anything may stand in it; it is the
+  /// worker's until it asks again, and stays allocated for the items and loops that come.
   template <class T>
   std::span<T> scratch(int worker, std::int64_t count) {
     return {reinterpret_cast<T*>(scratch_lines(worker, count * sizeof(T))), static_cast<std::size_t>(count)};

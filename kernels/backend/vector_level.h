@@ -12,10 +12,10 @@ enum class VectorLevel {
   kAvx512,  ///< Zen 4, Ice Lake and later
 };
 
-/// The widest that this processor has.
+/// Returns the widest level that this processor has.
 VectorLevel best_vector_level();
 
-/// "baseline", "AVX2" or "AVX-512".
+/// Names a level: "baseline", "AVX2" or "AVX-512".
 std::string_view name_of(VectorLevel level);
 
 }  // namespace sparsepush

@@ -16,7 +16,7 @@ struct MatrixView {
 
   constexpr T* row(std::int64_t i) const { return data + i * cols; }
   constexpr std::size_t size() const { return static_cast<std::size_t>(rows) * cols; }
-  /// The rows [first, first + count).
+  /// Returns the rows [first, first + count).
   constexpr MatrixView rows_from(int first, int count) const { return {row(first), count, cols}; }
   template <class U>
   requires std::is_same_v<U, const T>

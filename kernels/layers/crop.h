@@ -14,7 +14,7 @@ struct Crop {
   int top = kPadding, left = kPadding;  ///< the part's first row and column of the padded image, 0 to 2 * kPadding
   bool flip = false;                    ///< left to right
 
-  /// The element of the image that becomes element `i` of the crop, or -1 for padding.
+  /// Returns the element of the image that becomes element `i` of the crop, or -1 for padding.
   constexpr int source(const ImageShape& image, int i) const {
     const int pixel = i / image.channels, out_y = pixel / image.width, out_x = pixel - out_y * image.width;
     const int y = out_y + top - kPadding, x = (flip ? image.width - 1 - out_x : out_x) + left - kPadding;
@@ -23,8 +23,8 @@ struct Crop {
   }
 };
 
-/// Of the draw's four words: the first chooses `top`, the second `left`, each by multiplication of its 32 bits (bias
-/// below 9 * 2^-32), and the highest bit of the third `flip`.
+/// Draws a crop. Of the draw's four words the first chooses `top`, the second `left`, each by multiplication of its 32
+/// bits (bias below 9 * 2^-32), and the highest bit of the third `flip`.
 constexpr Crop random_crop(const Draw& draw) {
   const PhiloxBlock bits = random_bits(draw);
   const auto place = [](std::uint32_t word) {

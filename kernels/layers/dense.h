@@ -26,13 +26,13 @@ struct DenseForward {
   bool relu = false;              ///< output = max(output, 0); NaN stays NaN
 };
 
-/// output = input W^T + b with W and b at z = x * r, r = (float)(1.0 / u): sum over k of (input_k x_k) in fp32 in an
-/// order that depends on the layer and `samples` only, times r, plus b r. Each output is within (in + 3) 2^-24 of sum
-/// |input_k z_k| + |b| of the exact value, on every backend.
+/// Computes output = input W^T + b with W and b at z = x * r, r = (float)(1.0 / u): sum over k of (input_k x_k) in fp32
+/// in an order that depends on the layer and `samples` only, times r, plus b r. Each output is within (in + 3) 2^-24 of
+/// sum |input_k z_k| + |b| of the exact value, on every backend.
 void dense_forward(const Cpu& cpu, const DenseForward& forward);
 void dense_forward(const Cuda& gpu, const DenseForward& forward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_forward_shapes(const DenseForward& forward);
 
 /// Arguments of `dense_backward`.
@@ -47,12 +47,13 @@ struct DenseBackward {
   bool relu = false;                        ///< input came from a ReLU: where it is 0, input_gradient is 0
 };
 
-/// With dY = output_gradient: dW = dY^T input, db = sum of dY over the node's samples, dX = dY W at z, masked by the
-/// ReLU. Sums in fp32, with the bound of `dense_forward` for sums of that many terms, on every backend.
+/// Computes the gradients. With dY = output_gradient: dW = dY^T input, db = sum of dY over the node's samples, dX = dY
+/// W at z, masked by the ReLU. Sums in fp32, with the bound of `dense_forward` for sums of that many terms, on every
+/// backend.
 void dense_backward(const Cpu& cpu, const DenseBackward& backward);
 void dense_backward(const Cuda& gpu, const DenseBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_backward_shapes(const DenseBackward& backward);
 
 /// Makes every product run on the thread that calls it: sums must not depend on a number of threads, and parallelism is

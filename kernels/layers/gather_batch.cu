@@ -28,7 +28,7 @@ __global__ void find_samples_kernel(GatherBatch g) {
   }
 }
 
-/// Those of a range, over and over: likewise.
+/// Numbers the samples of a range, over and over: one thread per row, in strides of the grid.
 __global__ void number_samples_kernel(SampleRange range, std::span<std::int32_t> label) {
   for (std::int64_t row = grid_thread(); row < std::ssize(label); row += grid_threads())
     label[row] = static_cast<std::int32_t>(range.first + row % range.count);

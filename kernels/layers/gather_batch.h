@@ -43,13 +43,14 @@ struct GatherBatch {
   std::span<std::int32_t> label;           ///< [nodes of the batch * batch]
 };
 
-/// Sample b of the batch is number p = *step * batch + b of an endless sequence in which pass p / n over the node's own
-/// n samples has its own random order: random_permutation({seed, kShuffle, identity, pass}, p % n, n). If `augment`, it
-/// is cropped by random_crop({seed, kAugment, identity, *step, b}). Backends and vector levels agree exactly.
+/// Gathers a batch for every node. Sample b of the batch is number p = *step * batch + b of an endless sequence in
+/// which pass p / n over the node's own n samples has its own random order: random_permutation({seed, kShuffle,
+/// identity, pass}, p % n, n). If `augment`, it is cropped by random_crop({seed, kAugment, identity, *step, b}).
+/// Backends and vector levels agree exactly.
 void gather_batch(const Cpu& cpu, const GatherBatch& gather);
 void gather_batch(const Cuda& gpu, const GatherBatch& gather);
 
-/// The crop of row `row` of an augmented batch.
+/// Returns the crop of row `row` of an augmented batch.
 constexpr Crop crop_of(const GatherBatch& g, std::int64_t row) {
   const std::int64_t node = g.first_node + row / g.batch;
   return random_crop({.seed = g.seed[node],
@@ -59,7 +60,7 @@ constexpr Crop crop_of(const GatherBatch& g, std::int64_t row) {
                       .index = static_cast<std::uint64_t>(row % g.batch)});
 }
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_gather_batch_shapes(const GatherBatch& gather);
 
 /// Consecutive samples of a set.
@@ -67,14 +68,14 @@ struct SampleRange {
   int first = 0, count = 0;
 };
 
-/// input [nodes * count, features] and label [nodes * count] = the samples of the range in their own order, once per
-/// node. Backends agree exactly.
+/// Loads a range for testing: input [nodes * count, features] and label [nodes * count] = the samples of the range in
+/// their own order, once per node. Backends agree exactly.
 void load_samples(const Cpu& cpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 void load_samples(const Cuda& gpu, const SampleView& set, const SampleRange& range, MatrixView<float> input,
                   std::span<std::int32_t> label);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_load_samples_shapes(const SampleView& set, const SampleRange& range, MatrixView<float> input,
                                std::span<std::int32_t> label);
 

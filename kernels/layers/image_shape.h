@@ -12,8 +12,8 @@ struct ImageShape {
   friend bool operator==(const ImageShape&, const ImageShape&) = default;
 };
 
-/// Neighbouring channels that a thread of a GPU takes in one access: 16 bytes where the channels are a multiple of 4,
-/// so that in an array that begins on 16 bytes every pixel does; else one.
+/// Returns how many neighbouring channels a thread of a GPU takes in one access: 16 bytes where the channels are a
+/// multiple of 4, so that in an array that begins on 16 bytes every pixel does; else one.
 constexpr int floats_at_once(int channels) { return channels % 4 == 0 ? 4 : 1; }
 
 }  // namespace sparsepush

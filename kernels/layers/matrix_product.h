@@ -17,11 +17,11 @@ struct MatrixProduct {
   float* c = nullptr;  ///< [rows, cols] written
 };
 
-/// Whether the matrices fit the second level of cache together.
+/// Returns whether the matrices fit the second level of cache together.
 bool is_small(const MatrixProduct& product);
 
-/// Small products by `multiply_small`. In the others the order of a sum depends on the shape and OpenBLAS's choice for
-/// the processor.
+/// Multiplies, small products by `multiply_small`. In the others the order of a sum depends on the shape and OpenBLAS's
+/// choice for the processor.
 void multiply(const MatrixProduct& product, VectorLevel level);
 
 /// Adds up each sum over `depth` in order, its terms rounded first, so that results are the same bits on every

@@ -141,8 +141,8 @@ struct Place {
   int row, col, columns;
 };
 
-/// The products product_of(number), none larger than [rows, cols]; write(product, place, sums) receives the sums,
-/// `kPer` neighbours at a time. One block per (product, tile), in strides of the grid, so that the order of a sum
+/// Computes the products product_of(number), none larger than [rows, cols]; write(product, place, sums) receives the
+/// sums, `kPer` neighbours at a time. One block per (product, tile), in strides of the grid, so that the order of a sum
 /// depends on the operands only.
 template <class Shape, class ProductOf, class Write>
 __device__ void multiply_all(std::int64_t products, int rows, int cols, const ProductOf& product_of,

@@ -20,7 +20,7 @@ struct PoolLayer {
     if (pool == Pool::kMax) return {in.height / 2, in.width / 2, in.channels};
     return pool == Pool::kAverage ? ImageShape{1, 1, in.channels} : ImageShape{1, 1, in.size()};
   }
-  /// What kAverage multiplies by.
+  /// Returns what kAverage multiplies by.
   constexpr float share_of_pixel() const { return static_cast<float>(1.0 / in.pixels()); }
 };
 
@@ -44,12 +44,12 @@ struct PoolBackward {
   MatrixView<float> input_gradient;         ///< [samples, in] written
 };
 
-/// The gradient of a maximum goes to the element that was taken, an average's in equal shares, times share_of_pixel().
-/// Backends agree exactly.
+/// Computes the input's gradient: that of a maximum goes to the element that was taken, an average's in equal shares,
+/// times share_of_pixel(). Backends agree exactly.
 void pool_backward(const Cpu& cpu, const PoolBackward& backward);
 void pool_backward(const Cuda& gpu, const PoolBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_pool_forward_shapes(const PoolForward& forward);
 void check_pool_backward_shapes(const PoolBackward& backward);
 

@@ -24,13 +24,13 @@ struct QuadraticGradient {
   std::span<double> loss;      ///< [nodes] in backend memory, += f_i(z_i)
 };
 
-/// z = x * (float)(1.0 / u) and g = h * (z - c) in fp32, every operation rounding once. The loss is summed in double
-/// from the floats h, z and c, coordinates in order: sum += h * (d * d) with d = z - c. Backends agree exactly (NaN
-/// payloads aside).
+/// Computes z = x * (float)(1.0 / u) and g = h * (z - c) in fp32, every operation rounding once. The loss is summed in
+/// double from the floats h, z and c, coordinates in order: sum += h * (d * d) with d = z - c. Backends agree exactly
+/// (NaN payloads aside).
 void quadratic_gradient(const Cpu& cpu, const QuadraticGradient& step);
 void quadratic_gradient(const Cuda& gpu, const QuadraticGradient& step);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quadratic_gradient_shapes(const QuadraticGradient& step);
 
 /// Arguments of `quadratic_loss`.
@@ -42,21 +42,21 @@ struct QuadraticLoss {
   std::span<double> loss;      ///< [nodes to evaluate] in host memory
 };
 
-/// loss[i] = f_k(z_k) as above of node k = nodes[i]. Backends agree exactly.
+/// Computes loss[i] = f_k(z_k) as above of node k = nodes[i]. Backends agree exactly.
 void quadratic_loss(const Cpu& cpu, const QuadraticLoss& at);
 void quadratic_loss(const Cuda& gpu, const QuadraticLoss& at);
 
-/// The shapes above, and that the nodes exist.
+/// Checks the shapes above, and that the nodes exist.
 void check_quadratic_loss_shapes(const QuadraticLoss& at);
 
-/// loss[i] = f_k(point) of node k = first_node + i, all at one point [row] that is not rounded to float; point and loss
-/// are in host memory. Backends agree exactly.
+/// Computes loss[i] = f_k(point) of node k = first_node + i, all at one point [row] that is not rounded to float; point
+/// and loss are in host memory. Backends agree exactly.
 void quadratic_loss_at(const Cpu& cpu, const QuadraticView& objective, std::span<const double> point, int first_node,
                        std::span<double> loss);
 void quadratic_loss_at(const Cuda& gpu, const QuadraticView& objective, std::span<const double> point, int first_node,
                        std::span<double> loss);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quadratic_loss_at_shapes(const QuadraticView& objective, std::span<const double> point, int first_node,
                                     std::span<double> loss);
 

@@ -10,13 +10,13 @@ constexpr int kLogitsAtOnce = 4 * kMostClasses;  // few enough for near memory, 
 /// Samples that fit.
 constexpr int samples_at_once(int classes) { return kLogitsAtOnce / classes; }
 
-/// One entry of the gradient; scale: 1 / (sum of the sample's exponentials * samples), label: whether its class is the
-/// sample's.
+/// Returns one entry of the gradient; scale: 1 / (sum of the sample's exponentials * samples), label: whether its class
+/// is the sample's.
 constexpr float softmax_gradient(double exponential, double scale, bool label, int samples) {
   return static_cast<float>(exponential * scale - (label ? 1.0 : 0.0) / samples);
 }
 
-/// Whether the label has the largest of `logits` [classes], the lowest class of equal ones counting.
+/// Returns whether the label has the largest of `logits` [classes], the lowest class of equal ones counting.
 constexpr bool is_correct(const float* logits, int classes, int label) {
   for (int c = 0; c < label; ++c)
     if (!(logits[c] < logits[label])) return false;

@@ -16,14 +16,14 @@ struct SoftmaxXent {
   std::span<double> loss;               ///< [nodes] added to
 };
 
-/// loss += mean over the node's samples, in order, of log(sum_c exp(logit_c - m)) + m - logit_label in double, m the
-/// largest logit; gradient = (softmax - one-hot) / samples, rounded once to fp32. A row with NaN or +infinity makes its
-/// node's loss and its own gradient NaN. Backends agree to 2^-40 relative in the loss, exactly in the gradient (NaN
-/// payloads aside).
+/// Computes loss and gradient: loss += mean over the node's samples, in order, of log(sum_c exp(logit_c - m)) + m -
+/// logit_label in double, m the largest logit; gradient = (softmax - one-hot) / samples, rounded once to fp32. A row
+/// with NaN or +infinity makes its node's loss and its own gradient NaN. Backends agree to 2^-40 relative in the loss,
+/// exactly in the gradient (NaN payloads aside).
 void softmax_xent(const Cpu& cpu, const SoftmaxXent& loss);
 void softmax_xent(const Cuda& gpu, const SoftmaxXent& loss);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_softmax_xent_shapes(const SoftmaxXent& loss);
 
 /// Arguments of `score_logits`, all in backend memory.
@@ -34,12 +34,13 @@ struct ScoreLogits {
   std::span<std::int64_t> correct;      ///< [nodes] += samples whose label has the largest logit
 };
 
-/// The same cross-entropy, without its gradient. Of equal largest logits the lowest class is the prediction; a row with
-/// NaN is never correct. Backends agree to 2^-40 relative in the loss and exactly in the count.
+/// Computes the same cross-entropy, without its gradient, and counts correct predictions. Of equal largest logits the
+/// lowest class is the prediction; a row with NaN is never correct. Backends agree to 2^-40 relative in the loss and
+/// exactly in the count.
 void score_logits(const Cpu& cpu, const ScoreLogits& score);
 void score_logits(const Cuda& gpu, const ScoreLogits& score);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_score_logits_shapes(const ScoreLogits& score);
 
 }  // namespace sparsepush

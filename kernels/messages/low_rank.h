@@ -29,21 +29,21 @@ struct LowRankPlan {
   std::int64_t scratch = 0;  ///< elements of the largest P, and a norm for each of its columns
 };
 
-/// r = min(rank, rows, columns); as they are go tensors of one row or column, and those with r (rows + columns) >=
-/// rows columns.
+/// Plans r = min(rank, rows, columns) for each matrix; as they are go tensors of one row or column, and those with r
+/// (rows + columns) >= rows columns.
 LowRankPlan make_low_rank_plan(const RowLayout& layout, int rank);
 
 /// Arguments of `low_rank`, in backend memory. Padding stays as it is.
 struct LowRank {
-  MatrixView<float> v;       ///< [nodes, row] becomes v - q, one subtraction an element
-  MatrixView<float> q;       ///< [slots >= nodes, row] written: the first rows are the local nodes'
-  MatrixView<float> factor;  ///< [nodes, factors] W, replaced by Q where a column of P is not 0
-  std::span<const LowRankTensor> tensors;
-  std::int64_t scratch = 0;  ///< the plan's
+  MatrixView<float> v;                     ///< [nodes, row] becomes v - q, one subtraction an element
+  MatrixView<float> q;                     ///< [slots >= nodes, row] written: the first rows are the local nodes'
+  MatrixView<float> factor;                ///< [nodes, factors] W, replaced by Q where a column of P is not 0
+  std::span<const LowRankTensor> tensors;  ///< [tensors] the plan's
+  std::int64_t scratch = 0;                ///< the plan's
 };
 
-/// Per matrix M of v, with exact products, sums in double (element j is added to partial sum j mod 16, these in order)
-/// and one rounding to fp32:
+/// Compresses v to products of low rank and leaves them in q. Per matrix M of v, with exact products, sums in double
+/// (element j is added to partial sum j mod 16, these in order) and one rounding to fp32:
 ///   P[a][c] = sum_b M[a][b] W[b][c]; then for c = 0, 1, ...: for k < c in order: dot = sum_a P[a][k] P[a][c], and
 ///   P[a][c] = fma(-dot, P[a][k], P[a][c]); norm = sqrt(sum_a P[a][c]^2) in double; P[a][c] = P[a][c] / norm, or +0
 ///   where that is 0; Q[b][c] = sum_a M[a][b] P[a][c]; q[a][b] = 0, and over c q = fma(P[a][c], Q[b][c], q).
@@ -51,7 +51,7 @@ struct LowRank {
 void low_rank(const Cpu& cpu, const LowRank& message);
 void low_rank(const Cuda& gpu, const LowRank& message);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_low_rank_shapes(const LowRank& message);
 
 }  // namespace sparsepush

@@ -20,8 +20,9 @@ struct Levels {
   RoundDraws draws;
 };
 
-/// Per tensor of n elements, norm = (float)sqrt(sum v^2) with the sum in double (element j is added to partial sum j
-/// mod 16, these in order), omega = min(n / s^2, sqrt(n) / s) in double, or 0 if unbiased:
+/// Compresses v to stochastic levels, in q. Per tensor of n elements, norm = (float)sqrt(sum v^2) with the sum in
+/// double (element j is added to partial sum j mod 16, these in order), omega = min(n / s^2, sqrt(n) / s) in double, or
+/// 0 if unbiased:
 ///   inverse = (float)(s / (double)norm); step = (float)((double)norm / (s (1 + omega))); both 0 below norm = 2^-100.
 /// Per element, in fp32: y = |v| inverse; f = floor(y); level = min(f + (U < y - f), s); q = copysign(level step, v).
 /// U = (word >> 8) 2^-24, word p mod 4 of random_bits at index p / 4 for the padded position p. Backends agree exactly
@@ -29,13 +30,14 @@ struct Levels {
 void quantize_to_levels(const Cpu& cpu, const RowLayout& layout, const Quantize& quantize, const Levels& levels);
 void quantize_to_levels(const Cuda& gpu, const CudaLayout& layout, const Quantize& quantize, const Levels& levels);
 
-/// Per tensor of n elements, scale = (float)(sum |v| / n) with the sum as above; q = copysign(scale, v). Zeros go by
-/// their sign. Backends agree exactly.
+/// Compresses v to signs, in q. Per tensor of n elements, scale = (float)(sum |v| / n) with the sum as above; q =
+/// copysign(scale, v). Zeros go by their sign. Backends agree exactly.
 void quantize_to_signs(const Cpu& cpu, const RowLayout& layout, const Quantize& quantize);
 void quantize_to_signs(const Cuda& gpu, const CudaLayout& layout, const Quantize& quantize);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quantize_shapes(const RowLayout& layout, const Quantize& quantize);
+/// Checks that there is a level, a round, and a seed for every replica of v's rows.
 void check_levels(const Quantize& quantize, const Levels& levels);
 
 }  // namespace sparsepush

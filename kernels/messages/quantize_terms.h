@@ -11,19 +11,19 @@
 namespace sparsepush {
 
 constexpr float magnitude_of(float v) { return std::bit_cast<float>(magnitude_bits(v)); }
-/// The magnitude with the sign of `sign`.
+/// Returns the magnitude with the sign of `sign`.
 constexpr float with_sign_of(float magnitude, float sign) {
   const std::uint32_t bit = std::bit_cast<std::uint32_t>(sign) & 0x8000'0000u;
   return std::bit_cast<float>(magnitude_bits(magnitude) | bit);
 }
 
-/// How far v / (1 + omega) has to be drawn back for the variance of s levels in a tensor of n elements.
+/// Returns omega: how far v / (1 + omega) has to be drawn back for the variance of s levels in a tensor of n elements.
 constexpr double level_variance(double n, double s) { return std::min(n / (s * s), std::sqrt(n) / s); }
 
 /// Below it, a tensor counts as 0: inverses of smaller norms overflow.
 inline constexpr float kLeastNorm = 0x1p-100f;
 
-/// What a level of one tensor stands for.
+/// Returns what a level of one tensor stands for.
 constexpr float level_step(float norm, double n, double s, bool unbiased) {
   if (norm < kLeastNorm) return 0;
   return static_cast<float>(static_cast<double>(norm) / (s * (1 + (unbiased ? 0 : level_variance(n, s)))));

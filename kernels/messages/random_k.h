@@ -41,13 +41,13 @@ struct RandomK {
   RoundDraws draws;
 };
 
-/// Per replica and group: the positions of the indices first + random_permutation(draw, i, size), i < entries, with the
-/// draw's node that of the group and its step the round's number, in increasing order. Per row: q = v there, and v =
-/// +0, as `topk_select` leaves them. Backends agree exactly.
+/// Takes the entries at drawn positions. Per replica and group: the positions of the indices first +
+/// random_permutation(draw, i, size), i < entries, with the draw's node that of the group and its step the round's
+/// number, in increasing order. Per row: q = v there, and v = +0, as `topk_select` leaves them. Backends agree exactly.
 void random_k(const Cpu& cpu, const RowLayout& layout, const RandomPlans<Cpu>& plans, const RandomK& round);
 void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>& plans, const RandomK& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_random_k_shapes(const RowLayout& layout, std::int64_t replicas, std::int64_t most_entries,
                            const RandomK& round);
 

@@ -13,7 +13,7 @@ struct RoundDraws {
   const std::int64_t* round = nullptr;  ///< [1] number of the round
   int first_node = 0;
 
-  /// Those of one row of `rows`; index 0.
+  /// Returns what the numbers of row `row` of `rows` are drawn from, with index 0.
   constexpr Draw of_row(std::int64_t row, std::int64_t rows) const {
     const std::int64_t nodes = rows / std::ssize(seed);
     return {.seed = seed[row / nodes],

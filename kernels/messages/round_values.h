@@ -11,7 +11,7 @@
 
 namespace sparsepush {
 
-/// The nearest bfloat16, ties to even; NaN and infinity stay as they are.
+/// Rounds to the nearest bfloat16, ties to even; NaN and infinity stay as they are.
 constexpr float round_to_bfloat16(float value) {
   if (!is_finite(value)) return value;
   const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -25,12 +25,12 @@ struct RoundValues {
   std::span<const std::int64_t> entries;  ///< [slots >= nodes] how many entries of each message count
 };
 
-/// Per entry: v at its position = value - its bfloat16, exactly what is cut off, and value = the bfloat16. Backends
-/// agree exactly (NaN payloads aside).
+/// Rounds the values of messages. Per entry: v at its position = value - its bfloat16, exactly what is cut off, and
+/// value = the bfloat16. Backends agree exactly (NaN payloads aside).
 void round_values(const Cpu& cpu, const RoundValues& round);
 void round_values(const Cuda& gpu, const RoundValues& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_round_values_shapes(const RoundValues& round);
 
 }  // namespace sparsepush

@@ -30,7 +30,8 @@ struct Traffic {
   Due due = {};
 };
 
-/// sent[c, i] += copies[i] * what one message counts by c, of nodes whose replica is due. Backends agree exactly.
+/// Adds up what is sent: sent[c, i] += copies[i] * what one message counts by c, of nodes whose replica is due.
+/// Backends agree exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic);
 void add_traffic(const Cuda& gpu, const Traffic& traffic);
 
@@ -42,14 +43,16 @@ struct SizedMessagesOf {
   std::span<const std::int64_t> entries;  ///< [nodes] how many entries of each message count
 };
 
-/// The same, but with the size of node i's message on the wire added to `each`'s `wire`. Backends agree exactly.
+/// Adds up the same, but with the size of node i's message on the wire added to `each`'s `wire`. Backends agree
+/// exactly.
 void add_traffic(const Cpu& cpu, const Traffic& traffic, const SizedMessagesOf<Cpu>& messages);
 void add_traffic(const Cuda& gpu, const Traffic& traffic, const SizedMessagesOf<Cuda>& messages);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_traffic_shapes(const Traffic& traffic);
 void check_traffic_shapes(const Traffic& traffic, const ConstMessages& messages, std::span<const std::int64_t> entries);
 
+/// Returns the replica of row i.
 constexpr std::int64_t replica_of(const Traffic& traffic, std::int64_t i) {
   return i / (traffic.sent.cols / std::ssize(traffic.each));
 }

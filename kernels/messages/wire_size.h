@@ -10,12 +10,12 @@ namespace sparsepush {
 /// Bytes before the indices.
 inline constexpr std::int64_t kWireHeaderBytes = 13;
 
-/// Bytes of an unsigned LEB128 number below 2^32.
+/// Counts the bytes of an unsigned LEB128 number below 2^32.
 constexpr int leb128_bytes(std::uint32_t value) {
   return 1 + (value >= 1u << 7) + (value >= 1u << 14) + (value >= 1u << 21) + (value >= 1u << 28);
 }
 
-/// The largest size that any message of `entries` entries over `params` parameters can have.
+/// Returns the largest size, in bytes, that any message of `entries` entries over `params` parameters can have.
 std::int64_t wire_size_bound(std::int64_t params, std::int64_t entries);
 
 }  // namespace sparsepush

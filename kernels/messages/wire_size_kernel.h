@@ -45,8 +45,8 @@ void with_shape_for_sizes(const Cuda& gpu, const SizedMessages& messages, const 
   body(shape, std::integral_constant<int, kThreads>());
 }
 
-/// Size of message i in the first thread of a block that calls it; threads take gaps in turn. The launch gives the
-/// sum's memory.
+/// Returns the size of message i in the first thread of a block that calls it; threads take gaps in turn. The launch
+/// gives the sum's memory.
 template <int kThreads>
 __device__ std::int64_t wire_size(const SizedMessages& messages, std::int64_t i) {
   const std::int32_t* position = messages.position.row(i);

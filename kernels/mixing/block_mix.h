@@ -32,12 +32,12 @@ constexpr DueBlock due_block(const ModelBlocks& blocks) {
   return {b, blocks.begin[b], blocks.begin[b + 1] - blocks.begin[b]};
 }
 
-/// What a message of block b counts: its elements, padding left out, and u, 4 bytes each.
+/// Counts the bytes of a message of block b: its elements, padding left out, and u, 4 bytes each.
 constexpr std::int64_t block_message_bytes(std::int64_t params, std::int64_t blocks, std::int64_t b) {
   return 4 * ((b + 1) * params / blocks - b * params / blocks) + 4;
 }
 
-/// ModelBlocks::begin for `blocks` blocks, at most as many as there are elements.
+/// Returns ModelBlocks::begin for `blocks` blocks, at most as many as there are elements.
 std::vector<std::int64_t> block_begins(const RowLayout& layout, std::int64_t blocks);
 
 /// Positions of the longest block, a multiple of 4.
@@ -67,19 +67,19 @@ struct MixBlock {
   RoundEdges edges;
 };
 
-/// x += eta (P - I) x within the due block, and likewise its weights; in the order of `dense_mix` and
+/// Mixes x += eta (P - I) x within the due block, and likewise its weights; in the order of `dense_mix` and
 /// `mix_push_weights`. Backends agree exactly.
 void mix_block(const Cpu& cpu, const MixBlock& mix);
 void mix_block(const Cuda& gpu, const MixBlock& mix);
 
-/// z = x * (float)(1.0 / weight of its block), element by element; x, z: [nodes, row], weight: [nodes, B]. Backends
-/// agree exactly.
+/// De-biases: z = x * (float)(1.0 / weight of its block), element by element; x, z: [nodes, row], weight: [nodes, B].
+/// Backends agree exactly.
 void debias_blocks(const Cpu& cpu, MatrixView<const float> x, MatrixView<const double> weight,
                    const ModelBlocks& blocks, MatrixView<float> z);
 void debias_blocks(const Cuda& gpu, MatrixView<const float> x, MatrixView<const double> weight,
                    const ModelBlocks& blocks, MatrixView<float> z);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_cut_block_shapes(const CutBlock& cut);
 void check_mix_block_shapes(const MixBlock& mix);
 void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const ModelBlocks& blocks,

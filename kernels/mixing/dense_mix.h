@@ -15,12 +15,13 @@ struct DenseMix {
   constexpr bool apart() const { return q.data != x.data; }
 };
 
-/// x += eta (P - I) q with q as it was before the call: x_i = fma(w_ii, q_i, x_i), then over in-edges by ascending
-/// source x_i = fma(w_ij, q_j, x_i). The same bits as `push_sum_mix` of complete messages. Backends agree exactly.
+/// Mixes x += eta (P - I) q with q as it was before the call: x_i = fma(w_ii, q_i, x_i), then over in-edges by
+/// ascending source x_i = fma(w_ij, q_j, x_i). The same bits as `push_sum_mix` of complete messages. Backends agree
+/// exactly.
 void dense_mix(const Cpu& cpu, const DenseMix& mix);
 void dense_mix(const Cuda& gpu, const DenseMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_dense_mix_shapes(const DenseMix& mix);
 
 }  // namespace sparsepush

@@ -13,13 +13,13 @@ struct DifferenceMix {
   RoundEdges edges;           ///< self weights do not count
 };
 
-/// sum_i = 0, then over in-edges by ascending source sum_i = fma(w_ij, q_j - q_i, sum_i). Where rows of weights sum to
-/// zero that is eta (P - I) q, and rounds as the differences are small, not as q is large. Backends agree exactly (NaN
-/// payloads aside).
+/// Mixes by differences: sum_i = 0, then over in-edges by ascending source sum_i = fma(w_ij, q_j - q_i, sum_i). Where
+/// rows of weights sum to zero that is eta (P - I) q, and rounds as the differences are small, not as q is large.
+/// Backends agree exactly (NaN payloads aside).
 void difference_mix(const Cpu& cpu, const DifferenceMix& mix);
 void difference_mix(const Cuda& gpu, const DifferenceMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_difference_mix_shapes(const DifferenceMix& mix);
 
 }  // namespace sparsepush

@@ -31,14 +31,14 @@ class DueRound<Cpu> {
   /// Places have room for `most_edges` edges.
   DueRound(const Cpu&, int /*nodes*/, std::int64_t /*most_edges*/) {}
 
-  /// edges() and copies() become those of round *due. `due` is in backend memory.
+  /// Makes edges() and copies() those of round *due. `due` is in backend memory.
   void load(const Cpu& cpu, const RoundPlaces& places, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }
   std::span<const std::int64_t> copies() const { return copies_; }
 
  private:
   RoundEdges edges_;
-  std::span<const std::int64_t> copies_;
+  std::span<const std::int64_t> copies_;  ///< [nodes] messages that each node sends
 };
 
 /// On a GPU the round is copied, 8 bytes an edge and 20 a node, unless there is one place only. The spans of its slots
@@ -59,13 +59,13 @@ class DueRound<Cuda> {
 
  private:
   RoundEdges edges_;
-  std::span<const std::int64_t> due_copies_;
-  Buffer<Cuda, std::int64_t> begin_, copies_;
-  Buffer<Cuda, std::int32_t> slot_;
-  Buffer<Cuda, float> weight_, self_weight_;
+  std::span<const std::int64_t> due_copies_;   ///< [nodes] messages that each node sends
+  Buffer<Cuda, std::int64_t> begin_, copies_;  ///< [nodes + 1], [nodes]
+  Buffer<Cuda, std::int32_t> slot_;            ///< [most edges]
+  Buffer<Cuda, float> weight_, self_weight_;   ///< [most edges], [nodes]
 };
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_round_places(const RoundPlaces& places);
 
 }  // namespace sparsepush

@@ -23,15 +23,15 @@ struct FlagDue {
   std::span<std::int64_t> syncs;         ///< [replicas] added to: how often each was due
 };
 
-/// due[r] = whether the bound exceeds replica r's threshold, which NaN never does; means are sums in double, in node
-/// order, over the number of nodes. Backends agree exactly.
+/// Finds the replicas that are due: due[r] = whether the bound exceeds replica r's threshold, which NaN never does;
+/// means are sums in double, in node order, over the number of nodes. Backends agree exactly.
 void flag_due(const Cpu& cpu, const FlagDue& flag);
 void flag_due(const Cuda& gpu, const FlagDue& flag);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_flag_due_shapes(const FlagDue& flag);
 
-/// The same from sums over a replica's nodes.
+/// Returns whether the bound exceeds the threshold, from sums over a replica's nodes.
 constexpr bool exceeds(const VarianceLimit& limit, double squares, double along, std::int64_t nodes) {
   const double mean = squares / static_cast<double>(nodes), mean_along = along / static_cast<double>(nodes);
   return (limit.heading_counts ? mean - mean_along * mean_along : mean) > limit.threshold;

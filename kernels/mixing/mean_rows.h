@@ -17,15 +17,15 @@ struct MeanRows {
   Due due = {};
 };
 
-/// x_i = (float)(sum x / sum u) for all nodes i of each replica that is due, element by element; sums in double, in
-/// node order. Backends agree exactly (NaN payloads aside).
+/// Takes means: x_i = (float)(sum x / sum u) for all nodes i of each replica that is due, element by element; sums in
+/// double, in node order. Backends agree exactly (NaN payloads aside).
 void mean_rows(const Cpu& cpu, const MeanRows& mean);
 void mean_rows(const Cuda& gpu, const MeanRows& mean);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_mean_rows_shapes(const MeanRows& mean);
 
-/// The sum of u over `nodes` nodes from `first` on, in their order.
+/// Sums u over `nodes` nodes from `first` on, in their order.
 constexpr double sum_of_weights(std::span<const double> u, std::int64_t first, std::int64_t nodes) {
   double sum = 0;
   for (std::int64_t i = first; i < first + nodes; ++i) sum += u[i];

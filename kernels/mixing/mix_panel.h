@@ -18,7 +18,8 @@ constexpr int kWidestPanel = 512;
 constexpr int kSmallPanelBytes = 8 * 1024;  // two quads a thread of 256: wider panels would only wait longer
 constexpr int kTwoPanelsBytes = 96 * 1024;  // two blocks share a multiprocessor while the panel is this small
 
-/// Columns of a panel that holds all slots in shared memory, a power of two; 0 if not even a sector fits.
+/// Returns how many columns a panel has that holds all slots in shared memory, a power of two; 0 if not even a sector
+/// fits.
 inline int shared_panel_columns(std::int64_t slots, std::int64_t most_bytes) {
   for (int columns = kWidestPanel; columns >= kSector; columns /= 2) {
     const std::int64_t wanted = columns > kLine ? kSmallPanelBytes : columns > kSector ? kTwoPanelsBytes : most_bytes;
@@ -28,7 +29,8 @@ inline int shared_panel_columns(std::int64_t slots, std::int64_t most_bytes) {
   return 0;
 }
 
-/// One block per panel of `columns` of a row. Larger panels leave room for fewer blocks, which then have more threads.
+/// Returns a shape with one block per panel of `columns` of a row. Larger panels leave room for fewer blocks, which
+/// then have more threads.
 inline LaunchShape shared_panel_shape(const Cuda& gpu, std::int64_t slots, int columns, std::int64_t row) {
   const std::int64_t bytes = slots * columns * static_cast<std::int64_t>(sizeof(float));
   int threads = kFewestPanelThreads;

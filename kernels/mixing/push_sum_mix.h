@@ -18,13 +18,12 @@ struct PushSumMix {
   RoundEdges edges;
 };
 
-/// x += eta (P - I) q for all nodes: x_i = fma(w_ii, q_i, x_i), then over in-edges by ascending source
-/// x_i = fma(w_ij, q_j, x_i). Elements without a kept entry stay untouched. Backends agree exactly (NaN payloads
-/// aside).
+/// Mixes x += eta (P - I) q for all nodes: x_i = fma(w_ii, q_i, x_i), then over in-edges by ascending source x_i =
+/// fma(w_ij, q_j, x_i). Elements without a kept entry stay untouched. Backends agree exactly (NaN payloads aside).
 void push_sum_mix(const Cpu& cpu, const PushSumMix& mix);
 void push_sum_mix(const Cuda& gpu, const PushSumMix& mix);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_push_sum_mix_shapes(const PushSumMix& mix);
 
 }  // namespace sparsepush

@@ -18,7 +18,7 @@ struct RandomOut {
   int degree = 0;
 };
 
-/// The cycle of a round: node number i on it is random_permutation(draw, i, nodes).
+/// Returns the draw of a round's cycle: node number i on it is random_permutation(draw, i, nodes).
 constexpr Draw cycle_draw(std::uint64_t seed, std::int64_t round) {
   constexpr std::uint32_t kNoNode = 0xffff'ffff;
   return {.seed = seed, .purpose = Purpose::kTopology, .node = kNoNode, .step = static_cast<std::uint64_t>(round)};
@@ -73,7 +73,8 @@ template <>
 class RandomOutScratch<Cuda> {
  public:
   RandomOutScratch(const Cuda& gpu, std::int64_t rows, std::int64_t edges);
-  /// What CUB wants depends on the GPU: about one more copy of the pairs, and its histograms.
+  /// Plans its memory, in bytes. What CUB wants depends on the GPU: about one more copy of the pairs, and its
+  /// histograms.
   static std::int64_t bytes(std::int64_t /*rows*/, std::int64_t edges) { return 20 * edges + (1 << 20); }
 
   Buffer<Cuda, std::int32_t> target, source;  ///< [edges] by source
@@ -81,14 +82,14 @@ class RandomOutScratch<Cuda> {
   Buffer<Cuda, std::uint8_t> sort;            ///< what CUB wants
 };
 
-/// The in-edges of round *round: those of `random_out_round` of every replica. Backends agree exactly.
+/// Draws the in-edges of round *round: those of `random_out_round` of every replica. Backends agree exactly.
 void draw_random_out(const Cpu& cpu, const DrawRandomOut& draw, RandomOutScratch<Cpu>& scratch);
 void draw_random_out(const Cuda& gpu, const DrawRandomOut& draw, RandomOutScratch<Cuda>& scratch);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_draw_random_out_shapes(const DrawRandomOut& draw);
 
-/// order[i] = node number first + i on the cycle, in host memory.
+/// Draws order[i] = node number first + i on the cycle, in host memory.
 void draw_cycle(const RandomOut& topology, std::uint64_t seed, std::int64_t round, int first,
                 std::span<std::int32_t> order, VectorLevel level);
 

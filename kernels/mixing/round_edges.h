@@ -19,11 +19,12 @@ struct RoundEdges {
 
 /// Shapes of `edges` for `nodes` nodes and `slots` slots; throws std::invalid_argument.
 void check_round_edges(const RoundEdges& edges, int nodes, int slots);
-/// That edges in host memory stay within their arrays and the slots; throws std::invalid_argument. Called by the Cpu.
+/// Checks that edges in host memory stay within their arrays and the slots; throws std::invalid_argument. Called by the
+/// Cpu.
 void check_round_edge_values(const RoundEdges& edges, int slots);
 
-/// u_i = fma(w_ii, u_i, u_i), then over in-edges u_i = fma(w_ij, u_j, u_i), in double; `before` [slots] holds every
-/// slot's u before the round, `u` [nodes] receives the new ones (the two may not overlap).
+/// Mixes push-sum weights: u_i = fma(w_ii, u_i, u_i), then over in-edges u_i = fma(w_ij, u_j, u_i), in double; `before`
+/// [slots] holds every slot's u before the round, `u` [nodes] receives the new ones (the two may not overlap).
 void mix_push_weights(const Cpu& cpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
 void mix_push_weights(const Cuda& gpu, const RoundEdges& edges, std::span<const double> before, std::span<double> u);
 

@@ -11,12 +11,13 @@ struct UpdateMix {
   RoundEdges edges;  ///< slots: the nodes, all of them local
 };
 
-/// `sgd_update`, then `dense_mix` without a halo; bit for bit, and x, momentum and gradient are read once and written
-/// once whatever the in-degree. `diverged` tells of x between the two. Backends agree exactly (NaN payloads aside).
+/// Does `sgd_update`, then `dense_mix` without a halo; bit for bit, and x, momentum and gradient are read once and
+/// written once whatever the in-degree. `diverged` tells of x between the two. Backends agree exactly (NaN payloads
+/// aside).
 void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round);
 void update_mix(const Cuda& gpu, const CudaLayout& layout, const UpdateMix& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_update_mix_shapes(const RowLayout& layout, const UpdateMix& round);
 
 }  // namespace sparsepush

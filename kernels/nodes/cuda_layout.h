@@ -21,9 +21,9 @@ class CudaLayout {
         paddings_(gpu, host_.paddings) {}
 
   const RowLayout& host() const { return host_; }
-  /// [row / 4] how many of the 4 elements are not padding, on the GPU.
+  /// Returns [row / 4] how many of the 4 elements are not padding, on the GPU.
   std::span<const std::uint8_t> live() const { return live_.span(); }
-  /// Those of the row, on the GPU.
+  /// Returns the segments of a row, on the GPU; the second, its paddings.
   std::span<const Segment> segments() const { return segments_.span(); }
   std::span<const Padding> paddings() const { return paddings_.span(); }
 
@@ -36,9 +36,9 @@ class CudaLayout {
   }
 
   RowLayout host_;
-  Buffer<Cuda, std::uint8_t> live_;
-  Buffer<Cuda, Segment> segments_;
-  Buffer<Cuda, Padding> paddings_;
+  Buffer<Cuda, std::uint8_t> live_;  ///< [row / 4]
+  Buffer<Cuda, Segment> segments_;   ///< [tensors]
+  Buffer<Cuda, Padding> paddings_;   ///< [paddings]
 };
 
 /// What ops of a backend take as the layout of a row, and how it is made.

@@ -15,13 +15,14 @@ struct MeasureDrift {
   MatrixView<float> drift;            ///< [nodes, 2] written
 };
 
-/// With d = x_i - reference, one fp32 subtraction an element: drift_i = ((float)sum d_j^2, (float)sum heading_j d_j).
-/// Products and sums are in double; element j, padding not counted, is added to partial sum j mod 16, and these are
-/// added up in order. Backends agree exactly (NaN payloads aside, here and below).
+/// Measures how far nodes are from a reference. With d = x_i - reference, one fp32 subtraction an element: drift_i =
+/// ((float)sum d_j^2, (float)sum heading_j d_j). Products and sums are in double; element j, padding not counted, is
+/// added to partial sum j mod 16, and these are added up in order. Backends agree exactly (NaN payloads aside, here and
+/// below).
 void measure_drift(const Cpu& cpu, const RowLayout& layout, const MeasureDrift& measure);
 void measure_drift(const Cuda& gpu, const CudaLayout& layout, const MeasureDrift& measure);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_measure_drift_shapes(const RowLayout& layout, const MeasureDrift& measure);
 
 /// Arguments of `move_reference`. Rows are replica-major.
@@ -31,19 +32,20 @@ struct MoveReference {
   Due due;
 };
 
-/// In every replica that is due, with d = x - reference of its first node, one fp32 subtraction an element:
+/// Moves the reference. In every replica that is due, with d = x - reference of its first node, one fp32 subtraction an
+/// element:
 ///   heading = (float)(d / |d|), or +0 if |d| = 0; reference = x
 /// |d| is the correctly rounded root of a sum as above, the quotient is in double. Backends agree exactly.
 void move_reference(const Cpu& cpu, const RowLayout& layout, const MoveReference& move);
 void move_reference(const Cuda& gpu, const CudaLayout& layout, const MoveReference& move);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_move_reference_shapes(const RowLayout& layout, const MoveReference& move);
 
 /// The partial sums of both.
 constexpr int kDriftLanes = 16;
 
-/// One element of a heading.
+/// Returns one element of a heading.
 constexpr float heading_of(float difference, double norm) {
   return norm > 0 ? static_cast<float>(difference / norm) : 0.0f;
 }

@@ -9,6 +9,7 @@ namespace sparsepush {
 /// whatever stands here, so that ops look, and leave other replicas as they are.
 using Due = std::span<const std::int32_t>;
 
+/// Returns whether something is for a replica.
 constexpr bool is_due(Due due, std::int64_t replica) { return due.empty() || due[replica] != 0; }
 
 }  // namespace sparsepush

@@ -10,15 +10,15 @@ struct QuasiGlobalUpdate {
   MatrixView<float> last_z;  ///< [nodes, row] z of the last step; any where inverse_lr is 0
 };
 
-/// Momentum follows what z has done since the last step, mixing included. With z and g of `sgd_update`, every product,
-/// sum and fma rounded once:
+/// Takes a step whose momentum follows what z has done since the last step, mixing included. With z and g of
+/// `sgd_update`, every product, sum and fma rounded once:
 ///   m = fma(beta, m, inverse_lr * (last_z - z)); last_z = z; s = fma(beta, m, g);
 ///   x = fma(-lr, s, x), and e likewise where there are steps.
 /// Backends agree exactly (NaN payloads aside).
 void quasi_global_update(const Cpu&, const RowLayout& layout, const QuasiGlobalUpdate& update);
 void quasi_global_update(const Cuda& gpu, const CudaLayout& layout, const QuasiGlobalUpdate& update);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_quasi_global_update_shapes(const RowLayout& layout, const QuasiGlobalUpdate& update);
 
 }  // namespace sparsepush

@@ -13,18 +13,19 @@ struct NodeStep {
   float lr, momentum, weight_decay;
 };
 
-/// Those of the node's replica.
+/// Returns the settings of the node's replica.
 constexpr SgdSettings settings_of(const SgdUpdate& update, int node) {
   const int nodes_per_replica = update.x.rows / static_cast<int>(update.settings.size());
   return update.settings[node / nodes_per_replica];
 }
 
+/// Returns what the step of node `node` is taken with.
 constexpr NodeStep node_step(const SgdUpdate& update, int node) {
   const SgdSettings settings = settings_of(update, node);
   return {debias_factor(update.u[node]), settings.lr, settings.momentum, settings.weight_decay};
 }
 
-/// The direction of one element's step, s of the contract.
+/// Returns the direction of one element's step, s of the contract, and renews its momentum.
 template <bool kNesterov>
 constexpr float sgd_direction(const NodeStep& s, float z, float& momentum, float gradient) {
   const float g = std::fma(s.weight_decay, z, gradient);
@@ -32,10 +33,10 @@ constexpr float sgd_direction(const NodeStep& s, float z, float& momentum, float
   return kNesterov ? std::fma(s.momentum, momentum, g) : momentum;
 }
 
-/// x after a step; what takes every step that x takes likewise.
+/// Returns x after a step; what takes every step that x takes likewise.
 constexpr float stepped(const NodeStep& s, float direction, float x) { return std::fma(-s.lr, direction, x); }
 
-/// The step of SGD of one element, as in the contract; returns its new x.
+/// Takes the step of SGD of one element, as in the contract; returns its new x.
 template <bool kNesterov>
 constexpr float sgd_step(const NodeStep& s, float x, float& momentum, float gradient) {
   return stepped(s, sgd_direction<kNesterov>(s, x * s.inverse_u, momentum, gradient), x);

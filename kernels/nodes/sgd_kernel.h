@@ -15,7 +15,7 @@ struct SgdRow {
   const float* gradient;
 };
 
-/// The step of a quad, whose padding stays as it is: renews its momentum, returns its new x.
+/// Takes the step of a quad, whose padding stays as it is: renews its momentum, returns its new x.
 template <bool kNesterov>
 __device__ Quad step_quad(const NodeStep& s, const SgdRow& row, std::int64_t quad, int live) {
   Quad x = load_quad(row.x, quad), momentum = load_quad(row.momentum, quad);

@@ -34,11 +34,11 @@ struct SgdUpdate {
   MatrixView<const float> z = {};    ///< [nodes, row] where z stands in memory, u being 1; else x / u
   MatrixView<float> steps = {};      ///< [nodes, row] takes every step that x takes; may be none
 
-  /// Times (float)(1.0 / u) this is z.
+  /// Returns the row that times (float)(1.0 / u) is z.
   constexpr const float* z_row(std::int64_t node) const { return z.data ? z.row(node) : x.row(node); }
 };
 
-/// With r = (float)(1.0 / u), z = x * r, and every fma rounding once:
+/// Takes a step of SGD. With r = (float)(1.0 / u), z = x * r, and every fma rounding once:
 ///   g = fma(wd, z, g); m = fma(beta, m, g); s = nesterov ? fma(beta, m, g) : m; x = fma(-lr, s, x);
 ///   where there are steps, e = fma(-lr, s, e).
 /// Ops that contain the step take neither z nor steps. Every line is executed even when wd or beta is 0. Backends agree
@@ -46,7 +46,7 @@ struct SgdUpdate {
 void sgd_update(const Cpu&, const RowLayout& layout, const SgdUpdate& update);
 void sgd_update(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_sgd_update_shapes(const RowLayout& layout, const SgdUpdate& update);
 
 }  // namespace sparsepush

@@ -39,7 +39,9 @@ constexpr std::int64_t longest_block(const Extent& e) { return e.block; }
 constexpr std::int64_t factors(const Extent& e) { return e.factor; }
 
 enum class Dtype { kF32, kF64, kI32, kI64 };
-std::string_view name_of(Dtype dtype);  ///< as in safetensors files
+/// Names a type as safetensors files do.
+std::string_view name_of(Dtype dtype);
+/// Returns how many bytes an element takes.
 constexpr std::int64_t element_bytes(Dtype dtype) { return dtype == Dtype::kF32 || dtype == Dtype::kI32 ? 4 : 8; }
 
 /// An array as lists hold it. One that is sent has rows for the halo too.
@@ -53,19 +55,20 @@ struct StateArray {
   Dtype dtype = Dtype::kF32;
   const StateArray* starts_as = nullptr;  ///< instead, of one a replica: the row there of its first node
 
-  /// Whether it has a row for each node, perhaps for those of the halo as well.
+  /// Returns whether it has a row for each node, perhaps for those of the halo as well.
   bool is_of_nodes() const { return per == Per::kNode || per == Per::kSlot; }
-  /// Without the halo's.
+  /// Counts its local rows, without the halo's.
   std::int64_t rows_in(const Extent& e) const { return is_of_nodes() ? e.rows : per == Per::kReplica ? e.replicas : 1; }
-  /// Whether a row holds a node's parameters or something of each of them, with padding between tensors.
+  /// Returns whether a row holds a node's parameters or something of each of them, with padding between tensors.
   bool is_padded() const { return columns == 0 && width == whole_row; }
+  /// Counts the elements of a row, with padding.
   std::int64_t columns_in(const Extent& e) const { return columns > 0 ? columns : width(e); }
-  /// The same without padding.
+  /// Counts the elements of a row without padding.
   std::int64_t elements_in(const Extent& e) const { return is_padded() ? e.params : columns_in(e); }
 };
 using StateList = std::vector<const StateArray*>;
 
-/// Whether the list has an array of this name.
+/// Returns whether the list has an array of this name.
 bool contains(const StateList& list, const StateArray& array);
 
 /// An array of elements T: float, double, std::int32_t or std::int64_t.
@@ -110,16 +113,18 @@ struct PlannedState {
 template <class Backend>
 class State {
  public:
-  /// `backend` must outlive it.
+  /// Allocates the arrays with their first values. `backend` must outlive it.
   State(const Backend& backend, const std::vector<PlannedState>& list, const Extent& extent);
 
+  /// Returns whether the list holds an array of this name.
   bool has(const StateArray& array) const;
-  /// [local rows, columns]. Asking for an array that the list does not hold is an error of the caller.
+  /// Returns the [local rows, columns] of an array. To ask for one that the list does not hold is an error of the
+  /// caller.
   template <class T>
   MatrixView<T> local(const Array<T>& array) const {
     return slots(array).rows_from(0, static_cast<int>(stored(array).planned.local_rows));
   }
-  /// The same with the halo's rows behind.
+  /// Returns the [rows, columns] of an array, the halo's rows behind the local ones.
   template <class T>
   MatrixView<T> slots(const Array<T>& array) const {
     const auto* buffer = std::get_if<Buffer<Backend, T>>(&stored(array).buffer);
@@ -127,7 +132,7 @@ class State {
     return buffer->view();
   }
 
-  /// Other rows for some arrays; the elements of rows that stay are kept.
+  /// Gives some arrays other rows; the elements of rows that stay are kept.
   void resize(const std::vector<PlannedState>& list);
 
   /// Gives an array other memory, and takes what it had.
@@ -144,6 +149,7 @@ class State {
     char* data = nullptr;  ///< in backend memory
     std::int64_t rows = 0, local_rows = 0, row_bytes = 0;
   };
+  /// Returns an array as bytes.
   Bytes bytes(const StateArray& array) const;
 
  private:

@@ -39,7 +39,7 @@ template <bool kSteps, class Rule>
   return largest;
 }
 
-/// Several workers may find the same node diverged.
+/// Marks a node as diverged; several workers may find the same one so.
 inline void mark_diverged(const SgdUpdate& update, int node) {
   std::atomic_ref(update.diverged[node]).store(1, std::memory_order_relaxed);
 }

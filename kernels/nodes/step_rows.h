@@ -10,7 +10,7 @@ namespace sparsepush {
 
 inline constexpr std::int64_t kStepTile = 1 << 15;  // elements an item: hides its start, and spreads one node
 
-/// The elements [begin, begin + size) of row `node`.
+/// Takes the step of the elements [begin, begin + size) of row `node`.
 template <class Rule>
 void step_elements(const SgdUpdate& update, MatrixView<float> second, int node, std::int64_t begin, std::int64_t size,
                    VectorLevel level) {
@@ -31,7 +31,8 @@ void step_elements(const SgdUpdate& update, MatrixView<float> second, int node, 
   if (largest >= kFirstNonFinite) mark_diverged(update, node);
 }
 
-/// The step of all nodes, whose padding stays as it is. `second` [nodes, row]: the rule's other array, if it has one.
+/// Takes the step of all nodes, whose padding stays as it is. `second` [nodes, row]: the rule's other array, if it has
+/// one.
 template <class Rule>
 void step_rows(const Cpu& cpu, const RowLayout& layout, const SgdUpdate& update, MatrixView<float> second = {}) {
   if (layout.segments.empty()) return;

@@ -7,8 +7,8 @@
 
 namespace sparsepush {
 
-/// One thread per 4 neighbouring elements of all nodes' rows, in strides of the grid: 16 bytes of each array in a load.
-/// Padding stays as it is.
+/// Takes the step, one thread per 4 neighbouring elements of all nodes' rows, in strides of the grid: 16 bytes of each
+/// array in a load. Padding stays as it is.
 template <class Rule>
 __global__ void step_rows_kernel(SgdUpdate update, MatrixView<float> second, std::span<const std::uint8_t> live) {
   const std::int64_t row_quads = std::ssize(live), quads = update.x.rows * row_quads;
@@ -35,7 +35,7 @@ __global__ void step_rows_kernel(SgdUpdate update, MatrixView<float> second, std
   }
 }
 
-/// `second` [nodes, row]: the rule's other array, if it has one.
+/// Takes the step of all nodes. `second` [nodes, row]: the rule's other array, if it has one.
 template <class Rule>
 void step_rows(const Cuda& gpu, const CudaLayout& layout, const SgdUpdate& update, MatrixView<float> second = {}) {
   constexpr int kThreads = 256;

@@ -5,12 +5,12 @@
 
 namespace sparsepush {
 
-/// difference = a - b, element by element, and may be one of them; all [nodes, row] with row a multiple of 4. Backends
-/// agree exactly (NaN payloads aside).
+/// Subtracts: difference = a - b, element by element, and may be one of them; all [nodes, row] with row a multiple of
+/// 4. Backends agree exactly (NaN payloads aside).
 void subtract(const Cpu& cpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 void subtract(const Cuda& gpu, MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> difference);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_subtract_shapes(MatrixView<const float> a, MatrixView<const float> b, MatrixView<const float> difference);
 
 }  // namespace sparsepush

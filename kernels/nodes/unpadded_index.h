@@ -10,13 +10,13 @@
 
 namespace sparsepush {
 
-/// The index of a position, not counting padding: by a binary search.
+/// Returns the index of a position, not counting padding: by a binary search.
 __device__ inline std::int64_t unpadded_index(std::span<const Padding> paddings, std::int64_t position) {
   const std::size_t i = count_before(paddings.size() - 1, [&](std::size_t p) { return paddings[p].end <= position; });
   return position - paddings[i].before;
 }
 
-/// The position of the element with index `index`, not counting padding, among `paddings`: the inverse.
+/// Returns the position of the element with index `index`, not counting padding, among `paddings`: the inverse.
 __device__ inline std::int64_t padded_index(std::span<const Padding> paddings, std::int64_t index) {
   const std::size_t i =
       count_before(paddings.size() - 1, [&](std::size_t p) { return paddings[p].end - paddings[p].before <= index; });

@@ -16,15 +16,16 @@ README = (ROOT / "README.md").read_text()
 
 class GeneratedTest(ProgramTest):
     def test_the_pages_are_up_to_date(self):
-        commands = []
+        parts = []
         for page in generate.PAGES:
             text = page.read_text()
-            commands += [match["of"] for match in generate.PART.finditer(text)]
+            parts += [(page.name, match["part"]) for match in generate.PART.finditer(text)]
             lines = text.splitlines(), generate.renewed(text, self.program).splitlines()
             difference = "\n".join(difflib.unified_diff(*lines, page.name, "generated", lineterm="", n=0))
             if difference:
                 self.fail(f"{page.name} is not up to date; run scripts/generate.py\n{difference}")
-        self.assertEqual(commands, ["methods", "keys"])
+        expected = [("README.md", "methods, short"), ("configuration.md", "keys"), ("methods.md", "methods")]
+        self.assertEqual(parts, expected)
 
     def test_what_stands_between_markers_is_replaced_and_nothing_else(self):
         begin, end = "<!-- sparsepush keys: begin -->\n", "\n<!-- sparsepush keys: end -->"
@@ -32,6 +33,23 @@ class GeneratedTest(ProgramTest):
         text = f"before\n{begin}an old table\n{end}\nafter\n"
         self.assertEqual(generate.renewed(text, self.program), f"before\n{begin}{table}{end}\nafter\n")
         self.assertEqual(generate.renewed("no markers\n", self.program), "no markers\n")
+
+    def test_the_short_form_has_every_method_and_model_and_no_refusal(self):
+        def cells(table):
+            return [line.strip("| ").split(" | ") for line in table.splitlines()]
+
+        printed = self.command("methods", "--markdown").stdout.rstrip("\n")
+        methods, models, legend = generate.short(printed).split("\n\n")
+        whole_methods, whole_models, refusals, conditions = printed.split("\n\n")
+        self.assertEqual((models, legend), (whole_models, conditions.splitlines()[0]))
+        self.assertIn("| refused |", refusals)
+        head, line, *rows = cells(methods)
+        self.assertEqual(head, ["method", "messages", "compressors", "needs", "backends"])
+        self.assertEqual("".join(line), "---|" * 4 + "---")
+        whole_head, _, *whole_rows = cells(whole_methods)
+        self.assertGreater(len(rows), 10)
+        self.assertEqual([dict(zip(head, row)) for row in rows],
+                         [{name: row[whole_head.index(name)] for name in head} for row in whole_rows])
 
     def test_the_readme_and_the_help_have_the_same_subcommands(self):
         listed = self.command("--help").stdout.split("ubcommands:")[1]

@@ -28,7 +28,7 @@ struct Conv2dLayer {
   Precision precision = Precision::kFp32;  ///< a Cpu ignores it
 
   static constexpr std::int64_t kNoBias = -1;
-  /// A last stride that does not fit is left out; 0 where the kernel itself does not fit.
+  /// Returns the output's shape. A last stride that does not fit is left out; 0 where the kernel itself does not fit.
   constexpr ImageShape out_shape() const {
     const auto side = [&](int in_side) {
       const int room = in_side + 2 * padding - kernel;
@@ -88,8 +88,8 @@ class Conv2d<Cpu> {
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
-  /// Memory that calls of `samples` a node on a Cpu of `level` work in; calls of several numbers of samples share the
-  /// largest, nodes one after the other.
+  /// Plans, in bytes, the memory that calls of `samples` a node on a Cpu of `level` work in; calls of several numbers
+  /// of samples share the largest, nodes one after the other.
   static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples, VectorLevel level = best_vector_level());
 
  private:
@@ -119,7 +119,7 @@ class Conv2d<Cuda> {
   void backward(const Cuda& gpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
-  /// Memory that it holds.
+  /// Plans, in bytes, the memory that it holds.
   static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples);
 
  private:
@@ -127,7 +127,7 @@ class Conv2d<Cuda> {
   Buffer<Cuda, float> partial_;  ///< [nodes, ranges * parameters] sums of the parameter gradient over ranges of pixels
 };
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& forward);
 void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& backward);
 

@@ -19,8 +19,8 @@ struct GradientRanges {
   int count, length;
 };
 
-/// A parameter gradient as a matrix: a row per output channel, in it the weights by tap and input channel, then the
-/// bias.
+/// Counts the columns of a parameter gradient as a matrix: a row per output channel, in it the weights by tap and input
+/// channel, then the bias.
 constexpr int gradient_columns(const Conv2dLayer& layer) {
   return layer.in.channels * layer.kernel * layer.kernel + (layer.bias == Conv2dLayer::kNoBias ? 0 : 1);
 }

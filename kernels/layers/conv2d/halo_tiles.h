@@ -25,7 +25,7 @@ struct TileRoom {
 /// a row, so that what neighbours read stands side by side. Lines beyond the last image read zeros.
 class HaloTiles {
  public:
-  /// Without lines: not even the fewest fit into the room.
+  /// Makes tiles as high as the room allows; without lines: not even the fewest fit into it.
   HaloTiles(ImageShape source, ImageShape image, int stride, int samples, const TileRoom& room)
       : source_(source),
         samples_(samples),
@@ -52,18 +52,18 @@ class HaloTiles {
   constexpr const ImageShape& source() const { return source_; }
   constexpr int samples() const { return samples_; }
   constexpr int image_pixels() const { return width_.value() * height_.value(); }
-  /// Pixels of the tile that begins with `line`.
+  /// Counts the pixels of the tile that begins with `line`.
   constexpr int pixels(int line) const {
     const int left = samples_ * height_.value() - line;
     return (left < lines_ ? left : lines_) * width_.value();
   }
 
-  /// Room in shared memory, in pixels of the source.
+  /// Returns the room in shared memory, in pixels of the source.
   constexpr int positions() const { return most_rows_ * pitch_.value(); }
-  /// What the tile that begins with `line` has of it.
+  /// Returns how much of it the tile that begins with `line` takes.
   constexpr int positions(int line) const { return rows(line) * pitch_.value(); }
 
-  /// What stands at a position of the tile that begins with `line`: which pixel of the samples' sources, or none.
+  /// Says what stands at a position of the tile that begins with `line`: which pixel of the samples' sources, or none.
   constexpr int source_pixel(int line, int position) const {
     const int row = pitch_.divide(position), place = position - row * pitch_.value();
     const int padded = first_row(line) + row, sample = padded_height_.divide(padded);
@@ -71,12 +71,12 @@ class HaloTiles {
     const bool inside = sample < samples_ && y >= 0 && x >= 0 && x < source_.width;
     return inside ? (sample * source_.height + y) * source_.width + x : -1;
   }
-  /// The position that the first tap of a tile's pixel meets.
+  /// Returns the position that the first tap of a tile's pixel meets.
   constexpr int position(int line, int pixel) const {
     const int down = width_.divide(pixel);
     return (first_row(line + down) - first_row(line)) * pitch_.value() + pixel - down * width_.value();
   }
-  /// How many positions from there on a tap meets, of three across and three down.
+  /// Returns how many positions from there on a tap meets, of three across and three down.
   constexpr int tap(int down, int across) const {
     const int odd = stride_ == 1 ? 1 : odd_columns();
     return down * pitch_.value() + (across == 1 ? odd : across / stride_);
@@ -97,7 +97,7 @@ class HaloTiles {
     if (stride_ == 1) return place;
     return place < odd_columns() ? 2 * place : 2 * (place - odd_columns()) + 1;
   }
-  /// The row that the first taps of a line meet, over all samples.
+  /// Returns the row that the first taps of a line meet, over all samples.
   constexpr int first_row(int line) const {
     const int sample = height_.divide(line);
     return sample * padded_height_.value() + (line - sample * height_.value()) * stride_;

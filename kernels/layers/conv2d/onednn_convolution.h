@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// The widest level that oneDNN takes: its own variable DNNL_MAX_CPU_ISA limits it.
+/// Returns the widest level that oneDNN takes: its own variable DNNL_MAX_CPU_ISA limits it.
 VectorLevel onednn_vector_level();
 
 /// `layer` over `samples` samples, prepared: nothing in it changes, and objects of the same shapes share their code.
@@ -28,7 +28,7 @@ class OnednnConvolution {
     float r;
   };
   void forward(const Node& node, const float* input, float* output, std::byte* scratch) const;
-  /// gradient: [row] of which the layer's parameters are written.
+  /// Computes the parameters' gradient. gradient: [row] of which the layer's parameters are written.
   void backward_parameters(const float* input, const float* output_gradient, float* gradient, std::byte* scratch) const;
   void backward_input(const Node& node, const float* output_gradient, float* input_gradient, std::byte* scratch) const;
 

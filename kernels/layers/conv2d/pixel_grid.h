@@ -23,7 +23,7 @@ constexpr GridPixel grid_pixel(const GridAxis& y, const GridAxis& x, int number)
   return {sample, line - sample * y.pixels.value(), number - line * x.pixels.value()};
 }
 
-/// The axis of the outputs, which read `in` pixels.
+/// Returns the axis of the outputs, which read `in` pixels.
 inline GridAxis output_axis(const Conv2dLayer& layer, int in, int out) {
   return {Divisor(out), Divisor(layer.kernel), layer.stride, -layer.padding, 1, in};
 }
@@ -46,7 +46,7 @@ class InputPhases {
     }
   }
 
-  /// The phase of pixel `first` of those before the stride.
+  /// Returns the phase of pixel `first`, one of those before the stride.
   constexpr Phase phase(int first) const {
     const int first_tap = (first + padding_) % stride_;
     const int more_pixels = first < in_ % stride_ ? 1 : 0, more_taps = first_tap < kernel_ % stride_ ? 1 : 0;
@@ -56,7 +56,7 @@ class InputPhases {
             kernel_ / stride_ + more_taps,
             {pixels_[more_pixels], taps_[more_taps], 1, (first + padding_) / stride_, -1, out_}};
   }
-  /// No phase has more pixels.
+  /// Returns the pixels of the longest phase.
   constexpr int most_pixels() const { return (in_ + stride_ - 1) / stride_; }
 
  private:

@@ -39,8 +39,8 @@ __device__ void copy_halo(const HaloTiles& tiles, int line, const float* source,
   });
 }
 
-/// Whether the 32 lanes of a warp meet all banks of shared memory, where lane 4 g + t reads a float at g * group + t *
-/// term.
+/// Returns whether the 32 lanes of a warp meet all banks of shared memory, where lane 4 g + t reads a float at g *
+/// group + t * term.
 constexpr bool meets_all_banks(int group, int term) {
   unsigned banks = 0;
   for (int g = 0; g < 8; ++g)

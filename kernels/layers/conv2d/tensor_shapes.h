@@ -11,7 +11,8 @@ namespace sparsepush {
 /// the order of sums are the same on all.
 inline constexpr std::int64_t kTensorSharedBytes = 99 * 1024;
 
-/// How many blocks share a multiprocessor, `most` at most, each with its shared memory and the 1 KB that CUDA takes:
+/// Returns how many blocks share a multiprocessor, `most` at most, each with its shared memory and the 1 KB that CUDA
+/// takes:
 /// more would wait for the first to end.
 inline int blocks_together(const Cuda& gpu, std::int64_t shared_bytes, int most) {
   constexpr std::int64_t kReserved = 1024;
@@ -19,8 +20,8 @@ inline int blocks_together(const Cuda& gpu, std::int64_t shared_bytes, int most)
   return static_cast<int>(std::clamp<std::int64_t>(fit, 1, most));
 }
 
-/// Whether there are kernels for the layer, if its lines fit a tile: those of tensor_convolution.h, and those of
-/// tensor_few_channels.h.
+/// Returns whether there are kernels for the layer, if its lines fit a tile: those of tensor_convolution.h, and those
+/// of tensor_few_channels.h.
 inline bool is_of_tensor_cores(const Conv2dLayer& layer) {
   return layer.precision == Precision::kTf32 && layer.kernel == 3 && layer.padding == 1 && layer.stride <= 2 &&
          layer.out % 16 == 0;
@@ -32,8 +33,8 @@ inline bool has_few_channels(const Conv2dLayer& layer) {
   return is_of_tensor_cores(layer) && (layer.in.channels == 1 || layer.in.channels == 3);
 }
 
-/// Whether 16 bytes can be read or written at once: the array begins on 16 bytes. Rows and what stands in them are
-/// multiples of that already, but for rows of parameters.
+/// Returns whether 16 bytes can be read or written at once: the array begins on 16 bytes. Rows and what stands in them
+/// are multiples of that already, but for rows of parameters.
 inline bool is_on_quads(const float* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
 inline bool has_weights_on_quads(const Conv2dLayer& layer, MatrixView<const float> rows) {
   return is_on_quads(rows.data) && rows.cols % 4 == 0 && layer.weight % 4 == 0;

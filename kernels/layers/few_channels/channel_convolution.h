@@ -24,7 +24,7 @@ class ChannelConvolution {
 
   explicit ChannelConvolution(const Conv2dLayer& layer);
 
-  /// Of one node, with its row x and r of z = x * r.
+  /// Computes the output of one node, with its row x and r of z = x * r.
   void forward(const float* x, float r, const float* input, int samples, float* output, VectorLevel level);
   void backward_input(const float* x, float r, const float* output_gradient, int samples, float* input_gradient,
                       VectorLevel level);

@@ -26,7 +26,7 @@ class PaddedImage {
     return static_cast<int>(divide_up(layer.kernel * layer.in.channels, kLineFloats));
   }
 
-  /// The first pixel of the padded image.
+  /// Pads an image and returns its first pixel.
   const float* take(const float* image) {
     const int length = in_.width * in_.channels, step = length + 2 * padding_ * in_.channels;
     float* to = pixels_.data() + padding_ * (step + in_.channels);

@@ -18,7 +18,7 @@ class PlaneConvolution {
 
   explicit PlaneConvolution(const Conv2dLayer& layer);
 
-  /// Of one node, with its row x and r of z = x * r.
+  /// Computes the output of one node, with its row x and r of z = x * r.
   void forward(const float* x, float r, const float* input, int samples, float* output, VectorLevel level);
 
  private:

@@ -17,7 +17,7 @@ class TapGradient {
 
   explicit TapGradient(const Conv2dLayer& layer);
 
-  /// Of one node. gradient: its row, of which the layer's parameters are written.
+  /// Computes the parameters' gradient of one node. gradient: its row, of which the layer's parameters are written.
   void take(const float* input, const float* output_gradient, int samples, float* gradient, VectorLevel level);
 
  private:

@@ -36,7 +36,8 @@ struct ChannelRows {
     if (rest > 0) body(whole * length(), 1, rest);
   }
 
-  /// The same, the last tiles first: of what a loop in order has left in near memory, most is found there.
+  /// Does as for_each_tile, with the last tiles first: of what a loop in order has left in near memory, most is found
+  /// there.
   template <class Body>
   void for_each_tile_backwards(std::int64_t count, const Body& body) const {
     const std::int64_t whole = count / pixels;
@@ -51,7 +52,7 @@ struct ChannelRows {
   int channels, pixels;
 };
 
-/// Sum of term(i) for i in [0, count) in a fixed order that fills vectors.
+/// Sums term(i) for i in [0, count) in a fixed order that fills vectors.
 template <class Term>
 double sum_in_lanes(int count, const Term& term) {
   constexpr int kLanes = 16;
@@ -72,13 +73,13 @@ class ChannelSums {
       : rows_(rows), row_sums_(sums * rows.length()), totals_(sums * rows.channels) {}
 
   void reset() { std::fill(totals_.begin(), totals_.end(), 0.0); }
-  /// [length of a row] fp32 sums, to be added to; `added` says how many rows were.
+  /// Returns [length of a row] fp32 sums, to be added to; `added` says how many rows were.
   float* row_sum(int sum) { return row_sums_.data() + sum * rows_.length(); }
   void added(int rows) {
     summed_ += rows;
     if (summed_ > ChannelRows::kRowsPerSum - ChannelRows::kRowsAtOnce) fold();
   }
-  /// [channels] once everything was added.
+  /// Returns the [channels] sums, once everything was added.
   const double* total(int sum) {
     if (summed_ > 0) fold();
     return &totals_[sum * rows_.channels];

@@ -36,12 +36,12 @@ struct NormalizeLayer {
 
   static constexpr float kEpsilon = 1e-5f;
   static constexpr float kMomentum = 0.1f;  ///< of running statistics
-  /// Floats a node that the forward pass leaves for the backward pass.
+  /// Counts the floats a node that the forward pass leaves for the backward pass.
   std::int64_t saved(int samples) const {
     if (norm == Norm::kNone) return 0;
     return norm == Norm::kBatch ? 2 * shape.channels : std::int64_t{2} * samples * groups;
   }
-  /// Doubles a node that either pass takes on Cuda, within a call.
+  /// Counts the doubles a node that either pass takes on Cuda, within a call.
   std::int64_t scratch(int samples) const;
 };
 
@@ -64,11 +64,12 @@ struct NormalizeForward {
   bool training = true;
 };
 
-/// Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there in double,
-/// in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself, also where the
-/// mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far from it; and 0
-/// where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that its statistics
-/// normalize. Backends agree to the tolerance that tests/kernels/layers/normalize/normalize_test.cpp states.
+/// Normalizes. Statistics are sums of differences to a value near the mean: fp32 over at most 64 pixels and from there
+/// in double, in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself,
+/// also where the mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far
+/// from it; and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that
+/// its statistics normalize. Backends agree to the tolerance that tests/kernels/layers/normalize/normalize_test.cpp
+/// states.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 void normalize_forward(const Cuda& gpu, const NormalizeForward& forward);
 
@@ -92,12 +93,13 @@ struct NormalizeBackward {
   MatrixView<double> scratch = {};   ///< as in the forward pass; nothing of that needs to stand there
 };
 
-/// Sums as in the forward pass. Running statistics have no part in it. In both passes arrays that are written overlap
-/// no others, and on Cuda arrays of images begin on 16 bytes where channels are a multiple of 4.
+/// Computes the gradients, with sums as in the forward pass. Running statistics have no part in it. In both passes
+/// arrays that are written overlap no others, and on Cuda arrays of images begin on 16 bytes where channels are a
+/// multiple of 4.
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
 void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_normalize_forward_shapes(const NormalizeForward& forward);
 void check_normalize_backward_shapes(const NormalizeBackward& backward);
 

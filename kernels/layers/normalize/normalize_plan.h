@@ -25,9 +25,9 @@ struct NormPlan {
   constexpr std::int64_t tile_pixels() const { return std::int64_t{rows} * kPixels; }
 
   // Scratch of a node, in doubles.
-  /// Of one instance: [tiles, sums, channels], as many sums as the pass takes.
+  /// Counts the sums of one instance: [tiles, sums, channels], as many sums as the pass takes.
   constexpr std::int64_t instance_sums() const { return tiles * sums * channels; }
-  /// Where [instances, groups] pairs of terms begin, which normalize all that belongs to them.
+  /// Returns where [instances, groups] pairs of terms begin, which normalize all that belongs to them.
   constexpr std::int64_t first_terms() const { return groups.instances * instance_sums(); }
   constexpr std::int64_t scratch() const { return first_terms() + std::int64_t{2} * groups.instances * groups.groups; }
 };

@@ -22,7 +22,7 @@ constexpr NormGroups norm_groups(const NormalizeLayer& layer, int samples) {
   return {1, layer.norm == Norm::kBatch ? layer.shape.channels : 1, samples, samples * pixels};
 }
 
-/// Whether `from` is the skip tensor of a layer of shape `to` by option A.
+/// Returns whether `from` is the skip tensor of a layer of shape `to` by option A.
 constexpr bool is_option_a(const ImageShape& from, const ImageShape& to) {
   return to.height == (from.height + 1) / 2 && to.width == (from.width + 1) / 2 && to.channels == 2 * from.channels &&
          to.channels % 4 == 0;
@@ -34,7 +34,7 @@ constexpr float relu_cut(bool relu) { return relu ? 0.0f : std::numeric_limits<f
 struct Sigmoid {
   float value, rest;  ///< rest: 1 - value, without cancellation
 };
-/// 1 / (1 + exp(-t)), to 4 ulp for t >= -87.
+/// Computes 1 / (1 + exp(-t)), to 4 ulp for t >= -87.
 constexpr Sigmoid sigmoid(float t) {
   const float e = exp_nonpositive(t < 0 ? t : -t);
   const float large = 1.0f / (1.0f + e), small = e * large;

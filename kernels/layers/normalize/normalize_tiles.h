@@ -78,7 +78,7 @@ __device__ void write_tile_sums(const NormPlan& plan, const NormTile& tile, cons
   __syncthreads();  // the next tile's sums take the same memory
 }
 
-/// Shared memory that it needs.
+/// Returns how many bytes of shared memory write_tile_sums needs.
 constexpr std::size_t tile_sums_bytes(const NormPlan& plan, int sums) {
   return sizeof(float) * sums * plan.rows * plan.tile_channels;
 }
@@ -106,7 +106,7 @@ __device__ inline void add_tiles(std::int64_t tiles, int count, double* sums) {
 }
 constexpr std::size_t kTotalBytes = NormPlan::kThreads * sizeof(double);
 
-/// Threads of a warp that take a group's channels in turn: a power of 2.
+/// Returns how many threads of a warp take a group's channels in turn: a power of 2.
 constexpr int threads_of_group(int group_channels) {
   int threads = 1;
   while (threads < group_channels && threads < 32) threads *= 2;
@@ -125,7 +125,7 @@ __device__ void for_each_group(const NormPlan& plan, const Body& body) {
   }
 }
 
-/// Sum of term(channel) over the `count` channels of a group from `first` on, in a fixed order. All threads of the warp
+/// Sums term(channel) over the `count` channels of a group from `first` on, in a fixed order. All threads of the warp
 /// call it, and those of a group receive the same.
 template <class Term>
 __device__ double sum_of_group(const NormPlan& plan, int first, int count, const Term& term) {
@@ -144,15 +144,15 @@ struct NormInstance {
   __device__ NormInstance(const NormPlan& plan, std::int64_t instance)
       : node(instance / plan.groups.instances), number(static_cast<int>(instance % plan.groups.instances)) {}
 
-  /// [tiles, sums, channels]
+  /// Returns its sums, [tiles, sums, channels].
   __device__ double* sums(const NormPlan& plan, MatrixView<double> scratch) const {
     return scratch.row(node) + number * plan.instance_sums();
   }
-  /// [2] of a group
+  /// Returns the two terms of a group.
   __device__ double* terms(const NormPlan& plan, MatrixView<double> scratch, int group) const {
     return scratch.row(node) + plan.first_terms() + (std::int64_t{number} * plan.groups.groups + group) * 2;
   }
-  /// Where the mean is saved, and as much further on what the deviation is multiplied by.
+  /// Returns where the mean is saved, and as much further on what the deviation is multiplied by.
   __device__ std::int64_t saved_mean(const NormPlan& plan, int group) const {
     return std::int64_t{number} * plan.groups.groups + group;
   }
@@ -180,7 +180,7 @@ inline void check_scratch(const NormalizeLayer& layer, MatrixView<const float> x
         ", x ", x);
 }
 
-/// A block per tile, or per instance.
+/// Returns a shape with a block per tile, or per instance.
 inline LaunchShape norm_tiles_shape(const Cuda& gpu, const NormPlan& plan, std::int64_t nodes, int sums) {
   return {.blocks = blocks_for(gpu, count_tiles(plan, nodes)),
           .threads = NormPlan::kThreads,

@@ -166,9 +166,9 @@ template <class Source>
 
 #endif
 
-/// source(begin, count, out) is called for all elements of the tile, some at a time, and writes them to `out` (it
-/// may compute and store them on the way). Writes the positions of the elements with magnitude_key >= threshold, in
-/// order. Every level gives the same result.
+/// Collects the elements of a tile that reach a threshold. source(begin, count, out) is called for all elements of the
+/// tile, some at a time, and writes them to `out` (it may compute and store them on the way). Writes the positions of
+/// the elements with magnitude_key >= threshold, in order. Every level gives the same result.
 template <class Source>
 CollectCount collect(const RowTile& tile, std::uint32_t threshold, std::int32_t* to, const Source& source,
                      VectorLevel level) {

@@ -36,7 +36,7 @@ struct SelectionMemory<Cpu>::Contents {
   std::vector<RunningTopk> selections;     ///< [threads]
 };
 
-/// The key that the selection of a group may start from.
+/// Returns the key that the selection of a group may start from.
 std::uint32_t warm_start(const Warmth& warmth, const TopkGroup& group);
 /// Moves the selected elements of `row` to a message, leaving +0.
 void take(std::span<const std::int32_t> positions, float* row, std::int32_t* position, float* value);

@@ -36,7 +36,7 @@ struct SelectionStates {
 
 class CudaSelection {
  public:
-  /// For `nodes` nodes a plan.
+  /// Allocates what `nodes` nodes a plan need.
   CudaSelection(const Cuda& gpu, int nodes, const RowLayout& layout, std::span<const TopkPlan> plans)
       : CudaSelection(gpu, nodes, make_selection_tiles(layout, plans)) {}
 

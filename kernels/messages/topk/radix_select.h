@@ -74,8 +74,9 @@ __device__ void for_each_by_warp(int begin, int end, const Visit& visit) {
   }
 }
 
-/// The next digit of the k-th largest key: a histogram of the digits that follow its known bits, and the bin that the
-/// rank, counted from the largest digit down, falls into. Each thread owns neighbouring bins, the last the smallest.
+/// Finds the next digit of the k-th largest key: a histogram of the digits that follow its known bits, and the bin that
+/// the rank, counted from the largest digit down, falls into. Each thread owns neighbouring bins, the last the
+/// smallest.
 template <class Keys, int kThreads>
 __device__ void find_digit(const Keys& keys, int shift, SelectScratch<kThreads>& scratch) {
   constexpr int kBins = kDigits / kThreads;

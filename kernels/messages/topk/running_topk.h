@@ -19,7 +19,8 @@ struct KthLargest {
   std::int64_t at_least = 0;    ///< how many keys are >= threshold: more than k only where the k-th largest is tied
 };
 
-/// By bisection of the range of the keys: O(keys) per bit, without branches on data. 1 <= k <= keys.size().
+/// Finds the k-th largest key by bisection of the range of the keys: O(keys) per bit, without branches on data. 1 <= k
+/// <= keys.size().
 KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k, VectorLevel level);
 
 /// Elements come in order of position. Those below a growing threshold are dropped at once, the others are collected;
@@ -27,7 +28,7 @@ KthLargest kth_largest(std::span<const std::uint32_t> keys, std::int64_t k, Vect
 /// is a small multiple of k, every element is looked at once, and the result is exact whatever the order of the values.
 class RunningTopk {
  public:
-  /// For at most `entries` entries of at most `size` elements.
+  /// Makes room for at most `entries` entries of at most `size` elements.
   RunningTopk(std::int64_t entries, std::int64_t size, VectorLevel level);
 
   /// Starts a selection of `entries` elements of `row` among those with magnitude_key >= threshold.
@@ -38,11 +39,11 @@ class RunningTopk {
   /// Ends the selection. False if fewer than `entries` elements reached the starting threshold.
   bool finish();
 
-  /// Of the selected elements, by increasing position. Equal magnitudes keep the lower position.
+  /// Returns the positions of the selected elements, increasing. Equal magnitudes keep the lower position.
   std::span<const std::int32_t> positions() const { return {position_.data(), static_cast<std::size_t>(entries_)}; }
-  /// A key that exactly the selected elements reach, or, with ties, the smallest selected one.
+  /// Returns a key that exactly the selected elements reach, or, with ties, the smallest selected one.
   std::uint32_t threshold() const { return threshold_; }
-  /// The largest magnitude bits of all elements since the start.
+  /// Returns the largest magnitude bits of all elements since the start.
   std::uint32_t largest() const { return largest_; }
 
   static std::int64_t bytes(std::int64_t entries, std::int64_t size);

@@ -153,16 +153,16 @@ __device__ inline void list_candidates(const SelectionTile& tile, const LargeGro
 
 /// Arguments of the kernels of a selection.
 struct Selection {
-  std::span<const SelectionTile> tiles;
-  std::span<const SelectionGroup> groups;
-  std::span<const LargeGroup> large;
-  std::span<const QuadRange> parts;
-  std::span<const std::uint8_t> live;  ///< [row / 4]
-  std::span<const Padding> paddings;   ///< of the row
+  std::span<const SelectionTile> tiles;    ///< [tiles] of all plans
+  std::span<const SelectionGroup> groups;  ///< [groups] of all plans
+  std::span<const LargeGroup> large;       ///< [large groups] of all plans
+  std::span<const QuadRange> parts;        ///< [part tiles] of all plans
+  std::span<const std::uint8_t> live;      ///< [row / 4]
+  std::span<const Padding> paddings;       ///< of the row
   SelectionStates states;
   int nodes_per_plan;
-  MatrixView<float> v;
-  Messages messages;
+  MatrixView<float> v;  ///< [nodes, row]
+  Messages messages;    ///< [slots >= nodes, entries]
 };
 
 /// Takes the tile's quads from the source, a thread per quad, and leaves their keys in shared memory.
@@ -177,8 +177,9 @@ __device__ void load_tile(const Row& row, QuadRange range, std::span<const std::
   }
 }
 
-/// One block per (tile, node), in strides of the grid: large tiles come first, and each for all nodes, so that every
-/// block has about the same work. source.row(node).load(quad, live) returns a quad of v, which then stands in memory.
+/// Selects from tiles, one block per (tile, node), in strides of the grid: large tiles come first, and each for all
+/// nodes, so that every block has about the same work. source.row(node).load(quad, live) returns a quad of v, which
+/// then stands in memory.
 template <class Source>
 __global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel(Source source, Selection s) {
   TileScratch& scratch = *dynamic_shared<TileScratch>();
@@ -200,7 +201,7 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks) select_tiles_kernel
   }
 }
 
-/// The second launch. most_parts: part tiles of the largest group.
+/// Does the second launch. most_parts: part tiles of the largest group.
 void finish_large(const Cuda& gpu, const Selection& selection, int most_parts);
 
 inline Selection selection_of(SelectionMemory<Cuda>& memory, MatrixView<float> v, const Messages& messages) {
@@ -217,7 +218,7 @@ inline Selection selection_of(SelectionMemory<Cuda>& memory, MatrixView<float> v
           .messages = messages};
 }
 
-/// Both launches, for the elements that `source` yields and leaves in v.
+/// Does both launches, for the elements that `source` yields and leaves in v.
 template <class Source>
 void run_selection(const Cuda& gpu, SelectionMemory<Cuda>& memory, const Source& source, MatrixView<float> v,
                    const Messages& messages) {

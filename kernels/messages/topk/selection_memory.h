@@ -16,7 +16,7 @@ namespace sparsepush {
 template <class Backend>
 class SelectionMemory {
  public:
-  /// For rows of `layout`, `nodes` of them; replica r selects by plans[r]. `backend` must outlive it.
+  /// Makes the memory for rows of `layout`, `nodes` of them; replica r selects by plans[r]. `backend` must outlive it.
   SelectionMemory(const Backend& backend, int nodes, const RowLayout& layout, std::vector<TopkPlan> plans);
   ~SelectionMemory();
   SelectionMemory(SelectionMemory&&) noexcept;
@@ -24,8 +24,8 @@ class SelectionMemory {
   int nodes() const { return nodes_; }
   const RowLayout& layout() const { return layout_; }
   std::span<const TopkPlan> plans() const { return plans_; }
-  /// Bytes it holds, for the memory plan: `nodes` of all replicas, which select by the same plan, and the threads of a
-  /// Cpu.
+  /// Returns how many bytes it holds, for the memory plan: `nodes` of all replicas, which select by the same plan, and
+  /// the threads of a Cpu.
   static std::int64_t bytes(int nodes, const RowLayout& layout, const TopkPlan& plan, int threads);
 
   struct Contents;  ///< stands in cpu_selection.h and cuda_selection.h

@@ -54,7 +54,7 @@ struct SelectionTiles {
   std::int32_t candidates = 0;                  ///< room of one node of each plan, a multiple of 4
 };
 
-/// Every quad of a row is in one tile of each plan.
+/// Cuts rows into tiles: every quad of a row is in one tile of each plan.
 SelectionTiles make_selection_tiles(const RowLayout& layout, std::span<const TopkPlan> plans);
 
 }  // namespace sparsepush

@@ -29,7 +29,7 @@ struct TopkPlan {
   bool operator==(const TopkPlan&) const = default;
 };
 
-/// k = max(1, floor(keep * n + 1e-9)) per group, computed in double; 0 < keep <= 1.
+/// Plans k = max(1, floor(keep * n + 1e-9)) per group, computed in double; 0 < keep <= 1.
 TopkPlan make_topk_plan(const RowLayout& layout, TopkScope scope, double keep);
 
 }  // namespace sparsepush

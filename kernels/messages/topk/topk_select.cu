@@ -34,7 +34,7 @@ struct RowKeys {
   }
 };
 
-/// Those of them that were listed; each warp takes what part tiles have listed.
+/// The keys that part tiles have listed as candidates; each warp takes the lists of part tiles in turn.
 struct CandidateKeys {
   const std::int32_t* position;
   const std::uint32_t* key;

@@ -15,14 +15,14 @@ struct UpdateSelect {
   Messages messages;        ///< written: [slots >= nodes, entries >= every plan's]; the first rows are the local nodes'
 };
 
-/// `sgd_update`, then per node: v = x + e; q = the plan's k largest |v| of each group; e = v - q, which is +0 where
-/// kept; q is written to the node's message, by increasing position. Equal magnitudes keep the lower position; NaN
-/// ranks above infinity, all NaNs equal; padding is never selected. Exact for every input; backends agree exactly (NaN
-/// payloads aside).
+/// Does `sgd_update`, then per node: v = x + e; q = the plan's k largest |v| of each group; e = v - q, which is +0
+/// where kept; q is written to the node's message, by increasing position. Equal magnitudes keep the lower position;
+/// NaN ranks above infinity, all NaNs equal; padding is never selected. Exact for every input; backends agree exactly
+/// (NaN payloads aside).
 void update_select(const Cpu& cpu, SelectionMemory<Cpu>& memory, const UpdateSelect& round);
 void update_select(const Cuda& gpu, SelectionMemory<Cuda>& memory, const UpdateSelect& round);
 
-/// The shapes above; throws std::invalid_argument. Called by every backend first.
+/// Checks the shapes above.
 void check_update_select_shapes(const RowLayout& layout, std::span<const TopkPlan> plans, const UpdateSelect& round);
 
 }  // namespace sparsepush

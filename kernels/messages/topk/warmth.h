@@ -22,7 +22,7 @@ inline constexpr float kMargin = 0.1f, kMostFall = 0.3f, kForget = 0.1f;
 
 inline float start_margin(std::int64_t entries) { return kMargin / std::sqrt(static_cast<float>(entries)); }
 
-/// The magnitude key that the next selection may start from; 0 before the first.
+/// Returns the magnitude key that the next selection may start from; 0 before the first.
 constexpr std::uint32_t warm_start(const Warmth& warmth, float margin) {
   return magnitude_key(warmth.threshold * (1 - warmth.fall - margin));
 }
