@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "host/records/text_table.h"
+#include "host/descriptions/text_table.h"
 #include "host/tables/provenance.h"
 
 namespace sparsepush {
