@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "data/table.h"
-#include "host/config/config.h"
 #include "host/recipe/on_both_backends.h"
+#include "host/recipe/settings.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/nodes/state.h"
 #include "models/task.h"

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "host/config/config.h"
+#include "host/recipe/settings.h"
 
 namespace sparsepush {
 

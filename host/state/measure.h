@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "host/records/metrics.h"
 #include "host/state/experiment.h"
+#include "host/state/metrics_row.h"
 #include "host/state/nodes.h"
 #include "kernels/backend/buffer.h"
 #include "models/gradients.h"
