@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's time for one gradient of an MLP 64-16-10 for every node, batch 16: the work of bench/mlp_bench.cpp.
+"""PyTorch's time for one gradient of an MLP 64-16-10 for every node, batch 16: the work of bench/models/mlp_bench.cpp.
 
 Every way gathers the batches from one uint8 data set by indices drawn beforehand, converts them to float and computes
 loss and gradients of all nodes; no optimizer step on either side.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a user would write instead of networks batched over nodes: forward and backward of ResNet-20 (option A shortcuts,
-batch normalization by the batch) for nodes with weights of their own, on one GPU, in turn with bench/network_bench.cpp.
+batch normalization by the batch) for nodes with weights of their own, on one GPU, in turn with bench/models/network_bench.cpp.
 
 Data are on the device in the fastest layout; picking batches, optimizer and gossip are left out, which favours this side.
   loop          PyTorch, node after node

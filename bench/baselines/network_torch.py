@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's time for training LeNet-5, ResNet-20 or VGG11 on every node, batch 32: the work of bench/network_bench.cpp.
+"""PyTorch's time for training LeNet-5, ResNet-20 or VGG11 on every node, batch 32: the work of bench/models/network_bench.cpp.
 
 A node after the other, or half of them by each of two threads: picks its batch from one uint8 data set by indices drawn
 beforehand, converts it, and computes loss and gradients with batch normalization, in channels_last, by modules or
@@ -25,7 +25,7 @@ from torch.func import functional_call
 from torch.nn.functional import avg_pool2d, cross_entropy, pad, relu
 
 CLASSES, BATCH, SIDE, SAMPLES_PER_NODE, KEEP = 10, 32, 32, 128, 0.01
-gossip_torch.LR = 0.01  # that of bench/network_bench.cpp
+gossip_torch.LR = 0.01  # that of bench/models/network_bench.cpp
 
 
 def lenet5():

@@ -1,6 +1,6 @@
 // All-reduce SGD: every node steps along the mean of all gradients. What decentralized methods are measured against.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,7 +1,7 @@
 // CHOCO-SGD over push-sum (Koloskova et al. 2019, [CHOCO]): nodes send the compressed difference to a public copy of
 // their parameters, which sender and receivers keep alike.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,7 +1,7 @@
 // D2 (Tang et al. 2018, [D2]): gossip of parameters that comes to the minimum of all objectives however they differ. In
 // the form with a correction: what mixing has added to a node so far is added in every step.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

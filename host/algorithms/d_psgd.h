@@ -1,7 +1,7 @@
 // D-PSGD (Lian et al. 2017, [DPSGD]): dense gossip with doubly stochastic weights, so that u stays 1. The paper writes
 // X W - a G; as everywhere here, nodes mix after the step.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,7 +1,7 @@
 // DeepSqueeze (Tang et al. 2019, [DeepSqueeze]): error-compensated compressed gossip of parameters with doubly
 // stochastic weights. Sparse-Push without push-sum; where u stays 1 both have the same bits.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,7 +1,7 @@
 // Federated Dynamic Averaging (Theologitis et al. 2024, [FDA]): nodes train alone and take the mean of all parameters
 // where the variance of their models may exceed a threshold. For that they tell each other two numbers in every step.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/trigger.h"
 #include "host/state/verbs.h"
 

@@ -2,7 +2,7 @@
 // Push-DIGing (Nedić, Olshevsky, Shi 2016, [DIGing]). Each node follows the mean gradient by mixing what changes in its
 // own. They write W X - a Y; as everywhere here, nodes mix after the step: the same fixed points, another way there.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,7 +1,7 @@
 // Local SGD (Stich 2018, [LocalSGD]): nodes train alone and take the mean of all parameters every `local_steps` steps.
 // Momentum stays with its node.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

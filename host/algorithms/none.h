@@ -1,6 +1,6 @@
 // No communication: every node trains alone on its own data. The lower bound of every comparison.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -1,6 +1,6 @@
 // Stochastic Gradient Push (Assran et al. 2019, [SGP]): dense gossip of push-sum numerators.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

@@ -2,7 +2,7 @@
 // own. Messages are as many times shorter as there are blocks; what is mixed is mixed whole, so that nothing is left
 // out.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

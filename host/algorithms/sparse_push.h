@@ -2,7 +2,7 @@
 // error memory are compressed, not gradients; push-sum weights travel uncompressed with the same averaging rate. No
 // copies of neighbours exist, so it is valid on directed topologies that vary with time.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

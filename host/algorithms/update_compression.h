@@ -1,6 +1,6 @@
 // Error memory of updates: nodes send what their own steps have added up to, so that nothing reaches beyond one hop.
 #pragma once
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/state/verbs.h"
 
 namespace sparsepush {

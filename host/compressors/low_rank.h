@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "data/files/input_error.h"
-#include "host/compressors/compressors.h"
-#include "host/compressors/message_bytes.h"
+#include "host/recipe/compressors.h"
+#include "host/recipe/message_bytes.h"
 #include "host/state/nodes.h"
 #include "host/state/row_batches.h"
 #include "kernels/backend/random.h"

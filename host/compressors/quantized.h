@@ -3,8 +3,8 @@
 #include <bit>
 #include <cstdint>
 
-#include "host/compressors/compressors.h"
-#include "host/compressors/message_bytes.h"
+#include "host/recipe/compressors.h"
+#include "host/recipe/message_bytes.h"
 #include "host/state/nodes.h"
 #include "kernels/messages/quantize.h"
 

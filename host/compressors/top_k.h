@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "host/compressors/compressors.h"
-#include "host/compressors/message_bytes.h"
+#include "host/recipe/compressors.h"
+#include "host/recipe/message_bytes.h"
 #include "host/state/nodes.h"
 #include "kernels/messages/topk/topk_select.h"
 #include "kernels/messages/topk/update_select.h"

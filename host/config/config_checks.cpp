@@ -10,7 +10,7 @@
 #include "data/files/quotes.h"
 #include "data/sets/data_sources.h"
 #include "data/table.h"
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/topologies/topologies.h"
 #include "models/models.h"
 #include "models/task_kinds.h"

@@ -1,7 +1,7 @@
 // [topology] and [algorithm]: who sends what to whom.
 #include "data/table.h"
-#include "host/algorithms/methods.h"
 #include "host/config/section_fields.h"
+#include "host/recipe/methods.h"
 #include "host/topologies/topologies.h"
 #include "models/norms.h"
 

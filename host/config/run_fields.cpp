@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "host/config/section_fields.h"
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/optimizers.h"
 #include "models/models.h"
 
 namespace sparsepush {

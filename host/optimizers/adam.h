@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/optimizers.h"
 #include "host/state/nodes.h"
 #include "kernels/nodes/adam_update.h"
 

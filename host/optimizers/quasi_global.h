@@ -1,7 +1,7 @@
 // SGD with quasi-global momentum (Lin, Karimireddy, Stich, Jaggi 2021, [QGM]): momentum follows how z moves from step
 // to step, which mixing has a part in, and so leads where all nodes go. At rest it is 0.
 #pragma once
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/optimizers.h"
 #include "host/state/nodes.h"
 #include "kernels/nodes/quasi_global_update.h"
 

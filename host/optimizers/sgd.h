@@ -1,6 +1,6 @@
 // Stochastic gradient descent with momentum: heavy ball, and Nesterov's form of it as PyTorch has it.
 #pragma once
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/optimizers.h"
 #include "host/state/nodes.h"
 
 namespace sparsepush {

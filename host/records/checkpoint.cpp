@@ -10,9 +10,9 @@
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
 #include "host/records/saved_config.h"
-#include "host/records/sent_totals.h"
 #include "host/state/nodes_plan.h"
 #include "host/state/row_batches.h"
+#include "host/state/sent_totals.h"
 
 namespace sparsepush {
 namespace {

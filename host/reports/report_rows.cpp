@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "data/table.h"
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/reports/epoch_length.h"
 #include "host/reports/kept_points.h"
 #include "host/reports/row_labels.h"

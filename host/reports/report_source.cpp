@@ -6,7 +6,7 @@
 #include <map>
 
 #include "data/files/input_error.h"
-#include "host/index/find_runs.h"
+#include "host/listing/find_runs.h"
 #include "host/tables/table_folder.h"
 
 namespace sparsepush {

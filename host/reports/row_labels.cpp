@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "host/algorithms/methods.h"
 #include "host/config/config_values.h"
+#include "host/recipe/methods.h"
 #include "host/tables/points.h"
 #include "host/tables/value_words.h"
 

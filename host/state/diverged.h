@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 
 namespace sparsepush {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "host/records/measure.h"
-#include "host/records/metrics.h"
 #include "host/state/diverged.h"
 #include "host/state/experiment.h"
+#include "host/state/measure.h"
+#include "host/state/metrics_row.h"
 #include "host/state/nodes.h"
 #include "host/transports/transport.h"
 #include "kernels/nodes/step_clock.h"

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "host/algorithms/methods.h"
 #include "host/config/config.h"
-#include "host/rounds/schedule.h"
+#include "host/recipe/methods.h"
+#include "host/recipe/schedule.h"
 #include "host/topologies/topology.h"
 #include "models/task.h"
 

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/rounds/round_plan.h"
 #include "host/state/nodes_plan.h"
 #include "host/transports/transport.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "host/records/text_table.h"
+#include "host/descriptions/text_table.h"
 #include "host/tables/latex_text.h"
 #include "host/tables/provenance.h"
 

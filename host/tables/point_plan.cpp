@@ -8,11 +8,11 @@
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
 #include "data/memory_plan.h"
-#include "host/backend_choice.h"
 #include "host/config/spelling.h"
+#include "host/descriptions/run_plan.h"
 #include "host/records/metrics.h"
 #include "host/records/number_table.h"
-#include "host/records/run_plan.h"
+#include "host/state/backend_choice.h"
 #include "host/state/experiment.h"
 
 namespace sparsepush {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/config/config.h"
+#include "host/recipe/settings.h"
 
 namespace sparsepush {
 

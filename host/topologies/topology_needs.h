@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "host/topologies/topology.h"
 
 namespace sparsepush {

@@ -8,7 +8,7 @@
 #include "kernels/backend/buffer.h"
 #include "kernels/messages/messages.h"
 #include "kernels/messages/round_draws.h"
-#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/messages/topk_plan.h"
 #include "kernels/nodes/cuda_layout.h"
 
 namespace sparsepush {

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/messages/topk_plan.h"
 #include "models/gradient_slots.h"
 #include "models/lenet5.h"
 #include "models/mlp.h"

@@ -56,7 +56,7 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
 ///
 /// No layer suits two: at most 6 channels out, a multiple of 16 channels out. With narrower vectors oneDNN computes
 /// all: there our loops, written for vectors of 16, take 2 to 35 times as long, but for one pass
-/// (bench/conv2d_bench.cpp).
+/// (bench/kernels/layers/conv2d/conv2d_bench.cpp).
 struct Conv2d<Cpu>::OwnLoops {
   OwnLoops() = default;
   explicit OwnLoops(const Conv2dLayer& layer) {

@@ -4,7 +4,7 @@
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/vector_level.h"
-#include "kernels/layers/conv2d/conv2d.h"
+#include "kernels/layers/conv2d_layer.h"
 #include "kernels/layers/few_channels/padded_image.h"
 
 namespace sparsepush {

@@ -5,7 +5,7 @@
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/constexpr_algorithms.h"
-#include "kernels/layers/conv2d/conv2d.h"
+#include "kernels/layers/conv2d_layer.h"
 
 namespace sparsepush {
 

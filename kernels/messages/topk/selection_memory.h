@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/backend/backend.h"
-#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/messages/topk_plan.h"
 #include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/messages/topk_plan.h"
 #include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {

@@ -6,7 +6,7 @@
 #include "kernels/backend/view.h"
 #include "kernels/messages/messages.h"
 #include "kernels/messages/topk/selection_memory.h"
-#include "kernels/messages/topk/topk_plan.h"
+#include "kernels/messages/topk_plan.h"
 
 namespace sparsepush {
 

@@ -12,10 +12,10 @@
 
 #include "data/files/input_error.h"
 #include "data/table.h"
-#include "host/algorithms/methods.h"
-#include "host/compressors/compressors.h"
 #include "host/config/config_fields.h"
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/compressors.h"
+#include "host/recipe/methods.h"
+#include "host/recipe/optimizers.h"
 #include "tests/backends.h"
 #include "tests/host/emulation.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "host/descriptions/run_plan.h"
 #include "host/records/checkpoint.h"
-#include "host/records/run_plan.h"
 #include "tests/data/error_of.h"
 #include "tests/host/outcome.h"
 #include "tests/temporary_folder.h"

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "host/compressors/compressors.h"
+#include "host/recipe/compressors.h"
 #include "kernels/messages/low_rank.h"
 #include "kernels/messages/wire_size.h"
 #include "tests/kernels/messages/factored_messages.h"

@@ -1,11 +1,11 @@
 // Every method that takes steps with every optimizer.
-#include "host/optimizers/optimizers.h"
+#include "host/recipe/optimizers.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "host/algorithms/methods.h"
+#include "host/recipe/methods.h"
 #include "tests/data/error_of.h"
 #include "tests/host/outcome.h"
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/records/metrics.h"
 #include "host/state/emulator.h"
 #include "tests/backends.h"
 #include "tests/host/emulation.h"

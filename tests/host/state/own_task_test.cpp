@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/files/input_error.h"
+#include "host/records/metrics.h"
 #include "tests/backends.h"
 #include "tests/host/emulation.h"
 #include "tests/host/records/saved_run.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/records/text_table.h"
+#include "host/descriptions/text_table.h"
 #include "host/tables/markup.h"
 
 namespace sparsepush {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/config/config.h"
 #include "host/topologies/edge_lists.h"
 #include "host/topologies/mixing.h"
 #include "kernels/backend/random.h"

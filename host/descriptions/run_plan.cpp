@@ -1,0 +1,263 @@
+#include "host/descriptions/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+#include "host/records/checkpoint.h"
+#include "host/state/emulator.h"
+#include "host/state/nodes_plan.h"
+#include "host/state/row_batches.h"
+#include "host/transports/run_shards.h"
+#include "kernels/mixing/block_mix.h"
+
+namespace sparsepush {
+namespace {
+
+std::int64_t halo_slots(const Experiment& experiment) {
+  const RunConfig& run = experiment.config().run;
+  std::int64_t slots = 0;
+  for (int s = 0; s < run.shards; ++s)
+    slots += topology_bounds(experiment.topologies(), {s, run.shards, run.replicas, run.nodes}).halo;
+  return slots;
+}
+
+/// Of all shards together.
+Extent extent_of(const Experiment& experiment) {
+  return extent_of(nodes_plan(experiment, halo_slots(experiment)), experiment.layout(), experiment.config().run.nodes);
+}
+
+/// Adds arrays of one element type; leaves out empty ones.
+class PlanBuilder {
+ public:
+  template <class T>
+  void add(const std::string& name, const std::string& type, std::int64_t rows, std::int64_t cols,
+           bool on_backend = true) {
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(rows, cols * static_cast<std::int64_t>(sizeof(T)), &bytes))
+      bytes = std::numeric_limits<std::int64_t>::max();
+    add({name, fmt::format("[{}, {}] {}", rows, cols, type), bytes, on_backend});
+  }
+  void add(const PlannedArray& array) {
+    if (array.bytes > 0) plan_.arrays.push_back(array);
+  }
+  MemoryPlan take() { return std::move(plan_); }
+
+ private:
+  MemoryPlan plan_;
+};
+
+template <class T>
+void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& extent, const std::string& type) {
+  plan.add<T>(std::string(planned.array->name), type, planned.rows, planned.array->columns_in(extent));
+}
+
+void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experiment) {
+  const StateList list = state_of(experiment.rows(), own_state(experiment));
+  for (const PlannedState& planned : planned_state(list, experiment.rows(), extent)) {
+    if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
+    if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");
+    if (planned.array->dtype == Dtype::kI32) add_array<std::int32_t>(plan, planned, extent, "i32");
+    if (planned.array->dtype == Dtype::kI64) add_array<std::int64_t>(plan, planned, extent, "i64");
+  }
+  plan.add<std::int64_t>("counts of what is sent", "i64", kSentCounts, extent.rows);
+}
+
+/// Bytes that a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
+constexpr std::int64_t kProgramBytes = 12'000'000;
+
+/// Edges of all rounds of a period, of all replicas.
+std::int64_t stored_edges(const Experiment& experiment) {
+  std::int64_t edges = 0;
+  for (const TopologyRound& round : experiment.topologies().front().stored_rounds())
+    edges += static_cast<std::int64_t>(round.edges.size());
+  return edges * experiment.config().run.replicas;
+}
+
+template <class Backend>
+void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
+  const RunConfig& run = experiment.config().run;
+  const RoundRules rules = round_rules(experiment);
+  std::int64_t places = 0, edges = 0;
+  for (int s = 0; s < run.shards; ++s) {
+    const Shard shard{s, run.shards, run.replicas, run.nodes};
+    const RoundBounds bounds = rules.bounds(shard);
+    places = std::max<std::int64_t>(places, RoundPlan<Backend>::places(rules, shard, bounds));
+    edges += bounds.edges;
+  }
+  const std::int64_t period = rules.period;
+  plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
+  plan.add(
+      {"round plan", fmt::format("{} rounds of {} edges", places, edges), places * (edges * 8 + extent.rows * 20)});
+  if (rules.drawn && run.shards == 1)
+    plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
+              RandomOutScratch<Backend>::bytes(extent.rows, edges)});
+}
+
+/// Messages of an exact mean over the nodes of a replica.
+double messages_in_mean(const Experiment& experiment) { return 2.0 * (experiment.config().run.nodes - 1); }
+
+/// As all traffic a double, which is exact below 2^53 and does not overflow.
+struct MessageCount {
+  double messages = 0;
+  bool is_exact = true;
+};
+
+/// Of a topology that is drawn anew in each round: what some rounds have, for all of them.
+MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_round, std::int64_t rounds,
+                               std::int64_t stride) {
+  constexpr std::int64_t kMostRounds = 32, kMostPairs = std::int64_t{1} << 27;
+  const std::int64_t pairs = std::int64_t{topology.nodes()} * topology.nodes();
+  const std::int64_t drawn = std::min(rounds, std::clamp<std::int64_t>(kMostPairs / pairs, 2, kMostRounds));
+  std::vector<double> edges;
+  for (std::int64_t k = 0; k < drawn; ++k)
+    edges.push_back(static_cast<double>(topology.round(first_round + k * stride).edges.size()));
+  if (edges.empty()) return {};
+  const auto [least, most] = std::ranges::minmax(edges);
+  const double mean = std::accumulate(edges.begin(), edges.end(), 0.0) / static_cast<double>(drawn);
+  return {std::round(mean * static_cast<double>(rounds)), drawn == rounds || least == most};
+}
+
+/// Messages of one replica in `rounds` rounds, each `stride` after the one before.
+MessageCount messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
+                         std::int64_t stride = 1) {
+  if (!experiment.rows().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
+  const Topology& topology = experiment.topologies().front();
+  const std::int64_t period = topology.period();
+  if (period == 0) return messages_of_drawn(topology, first_round, rounds, stride);
+  MessageCount count;
+  for (std::int64_t phase = 0; phase < period; ++phase) {
+    const std::int64_t t = first_round + phase * stride;
+    const std::int64_t times = (rounds - phase + period - 1) / period;
+    if (times > 0) count.messages += static_cast<double>(times) * static_cast<double>(topology.round(t).edges.size());
+  }
+  return count;
+}
+
+void add(PlannedTraffic& traffic, const MessageCount& counted, const MessageBytes& each) {
+  const double count = counted.messages;
+  traffic.is_exact = traffic.is_exact && counted.is_exact;
+  traffic.messages += count;
+  traffic.authors += count * static_cast<double>(each.authors);
+  traffic.coo32 += count * static_cast<double>(each.coo32);
+  traffic.wire_bound += count * static_cast<double>(each.wire);
+  traffic.dense += count * static_cast<double>(each.dense);
+}
+
+template <class Backend>
+constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
+
+/// Threads of each shard that have memory of their own.
+template <class Backend>
+int workers_per_shard(const RunConfig& run) {
+  return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
+}
+
+/// How many there will be, nobody knows.
+std::string describe_sync(const Experiment& experiment) {
+  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
+                                     experiment.config().algorithm, experiment.layout(), extent_of(experiment));
+  return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
+}
+
+}  // namespace
+
+PlannedTraffic planned_traffic(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Schedule& schedule = experiment.schedule();
+  const Rows& rows = experiment.rows();
+  const Extent extent = extent_of(experiment);
+  const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
+  PlannedTraffic traffic;
+  const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
+  if (message && rows.method.block_weights) {
+    MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
+    for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
+      each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
+      add(traffic, messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
+          each);
+    }
+  } else if (message) {
+    add(traffic, messages_in(experiment, 0, gossip_rounds),
+        bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
+  }
+  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
+  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
+  const bool all_reduce = merges_by_all_reduce(config.algorithm);
+  add(traffic,
+      all_reduce ? MessageCount{messages_in_mean(experiment)}
+                 : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+      each);
+  return traffic;
+}
+
+template <class Backend>
+MemoryPlan plan_memory(const Experiment& experiment) {
+  const Config& config = experiment.config();
+  const Extent extent = extent_of(experiment);
+  const int workers = workers_per_shard<Backend>(config.run);
+  PlanBuilder plan;
+  add_state(plan, extent, experiment);
+  const RunExtent run{.nodes = config.run.nodes,
+                      .replicas = config.run.replicas,
+                      .shards = config.run.shards,
+                      .threads = workers,
+                      .cuda = kOnGpu<Backend>};
+  if (const auto& compressor = experiment.rows().compressor; compressor && compressor->memory)
+    plan.add(compressor->memory(config.algorithm, experiment.layout(), run));
+  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
+  plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
+  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
+  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
+            config.run.shards * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
+                  elements_of(experiment.task().statistics()));
+  add_topology<Backend>(plan, experiment, extent);
+  for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
+  plan.add({"program and libraries", "", kProgramBytes, false});
+  plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
+            address_space_of_threads(workers * config.run.shards), false});
+  return plan.take();
+}
+
+void check_run(Experiment& experiment) {
+  experiment.check();
+  if (const std::string& start = experiment.config().run.start; !start.empty()) check_start(start, experiment);
+}
+
+template <class Backend>
+std::string describe_run_plan(const Experiment& experiment) {
+  const Schedule& schedule = experiment.schedule();
+  const PlannedTraffic traffic = planned_traffic(experiment);
+  const MemoryPlan memory = plan_memory<Backend>(experiment);
+  std::string text = describe_memory(memory);
+  if (kOnGpu<Backend>)
+    text = fmt::format("on the GPU:\n{}\non the host:\n{}", describe_memory(memory.part(true)),
+                       describe_memory(memory.part(false)));
+  text += fmt::format("\nparameters a node: {} in {} tensors\n", experiment.layout().params,
+                      experiment.layout().segments.size());
+  text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
+  const std::string about = traffic.is_exact ? "" : "about ";
+  text += fmt::format("messages a replica: {}{:.0f}\n", about, traffic.messages);
+  if (experiment.rows().method.monitor) text += describe_sync(experiment);
+  const auto line = [&](const char* name, double bytes, const char* note) {
+    text += fmt::format("bytes {}: {}{:.0f} ({}{})\n", name, about, bytes, format_bytes(bytes), note);
+  };
+  line("authors", traffic.authors, "");
+  line("coo32", traffic.coo32, "");
+  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.rows().method.monitor ? ", at most" : "");
+  line("dense", traffic.dense, "");
+  return text;
+}
+
+template MemoryPlan plan_memory<Cpu>(const Experiment&);
+template MemoryPlan plan_memory<Cuda>(const Experiment&);
+template std::string describe_run_plan<Cpu>(const Experiment&);
+template std::string describe_run_plan<Cuda>(const Experiment&);
+
+}  // namespace sparsepush

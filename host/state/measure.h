@@ -1,0 +1,30 @@
+// The measures of a run at one step, over all shards.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "host/state/experiment.h"
+#include "host/state/metrics_row.h"
+#include "host/state/nodes.h"
+#include "kernels/backend/buffer.h"
+#include "models/gradients.h"
+
+namespace sparsepush {
+
+/// Sums for train_loss since its window began.
+template <class Backend>
+struct LossWindow {
+  Buffer<Backend, double> sum;  ///< [local rows]
+  std::int64_t steps = 0;
+};
+
+/// One row per replica, the same in every shard; sums run in node order over all shards, so that the bits do not depend
+/// on how the nodes are divided. Where blocks of rows have weights, u_sum is the mean of their sums. With zbar = sum x
+/// / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N)
+/// ||zbar||), error_ratio = ||E||_F / ||X||_F. Throws Diverged if x is not finite.
+template <class Backend>
+std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
+                                      Gradients<Backend>& gradients, Nodes<Backend>& nodes,
+                                      const LossWindow<Backend>& loss, std::int64_t step);
+
+}  // namespace sparsepush
