@@ -15,6 +15,7 @@
 #include "data/memory_plan.h"
 #include "host/backend_choice.h"
 #include "host/config/config.h"
+#include "host/config/config_document.h"
 #include "host/index/compare.h"
 #include "host/index/run_listing.h"
 #include "host/program/command_line.h"

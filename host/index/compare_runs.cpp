@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <sstream>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "host/index/aligned.h"
 #include "host/index/compare_files.h"
 #include "host/index/last_row.h"
+#include "host/records/run_times.h"
 #include "host/tables/run_metrics.h"
 
 namespace sparsepush {

@@ -6,7 +6,6 @@
 #include <set>
 #include <unordered_map>
 
-#include "data/table.h"
 #include "host/algorithms/methods.h"
 #include "host/reports/kept_points.h"
 #include "host/reports/row_labels.h"

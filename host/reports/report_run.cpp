@@ -1,11 +1,11 @@
 #include "host/reports/report_run.h"
 
-#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "data/files/input_error.h"
+#include "host/records/run_times.h"
 #include "host/records/saved_config.h"
 
 namespace sparsepush {

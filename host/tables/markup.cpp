@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <set>
 
 #include "host/records/text_table.h"
 #include "host/tables/provenance.h"

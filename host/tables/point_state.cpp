@@ -6,8 +6,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/files/input_error.h"
 #include "data/files/safetensors.h"
+#include "host/records/run_times.h"
 #include "host/records/saved_config.h"
 
 namespace sparsepush {

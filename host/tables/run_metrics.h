@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "host/records/run_times.h"
-
 namespace sparsepush {
 
 /// One replica's rows of metrics.csv.

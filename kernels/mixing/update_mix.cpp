@@ -5,6 +5,7 @@
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/constexpr_algorithms.h"
+#include "kernels/backend/multiversion.h"
 #include "kernels/mixing/dense_panel.h"
 #include "kernels/nodes/step_loop.h"
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/backend/view.h"
-
 namespace sparsepush {
 namespace {
 

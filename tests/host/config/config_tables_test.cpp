@@ -1,12 +1,10 @@
 // The tables behind the names in a configuration.
 #include <gtest/gtest.h>
 
-#include "data/partitions/partition.h"
 #include "data/sets/data_sources.h"
 #include "data/table.h"
 #include "host/state/experiment.h"
 #include "models/models.h"
-#include "models/network_pass.h"
 #include "models/norms.h"
 #include "tests/data/error_of.h"
 
