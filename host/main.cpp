@@ -30,6 +30,7 @@
 #include "host/records/run_plan.h"
 #include "host/records/saved_config.h"
 #include "host/records/version.h"
+#include "host/reports/html_text.h"
 #include "host/reports/report.h"
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
@@ -276,8 +277,7 @@ int report(const CommandLine& options) {
   const std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
   const ReportEnd end = write_report({.folders = folders, .out = options.out, .figures = options.figures});
   for (const std::string& line : end.left_out) print_error("warning: left out: " + line);
-  fmt::print("{}: {} {} in {} {}\n", end.out.string(), end.runs, end.runs == 1 ? "run" : "runs", end.rows,
-             end.rows == 1 ? "row" : "rows");
+  fmt::print("{}: {} in {}\n", end.out.string(), count_words(end.runs, "run"), count_words(end.rows, "row"));
   return 0;
 }
 
