@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <optional>
 #include <string_view>
 
 #include "data/files/input_error.h"
+#include "data/files/whole_file.h"
 #include "kernels/backend/control_groups.h"
 
 namespace sparsepush {
@@ -21,13 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
-/// Empty if the file cannot be read: kernels and containers differ in what they show.
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// The number that `text` begins with, after blanks; nullopt for "max" and what does not fit.
+/// The number that `text` begins with, after blanks; nullopt for "max", what does not fit, and the text of a file that
+/// cannot be read: kernels and containers differ in what they show.
 std::optional<std::int64_t> leading_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   std::int64_t number = 0;

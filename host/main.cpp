@@ -15,6 +15,7 @@
 #include "data/memory_plan.h"
 #include "host/comparison/compare.h"
 #include "host/config/config.h"
+#include "host/config/config_document.h"
 #include "host/descriptions/commented_config.h"
 #include "host/descriptions/describe_keys.h"
 #include "host/descriptions/describe_methods.h"
@@ -28,6 +29,7 @@
 #include "host/records/recorder.h"
 #include "host/records/saved_config.h"
 #include "host/records/version.h"
+#include "host/reports/html_text.h"
 #include "host/reports/report.h"
 #include "host/state/backend_choice.h"
 #include "host/state/emulator.h"
@@ -275,8 +277,7 @@ int report(const CommandLine& options) {
   const std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
   const ReportEnd end = write_report({.folders = folders, .out = options.out, .figures = options.figures});
   for (const std::string& line : end.left_out) print_error("warning: left out: " + line);
-  fmt::print("{}: {} {} in {} {}\n", end.out.string(), end.runs, end.runs == 1 ? "run" : "runs", end.rows,
-             end.rows == 1 ? "row" : "rows");
+  fmt::print("{}: {} in {}\n", end.out.string(), count_words(end.runs, "run"), count_words(end.rows, "row"));
   return 0;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "data/sets/quadratic.h"
 #include "kernels/backend/buffer.h"

@@ -1,7 +1,6 @@
 // A shard: the range of nodes that one process, thread or GPU owns.
 #pragma once
 #include <cstdint>
-#include <vector>
 
 namespace sparsepush {
 

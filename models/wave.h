@@ -20,7 +20,7 @@ template <>
 class Waves<Cpu> {
  public:
   Waves(const Cpu& cpu, std::int64_t) {
-    for (int worker = 0; worker < cpu.threads(); ++worker) serial_.emplace_back(1);
+    for (int worker = 0; worker < cpu.threads(); ++worker) serial_.emplace_back(1, cpu.vector_level());
   }
 
   int workers() const { return static_cast<int>(serial_.size()); }

@@ -155,8 +155,7 @@ def debugging_ptx(source):
         output = Path(folder) / "debug.ptx"
         command = ["nvcc", "-G", "-ptx", "-arch=compute_90", "-std=c++20", "--expt-relaxed-constexpr", "-fmad=false",
                    "-Xcudafe", "--diag_suppress=20011", f"-I{ROOT}", "-o", output, source]
-        environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/local/cuda/bin"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, env=ptx.ENVIRONMENT)
         if done.returncode != 0:
             sys.exit(f"{source}: {done.stderr}")
         return output.read_text()

@@ -5,12 +5,12 @@ print, and, where nvcc is installed, the table of kernel resources.
 usage: scripts/generate.py [PROGRAM]; PROGRAM: build/cpu/sparsepush unless it is given.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import ptx
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs" / "configuration.md", ROOT / "docs" / "methods.md"]
@@ -54,7 +54,7 @@ def main():
     program = Path(sys.argv[1] if len(sys.argv) == 2 else ROOT / "build" / "cpu" / "sparsepush").resolve()
     for page in PAGES:
         page.write_text(renewed(page.read_text(), program))
-    if shutil.which("nvcc", path=os.environ["PATH"] + ":/usr/local/cuda/bin"):
+    if ptx.NVCC:
         subprocess.run([ROOT / "scripts" / "kernel_resources.py"], check=True)
 
 

@@ -14,7 +14,6 @@ FILE: only the faults of these CUDA sources.
 
 import argparse
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -48,12 +47,11 @@ ENTRY = re.compile(
 
 def configure():
     """A build folder of the preset `cuda` whose compilations tell what ptxas made and keep their PTX."""
-    environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/local/cuda/bin"}
     PTX.mkdir(parents=True, exist_ok=True)
     flags = f"-DCMAKE_CUDA_FLAGS=-Xptxas=-v --keep --keep-dir={PTX}"
     command = ["cmake", "--preset", "cuda", "-B", BUILD, flags, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
                "--log-level=WARNING"]
-    subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, cwd=ROOT, env=ptx.ENVIRONMENT, stdout=subprocess.DEVNULL)
 
 
 def build_all():
@@ -94,20 +92,21 @@ def resources_of(source, report):
     return found
 
 
-def demangled(names):
-    """Names of kernels without namespaces and parameter lists."""
-    done = subprocess.run(["c++filt"], input="\n".join(names), check=True, capture_output=True, text=True)
-    short = []
-    for name in done.stdout.splitlines():
-        name = name.replace("(anonymous namespace)::", "").replace("sparsepush::", "").removeprefix("void ")
-        name = re.sub(r"\(\w+\)(?=\d)", "", name)  # the type of an enumerator
-        short.append(re.sub(r"\(.*", "", name.split(">(")[0] + ">" if ">(" in name else name))
-    return dict(zip(names, short))
+def short_name(name):
+    """That of a kernel, without namespaces and parameter list."""
+    name = name.replace("(anonymous namespace)::", "").replace("sparsepush::", "").removeprefix("void ")
+    name = re.sub(r"\(\w+\)(?=\d)", "", name)  # the type of an enumerator
+    return re.sub(r"\(.*", "", name.split(">(")[0] + ">" if ">(" in name else name)
+
+
+def short_names(kernels):
+    """{mangled name: short one}"""
+    return {mangled: short_name(name) for mangled, name in ptx.demangled({k["kernel"] for k in kernels}).items()}
 
 
 def table_of(kernels):
     architectures = sorted({kernel["architecture"] for kernel in kernels})
-    names = demangled(sorted({kernel["kernel"] for kernel in kernels}))
+    names = short_names(kernels)
     rows = {}
     for kernel in kernels:
         row = rows.setdefault((kernel["source"], names[kernel["kernel"]]), {})
@@ -148,7 +147,7 @@ def faults_of(kernel, text):
 
 
 def end_with_faults(kernels):
-    names = demangled(sorted({kernel["kernel"] for kernel in kernels}))
+    names = short_names(kernels)
     faults = [f"{k['source']}: {names[k['kernel']]} {fault} on {k['architecture']}" for k in kernels for fault in k["faults"]]
     print(*faults, f"{len(kernels)} kernels and architectures, {len(faults)} faults", sep="\n")
     sys.exit(1 if faults else 0)

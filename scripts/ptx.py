@@ -1,5 +1,7 @@
 """What nvcc's PTX says of each function: what it calls, whether it stores, whether it gives up."""
+import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 
@@ -7,6 +9,10 @@ FUNCTION = re.compile(r"^(?:\.\w+ )*\.(?P<kind>func|entry)\b(?P<head>[^;{]*)\{(?
 CALL = re.compile(r"^\s*call(?:\.uni)?\s+(?:\([^)]*\),\s*)?(?P<callee>[\w$%]+)", re.MULTILINE)
 STORE = re.compile(r"^\s*(?:@!?%\w+\s+)?(?:st|red|atom)\.(?!local|param|shared)", re.MULTILINE)
 
+
+# What nvcc is called in: it may be installed where no shell looks.
+ENVIRONMENT = os.environ | {"PATH": os.environ["PATH"] + ":/usr/local/cuda/bin"}
+NVCC = shutil.which("nvcc", path=ENVIRONMENT["PATH"])  # None where it is not installed
 
 NOT_OURS = re.compile(r"_ZN(?:3cub|4cuda|6thrust)")
 

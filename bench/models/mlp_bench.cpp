@@ -3,7 +3,6 @@
 // digraph of out-degree 2. Arguments of a benchmark: nodes, and threads of the Cpu.
 #include <benchmark/benchmark.h>
 
-#include <optional>
 #include <vector>
 
 #include "data/sets/synthetic.h"

@@ -1,6 +1,5 @@
 #include "data/files/pickle.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 

@@ -103,12 +103,10 @@ std::int64_t TextLines::integer(std::string_view name, std::string_view text, st
 }
 
 double TextLines::weight(std::string_view text) const {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    refuse(fmt::format("weight: expected a number, got {}", in_quotes_short(text)));
-  if (!(value >= 0) || !std::isfinite(value)) refuse(fmt::format("weight: expected 0 <= weight <= 1, got {}", text));
-  return value;
+  const std::optional<double> value = number_of<double>(text);
+  if (!value) refuse(fmt::format("weight: expected a number, got {}", in_quotes_short(text)));
+  if (!(*value >= 0) || !std::isfinite(*value)) refuse(fmt::format("weight: expected 0 <= weight <= 1, got {}", text));
+  return *value;
 }
 
 }  // namespace sparsepush

@@ -1,15 +1,26 @@
 // Lines of text files that people keep graphs in, and the words about what is wrong with one.
 #pragma once
+#include <charconv>
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace sparsepush {
 
 /// Without blanks and tabs at its ends.
 std::string_view trimmed(std::string_view text);
+
+/// Returns the number that a text is; none if there is anything else, or it does not fit.
+template <class Number>
+std::optional<Number> number_of(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
 
 /// The words between blanks and tabs.
 std::vector<std::string_view> words_of(std::string_view text);

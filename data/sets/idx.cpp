@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -15,6 +13,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/sha256.h"
+#include "data/files/whole_file.h"
 
 namespace sparsepush {
 namespace {
@@ -82,8 +81,8 @@ const KnownLabels* find_known(const IdxFormat& format, std::span<const std::uint
 }
 
 std::vector<std::uint8_t> bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const std::string text = text_of(path);
+  return {text.begin(), text.end()};
 }
 
 /// Throws InputError about the labels of another set; returns the warning about those of none.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "kernels/backend/check.h"
 #include "kernels/backend/random.h"

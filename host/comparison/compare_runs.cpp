@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <sstream>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "host/config/config_document.h"
 #include "host/listing/aligned.h"
 #include "host/listing/last_row.h"
+#include "host/records/run_times.h"
 #include "host/tables/run_metrics.h"
 
 namespace sparsepush {

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,6 +12,8 @@
 #include "data/files/csv.h"
 #include "data/files/input_error.h"
 #include "data/files/same_content.h"
+#include "data/files/text_lines.h"
+#include "data/files/whole_file.h"
 #include "host/listing/aligned.h"
 #include "host/tables/table_folder.h"
 
@@ -36,17 +35,11 @@ struct TableLines {
   }
 };
 
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError("{}: cannot be read", path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// None of a table that has never come to its end.
 TableLines read_lines(const fs::path& folder) {
   const std::string path = folder / "table.csv";
   if (!fs::exists(path)) return {.header = {"name", "status", "n"}};
-  TableLines lines{.rows = parse_csv(content_of(path))};
+  TableLines lines{.rows = parse_csv(read_text(path))};
   if (!lines.rows.empty()) {
     lines.header = lines.rows.front();
     lines.rows.erase(lines.rows.begin());
@@ -86,17 +79,11 @@ Fields common(const TableLines& a, const TableLines& b, std::size_t begin, std::
   return names;
 }
 
-std::optional<double> number_of_cell(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 /// Status and number of replicas are shown where they differ.
 void add_cells(std::vector<Fields>& lines, const std::string& row, const std::string& column, const std::string& a,
                const std::string& b) {
   if ((column == "status" || column == "n") && a == b) return;
-  const auto of_a = number_of_cell(a), of_b = number_of_cell(b);
+  const auto of_a = number_of<double>(a), of_b = number_of<double>(b);
   lines.push_back(
       {row, on_one_line(column), on_one_line(a), on_one_line(b), of_a && of_b ? number_word(*of_b - *of_a) : ""});
 }
@@ -124,7 +111,7 @@ std::string without_partner(const char* what, const TableLines& table,
 /// Points with their ids, which say what they are in every key that counts.
 std::set<std::pair<std::string, std::string>> points_of(const fs::path& folder) {
   std::set<std::pair<std::string, std::string>> points;
-  for (const Fields& line : parse_csv(content_of(folder / kPointsFile)))
+  for (const Fields& line : parse_csv(read_text(folder / kPointsFile)))
     if (line.size() > 1) points.emplace(line[0], line[1]);
   return points;
 }

@@ -20,7 +20,6 @@
 #include "host/recipe/methods.h"
 #include "host/topologies/file.h"
 #include "host/topologies/topologies.h"
-#include "models/models.h"
 
 namespace sparsepush {
 namespace {

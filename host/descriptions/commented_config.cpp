@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 #include "host/descriptions/describe_keys.h"

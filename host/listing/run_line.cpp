@@ -13,6 +13,7 @@
 #include "data/files/safetensors.h"
 #include "host/config/config_document.h"
 #include "host/listing/last_row.h"
+#include "host/records/run_times.h"
 #include "host/tables/run_metrics.h"
 
 namespace sparsepush {

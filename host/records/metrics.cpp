@@ -4,15 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "data/files/input_error.h"
+#include "data/files/text_lines.h"
 #include "data/files/unsynced_file.h"
+#include "data/files/whole_file.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {
@@ -46,18 +46,12 @@ std::optional<std::int64_t> number_in_column(std::string_view line, std::size_t 
     if (comma == std::string_view::npos) return std::nullopt;
     line.remove_prefix(comma + 1);
   }
-  const std::string_view text = line.substr(0, line.find(','));
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return number_of<std::int64_t>(line.substr(0, line.find(',')));
 }
 
 std::string read_csv(const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) throw InputError("{}: expected a file", path);
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError("{}: cannot be read", path);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return read_text(path);
 }
 
 /// Returns what stays of the file's `text`. A last line without its end was torn by a crash and goes.

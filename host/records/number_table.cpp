@@ -1,13 +1,14 @@
 #include "host/records/number_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <limits>
+#include <optional>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "data/files/text_lines.h"
 
 namespace sparsepush {
 namespace {
@@ -15,11 +16,9 @@ namespace fs = std::filesystem;
 
 double parse_number(std::string_view text, const std::string& where) {
   if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end != text.data() + text.size() || error != std::errc())
-    throw InputError("{}: expected a number, got {}", where, in_quotes_short(text));
-  return value;
+  const std::optional<double> value = number_of<double>(text);
+  if (!value) throw InputError("{}: expected a number, got {}", where, in_quotes_short(text));
+  return *value;
 }
 
 std::ifstream open_table(const fs::path& path) {

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -13,6 +12,7 @@
 #include <type_traits>
 
 #include "data/files/durable_file.h"
+#include "data/files/text_lines.h"
 #include "host/config/config_fields.h"
 #include "host/config/config_values.h"
 #include "host/records/event_file.h"
@@ -70,13 +70,6 @@ std::vector<std::pair<std::string, Hyperparameter>> hyperparameters_of(const Con
     found.emplace_back(field.name(), std::visit(AsHyperparameter{}, member));
   }
   return found;
-}
-
-template <class Number>
-std::optional<Number> number_of(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
 fs::path file_of(const fs::path& folder, std::size_t replica) {

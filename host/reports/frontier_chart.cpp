@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "data/files/input_error.h"
+#include "host/reports/line_chart.h"
 #include "host/reports/metric_charts.h"
 #include "host/tables/columns.h"
 

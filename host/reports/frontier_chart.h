@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "host/reports/line_chart.h"
+#include "host/reports/figure.h"
 #include "host/reports/report_table.h"
 #include "host/reports/row_panels.h"
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "host/reports/line_chart.h"
+
 namespace sparsepush {
 namespace {
 

@@ -10,6 +10,7 @@
 #include "data/files/input_error.h"
 #include "host/records/number_table.h"
 #include "host/reports/html_text.h"
+#include "host/reports/line_chart.h"
 
 namespace sparsepush {
 namespace {

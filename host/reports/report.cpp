@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <functional>
 #include <iterator>
 #include <set>
 
 #include "data/files/input_error.h"
 #include "data/files/unsynced_file.h"
+#include "data/files/whole_file.h"
 #include "host/reports/frontier_chart.h"
 #include "host/reports/html_tables.h"
 #include "host/reports/html_text.h"
@@ -212,16 +211,11 @@ class ReportMaker {
   ReportPage page_;
 };
 
-std::string text_in(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// Refuses to replace what is not ours. Drawings can be made again: they do not wait for the disk.
 void write_if_other(const fs::path& path, const std::string& text) {
   std::error_code error;
   if (fs::exists(path, error)) {
-    const std::string old = fs::is_regular_file(path, error) ? text_in(path) : "";
+    const std::string old = fs::is_regular_file(path, error) ? text_of(path) : "";
     if (old == text) return;
     if (old.find("data-sparsepush=\"") == std::string::npos)
       throw InputError("{} is there and is no report: pass another name", path.string());
@@ -277,7 +271,7 @@ void write_table_report(const fs::path& table) {
   std::vector<fs::path> stale;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
     if (entry.path().extension() == ".svg" && !drawn.contains(entry.path().filename().string()) &&
-        text_in(entry.path()).find("data-sparsepush=\"figure\"") != std::string::npos)
+        text_of(entry.path()).find("data-sparsepush=\"figure\"") != std::string::npos)
       stale.push_back(entry.path());
   for (const fs::path& path : stale) fs::remove(path, error);
   write_figures(report, folder);

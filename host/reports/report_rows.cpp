@@ -6,7 +6,6 @@
 #include <set>
 #include <unordered_map>
 
-#include "data/table.h"
 #include "host/recipe/methods.h"
 #include "host/reports/epoch_length.h"
 #include "host/reports/kept_points.h"

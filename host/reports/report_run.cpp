@@ -1,11 +1,10 @@
 #include "host/reports/report_run.h"
 
-#include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "data/files/input_error.h"
+#include "data/files/whole_file.h"
+#include "host/records/run_times.h"
 #include "host/records/saved_config.h"
 
 namespace sparsepush {
@@ -14,8 +13,7 @@ namespace fs = std::filesystem;
 
 std::string content_of(const fs::path& path) {
   if (std::error_code error; !fs::is_regular_file(path, error)) return "";  // a pipe would wait
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return text_of(path);
 }
 
 /// What summary.json says; a run that goes on or was killed has none.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 
-#include "data/files/input_error.h"
 #include "host/listing/find_runs.h"
 #include "host/tables/table_folder.h"
 

@@ -4,24 +4,19 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <initializer_list>
 #include <iterator>
 
 #include "data/files/csv.h"
 #include "data/files/input_error.h"
+#include "data/files/whole_file.h"
 
 namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-std::string text_of_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 CsvTable read_csv_table(const fs::path& path) {
-  const auto lines = parse_csv(text_of_file(path));
+  const auto lines = parse_csv(text_of(path));
   CsvTable table;
   if (lines.empty()) return table;
   table.header = lines.front();
@@ -98,7 +93,7 @@ ReportTable read_report_table(const fs::path& folder) {
   table.claims = read_csv_table(folder / "claims.csv");
   if (!table.claims.header.empty())
     check_columns(table.claims, {"claim", "row", "metric", "bound"}, folder / "claims.csv");
-  read_reference(text_of_file(folder / "table.toml"), table);
+  read_reference(text_of(folder / "table.toml"), table);
   return table;
 }
 

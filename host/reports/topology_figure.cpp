@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 
-#include "host/reports/axis.h"
 #include "host/reports/html_text.h"
 #include "host/topologies/exports.h"
 

@@ -1,7 +1,5 @@
 #include "host/state/nodes.h"
 
-#include <algorithm>
-
 #include "kernels/messages/round_values.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/mixing/block_mix.h"

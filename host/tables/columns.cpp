@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "data/files/text_lines.h"
 
 namespace sparsepush {
 namespace {
@@ -19,10 +19,8 @@ constexpr int kFewestRows = 2, kMostRows = 1'000'000;  // of lastK
 std::optional<int> rows_of_mean(std::string_view word) {
   if (!word.starts_with("last")) return std::nullopt;
   word.remove_prefix(4);
-  int rows = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), rows);
-  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
-  return rows >= kFewestRows && rows <= kMostRows ? std::optional(rows) : std::nullopt;
+  const std::optional<int> rows = number_of<int>(word);
+  return rows && *rows >= kFewestRows && *rows <= kMostRows ? rows : std::nullopt;
 }
 
 void set_when(Column& column, std::string_view word, const std::string& where) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "host/tables/cells.h"
 #include "host/tables/table_csv.h"

@@ -2,27 +2,21 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/files/input_error.h"
 #include "data/files/safetensors.h"
+#include "data/files/whole_file.h"
+#include "host/records/run_times.h"
 #include "host/records/saved_config.h"
 
 namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// The day on which the run's log ends.
 std::string last_date(const fs::path& folder) {
   constexpr std::size_t kDate = 10;  // YYYY-MM-DD
-  std::string log = read_text(folder / "log.txt");
+  std::string log = text_of(folder / "log.txt");
   while (log.ends_with('\n')) log.pop_back();
   const std::string line = log.substr(log.rfind('\n') + 1);
   return line.size() > kDate ? line.substr(0, kDate) : "";
@@ -63,7 +57,7 @@ void read_summary(const fs::path& folder, const TablePoint& point, const PointPl
   if (!is_begun(folder)) return;
   state.status = Status::kFailed;
   state.reason = "it was ended while it ran";
-  const auto summary = nlohmann::json::parse(read_text(folder / "summary.json"), nullptr, false);
+  const auto summary = nlohmann::json::parse(text_of(folder / "summary.json"), nullptr, false);
   if (!summary.is_object()) return;
   const std::string status = summary.value("status", "");
   const bool has_ended = status == "finished" || status == "diverged";  // an unfinished one is compared as it goes on

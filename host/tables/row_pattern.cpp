@@ -6,6 +6,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/config/config_document.h"
 #include "host/tables/value_words.h"
 
 namespace sparsepush {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "host/records/number_table.h"
-#include "host/records/run_times.h"
 
 namespace sparsepush {
 

@@ -8,6 +8,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/config/config_document.h"
 
 namespace sparsepush {
 namespace {

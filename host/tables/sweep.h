@@ -1,9 +1,12 @@
 // [sweep] of a table's file: which keys take which values.
 #pragma once
+#include <toml++/toml.h>
+
 #include <string>
 #include <vector>
 
-#include "host/config/config_document.h"
+#include "host/config/config_fields.h"
+#include "host/config/config_toml.h"
 
 namespace sparsepush {
 

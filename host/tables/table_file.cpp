@@ -1,7 +1,6 @@
 #include "host/tables/table_file.h"
 
-#include <utility>
-
+#include "host/config/config_document.h"
 #include "host/tables/table_settings.h"
 
 namespace sparsepush {

@@ -3,11 +3,11 @@
 #include <fcntl.h>
 
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "data/files/input_error.h"
 #include "data/files/unsynced_file.h"
+#include "data/files/whole_file.h"
 
 namespace sparsepush {
 namespace {
@@ -46,10 +46,7 @@ std::multimap<std::string, std::string> TableFolder::folders() const {
   return folders;
 }
 
-std::string TableFolder::read(const std::string& name) const {
-  std::ifstream file(folder_.file(name), std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+std::string TableFolder::read(const std::string& name) const { return text_of(folder_.file(name)); }
 
 void TableFolder::write(const std::string& name, const std::string& text) const {
   if (!fs::exists(folder_.file(name)) || read(name) != text) folder_.write_text(name, text);

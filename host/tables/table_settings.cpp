@@ -8,6 +8,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/config/config_document.h"
 #include "host/tables/toml_keys.h"
 #include "models/task_kinds.h"
 

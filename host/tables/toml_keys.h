@@ -1,11 +1,14 @@
 // Reading a table of TOML key by key, with nothing left over.
 #pragma once
+#include <toml++/toml.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "host/config/config_document.h"
+#include "host/config/config_toml.h"
 
 namespace sparsepush {
 

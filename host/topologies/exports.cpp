@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "data/files/input_error.h"
-#include "host/topologies/topologies.h"
 
 namespace sparsepush {
 namespace {

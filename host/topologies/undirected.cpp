@@ -1,7 +1,6 @@
 #include "host/topologies/undirected.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "data/files/input_error.h"
 #include "host/topologies/edge_lists.h"

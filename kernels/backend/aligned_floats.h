@@ -3,12 +3,24 @@
 #include <cstddef>
 #include <vector>
 
+#include "kernels/backend/cache_line.h"
+
 namespace sparsepush {
 
-inline constexpr int kLineFloats = 16;
+inline constexpr int kLineFloats = sizeof(CacheLine) / sizeof(float);
 
-/// The floats of a cache line, wherever they begin: one vector, or several where the processor's are shorter.
-using FloatLine [[gnu::vector_size(4 * kLineFloats), gnu::aligned(4), gnu::may_alias]] = float;
+/// `kFloats` floats side by side, wherever they begin.
+template <int kFloats>
+struct FloatVectorOf {
+  using Type [[gnu::vector_size(4 * kFloats), gnu::aligned(4), gnu::may_alias]] = float;
+};
+template <>
+struct FloatVectorOf<1> {
+  using Type = float;
+};
+
+/// The floats of a cache line: one vector, or several where the processor's are shorter.
+using FloatLine = FloatVectorOf<kLineFloats>::Type;
 inline const FloatLine& line_at(const float* first) { return *reinterpret_cast<const FloatLine*>(first); }
 inline FloatLine& line_at(float* first) { return *reinterpret_cast<FloatLine*>(first); }
 
@@ -16,14 +28,11 @@ inline FloatLine& line_at(float* first) { return *reinterpret_cast<FloatLine*>(f
 class AlignedFloats {
  public:
   explicit AlignedFloats(std::size_t count) : lines_((count + kLineFloats - 1) / kLineFloats) {}
-  float* data() { return lines_.data()->value; }
-  const float* data() const { return lines_.data()->value; }
+  float* data() { return reinterpret_cast<float*>(lines_.data()); }
+  const float* data() const { return reinterpret_cast<const float*>(lines_.data()); }
 
  private:
-  struct alignas(4 * kLineFloats) Line {
-    float value[kLineFloats] = {};
-  };
-  std::vector<Line> lines_;
+  std::vector<CacheLine> lines_;
 };
 
 }  // namespace sparsepush

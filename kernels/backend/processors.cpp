@@ -8,7 +8,6 @@
 #include <limits>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "kernels/backend/control_groups.h"
 #include "kernels/backend/vector_level.h"

@@ -5,7 +5,6 @@
 
 #include "kernels/backend/backend.h"
 #include "kernels/backend/buffer.h"
-#include "kernels/backend/check.h"
 
 namespace sparsepush {
 

@@ -33,14 +33,14 @@ void ThreadPool::stop_workers() {
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::run(std::int64_t items, const Body& body) {
+void ThreadPool::run_loop(std::int64_t items, Loop loop) {
   if (workers_.empty() || items <= 1) {
-    for (std::int64_t item = 0; item < items; ++item) body(item, 0);
+    for (std::int64_t item = 0; item < items; ++item) loop.call(loop.body, item, 0);
     return;
   }
   {
     const std::lock_guard lock(mutex_);
-    body_ = &body;
+    loop_ = loop;
     items_ = items;
     next_ = 0;
     error_ = nullptr;
@@ -55,7 +55,7 @@ void ThreadPool::run(std::int64_t items, const Body& body) {
   if (error_) std::rethrow_exception(error_);
 }
 
-ThreadPool::CacheLine* ThreadPool::scratch_lines(int worker, std::size_t bytes) {
+CacheLine* ThreadPool::scratch_lines(int worker, std::size_t bytes) {
   std::vector<CacheLine>& lines = scratch_[worker];
   const std::size_t wanted = (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine);
   if (lines.size() < wanted) lines = std::vector<CacheLine>(wanted);
@@ -64,7 +64,7 @@ ThreadPool::CacheLine* ThreadPool::scratch_lines(int worker, std::size_t bytes) 
 
 void ThreadPool::take_items(int worker) {
   try {
-    for (std::int64_t item; (item = next_++) < items_;) (*body_)(item, worker);
+    for (std::int64_t item; (item = next_++) < items_;) loop_.call(loop_.body, item, worker);
   } catch (...) {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = std::current_exception();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <vector>
+#include <span>
 
 #include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
@@ -15,31 +15,46 @@ namespace {
 constexpr int kLanes = PermutationBlock::kLanes;
 
 /// Scale and offset of every feature of some pixels that follow one another, for loops without channels; of one pixel
-/// if there is only one channel.
-struct PixelScales {
-  std::vector<float> scale, offset;
-
-  explicit PixelScales(const SampleView& set) {
-    constexpr int kFeatures = 192;  // of few channels: whole vectors, a fraction of the cache
-    const int channels = set.image.channels;
+/// if there is only one channel, and of none if there are too many.
+class PixelScales {
+ public:
+  explicit PixelScales(const SampleView& set) : channel_(set.channel) {
+    const auto channels = static_cast<int>(channel_.size());
+    if (channels == 0 || channels > kFeatures) return;
     const int pixels = channels == 1 ? 1 : std::clamp(kFeatures / channels, 1, set.image.pixels());
     for (int p = 0; p < pixels; ++p)
-      for (const ByteScale& channel : set.channel) scale.push_back(channel.scale), offset.push_back(channel.offset);
+      for (const ByteScale& channel : channel_) {
+        scale_[features_] = channel.scale;
+        offset_[features_++] = channel.offset;
+      }
   }
-};
 
-/// The image's bytes as floats.
-void convert(const std::uint8_t* bytes, const PixelScales& pixels, std::int64_t features, float* input) {
-  const float *scale = pixels.scale.data(), *offset = pixels.offset.data();
-  const auto period = static_cast<std::int64_t>(pixels.scale.size());
-  if (period == 1) {
-    for (std::int64_t i = 0; i < features; ++i) input[i] = std::fma(*scale, static_cast<float>(bytes[i]), *offset);
-    return;
+  /// The image's bytes as floats.
+  void convert(const std::uint8_t* bytes, std::int64_t features, float* input) const {
+    const std::int64_t period = features_;
+    if (period == 1) {
+      const float scale = scale_[0], offset = offset_[0];
+      for (std::int64_t i = 0; i < features; ++i) input[i] = std::fma(scale, static_cast<float>(bytes[i]), offset);
+    } else if (period > 1) {
+      for (std::int64_t begin = 0; begin < features; begin += period)
+        for (std::int64_t i = 0; i < std::min(period, features - begin); ++i)
+          input[begin + i] = std::fma(scale_[i], static_cast<float>(bytes[begin + i]), offset_[i]);
+    } else {
+      for (std::int64_t i = 0; i < features;)
+        for (const ByteScale& channel : channel_) {
+          input[i] = std::fma(channel.scale, static_cast<float>(bytes[i]), channel.offset);
+          ++i;
+        }
+    }
   }
-  for (std::int64_t begin = 0; begin < features; begin += period)
-    for (std::int64_t i = 0; i < std::min(period, features - begin); ++i)
-      input[begin + i] = std::fma(scale[i], static_cast<float>(bytes[begin + i]), offset[i]);
-}
+
+ private:
+  static constexpr int kFeatures = 192;  // of few channels: whole vectors, a fraction of the cache
+
+  std::span<const ByteScale> channel_;
+  std::array<float, kFeatures> scale_, offset_;
+  std::int64_t features_ = 0;
+};
 
 /// to = the crop of an image.
 void crop_image(const std::uint8_t* bytes, const ImageShape& image, const Crop& crop, std::uint8_t* to) {
@@ -68,7 +83,7 @@ void load(const SampleView& set, const PixelScales& pixels, std::int64_t sample,
   if (set.has_values())
     std::copy_n(set.values.row(sample), features, input);
   else
-    convert(set.bytes.row(sample), pixels, features, input);
+    pixels.convert(set.bytes.row(sample), features, input);
 }
 
 /// Samples of the positions [first, first + kLanes) of the node's endless sequence.
@@ -99,7 +114,7 @@ void write_row(const GatherBatch& g, const PixelScales& pixels, std::int64_t sam
                std::uint8_t* cropped) {
   if (!g.augment) return load(g.set, pixels, sample, g.input.cols, g.input.row(row));
   crop_image(g.set.bytes.row(sample), g.set.image, crop_of(g, row), cropped);
-  convert(cropped, pixels, g.input.cols, g.input.row(row));
+  pixels.convert(cropped, g.input.cols, g.input.row(row));
 }
 
 /// The batch of the node that is the `i`th of those whose batches are gathered. cropped: [features] scratch

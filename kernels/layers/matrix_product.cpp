@@ -4,18 +4,18 @@
 
 #include <algorithm>
 
+#include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
 namespace {
 
 template <int kFloats>
-struct VectorOf {
-  using Type [[gnu::vector_size(4 * kFloats), gnu::aligned(4), gnu::may_alias]] = float;
-  using Index [[gnu::vector_size(4 * kFloats)]] = std::int32_t;
+struct IndexVectorOf {
+  using Type [[gnu::vector_size(4 * kFloats)]] = std::int32_t;
 };
 template <int kFloats>
-using Vector = typename VectorOf<kFloats>::Type;
+using Vector = typename FloatVectorOf<kFloats>::Type;
 
 constexpr std::int64_t kSmallFloats = 1 << 19;  // 2 MiB; measured: beyond it OpenBLAS's blocking begins to pay
 constexpr int kTileRows = 8;                    // as many independent sums as hide the latency of an addition
@@ -85,7 +85,7 @@ void multiply_tile(const Tile& t, const float* b, std::int64_t b_row) {
 /// Transposes a square, whose rows `v` holds, by perfect shuffles.
 template <int kFloats>
 void transpose(Vector<kFloats> (&v)[kFloats]) {
-  typename VectorOf<kFloats>::Index low, high;
+  typename IndexVectorOf<kFloats>::Type low, high;
   for (int i = 0; i < kFloats; ++i) {
     low[i] = i / 2 + i % 2 * kFloats;
     high[i] = low[i] + kFloats / 2;

@@ -3,20 +3,12 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
 
 namespace sparsepush {
 namespace {
-
-template <int kFloats>
-struct VectorOf {
-  using Type [[gnu::vector_size(4 * kFloats), gnu::aligned(4), gnu::may_alias]] = float;
-};
-template <>
-struct VectorOf<1> {
-  using Type = float;
-};
 
 /// Calls body(first channel, channels as a constant) for all channels, some at a time. If it may spill, the
 /// last may also lie in the next pixel, which is written later.
@@ -45,7 +37,7 @@ void for_each_square(const ImageShape& in, const Body& body) {
 /// One square: `right` and `below` lead to the next pixel of a row and to the next row.
 template <int kFloats>
 void take_maximum(const float* p, std::int64_t right, std::int64_t below, float* out) {
-  using Vector = typename VectorOf<kFloats>::Type;
+  using Vector = typename FloatVectorOf<kFloats>::Type;
   Vector best = *reinterpret_cast<const Vector*>(p);
   for (const std::int64_t offset : {right, below, below + right}) {
     const Vector next = *reinterpret_cast<const Vector*>(p + offset);
@@ -63,7 +55,7 @@ void take_maxima(const ImageShape& in, const float* input, float* output) {
 
 template <int kFloats>
 void pass_to_maximum(const float* p, std::int64_t right, std::int64_t below, const float* gradient, float* out) {
-  using Vector = typename VectorOf<kFloats>::Type;
+  using Vector = typename FloatVectorOf<kFloats>::Type;
   const std::int64_t offset[] = {0, right, below, below + right};
   const Vector g = *reinterpret_cast<const Vector*>(gradient), zero = {};
   Vector best = *reinterpret_cast<const Vector*>(p), passed[4] = {g, zero, zero, zero};

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "kernels/backend/backend.h"
-#include "kernels/backend/buffer.h"
 #include "kernels/backend/view.h"
 #include "kernels/nodes/row_layout.h"
 

@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/backend/backend.h"
 #include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/multiversion.h"
-#include "kernels/messages/messages.h"
+#include "kernels/backend/view.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/nodes/row_layout.h"
 

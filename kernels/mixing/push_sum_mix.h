@@ -5,7 +5,6 @@
 
 #include "kernels/backend/backend.h"
 #include "kernels/messages/messages.h"
-#include "kernels/messages/topk_plan.h"
 #include "kernels/mixing/round_edges.h"
 
 namespace sparsepush {

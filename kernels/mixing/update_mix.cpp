@@ -1,10 +1,11 @@
 #include "kernels/mixing/update_mix.h"
 
 #include <algorithm>
-#include <vector>
+#include <span>
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/constexpr_algorithms.h"
+#include "kernels/backend/multiversion.h"
 #include "kernels/mixing/dense_panel.h"
 #include "kernels/nodes/step_loop.h"
 
@@ -32,19 +33,30 @@ struct Tile {
   bool live;  ///< whether they are no padding
 };
 
-/// All columns of the panel [begin, end), in order.
-std::vector<Tile> tiles_of(const std::vector<Padding>& paddings, std::int64_t begin, std::int64_t end) {
-  std::vector<Tile> tiles;
-  std::int64_t done = begin;
-  const auto add_until = [&](std::int64_t limit, bool live) {
-    for (; done < std::min(limit, end); done += tiles.back().size)
-      tiles.push_back({done - begin, std::min({kTileColumns, limit - done, end - done}), live});
+/// Those of the row's paddings that columns from `begin` on belong to.
+std::span<const Padding> paddings_from(std::span<const Padding> paddings, std::int64_t begin) {
+  return paddings.subspan(
+      count_before(paddings.size(), [&](std::size_t p) { return rounded_up(paddings[p].end, 4) <= begin; }));
+}
+
+/// Calls body(tile) for all columns of the panel, in order.
+template <class Body>
+[[gnu::always_inline]] inline void for_each_tile(std::span<const Padding> paddings, const DensePanel& panel,
+                                                 const Body& body) {
+  std::int64_t done = 0;
+  const auto visit_until = [&](std::int64_t limit, bool live) __attribute__((always_inline)) {
+    limit = std::min(limit - panel.begin, panel.width);
+    while (done < limit) {
+      const std::int64_t size = std::min(kTileColumns, limit - done);
+      body(Tile{done, size, live});
+      done += size;
+    }
   };
   for (const Padding& padding : paddings) {
-    add_until(padding.end, true);
-    add_until(rounded_up(padding.end, 4), false);
+    if (done == panel.width) break;
+    visit_until(padding.end, true);
+    visit_until(rounded_up(padding.end, 4), false);
   }
-  return tiles;
 }
 
 /// Begins to bring the next node's columns from memory: they are too few for the processor to see a pattern.
@@ -58,26 +70,27 @@ std::vector<Tile> tiles_of(const std::vector<Padding>& paddings, std::int64_t be
 
 /// The step of `node`: its new x goes to the panel.
 template <bool kNesterov>
-[[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, const std::vector<Tile>& tiles,
+[[gnu::always_inline]] inline void update_node(const SgdUpdate& sgd, int node, std::span<const Padding> paddings,
                                                const DensePanel& panel) {
   const SgdRule<kNesterov> rule(settings_of(sgd, node));
   const NodeStep step = node_step(sgd, node);
   std::uint32_t largest = 0;
-  for (const Tile& tile : tiles) {
-    const std::int64_t at = static_cast<std::int64_t>(node) * sgd.x.cols + panel.begin + tile.begin;
-    float* const x = panel.before + node * panel.width + tile.begin;
-    const auto update = [&](std::int64_t size) __attribute__((always_inline)) {
-      for (std::int64_t i = 0; i < size; ++i) x[i] = sgd.x.data[at + i];
-      if (!tile.live) return;
-      const StepRows rows{x, x, sgd.momentum.data + at, nullptr, sgd.gradient.data + at, nullptr};
-      largest = std::max(largest, step_loop<false>(rule, step, size, rows));
-    };
-    if (node + 1 < sgd.x.rows) prefetch_next(sgd, at);
-    if (tile.size == kTileColumns)
-      update(kTileColumns);  // a constant, so that this is straight vector code
-    else
-      update(tile.size);
-  }
+  for_each_tile(
+      paddings, panel, [&](const Tile& tile) __attribute__((always_inline)) {
+        const std::int64_t at = static_cast<std::int64_t>(node) * sgd.x.cols + panel.begin + tile.begin;
+        float* const x = panel.before + node * panel.width + tile.begin;
+        const auto update = [&](std::int64_t size) __attribute__((always_inline)) {
+          for (std::int64_t i = 0; i < size; ++i) x[i] = sgd.x.data[at + i];
+          if (!tile.live) return;
+          const StepRows rows{x, x, sgd.momentum.data + at, nullptr, sgd.gradient.data + at, nullptr};
+          largest = std::max(largest, step_loop<false>(rule, step, size, rows));
+        };
+        if (node + 1 < sgd.x.rows) prefetch_next(sgd, at);
+        if (tile.size == kTileColumns)
+          update(kTileColumns);  // a constant, so that this is straight vector code
+        else
+          update(tile.size);
+      });
   if (largest >= kFirstNonFinite) mark_diverged(sgd, node);
 }
 
@@ -95,14 +108,14 @@ void update_mix(const Cpu& cpu, const RowLayout& layout, const UpdateMix& round)
   const std::int64_t row = layout.row, columns = std::min(panel_columns(sgd.x.rows), std::max<std::int64_t>(1, row));
   cpu.pool().run(divide_up(row, columns), [&](std::int64_t item, int worker) {
     const std::int64_t begin = item * columns, end = std::min(begin + columns, row);
-    const std::vector<Tile> tiles = tiles_of(layout.paddings, begin, end);
+    const std::span<const Padding> paddings = paddings_from(layout.paddings, begin);
     const DensePanel panel{cpu.pool().scratch<float>(worker, sgd.x.rows * columns).data(), begin, end - begin};
     const auto update_and_mix = [&]() __attribute__((always_inline)) {
       for (int node = 0; node < sgd.x.rows; ++node) {
         if (sgd.nesterov)
-          update_node<true>(sgd, node, tiles, panel);
+          update_node<true>(sgd, node, paddings, panel);
         else
-          update_node<false>(sgd, node, tiles, panel);
+          update_node<false>(sgd, node, paddings, panel);
       }
       mix_panel(round.edges, panel, sgd.x, false);
     };

@@ -1,6 +1,5 @@
 #include "kernels/nodes/drift.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 

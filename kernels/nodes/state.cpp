@@ -1,5 +1,6 @@
 #include "kernels/nodes/state.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace sparsepush {

@@ -1,6 +1,5 @@
 // State is a list of named arrays, each declared once by a constant that is also the way to it: nodes[state::error].
 #pragma once
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>

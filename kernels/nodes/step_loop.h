@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "kernels/backend/float_bits.h"
-#include "kernels/backend/multiversion.h"
 #include "kernels/nodes/sgd_element.h"
 
 namespace sparsepush {

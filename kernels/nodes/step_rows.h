@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/backend/constexpr_algorithms.h"
+#include "kernels/backend/multiversion.h"
 #include "kernels/nodes/step_loop.h"
 
 namespace sparsepush {

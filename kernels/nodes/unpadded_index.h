@@ -2,11 +2,12 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "kernels/backend/constexpr_algorithms.h"
-#include "kernels/nodes/cuda_layout.h"
+#include "kernels/nodes/row_layout.h"
 
 namespace sparsepush {
 

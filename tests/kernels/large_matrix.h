@@ -7,7 +7,6 @@
 #include <new>
 
 #include "kernels/backend/view.h"
-#include "tests/sanitized.h"
 
 namespace sparsepush {
 

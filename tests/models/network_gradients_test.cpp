@@ -22,7 +22,9 @@ constexpr int kBatch = 7;
 /// Two replicas of a shard with two nodes, the second and third of their replicas.
 struct Fixture {
   explicit Fixture(const std::vector<std::int64_t>& hidden, int threads = 2)
-      : cpu(threads), network(hidden.empty() ? make_softmax(9, 4) : make_mlp(9, hidden, 4)), gradients(cpu, task()) {
+      : cpu(tested_cpu(threads)),
+        network(hidden.empty() ? make_softmax(9, 4) : make_mlp(9, hidden, 4)),
+        gradients(cpu, task()) {
     const int row = static_cast<int>(network.layout.row);
     x.resize(4 * row);
     for (int node = 0; node < 4; ++node) {
@@ -48,7 +50,7 @@ struct Fixture {
     return gradient;
   }
 
-  Cpu cpu = tested_cpu();
+  Cpu cpu;
   Dataset data = make_synthetic({.samples = 400, .features = 9, .classes = 4, .separation = 3});
   Network network;
   NetworkGradients<Cpu> gradients;

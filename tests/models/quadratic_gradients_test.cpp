@@ -40,7 +40,7 @@ std::vector<float> some_parameters(const RowLayout& layout, int nodes) {
 
 struct Fixture {
   explicit Fixture(int threads, std::vector<std::int32_t> identities = {1, 2, 1, 2})
-      : cpu(threads), identity(std::move(identities)), gradients(cpu, problem, identity) {
+      : cpu(tested_cpu(threads)), identity(std::move(identities)), gradients(cpu, problem, identity) {
     nodes = static_cast<int>(identity.size());
     x = some_parameters(layout, nodes);
     for (int i = 0; i < nodes; ++i) u.push_back(i == 0 ? 1.0 : 0.3 + 0.7 * i);
@@ -50,7 +50,7 @@ struct Fixture {
   }
   NodeParameters at() const { return {.x = {x.data(), nodes, static_cast<int>(layout.row)}, .u = u}; }
 
-  Cpu cpu = tested_cpu();
+  Cpu cpu;
   QuadraticProblem problem = problem_of_four();
   RowLayout layout = make_row_layout(problem.segments);
   std::vector<std::int32_t> identity;

@@ -1,7 +1,5 @@
 """scripts/device_code.py and scripts/kernel_resources.py: they notice what they exist for, and the kernels have none of it."""
 
-import os
-import shutil
 import subprocess
 import sys
 import unittest
@@ -12,9 +10,8 @@ from program import ProgramTest, main
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 import device_code  # noqa: E402
+import kernel_resources  # noqa: E402
 import ptx  # noqa: E402
-
-NVCC = shutil.which("nvcc", path=os.environ["PATH"] + ":/usr/local/cuda/bin")
 
 # A function that every CUDA source below calls, and what it does wrong.
 CLAMPS_TO_A_CONSTANT = """#include <algorithm>
@@ -104,7 +101,7 @@ class TextTest(ProgramTest):
         self.assertEqual(list(device_code.read_text((device_code.ROOT / "kernels").rglob("*.cu"))), [])
 
 
-@unittest.skipUnless(NVCC, "nvcc is not installed")
+@unittest.skipUnless(ptx.NVCC, "nvcc is not installed")
 class CompiledTest(ProgramTest):
     def faults(self, script, source, *options):
         file = self.folder / "kernel.cu"
@@ -129,6 +126,13 @@ class CompiledTest(ProgramTest):
         self.assertIn("stores nothing", found(COPIES))
         self.assertIn("has no room for blocks of 1024 threads", found(NEEDS_MANY_REGISTERS))
         self.assertEqual(found(RIGHT), "")
+
+
+class NamesTest(ProgramTest):
+    def test_kernels_are_called_what_they_are_in_their_source(self):
+        mangled = {"_ZN10sparsepush12_GLOBAL__N_113select_kernelILi4ELNS_4NormE1EEEvPfi": "select_kernel<4, 1>",
+                   "_ZN10sparsepush11fill_kernelEPfi": "fill_kernel", "k": "k"}
+        self.assertEqual(kernel_resources.short_names([{"kernel": name} for name in mangled] * 2), mangled)
 
 
 class PtxTest(ProgramTest):

@@ -9,6 +9,7 @@
 
 #include "kernels/backend/backend.h"
 #include "kernels/backend/buffer.h"
+#include "kernels/backend/cache_line.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/conv2d_layer.h"
 
@@ -70,9 +71,6 @@ class Conv2d<Cpu> {
 
  private:
   struct OwnLoops;
-  struct alignas(64) CacheLine {
-    std::byte bytes[64];
-  };
   const OnednnConvolution& prepared_for(int samples);
   const OwnLoops& own(const Cpu& cpu);  ///< empty where oneDNN computes
 

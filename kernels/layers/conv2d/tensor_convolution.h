@@ -1,6 +1,5 @@
 // Convolutions on a GPU's tensor cores, for .cu files only.
 #pragma once
-#include "kernels/backend/view.h"
 #include "kernels/layers/conv2d/conv2d.h"
 
 namespace sparsepush {

@@ -1,6 +1,5 @@
 // Convolutions of images of one or three channels on a GPU's tensor cores, for .cu files only.
 #pragma once
-#include "kernels/backend/view.h"
 #include "kernels/layers/conv2d/conv2d.h"
 
 namespace sparsepush {

@@ -1,11 +1,9 @@
 // Pixels of images taken together as rows: loops over a row fill vectors whatever the number of channels.
 #pragma once
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
-#include "kernels/backend/aligned_floats.h"
+#include "kernels/backend/scratch_arrays.h"
 
 namespace sparsepush {
 
@@ -69,12 +67,20 @@ double sum_in_lanes(int count, const Term& term) {
 /// Some sums over pixels for every channel: fp32 over at most kRowsPerSum pixels, from there in double.
 class ChannelSums {
  public:
-  ChannelSums(ChannelRows rows, int sums)
-      : rows_(rows), row_sums_(sums * rows.length()), totals_(sums * rows.channels) {}
+  ChannelSums(ChannelRows rows, int sums, ScratchArrays& scratch)
+      : rows_(rows),
+        sums_(sums),
+        row_sums_(scratch.take<float>(std::int64_t{sums} * rows.length())),
+        totals_(scratch.take<double>(std::int64_t{sums} * rows.channels)) {}
+  /// Cache lines that it takes.
+  static std::int64_t lines(ChannelRows rows, int sums) {
+    return ScratchArrays::lines<float>(std::int64_t{sums} * rows.length()) +
+           ScratchArrays::lines<double>(std::int64_t{sums} * rows.channels);
+  }
 
-  void reset() { std::fill(totals_.begin(), totals_.end(), 0.0); }
+  void reset() { std::fill_n(totals_, sums_ * rows_.channels, 0.0); }
   /// Returns [length of a row] fp32 sums, to be added to; `added` says how many rows were.
-  float* row_sum(int sum) { return row_sums_.data() + sum * rows_.length(); }
+  float* row_sum(int sum) { return row_sums_ + sum * rows_.length(); }
   void added(int rows) {
     summed_ += rows;
     if (summed_ > ChannelRows::kRowsPerSum - ChannelRows::kRowsAtOnce) fold();
@@ -82,15 +88,15 @@ class ChannelSums {
   /// Returns the [channels] sums, once everything was added.
   const double* total(int sum) {
     if (summed_ > 0) fold();
-    return &totals_[sum * rows_.channels];
+    return totals_ + sum * rows_.channels;
   }
 
  private:
   void fold() {
-    const int channels = rows_.channels, sums = static_cast<int>(totals_.size()) / channels;
-    for (int s = 0; s < sums; ++s)
-      for (int p = 0; p < rows_.pixels; ++p) add_pixel(row_sum(s) + p * channels, channels, &totals_[s * channels]);
-    std::fill_n(row_sums_.data(), sums * rows_.length(), 0.0f);
+    const int channels = rows_.channels;
+    for (int s = 0; s < sums_; ++s)
+      for (int p = 0; p < rows_.pixels; ++p) add_pixel(row_sum(s) + p * channels, channels, totals_ + s * channels);
+    std::fill_n(row_sums_, sums_ * rows_.length(), 0.0f);
     summed_ = 0;
   }
   static void add_pixel(const float* __restrict pixel, int channels, double* __restrict total) {
@@ -98,9 +104,10 @@ class ChannelSums {
   }
 
   ChannelRows rows_;
-  AlignedFloats row_sums_;      ///< [sums, length of a row]
-  std::vector<double> totals_;  ///< [sums, channels]
-  int summed_ = 0;              ///< rows in row_sums_
+  int sums_;
+  float* row_sums_;  ///< [sums, length of a row]
+  double* totals_;   ///< [sums, channels]
+  int summed_ = 0;   ///< rows in row_sums_
 };
 
 }  // namespace sparsepush

@@ -68,8 +68,8 @@ struct NormalizeForward {
 /// in double, in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself,
 /// also where the mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far
 /// from it; and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that
-/// its statistics normalize. Backends agree to the tolerance that tests/kernels/layers/normalize/normalize_test.cpp
-/// states.
+/// its statistics normalize. Outputs are within 2e-6 of the exact ones, times the largest of their node; backends agree
+/// to twice that, and vector levels exactly.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 void normalize_forward(const Cuda& gpu, const NormalizeForward& forward);
 
@@ -93,9 +93,10 @@ struct NormalizeBackward {
   MatrixView<double> scratch = {};   ///< as in the forward pass; nothing of that needs to stand there
 };
 
-/// Computes the gradients, with sums as in the forward pass. Running statistics have no part in it. In both passes
-/// arrays that are written overlap no others, and on Cuda arrays of images begin on 16 bytes where channels are a
-/// multiple of 4.
+/// Computes the gradients, with sums as in the forward pass. Running statistics have no part in it. Every tensor is
+/// within 2e-6 of the exact one, times its largest value of the node; backends agree to twice that, and vector levels
+/// exactly. In both passes arrays that are written overlap no others, and on Cuda arrays of images begin on 16 bytes
+/// where channels are a multiple of 4.
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward);
 void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward);
 

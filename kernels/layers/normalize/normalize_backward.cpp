@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <vector>
+#include <cstdint>
 
 #include "kernels/backend/multiversion.h"
 #include "kernels/layers/normalize/channel_rows.h"
@@ -19,9 +19,17 @@ void pass_relu(const float* output, const float* skip, float cut, std::int64_t c
   }
 }
 
+/// Some rows of pixels.
+struct Tile {
+  const float *x, *g;  ///< the input, and the gradient of h + shortcut
+  float* out;          ///< gradient of the input
+  int rows, length;
+};
+
 /// Adds g and g (x - mean) to the sums, four rows at a time to save loads and stores of these.
-void add_products(const float* __restrict x, const float* __restrict mean, const float* __restrict g, int rows,
-                  int length, float* __restrict sum, float* __restrict product) {
+void add_products(const Tile& tile, const float* __restrict mean, float* __restrict sum, float* __restrict product) {
+  const float *x = tile.x, *g = tile.g;
+  const int rows = tile.rows, length = tile.length;
   int i = 0;
   for (; i + 4 <= rows; i += 4, x += 4 * length, g += 4 * length)
     for (int j = 0; j < length; ++j) {
@@ -43,10 +51,12 @@ struct EvoNormSums {
   float* __restrict v;      ///< g x^2 s (1 - s)
 };
 
-/// Adds to the sums; direct = g scale d(x s)/dx, the input's gradient without that of the variance.
-void add_evo_norm(const float* __restrict x, const float* __restrict v, const float* __restrict scale,
-                  const float* __restrict g, int rows, int length, EvoNormSums sums, float* __restrict direct) {
-  for (int i = 0; i < rows; ++i, x += length, g += length, direct += length)
+/// Adds to the sums; out = g scale d(x s)/dx, the input's gradient without that of the variance.
+void add_evo_norm(const Tile& tile, const float* __restrict v, const float* __restrict scale, EvoNormSums sums) {
+  const float *x = tile.x, *g = tile.g;
+  float* direct = tile.out;
+  const int length = tile.length;
+  for (int i = 0; i < tile.rows; ++i, x += length, g += length, direct += length)
 #pragma GCC ivdep  // the arrays are distinct
     for (int j = 0; j < length; ++j) {
       const Sigmoid s = sigmoid(v[j] * x[j]);
@@ -60,16 +70,21 @@ void add_evo_norm(const float* __restrict x, const float* __restrict v, const fl
 
 /// What the input's gradient is made of, for all elements of a row of pixels: a g + b (x - mean) + c.
 struct Terms {
-  explicit Terms(int length) : mean(length), a(length), b(length), c(length) {}
-  AlignedFloats mean, a, b, c;
+  Terms(int length, ScratchArrays& scratch)
+      : mean(scratch.take<float>(length)),
+        a(scratch.take<float>(length)),
+        b(scratch.take<float>(length)),
+        c(scratch.take<float>(length)) {}
+  float *mean, *a, *b, *c;
 };
 
 /// kAdded: a g stands in `out` already, and there is no c.
 template <bool kAdded>
-void add_terms(Terms& terms, const float* __restrict x, const float* __restrict g, int rows, int length,
-               float* __restrict out) {
-  const float *mean = terms.mean.data(), *a = terms.a.data(), *b = terms.b.data(), *c = terms.c.data();
-  for (int i = 0; i < rows; ++i, x += length, g += length, out += length)
+void add_terms(const Terms& terms, const Tile& tile) {
+  const float *mean = terms.mean, *a = terms.a, *b = terms.b, *c = terms.c, *x = tile.x, *g = tile.g;
+  float* out = tile.out;
+  const int length = tile.length;
+  for (int i = 0; i < tile.rows; ++i, x += length, g += length, out += length)
 #pragma GCC ivdep  // the arrays are distinct
     for (int j = 0; j < length; ++j) {
       const float of_variance = b[j] * (x[j] - mean[j]);
@@ -79,23 +94,30 @@ void add_terms(Terms& terms, const float* __restrict x, const float* __restrict 
 
 class BackwardNode {
  public:
-  BackwardNode(const NormalizeBackward& backward, int node)
+  BackwardNode(const NormalizeBackward& backward, int node, ScratchArrays scratch)
       : b_(backward),
         layer_(backward.layer),
         node_(node),
         samples_(backward.input.rows / backward.x.rows),
         groups_(norm_groups(layer_, samples_)),
         rows_(layer_.shape.channels),
-        terms_(rows_.length()),
-        gamma_(rows_.channels),
-        v_(rows_.length()),
-        sums_(rows_, 3),
-        gradients_(3 * rows_.channels) {}
+        terms_(rows_.length(), scratch),
+        gamma_(scratch.take<float>(rows_.channels)),
+        v_(scratch.take<float>(rows_.length())),
+        sums_(rows_, kSums, scratch),
+        gradients_(scratch.take<double>(std::int64_t{kSums} * rows_.channels)) {}
+
+  /// Cache lines of scratch that it takes.
+  static std::int64_t scratch_lines(const NormalizeBackward& backward) {
+    const ChannelRows rows(backward.layer.shape.channels);
+    return 5 * ScratchArrays::lines<float>(rows.length()) + ScratchArrays::lines<float>(rows.channels) +
+           ChannelSums::lines(rows, kSums) + ScratchArrays::lines<double>(std::int64_t{kSums} * rows.channels);
+  }
 
   void run() {
-    if (layer_.norm != Norm::kNone) take_parameters(layer_.gamma, gamma_.data());
-    if (is_evo_norm()) take_parameters(layer_.v, v_.data());
-    rows_.repeat_first_pixel(v_.data());
+    if (layer_.norm != Norm::kNone) take_parameters(layer_.gamma, gamma_);
+    if (is_evo_norm()) take_parameters(layer_.v, v_);
+    rows_.repeat_first_pixel(v_);
     for (int instance = 0; instance < groups_.instances; ++instance) run_instance(instance);
     if (layer_.norm == Norm::kNone) return;
     float* gradient = b_.gradient.row(node_);
@@ -107,6 +129,8 @@ class BackwardNode {
   }
 
  private:
+  static constexpr int kSums = 3;
+
   bool is_evo_norm() const { return layer_.norm == Norm::kEvoNorm; }
   void take_parameters(std::int64_t first, float* to) const {
     const float *x = b_.x.row(node_) + first, r = debias_factor(b_.u[node_]);
@@ -138,15 +162,16 @@ class BackwardNode {
         pass_relu<true>(output + first, skipped + first, cut, count, g + first);
       else if (layer_.relu)
         pass_relu<false>(output + first, nullptr, cut, count, g + first);
-      add_to_sums(x + first, g + first, rows, length, out + first);
+      add_to_sums({x + first, g + first, out + first, rows, length});
     });
     if (layer_.norm == Norm::kNone) return;
     finish_sums(instance);
     rows_.for_each_tile_backwards(groups_.pixels, [&](std::int64_t first, int rows, int length) {
+      const Tile tile{x + first, g + first, out + first, rows, length};
       if (is_evo_norm())
-        add_terms<true>(terms_, x + first, g + first, rows, length, out + first);
+        add_terms<true>(terms_, tile);
       else
-        add_terms<false>(terms_, x + first, g + first, rows, length, out + first);
+        add_terms<false>(terms_, tile);
     });
   }
 
@@ -154,25 +179,24 @@ class BackwardNode {
     for (int g = 0; g < groups_.groups; ++g) {
       const float mean = saved_mean(instance, g), inverse = saved_inverse(instance, g);
       for (int c = g * width(); c < (g + 1) * width(); ++c) {
-        terms_.mean.data()[c] = mean;
-        terms_.a.data()[c] = gamma_.data()[c] * inverse;
+        terms_.mean[c] = mean;
+        terms_.a[c] = gamma_[c] * inverse;
       }
     }
-    rows_.repeat_first_pixel(terms_.mean.data());
-    rows_.repeat_first_pixel(terms_.a.data());
+    rows_.repeat_first_pixel(terms_.mean);
+    rows_.repeat_first_pixel(terms_.a);
   }
 
-  void add_to_sums(const float* x, const float* g, int rows, int length, float* out) {
+  void add_to_sums(const Tile& tile) {
     if (layer_.norm == Norm::kNone) {
-      std::copy_n(g, static_cast<std::int64_t>(rows) * length, out);
+      std::copy_n(tile.g, static_cast<std::int64_t>(tile.rows) * tile.length, tile.out);
       return;
     }
     if (is_evo_norm())
-      add_evo_norm(x, v_.data(), terms_.a.data(), g, rows, length,
-                   {sums_.row_sum(0), sums_.row_sum(1), sums_.row_sum(2)}, out);
+      add_evo_norm(tile, v_, terms_.a, {sums_.row_sum(0), sums_.row_sum(1), sums_.row_sum(2)});
     else
-      add_products(x, terms_.mean.data(), g, rows, length, sums_.row_sum(0), sums_.row_sum(1));
-    sums_.added(rows);
+      add_products(tile, terms_.mean, sums_.row_sum(0), sums_.row_sum(1));
+    sums_.added(tile.rows);
   }
 
   /// Adds to the gradients of parameters, and sets the terms b and c.
@@ -183,20 +207,20 @@ class BackwardNode {
     for (int g = 0; g < groups_.groups; ++g) {
       const double inverse = saved_inverse(instance, g);
       const int first = g * width();
-      const float* scale = gamma_.data() + first;
+      const float* scale = gamma_ + first;
       for (int c = first; c < first + width(); ++c) {
         gradients_[c] += beta[c];
         gradients_[channels + c] += inverse * gamma[c];
-        gradients_[2 * channels + c] += inverse * gamma_.data()[c] * v[c];
+        gradients_[2 * channels + c] += inverse * gamma_[c] * v[c];
       }
       const double beta_sum = sum_in_lanes(width(), [=](int c) { return scale[c] * beta[first + c]; });
       const double gamma_sum = sum_in_lanes(width(), [=](int c) { return scale[c] * gamma[first + c]; });
-      std::fill_n(terms_.b.data() + g * width(), width(),
+      std::fill_n(terms_.b + g * width(), width(),
                   static_cast<float>(-inverse * inverse * inverse * gamma_sum / count));
-      std::fill_n(terms_.c.data() + g * width(), width(), static_cast<float>(-inverse * beta_sum / count));
+      std::fill_n(terms_.c + g * width(), width(), static_cast<float>(-inverse * beta_sum / count));
     }
-    rows_.repeat_first_pixel(terms_.b.data());
-    rows_.repeat_first_pixel(terms_.c.data());
+    rows_.repeat_first_pixel(terms_.b);
+    rows_.repeat_first_pixel(terms_.c);
   }
 
   /// The gradient that comes to one sample through a later layer's shortcut.
@@ -217,18 +241,20 @@ class BackwardNode {
   NormGroups groups_;
   ChannelRows rows_;
   Terms terms_;
-  AlignedFloats gamma_;            ///< [channels]
-  AlignedFloats v_;                ///< [length of a row]
-  ChannelSums sums_;               ///< as in EvoNormSums, or of g and g (x - mean)
-  std::vector<double> gradients_;  ///< [3, channels] of beta, gamma and v
+  float* gamma_;       ///< [channels]
+  float* v_;           ///< [length of a row]
+  ChannelSums sums_;   ///< as in EvoNormSums, or of g and g (x - mean)
+  double* gradients_;  ///< [kSums, channels] of beta, gamma and v
 };
 
 }  // namespace
 
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
   check_normalize_backward_shapes(backward);
-  cpu.pool().run(backward.x.rows, [&](std::int64_t node, int) {
-    run_vectorized(cpu.vector_level(), [&] { BackwardNode(backward, static_cast<int>(node)).run(); });
+  const std::int64_t lines = BackwardNode::scratch_lines(backward);
+  cpu.pool().run(backward.x.rows, [&](std::int64_t i, int worker) {
+    BackwardNode node(backward, static_cast<int>(i), ScratchArrays(cpu.pool().scratch<CacheLine>(worker, lines)));
+    run_vectorized(cpu.vector_level(), [&] { node.run(); });
   });
 }
 

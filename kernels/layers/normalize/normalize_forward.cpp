@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <cstdint>
 
 #include "kernels/backend/multiversion.h"
 #include "kernels/layers/normalize/channel_rows.h"
@@ -12,11 +12,15 @@ namespace {
 
 /// Parameters of one node for all elements of a row of pixels.
 struct RowParameters {
-  explicit RowParameters(int length) : mean(length), scale(length), shift(length), v(length) {}
-  AlignedFloats mean;   ///< that is subtracted; not by kEvoNorm
-  AlignedFloats scale;  ///< gamma / standard deviation
-  AlignedFloats shift;  ///< beta
-  AlignedFloats v;
+  RowParameters(int length, ScratchArrays& scratch)
+      : mean(scratch.take<float>(length)),
+        scale(scratch.take<float>(length)),
+        shift(scratch.take<float>(length)),
+        v(scratch.take<float>(length)) {}
+  float* mean;   ///< that is subtracted; not by kEvoNorm
+  float* scale;  ///< gamma / standard deviation
+  float* shift;  ///< beta
+  float* v;
 };
 
 struct Tile {
@@ -26,9 +30,8 @@ struct Tile {
 };
 
 template <bool kEvoNorm, bool kSkip>
-void apply(RowParameters& parameters, float cut, const Tile& tile) {
-  const float *mean = parameters.mean.data(), *scale = parameters.scale.data(), *shift = parameters.shift.data(),
-              *v = parameters.v.data();
+void apply(const RowParameters& parameters, float cut, const Tile& tile) {
+  const float *mean = parameters.mean, *scale = parameters.scale, *shift = parameters.shift, *v = parameters.v;
   for (int i = 0; i < tile.rows; ++i) {
     const std::int64_t first = static_cast<std::int64_t>(i) * tile.length;
     const float *x = tile.input + first, *skip = kSkip ? tile.skip + first : nullptr;
@@ -43,8 +46,9 @@ void apply(RowParameters& parameters, float cut, const Tile& tile) {
 }
 
 /// Adds x - pivot and its square to the sums, four rows at a time to save loads and stores of these.
-void add_moments(const float* __restrict x, const float* __restrict pivot, int rows, int length, float* __restrict sum,
-                 float* __restrict square) {
+void add_moments(const Tile& tile, const float* __restrict pivot, float* __restrict sum, float* __restrict square) {
+  const float* x = tile.input;
+  const int rows = tile.rows, length = tile.length;
   int i = 0;
   for (; i + 4 <= rows; i += 4, x += 4 * length)
     for (int j = 0; j < length; ++j) {
@@ -75,17 +79,25 @@ struct Moments {
 
 class ForwardNode {
  public:
-  ForwardNode(const NormalizeForward& forward, int node)
+  ForwardNode(const NormalizeForward& forward, int node, ScratchArrays scratch)
       : f_(forward),
         layer_(forward.layer),
         node_(node),
         samples_(forward.input.rows / forward.x.rows),
         groups_(norm_groups(layer_, samples_)),
         rows_(layer_.shape.channels),
-        parameters_(rows_.length()),
-        pivot_(rows_.length()),
-        sums_(rows_, 2),
-        moments_(groups_.groups) {}
+        parameters_(rows_.length(), scratch),
+        pivot_(scratch.take<float>(rows_.length())),
+        sums_(rows_, kSums, scratch),
+        moments_(scratch.take<Moments>(groups_.groups)) {}
+
+  /// Cache lines of scratch that it takes.
+  static std::int64_t scratch_lines(const NormalizeForward& forward) {
+    const ChannelRows rows(forward.layer.shape.channels);
+    const NormGroups groups = norm_groups(forward.layer, forward.input.rows / forward.x.rows);
+    return 5 * ScratchArrays::lines<float>(rows.length()) + ChannelSums::lines(rows, kSums) +
+           ScratchArrays::lines<Moments>(groups.groups);
+  }
 
   void run() {
     set_constant_parameters();
@@ -97,6 +109,8 @@ class ForwardNode {
   }
 
  private:
+  static constexpr int kSums = 2;
+
   bool uses_option_a() const { return layer_.has_skip && !(layer_.skip == layer_.shape); }
   int samples_at_once() const { return uses_option_a() ? 1 : groups_.samples; }
   bool uses_running_statistics() const { return layer_.norm == Norm::kBatch && !f_.training; }
@@ -108,13 +122,13 @@ class ForwardNode {
   void set_constant_parameters() {
     const float *x = f_.x.row(node_), r = debias_factor(f_.u[node_]);
     for (int c = 0; c < rows_.channels; ++c) {
-      parameters_.scale.data()[c] = 1.0f;
-      parameters_.shift.data()[c] = layer_.norm == Norm::kNone ? -0.0f : x[layer_.beta + c] * r;
-      if (layer_.norm == Norm::kEvoNorm) parameters_.v.data()[c] = x[layer_.v + c] * r;
+      parameters_.scale[c] = 1.0f;
+      parameters_.shift[c] = layer_.norm == Norm::kNone ? -0.0f : x[layer_.beta + c] * r;
+      if (layer_.norm == Norm::kEvoNorm) parameters_.v[c] = x[layer_.v + c] * r;
     }
-    rows_.repeat_first_pixel(parameters_.scale.data());
-    rows_.repeat_first_pixel(parameters_.shift.data());
-    rows_.repeat_first_pixel(parameters_.v.data());
+    rows_.repeat_first_pixel(parameters_.scale);
+    rows_.repeat_first_pixel(parameters_.shift);
+    rows_.repeat_first_pixel(parameters_.v);
   }
 
   void set_statistics(int instance) {
@@ -129,12 +143,12 @@ class ForwardNode {
       const auto inverse = static_cast<float>(1.0 / std::sqrt(moments_[g].variance + NormalizeLayer::kEpsilon));
       if (f_.training) save(instance, g, mean, inverse);
       for (int c = g * width; c < (g + 1) * width; ++c) {
-        parameters_.mean.data()[c] = mean;
-        parameters_.scale.data()[c] = x[layer_.gamma + c] * r * inverse;
+        parameters_.mean[c] = mean;
+        parameters_.scale[c] = x[layer_.gamma + c] * r * inverse;
       }
     }
-    rows_.repeat_first_pixel(parameters_.mean.data());
-    rows_.repeat_first_pixel(parameters_.scale.data());
+    rows_.repeat_first_pixel(parameters_.mean);
+    rows_.repeat_first_pixel(parameters_.scale);
   }
 
   void recall_moments() {
@@ -144,11 +158,12 @@ class ForwardNode {
 
   void measure_moments(int instance) {
     const float* x = input(instance);
-    find_pivot(x, groups_.pixels, rows_.channels, pivot_.data());
-    rows_.repeat_first_pixel(pivot_.data());
+    find_pivot(x, groups_.pixels, rows_.channels, pivot_);
+    rows_.repeat_first_pixel(pivot_);
     sums_.reset();
     rows_.for_each_tile(groups_.pixels, [&](std::int64_t first, int rows, int length) {
-      add_moments(x + first, pivot_.data(), rows, length, sums_.row_sum(0), sums_.row_sum(1));
+      const Tile tile{.input = x + first, .skip = nullptr, .output = nullptr, .rows = rows, .length = length};
+      add_moments(tile, pivot_, sums_.row_sum(0), sums_.row_sum(1));
       sums_.added(rows);
     });
     for (int g = 0; g < groups_.groups; ++g) moments_[g] = group_moments(g);
@@ -159,7 +174,7 @@ class ForwardNode {
     const int width = rows_.channels / groups_.groups, first = group * width;
     const double *sum = sums_.total(0) + first, *square = sums_.total(1) + first;
     const double pixels = static_cast<double>(groups_.pixels), count = pixels * width;
-    const float* pivot = pivot_.data() + first;
+    const float* pivot = pivot_ + first;
     const double mean = sum_in_lanes(width, [=](int c) { return pivot[c] * pixels + sum[c]; }) / count;
     const double squares = sum_in_lanes(width, [=](int c) {
       const double offset = mean - pivot[c];
@@ -218,17 +233,19 @@ class ForwardNode {
   NormGroups groups_;
   ChannelRows rows_;
   RowParameters parameters_;
-  AlignedFloats pivot_;
+  float* pivot_;  ///< [length of a row]
   ChannelSums sums_;
-  std::vector<Moments> moments_;  ///< [groups] of the instance
+  Moments* moments_;  ///< [groups] of the instance
 };
 
 }  // namespace
 
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward) {
   check_normalize_forward_shapes(forward);
-  cpu.pool().run(forward.x.rows, [&](std::int64_t node, int) {
-    run_vectorized(cpu.vector_level(), [&] { ForwardNode(forward, static_cast<int>(node)).run(); });
+  const std::int64_t lines = ForwardNode::scratch_lines(forward);
+  cpu.pool().run(forward.x.rows, [&](std::int64_t i, int worker) {
+    ForwardNode node(forward, static_cast<int>(i), ScratchArrays(cpu.pool().scratch<CacheLine>(worker, lines)));
+    run_vectorized(cpu.vector_level(), [&] { node.run(); });
   });
 }
 

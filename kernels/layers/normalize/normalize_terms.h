@@ -1,6 +1,5 @@
 // What both directions of normalization share.
 #pragma once
-#include <cmath>
 #include <cstdint>
 #include <limits>
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/backend/float_bits.h"
 #include "kernels/backend/multiversion.h"

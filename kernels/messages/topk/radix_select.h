@@ -12,7 +12,6 @@
 
 #include "kernels/backend/float_bits.h"
 #include "kernels/backend/quad.h"
-#include "kernels/backend/view.h"
 #include "kernels/messages/topk/selection_tiles.h"
 
 namespace sparsepush {

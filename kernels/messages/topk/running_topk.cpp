@@ -1,7 +1,5 @@
 #include "kernels/messages/topk/running_topk.h"
 
-#include "kernels/backend/view.h"
-
 namespace sparsepush {
 namespace {
 

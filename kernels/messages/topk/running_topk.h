@@ -8,7 +8,6 @@
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/float_bits.h"
-#include "kernels/backend/view.h"
 #include "kernels/messages/topk/collect.h"
 
 namespace sparsepush {

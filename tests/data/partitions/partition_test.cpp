@@ -7,7 +7,6 @@
 #include <set>
 #include <vector>
 
-#include "data/files/input_error.h"
 #include "kernels/backend/random.h"
 #include "tests/data/error_of.h"
 

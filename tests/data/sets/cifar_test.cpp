@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "data/files/input_error.h"
 #include "tests/data/error_of.h"
 #include "tests/data/sets/cifar_pickle.h"
 #include "tests/temporary_folder.h"

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "data/files/input_error.h"
 #include "data/files/sha256.h"
 #include "tests/data/error_of.h"
 #include "tests/temporary_folder.h"

@@ -7,7 +7,6 @@
 
 #include "host/config/config.h"
 #include "host/config/config_fields.h"
-#include "host/config/config_values.h"
 
 namespace sparsepush {
 namespace {

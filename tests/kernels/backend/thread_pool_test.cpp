@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
+#include <vector>
 
 namespace sparsepush {
 namespace {
@@ -20,6 +23,24 @@ TEST(ThreadPool, RunsEveryItemOnce) {
       });
       EXPECT_EQ(runs, std::vector<int>(items, 1)) << threads << " threads";
     }
+  }
+}
+
+/// A body that no loop may copy, as a std::function would.
+struct Counter {
+  explicit Counter(int items) : runs(items) {}
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+  void operator()(std::int64_t item, int) const { ++runs[item]; }
+  mutable std::vector<int> runs;
+};
+
+TEST(ThreadPool, CallsTheBodyWhereItIs) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const Counter counter(50);
+    pool.run(50, counter);
+    EXPECT_EQ(counter.runs, std::vector<int>(50, 1)) << threads << " threads";
   }
 }
 

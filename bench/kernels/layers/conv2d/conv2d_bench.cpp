@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
-#include <functional>
 #include <list>
 #include <random>
 #include <string>

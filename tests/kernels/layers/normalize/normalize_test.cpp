@@ -21,8 +21,8 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std:
 const Norm kNorms[] = {Norm::kNone, Norm::kBatch, Norm::kGroup, Norm::kEvoNorm};
 const Shortcut kShortcuts[] = {Shortcut::kNone, Shortcut::kIdentity, Shortcut::kOptionA};
 
-/// How far all results may be from the exact ones, as a part of the tensor's largest value; backends from each other
-/// twice that.
+/// What normalize.h says: how far all results may be from the exact ones, as a part of the tensor's largest value, so
+/// that backends are within twice that from each other.
 constexpr double kTolerance = 2e-6;
 
 template <class Backend>
