@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "data/files/input_error.h"
-#include "host/records/run_times.h"
 #include "kernels/backend/check.h"
 
 namespace sparsepush {

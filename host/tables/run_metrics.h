@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/records/number_table.h"
+#include "host/records/run_times.h"
 
 namespace sparsepush {
 
