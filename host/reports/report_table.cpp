@@ -89,7 +89,7 @@ ReportTable read_report_table(const fs::path& folder) {
   check_columns(table.points, {"name", "status", "folder"}, folder / "points.csv");
   for (std::size_t i = 0; i < table.points.lines.size(); ++i)
     table.line_of_folder.emplace(table.points.lines[i].at("folder"), i);
-  table.rows = first_markdown_table(text_of_file(folder / "table.md"));
+  table.rows = first_markdown_table(text_of(folder / "table.md"));
   table.claims = read_csv_table(folder / "claims.csv");
   if (!table.claims.header.empty())
     check_columns(table.claims, {"claim", "row", "metric", "bound"}, folder / "claims.csv");
