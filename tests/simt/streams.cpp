@@ -136,6 +136,15 @@ Memory memory_at(const void* p) {
   return p < range.end ? range.kind : Memory::kPageable;
 }
 
+std::size_t device_bytes() {
+  const std::lock_guard lock(gpu);
+  std::size_t bytes = 0;
+  for (const auto& [p, range] : allocations)
+    if (range.kind == Memory::kDevice)
+      bytes += static_cast<std::size_t>(range.end - static_cast<const unsigned char*>(p));
+  return bytes;
+}
+
 void copy(Stream* stream, void* to, const void* from, std::size_t bytes) {
   if (memory_at(from) == Memory::kPageable) {
     const auto* first = static_cast<const unsigned char*>(from);

@@ -83,6 +83,8 @@ enum class Memory { kPageable, kPinned, kDevice };
 void* allocate(std::size_t bytes, Memory kind);
 void release(void* p);
 Memory memory_at(const void* p);
+/// Bytes of the GPU's memory that are allocated.
+std::size_t device_bytes();
 
 /// As cudaMemcpyAsync: pageable memory is read at the call, and has been written when it returns; other memory is read
 /// and written when the stream comes to it.

@@ -36,6 +36,7 @@ SelectionMemory<Cpu>::Contents::Contents(const Cpu& cpu, int nodes, const RowLay
                                          std::span<const TopkPlan> plans) {
   const int nodes_per_replica = nodes / static_cast<int>(plans.size());
   std::int64_t warmths = 0, most_entries = 0, largest = 0;
+  warmth_begin.reserve(nodes);
   for (int replica = 0; replica < static_cast<int>(plans.size()); ++replica) {
     const TopkPlan& plan = plans[replica];
     const int first = replica * nodes_per_replica;
@@ -50,6 +51,7 @@ SelectionMemory<Cpu>::Contents::Contents(const Cpu& cpu, int nodes, const RowLay
     }
   }
   warmth.resize(warmths);
+  selections.reserve(cpu.threads());
   for (int worker = 0; worker < cpu.threads(); ++worker)
     selections.emplace_back(most_entries, largest, cpu.vector_level());
 }

@@ -343,19 +343,6 @@ TYPED_TEST(Conv2dOn, DenormalsAreNotFlushed) {
   EXPECT_EQ(gradients.row[c.layer.bias], -1e-45f);
 }
 
-/// ResNet-20's first stage, of which a Cuda splits the gradient's sums, and its last, of which it does not.
-TEST(Conv2d, BytesOnAGpuAreSumsOfRangesOfPixels) {
-  const Conv2dLayer first{.in = {32, 32, 16}, .out = 16}, last{.in = {4, 4, 64}, .out = 64};
-  EXPECT_EQ(Conv2d<Cuda>::bytes(first, 1, 3), 0) << "3072 pixels";
-  EXPECT_EQ(Conv2d<Cuda>::bytes(first, 3, 4), 3 * 2 * 16 * 144 * 4);
-  EXPECT_EQ(Conv2d<Cuda>::bytes(first, 3, 32), 3 * 16 * 16 * 144 * 4);
-  EXPECT_EQ(Conv2d<Cuda>::bytes(first, 3, 1000), 3 * 16 * 16 * 144 * 4) << "no more than 16 ranges";
-  EXPECT_EQ(Conv2d<Cuda>::bytes(last, 64, 32), 0);
-  Conv2dLayer biased = first;
-  biased.bias = 5000;
-  EXPECT_EQ(Conv2d<Cuda>::bytes(biased, 1, 32), 16 * 16 * 145 * 4);
-}
-
 TYPED_TEST(Conv2dOn, MoreThanItWasMadeForIsComputedOrRefused) {
   const TypeParam backend = tested_backend<TypeParam>();
   const Conv2dCase c({64, 64, 1, 1, 1, 1, 0, 1, 2});

@@ -67,13 +67,5 @@ TEST(SelectionMemory, HoldsTheThresholdOfEveryNodeAndGroup) {
   }
 }
 
-TEST(SelectionMemory, CountsTheBytesItHolds) {
-  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{100, 200});
-  const TopkPlan plan = make_topk_plan(layout, TopkScope::kLayer, 0.1);
-  const std::int64_t one = SelectionMemory<Cpu>::bytes(1, layout, plan, 1);
-  EXPECT_EQ(SelectionMemory<Cpu>::bytes(11, layout, plan, 1) - one, 10 * (2 * 8 + 8));
-  EXPECT_EQ(SelectionMemory<Cpu>::bytes(1, layout, plan, 2) - one, 8 * (200 + 1024 + 16));
-}
-
 }  // namespace
 }  // namespace sparsepush

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/messages/topk/cuda_selection.h"
-
 namespace sparsepush {
 namespace {
 
@@ -78,13 +76,6 @@ TEST(SelectionTiles, GiveRoomForCandidatesWhereFewAreKept) {
     begin += room[i];
   }
   EXPECT_EQ(tiles.candidates, begin);
-}
-
-TEST(SelectionTiles, CountTheBytesTheyNeedOnAGpu) {
-  const SelectionTiles tiles = tiles_of({9000, 10}, {0.01}, TopkScope::kLayer);  // 3 part tiles, 872 candidates
-  const std::int64_t of_lists = 2 * 16 + 40 + 3 * 8 + 4 * 28, of_node = 16 + 3 * (8 + 8) + 872 * 8;
-  EXPECT_EQ(CudaSelection::bytes(0, tiles), of_lists);
-  EXPECT_EQ(CudaSelection::bytes(7, tiles), of_lists + 7 * of_node);
 }
 
 }  // namespace
