@@ -1,4 +1,5 @@
 """What leaves the house: an installed copy that other programs build against, and a source archive."""
+import os
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +19,11 @@ class PackageTest(ProgramTest):
 
     def build_folder(self):
         return Path(self.program).resolve().parent
+
+    def cached_settings(self, *names):
+        """Options that set what the build has, of those that it has."""
+        lines = (self.build_folder() / "CMakeCache.txt").read_text().splitlines()
+        return ["-D" + line for line in lines if line.split(":")[0] in names]
 
     def test_a_program_builds_against_an_installed_copy(self):
         installed, example, build = (self.folder / name for name in ("installed", "example", "build"))
@@ -41,7 +47,11 @@ class PackageTest(ProgramTest):
         if (ROOT / ".git").exists():
             known = self.succeed("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
             self.assertEqual(packed, {file for file in known.split("\0") if file and (ROOT / file).exists()})
-        self.succeed("cmake", "-S", source, "-B", self.folder / "build", "-DSPARSEPUSH_TESTS=OFF")
+        # Where build/cpu is in the source, with the same flags: what was compiled there, a compiler cache knows here.
+        build, settings = source / "build" / "cpu", self.cached_settings("CMAKE_BUILD_TYPE", "SPARSEPUSH_WARNINGS_AS_ERRORS")
+        cache = {**os.environ, "CCACHE_BASEDIR": str(source), "CCACHE_NOHASHDIR": "1"}
+        self.succeed("cmake", "-G", "Ninja", "-S", source, "-B", build, "-DSPARSEPUSH_TESTS=OFF", *settings)
+        self.succeed("cmake", "--build", build, "--target", "sparsepush_data", "-j", "2", env=cache)
 
 
 if __name__ == "__main__":
