@@ -48,9 +48,9 @@ class PackageTest(ProgramTest):
             known = self.succeed("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
             self.assertEqual(packed, {file for file in known.split("\0") if file and (ROOT / file).exists()})
         # Where build/cpu is in the source, with the same flags: what was compiled there, a compiler cache knows here.
-        build, known = source / "build" / "cpu", self.cached_settings("CMAKE_BUILD_TYPE", "SPARSEPUSH_WARNINGS_AS_ERRORS")
+        build, settings = source / "build" / "cpu", self.cached_settings("CMAKE_BUILD_TYPE", "SPARSEPUSH_WARNINGS_AS_ERRORS")
         cache = {**os.environ, "CCACHE_BASEDIR": str(source), "CCACHE_NOHASHDIR": "1"}
-        self.succeed("cmake", "-S", source, "-B", build, "-DSPARSEPUSH_TESTS=OFF", *known)
+        self.succeed("cmake", "-G", "Ninja", "-S", source, "-B", build, "-DSPARSEPUSH_TESTS=OFF", *settings)
         self.succeed("cmake", "--build", build, "--target", "sparsepush_data", "-j", "2", env=cache)
 
 
