@@ -47,11 +47,7 @@ TEST(SelectionMemoryBytes, AreThoseThatThePlanIsTold) {
         const std::int64_t planned = SelectionMemory<Cpu>::bytes(nodes, layout, plan, threads);
         const std::int64_t really = held_by_memory(nodes, layout, plan, threads);
         EXPECT_GE(really, planned);
-<<<<<<< HEAD
-        EXPECT_LE(really, planned + planned / 50 + 2000) << nodes << " nodes, " << threads << " threads";
-=======
         EXPECT_LE(really, planned + planned / 20 + 2000) << nodes << " nodes, " << threads << " threads";
->>>>>>> small8
       }
 }
 
@@ -63,11 +59,7 @@ TEST(SelectionMemoryBytes, OfLargeGroupsAreThoseThatThePlanIsTold) {
       const std::int64_t planned = SelectionMemory<Cpu>::bytes(2, layout, plan, threads);
       const std::int64_t really = held_by_memory(2, layout, plan, threads);
       EXPECT_GE(really, planned);
-<<<<<<< HEAD
-      EXPECT_LE(really, planned + planned / 50 + 2000) << threads << " threads";
-=======
       EXPECT_LE(really, planned + planned / 20 + 2000) << threads << " threads";
->>>>>>> small8
     }
 }
 
