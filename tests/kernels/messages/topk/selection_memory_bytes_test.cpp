@@ -20,8 +20,9 @@ void* counted(void* p) {
 }
 }  // namespace
 
-void* operator new(std::size_t bytes) { return counted(std::malloc(bytes)); }
-void operator delete(void* p) noexcept {
+// Not inline: a compiler that sees malloc behind new takes delete for the wrong way to release it.
+[[gnu::noinline]] void* operator new(std::size_t bytes) { return counted(std::malloc(bytes)); }
+[[gnu::noinline]] void operator delete(void* p) noexcept {
   held -= static_cast<std::int64_t>(malloc_usable_size(p));
   std::free(p);
 }
