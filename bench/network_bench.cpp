@@ -90,7 +90,7 @@ class Training {
       gradients_.compute(backend_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock->step},
                          {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
       if (whole_round) nodes_.rows.method.play(nodes_, plan_.at(&clock->round));
-      end_step(backend_, nodes_.diverged.span(), 1, clock);
+      end_step(backend_, nodes_.diverged.span(), 1, clock_.span());
     });
     backend_.synchronize();
   }

@@ -14,6 +14,7 @@
 #include "host/records/number_table.h"
 #include "host/records/run_plan.h"
 #include "host/state/experiment.h"
+#include "host/tables/launches.h"
 
 namespace sparsepush {
 namespace {
@@ -64,6 +65,7 @@ PointPlan plan_point(const TablePoint& point, Checked& checked) try {
   return {.hash = experiment.hash(),
           .sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
+          .epoch_steps = experiment.task().steps_per_epoch(),
           .evaluations = evaluations_of(experiment.schedule()),
           .memory = static_cast<double>(memory.total()),
           .bytes_wire = traffic.wire_bound * point.config.run.replicas,
@@ -80,6 +82,7 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory) {
   std::vector<PointPlan> plans;
   Checked checked(check_memory);
   for (const TablePoint& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
+  number_launches(file.points, plans);
   return plans;
 }
 
@@ -102,23 +105,28 @@ void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans) {
 
 std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans) {
   std::string text =
-      fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  point\n", "replicas", "steps", "memory", "sent, at most");
+      fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps", "memory",
+                  "sent, at most");
   double steps = 0, bytes = 0, memory = 0;
   for (std::size_t p = 0; p < plans.size(); ++p) {
     const PointPlan& plan = plans[p];
     const int replicas = file.points[p].config.run.replicas;
     const std::string rounds = plan.final_rounds > 0 ? fmt::format(" + {}", plan.final_rounds) : "";
     const std::string sent = (plan.bytes_are_exact ? "" : "about ") + format_bytes(plan.bytes_wire);
-    text += fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  {}\n", replicas, fmt::format("{}{}", plan.sgd_steps, rounds),
-                        format_bytes(plan.memory), sent, file.points[p].name);
+    text += fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  {}\n", plan.launch, replicas,
+                        fmt::format("{}{}", plan.sgd_steps, rounds), format_bytes(plan.memory), sent,
+                        file.points[p].name);
     steps += static_cast<double>(plan.sgd_steps + plan.final_rounds) * replicas;
     bytes += plan.bytes_wire;
     memory = std::max(memory, plan.memory);
   }
   return text + fmt::format(
-                    "in all {} points in {} rows, each a launch of its own: {:.0f} steps of replicas, {} of memory for "
-                    "the largest, {} sent\n",
-                    plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+                    "in all {} points in {} rows and {} launches: {:.0f} steps of replicas, {} of memory for the "
+                    "largest point, {} sent\n"
+                    "points of a launch are trained side by side on a GPU, as many as its memory holds, and on the CPU "
+                    "with --jobs 1\n",
+                    plans.size(), file.rows.size(), std::ranges::max(plans, {}, &PointPlan::launch).launch, steps,
+                    format_bytes(memory), format_bytes(bytes));
 }
 
 template std::vector<PointPlan> plan_points<Cpu>(const TableFile&, bool);

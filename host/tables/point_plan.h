@@ -10,7 +10,9 @@ namespace sparsepush {
 
 struct PointPlan {
   std::string hash = {};  ///< Experiment::hash, as the run's summary has it
+  int launch = 0;         ///< points with the same number may be trained side by side
   std::int64_t sgd_steps = 0, final_rounds = 0;
+  std::int64_t epoch_steps = 0;  ///< 0: there are no epochs
   std::int64_t evaluations = 0;  ///< rows of metrics.csv up to the last SGD step
   double memory = 0;             ///< bytes
   double bytes_wire = 0;         ///< of all replicas, at most; about where not exact

@@ -38,12 +38,12 @@ int replica_in(const std::string& reason) {
   return replica;
 }
 
-std::int64_t checkpoint_step(const fs::path& folder) try {
-  const std::vector<std::int64_t> step =
-      SafetensorsReader(folder / "checkpoint.safetensors").read<std::int64_t>("step");
-  return step.empty() ? 0 : step.front();
+std::optional<SavedPosition> saved_position(const fs::path& folder) try {
+  const SafetensorsReader checkpoint(folder / "checkpoint.safetensors");
+  return SavedPosition{.step = checkpoint.read<std::int64_t>("step").at(0),
+                       .untested = checkpoint.metadata().contains("untested")};
 } catch (const std::exception&) {  // there is none, or it is damaged: that is for the run to say
-  return 0;
+  return std::nullopt;
 }
 
 bool is_begun(const fs::path& folder) {
@@ -112,7 +112,8 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
     const std::int64_t end = plan.sgd_steps + plan.final_rounds;
     const bool finished = state.status == Status::kFinished;
     if (finished) state.metrics = read_run_metrics(folder, point.config.run.replicas, {plan.sgd_steps, end});
-    state.steps_done = finished ? end : checkpoint_step(folder);
+    if (!finished) state.saved = saved_position(folder);
+    state.steps_done = finished ? end : state.saved.value_or(SavedPosition{}).step;
     if (const auto times = read_run_times(folder); !times.empty()) state.seconds = times.back().seconds;
   } catch (const std::exception& error) {
     state.damaged = state.status == Status::kFinished;
