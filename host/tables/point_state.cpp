@@ -119,6 +119,7 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
     state.damaged = state.status == Status::kFinished;
     state.status = Status::kFailed;
     state.metrics.clear();
+    state.saved = saved_position(folder);
     state.reason = error.what();
     if (state.damaged) state.reason += " (--retry trains it again from its beginning)";
   }

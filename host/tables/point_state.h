@@ -27,7 +27,7 @@ struct PointState {
   Status status = Status::kWaiting;
   std::string folder = {};  ///< its name below points/
   std::int64_t steps_done = 0;
-  std::optional<SavedPosition> saved = {};  ///< of an unfinished point with a checkpoint that can be read
+  std::optional<SavedPosition> saved = {};  ///< of a point that is not finished and has a checkpoint
   double seconds = 0;
   std::string reason = {};  ///< of a divergence or failure
   std::optional<int> diverged_replica = {};

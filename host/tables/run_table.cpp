@@ -172,7 +172,8 @@ class TableRun {
     changed_.notify_all();
   }
 
-  /// A launch that is refused is divided: it may want more memory than there is, or one of its points be to blame.
+  /// A launch that is refused, or does not come to begin, is divided: it may want more memory than there is, or one of
+  /// its points be to blame.
   void train(const Launch& points) {
     const std::vector<WantedRun> runs = begin(points);
     std::string failure;
@@ -182,13 +183,14 @@ class TableRun {
     } catch (const Diverged&) {  // the folders say so
     } catch (const InputError& error) {
       failure = error.what();
-      is_refused = points.size() > 1;
+      is_refused = true;
     } catch (const std::exception& error) {
       failure = error.what();
     }
     const std::lock_guard lock(mutex_);
     const Running running = running_launches_.at(points.front());
     running_launches_.erase(points.front());
+    is_refused = points.size() > 1 && (is_refused || (!failure.empty() && !running.at));
     for (const int p : points) {
       end(p, running.step, is_refused ? "" : failure);
       if (!is_refused) say_end(p);

@@ -75,7 +75,11 @@ Config network_config() {
   config.run.nodes = 4;
   config.run.steps = 12;
   config.run.threads = 1;
-  config.data = {.name = "synthetic", .batch = 5, .samples = 120, .features = 4, .classes = 3};
+  config.data.name = "synthetic";
+  config.data.batch = 5;
+  config.data.samples = 120;
+  config.data.features = 4;
+  config.data.classes = 3;
   config.model.hidden = {5};
   config.algorithm.keep = 0.3;
   config.algorithm.averaging_rate = 0.3;
