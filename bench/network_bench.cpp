@@ -70,7 +70,7 @@ class Training {
         gradients_(backend, make_task(network, data_, nodes, batch)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
-        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}}),
+        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
         plan_(backend, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
         loss_(backend, 1, nodes),

@@ -151,8 +151,9 @@ std::vector<std::string> NetworkTask::warnings(ReplicaRange replicas) const {
 
 std::vector<std::string_view> NetworkTask::keys(int replica) const {
   std::vector<std::string_view> keys = {"data.name"};
-  for (const auto& more : {network_kind().keys, source_of(settings_.data).keys, rule_of(settings_.replica(replica).data).keys,
-                           row_named(models(), "model.name", settings_.model.name).keys})
+  for (const auto& more :
+       {network_kind().keys, source_of(settings_.data).keys, rule_of(settings_.replica(replica).data).keys,
+        row_named(models(), "model.name", settings_.model.name).keys})
     keys.insert(keys.end(), more.begin(), more.end());
   return keys;
 }

@@ -26,7 +26,7 @@ struct TaskSettings {
   int nodes = 1, replicas = 1;
   int test_samples = 0;  ///< of the set's, spread over it; 0: all
   std::uint64_t seed = 1;
-  std::vector<ReplicaData> of_replicas = {};  ///< [replicas] empty: seeds from `seed` on, and the same data
+  std::vector<ReplicaData> of_replicas = {};   ///< [replicas] empty: seeds from `seed` on, and the same data
   Precision gpu_precision = Precision::kTf32;  ///< of products on a GPU; a Cpu's are in fp32
 
   ReplicaData replica(int r) const { return of_replicas.empty() ? ReplicaData{seed + r, data} : of_replicas[r]; }

@@ -344,7 +344,8 @@ void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, int 
   file.write<std::int64_t>("train_loss_steps", 0, std::span(&emulator.loss_window().steps, 1));
   std::int64_t first = 0;
   for (const SentCount count : kTrafficCounts) {
-    file.write<std::int64_t>("traffic", first, std::span(totals[count]).subspan(rows.replicas.first, rows.replicas.count));
+    file.write<std::int64_t>("traffic", first,
+                             std::span(totals[count]).subspan(rows.replicas.first, rows.replicas.count));
     first += rows.replicas.count;
   }
 }

@@ -10,9 +10,9 @@ namespace sparsepush {
 
 /// What must hold before a checkpoint's arrays are read.
 struct CheckpointHead {
-  std::int64_t step = 0;       ///< SGD steps and final rounds done
-  std::int64_t sgd_steps = 0;  ///< SGD steps of the run that wrote it
-  bool untested = false;       ///< the evaluation that is due at this step is still to come
+  std::int64_t step = 0;        ///< SGD steps and final rounds done
+  std::int64_t sgd_steps = 0;   ///< SGD steps of the run that wrote it
+  bool untested = false;        ///< the evaluation that is due at this step is still to come
   std::int64_t loss_steps = 0;  ///< that train_loss has summed up so far
 };
 

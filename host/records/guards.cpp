@@ -47,9 +47,8 @@ std::optional<std::string> GrowthGuard::look_at(const MetricsRow& row) {
     what = fmt::format("error memory has grown to {:.3g} times the parameters", *row.error_ratio);
   if (what.empty()) return std::nullopt;
   warned_.insert(row.replica);
-  return fmt::format(
-      "{}step {}: {}, so the run seems to diverge; {}", of_replica(run_, row.replica), row.step, what,
-      likely_remedy(experiment_.rows(), run_.config.algorithm, experiment_.layout()));
+  return fmt::format("{}step {}: {}, so the run seems to diverge; {}", of_replica(run_, row.replica), row.step, what,
+                     likely_remedy(experiment_.rows(), run_.config.algorithm, experiment_.layout()));
 }
 
 }  // namespace sparsepush

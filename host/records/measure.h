@@ -27,9 +27,9 @@ struct WhatToMeasure {
   std::vector<int> replicas;  ///< ascending
 };
 
-/// A row of each of some replicas, whose parameters are finite; the same in every shard. Sums run in node order over all
-/// shards, so that the bits do not depend on how the nodes are divided. Where blocks of rows have weights, u_sum is the
-/// mean of their sums. With zbar = sum x / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N) ||zbar||),
+/// A row of each of some replicas, whose parameters are finite; the same in every shard. Sums run in node order over
+/// all shards, so that the bits do not depend on how the nodes are divided. Where blocks of rows have weights, u_sum is
+/// the mean of their sums. With zbar = sum x / sum u: consensus = sqrt(sum_i ||z_i - zbar||^2) / (sqrt(N) ||zbar||),
 /// error_ratio = ||E||_F / ||X||_F.
 template <class Backend>
 std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,

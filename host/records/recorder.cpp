@@ -167,8 +167,8 @@ void Recorder::save_run(Emulator<Backend>& emulator, int run) {
   const bool first = transport.shard().index == 0;
   if (first) {
     records_[run].sync();
-    writing_ = std::make_unique<SafetensorsWriter>(
-        open_checkpoint(records_[run].checkpoint(), emulator, untested_, run));
+    writing_ =
+        std::make_unique<SafetensorsWriter>(open_checkpoint(records_[run].checkpoint(), emulator, untested_, run));
   }
   transport.barrier();
   write_checkpoint(*writing_, emulator, run);

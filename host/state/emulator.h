@@ -44,8 +44,8 @@ class Emulator {
   void run_final_round();
   /// Whether steps repeat records; if not, every step launches its work anew, with the same bits.
   void set_recorded(bool recorded) { recorded_ = recorded; }
-  /// Looks for runs with nodes that have diverged since the last look: lost() has them. Throws Diverged if none is left.
-  /// Backends look every few steps, and before anything is saved.
+  /// Looks for runs with nodes that have diverged since the last look: lost() has them. Throws Diverged if none is
+  /// left. Backends look every few steps, and before anything is saved.
   void check_finite();
   /// [runs] Why a run has diverged, where that was seen; else empty. It goes on, to no end.
   const std::vector<std::string>& lost() const { return lost_; }

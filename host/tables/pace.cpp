@@ -12,8 +12,7 @@ std::string kind_of(const Config& config) {
 
 }  // namespace
 
-void Pace::note(const Config& config, int replicas, const RunPosition& before, const RunPosition& now,
-                double seconds) {
+void Pace::note(const Config& config, int replicas, const RunPosition& before, const RunPosition& now, double seconds) {
   Measured& measured = of_kind_[kind_of(config)];
   if (!before.testing) {
     measured.steps += static_cast<double>(now.step - before.step) * replicas;

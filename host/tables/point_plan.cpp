@@ -103,11 +103,26 @@ void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans) {
   for (const Claim& claim : file.claims) check(claim.column, claim.where);
 }
 
-std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans) {
-  std::string text =
-      fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps", "memory",
-                  "sent, at most");
+template <class Backend>
+std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans) {
+  std::vector<std::vector<Config>> launches;
+  for (std::size_t p = 0; p < plans.size(); ++p) {
+    launches.resize(std::max<std::size_t>(launches.size(), plans[p].launch));
+    std::vector<Config>& launch = launches[plans[p].launch - 1];
+    if (std::ssize(launch) < kMostPointsAtOnce) launch.push_back(file.points[p].config);
+  }
+  std::vector<double> memory;
+  for (const std::vector<Config>& launch : launches)
+    memory.push_back(static_cast<double>(plan_memory<Backend>(Experiment(launch)).total()));
+  return memory;
+}
+
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
+                            const std::vector<double>& launch_memory) {
+  std::string text = fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps", "memory",
+                                 "sent, at most");
   double steps = 0, bytes = 0, memory = 0;
+  std::vector<int> points_of(launch_memory.size());
   for (std::size_t p = 0; p < plans.size(); ++p) {
     const PointPlan& plan = plans[p];
     const int replicas = file.points[p].config.run.replicas;
@@ -119,16 +134,24 @@ std::string describe_points(const TableFile& file, const std::vector<PointPlan>&
     steps += static_cast<double>(plan.sgd_steps + plan.final_rounds) * replicas;
     bytes += plan.bytes_wire;
     memory = std::max(memory, plan.memory);
+    ++points_of[plan.launch - 1];
   }
-  return text + fmt::format(
-                    "in all {} points in {} rows and {} launches: {:.0f} steps of replicas, {} of memory for the "
-                    "largest point, {} sent\n"
-                    "points of a launch are trained side by side on a GPU, as many as its memory holds, and on the CPU "
-                    "with --jobs 1\n",
-                    plans.size(), file.rows.size(), std::ranges::max(plans, {}, &PointPlan::launch).launch, steps,
-                    format_bytes(memory), format_bytes(bytes));
+  text += fmt::format(
+      "in all {} points in {} rows: {:.0f} steps of replicas, {} of memory for the largest, {} sent\n", plans.size(),
+      file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+  text += fmt::format(
+      "{} launches: on a GPU, and on the CPU with --jobs 1, their points are trained side by side, as many as memory "
+      "holds\n",
+      launch_memory.size());
+  for (std::size_t launch = 0; launch < launch_memory.size(); ++launch)
+    if (points_of[launch] > 1)
+      text += fmt::format("launch {}: {} of memory for {} points side by side\n", launch + 1,
+                          format_bytes(launch_memory[launch]), std::min(points_of[launch], kMostPointsAtOnce));
+  return text;
 }
 
+template std::vector<double> launch_memory<Cpu>(const TableFile&, const std::vector<PointPlan>&);
+template std::vector<double> launch_memory<Cuda>(const TableFile&, const std::vector<PointPlan>&);
 template std::vector<PointPlan> plan_points<Cpu>(const TableFile&, bool);
 template std::vector<PointPlan> plan_points<Cuda>(const TableFile&, bool);
 

@@ -28,7 +28,12 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
 /// Throws InputError where a column or claim reads what no point measures, or more evaluations than one has.
 void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
 
-/// The text of `sparsepush plan` of a table: a line a point, and all together.
-std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans);
+/// [launches] Bytes that the points of a launch take side by side, of at most kMostPointsAtOnce.
+template <class Backend>
+std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans);
+
+/// The text of `sparsepush plan` of a table: a line a point, one a launch of several, and all together.
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
+                            const std::vector<double>& launch_memory);
 
 }  // namespace sparsepush

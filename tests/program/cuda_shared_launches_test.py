@@ -5,13 +5,20 @@ import csv
 from program import ProgramTest, main, quadratic, toml
 
 BASE = {
-    "run": {"nodes": 5, "steps": 20, "threads": 1},
+    "run": {"nodes": 5, "steps": 16, "threads": 1},
     "data": {"name": "quadratic", "file": "problem.safetensors"},
     "topology": {"name": "random_out", "degree": 2, "redraw": True},
     "algorithm": {"name": "scsp", "final_rounds": 2, "averaging_rate": 0.1},
-    "evaluate": {"every_steps": 10},
+    "evaluate": {"every_steps": 4},
 }
-SWEEP = '\n[sweep]\n"run.seed" = [1, 6]\n"algorithm.keep" = [0.1, 0.3]\n"optimizer.lr" = [0.05, 1e30]\n'
+SWEEP = """
+[sweep]
+"run.seed" = [1, 6]
+point = [
+  { name = "learns", "algorithm.keep" = 0.1, "optimizer.lr" = 0.05 },
+  { name = "diverges", "algorithm.keep" = 0.3, "optimizer.lr" = 1e6 },
+]
+"""
 
 
 class CudaSharedLaunches(ProgramTest):
@@ -28,11 +35,11 @@ class CudaSharedLaunches(ProgramTest):
         config = self.write("a.toml", toml(BASE) + SWEEP)
         done = self.command("table", config, "--backend", "cuda", "--out", "cuda")
         self.assertEqual(done.returncode, 1, done.stderr)  # half of them diverge
-        self.assertIn("8 points: 8 to train, 8 at once", done.stderr)
+        self.assertIn("4 points: 4 to train, 4 at once", done.stderr)
         self.assertEqual(self.command("table", config, "--backend", "cpu", "--jobs", 2, "--out", "cpu").returncode, 1)
         with open(self.folder / "cuda/points.csv", newline="") as file:
             points = list(csv.DictReader(file))
-        self.assertEqual([point["status"] for point in points], ["finished", "diverged"] * 4)
+        self.assertEqual([point["status"] for point in points], ["finished"] * 2 + ["diverged"] * 2)
         for point in points:
             mine, yours = (self.folder / out / point["folder"] for out in ("cuda", "cpu"))
             if point["status"] == "finished":

@@ -157,7 +157,10 @@ class Launches(SharedLaunches):
         self.assertEqual([point["launch"] for point in self.points(out)], ["1", "1", "2", "2", "3", "3", "4", "4"])
         planned = self.command("plan", config).stdout.splitlines()
         self.assertEqual([line.split()[0] for line in planned[1:9]], ["1", "1", "2", "2", "3", "3", "4", "4"])
-        self.assertIn("8 points in 8 rows and 4 launches", planned[9])
+        self.assertTrue(planned[9].startswith("in all 8 points in 8 rows: "), planned[9])
+        self.assertTrue(planned[10].startswith("4 launches: "), planned[10])
+        self.assertEqual([line.split(" points")[0].split()[::7] for line in planned[11:]],
+                         [["launch", "2"]] * 4)
 
     def test_are_not_of_several_shards(self):
         base = BASE | {"run": BASE["run"] | {"shards": 2}}

@@ -1,4 +1,5 @@
-// Runs of one experiment, which differ in seeds, partitions, in what they keep, and at which rates they learn and average.
+// Runs of one experiment, which differ in seeds, partitions, in what they keep, and at which rates they learn and
+// average.
 #include <gtest/gtest.h>
 
 #include "tests/host/outcome.h"

@@ -14,8 +14,8 @@ class Launches : public ConfigFile {
  protected:
   /// Of the points of a table with this sweep.
   std::vector<int> numbers(const std::string& sweep, const std::string& base = "") const {
-    const TableFile file = load_table(
-        write("a.toml", "[run]\nsteps = 4\nnodes = 4\n" + base + "\n[sweep]\n" + sweep + "\n"), {});
+    const TableFile file =
+        load_table(write("a.toml", "[run]\nsteps = 4\nnodes = 4\n" + base + "\n[sweep]\n" + sweep + "\n"), {});
     std::vector<int> numbers;
     for (const PointPlan& plan : plan_points<Cpu>(file, true)) numbers.push_back(plan.launch);
     return numbers;

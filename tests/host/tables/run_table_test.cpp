@@ -63,7 +63,8 @@ class RunTable : public ConfigFile {
       if (!train(rates, runs)) throw InputError("refused");
       return RunEnd::kFinished;
     };
-    return run_table(file_, plans_, options, train_all, {.say = [this](const std::string& line) { said_ += line + "\n"; }});
+    return run_table(file_, plans_, options, train_all,
+                     {.say = [this](const std::string& line) { said_ += line + "\n"; }});
   }
   TableOptions options(int jobs, double points_in_memory = 100) const {
     return {.out = folder_ / "out", .jobs = jobs, .memory = points_in_memory * plans_.front().memory};
