@@ -119,8 +119,8 @@ std::vector<double> launch_memory(const TableFile& file, const std::vector<Point
 
 std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
                             const std::vector<double>& launch_memory) {
-  std::string text = fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps", "memory",
-                                 "sent, at most");
+  std::string text = fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps",
+                                 "memory", "sent, at most");
   double steps = 0, bytes = 0, memory = 0;
   std::vector<int> points_of(launch_memory.size());
   for (std::size_t p = 0; p < plans.size(); ++p) {
@@ -128,17 +128,16 @@ std::string describe_points(const TableFile& file, const std::vector<PointPlan>&
     const int replicas = file.points[p].config.run.replicas;
     const std::string rounds = plan.final_rounds > 0 ? fmt::format(" + {}", plan.final_rounds) : "";
     const std::string sent = (plan.bytes_are_exact ? "" : "about ") + format_bytes(plan.bytes_wire);
-    text += fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  {}\n", plan.launch, replicas,
-                        fmt::format("{}{}", plan.sgd_steps, rounds), format_bytes(plan.memory), sent,
-                        file.points[p].name);
+    text +=
+        fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  {}\n", plan.launch, replicas,
+                    fmt::format("{}{}", plan.sgd_steps, rounds), format_bytes(plan.memory), sent, file.points[p].name);
     steps += static_cast<double>(plan.sgd_steps + plan.final_rounds) * replicas;
     bytes += plan.bytes_wire;
     memory = std::max(memory, plan.memory);
     ++points_of[plan.launch - 1];
   }
-  text += fmt::format(
-      "in all {} points in {} rows: {:.0f} steps of replicas, {} of memory for the largest, {} sent\n", plans.size(),
-      file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+  text += fmt::format("in all {} points in {} rows: {:.0f} steps of replicas, {} of memory for the largest, {} sent\n",
+                      plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
   text += fmt::format(
       "{} launches: on a GPU, and on the CPU with --jobs 1, their points are trained side by side, as many as memory "
       "holds\n",
