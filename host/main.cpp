@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <deque>
 #include <filesystem>
 #include <new>
 #include <type_traits>
@@ -62,17 +63,26 @@ void record_failure(Recorder& recorder, const std::exception& error) {
   }
 }
 
-/// One run, into a folder of its own. What ends it but its end and its caller is thrown, and told by the folder as
-/// well.
+std::vector<Config> configs_of(const std::vector<WantedRun>& wanted) {
+  std::vector<Config> configs;
+  for (const WantedRun& run : wanted) configs.push_back(run.config);
+  return configs;
+}
+
+/// Runs side by side, each into a folder of its own. What ends them but their end and their caller is thrown, and told
+/// by the folders as well: so a divergence, unless others go on.
 template <class Backend>
-RunEnd run_into(const std::filesystem::path& path, const Config& config, bool resume, const Caller& caller) {
-  Experiment experiment(config);  // topology, data, model
+RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller& caller) {
+  Experiment experiment(configs_of(wanted));  // topology, data, model
+  const Config& config = experiment.config();
   check_memory_fits<Backend>(plan_memory<Backend>(experiment));
   check_run(experiment);
   experiment.prepare_data();
 
-  const RunFolder folder(path, resume);
-  Recorder recorder(experiment, folder, describe_backend<Backend>(config), resume, caller);
+  std::deque<RunFolder> folders;
+  std::vector<RunPlace> places;
+  for (const WantedRun& run : wanted) places.push_back({&folders.emplace_back(run.folder, resume), run.say});
+  Recorder recorder(experiment, places, describe_backend<Backend>(config), resume, caller);
   if (recorder.finished()) {
     recorder.complete();
     return RunEnd::kFinishedBefore;
@@ -85,7 +95,7 @@ RunEnd run_into(const std::filesystem::path& path, const Config& config, bool re
       if (!train(emulator, recorder)) finished = false;
     });
   } catch (const Diverged& diverged) {
-    recorder.summarize("diverged", diverged.what());
+    recorder.end_lost(diverged.reasons());
     throw;
   } catch (const InputError&) {  // refused: what the folder has stays as it is
     throw;
@@ -123,7 +133,8 @@ int run(const CommandLine& options) {
   RunEnd end;
   {
     Progress progress(options.quiet);
-    end = run_on(folder, config, options.resume, caller_of(interrupt, progress));
+    const auto say = [&](const std::string& line) { progress.line(line); };
+    end = run_on({{config, folder, say}}, options.resume, caller_of(interrupt, progress));
   }
   if (end == RunEnd::kFinishedBefore && !options.quiet) fmt::print("{}: already finished\n", folder.string());
   if (end != RunEnd::kStopped) return 0;
@@ -131,7 +142,7 @@ int run(const CommandLine& options) {
   return 1;
 }
 
-/// Points at once: as many as there are processors for their threads unless the user says how many. A GPU is for one.
+/// Launches at once: as many as there are processors for their threads unless the user says how many. A GPU is for one.
 template <class Backend>
 int jobs_of(const CommandLine& options, const TableFile& file) {
   if (std::is_same_v<Backend, Cuda>) return 1;
@@ -148,19 +159,21 @@ template <class Backend>
 int make_table(const CommandLine& options, const TableFile& file) {
   const std::vector<PointPlan> plans = plan_points<Backend>(file, true);
   check_metrics(file, plans);
+  const int jobs = jobs_of<Backend>(options, file);
   Interrupt interrupt;
   TableEnd end;
   {
     Progress progress(options.quiet);
     Caller caller = caller_of(interrupt, progress);
     if (!progress.on_terminal()) caller.progress = [](const RunPosition&) {};  // a line a point is enough
-    const auto train = [](const Config& config, const std::filesystem::path& folder, const Caller& of_point) {
-      return run_into<Backend>(folder, config, true, of_point);
+    const auto train = [](const std::vector<WantedRun>& points, const Caller& of_points) {
+      return run_into<Backend>(points, true, of_points);
     };
     end = run_table(file, plans,
                     {.out = results_folder("tables", options),
                      .command = table_command(options),
-                     .jobs = jobs_of<Backend>(options, file),
+                     .jobs = jobs,
+                     .share = jobs == 1,
                      .memory = static_cast<double>(available_memory()),
                      .only = options.only,
                      .retry = options.retry},

@@ -65,7 +65,7 @@ void RepeatedWork<Cuda>::run(const Cuda&, int, std::int64_t, const std::function
 void RepeatedWork<Cuda>::run_unrecorded(std::int64_t, const std::function<void()>&) { refuse(); }
 void RepeatedWork<Cuda>::host_call(std::function<void(std::int64_t)>) { refuse(); }
 void RepeatedWork<Cuda>::Destroy::operator()(void*) const noexcept {}
-void end_step(const Cuda&, std::span<const std::uint8_t>, int, StepClock*) { refuse(); }
+void end_step(const Cuda&, std::span<const std::uint8_t>, int, std::span<StepClock>) { refuse(); }
 void DueRound<Cuda>::load(const Cuda&, const RoundPlaces&, const std::int64_t*) { refuse(); }
 RandomOutScratch<Cuda>::RandomOutScratch(const Cuda& gpu, std::int64_t, std::int64_t)
     : target(gpu, 0, 0), source(gpu, 0, 0), sorted_target(gpu, 0, 0), sort(gpu, 0, 0) {}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -63,7 +64,11 @@ NetworkTask::NetworkTask(const TaskSettings& settings)
     throw InputError("evaluate.samples: expected at most the {} test samples of {}, got {}", data_.test.count,
                      settings.data.name, settings.test_samples);
   thin_out(data_.test, settings.test_samples);
-  const bool may_leave_out = settings.data.min_samples == 0 || !settings.data.partition_file.empty();
+  bool may_leave_out = false;
+  for (int r = 0; r < settings.replicas; ++r) {
+    const DataConfig& data = settings.replica(r).data;
+    may_leave_out = may_leave_out || data.min_samples == 0 || !data.partition_file.empty();
+  }
   if (may_leave_out) divide();  // nodes or samples, so that steps an epoch depend on it
 }
 
@@ -96,9 +101,9 @@ void NetworkTask::divide() {
                        lists * static_cast<std::int64_t>(sizeof(Partition::value_type))}}},
                     available_memory());
   for (int r = 0; r < settings_.replicas; ++r) {
-    const std::uint64_t seed =
-        settings_.data.seed ? static_cast<std::uint64_t>(*settings_.data.seed) : settings_.seed + r;
-    partitions_.push_back(divide_samples(settings_.data, data_, settings_.nodes, seed));
+    const auto [seed, data] = settings_.replica(r);
+    partitions_.push_back(
+        divide_samples(data, data_, settings_.nodes, data.seed ? static_cast<std::uint64_t>(*data.seed) : seed));
   }
   check_learners();
 }
@@ -131,22 +136,24 @@ std::int64_t NetworkTask::steps_per_epoch() const {
   return divide_up(data_.train.count, samples_a_step);
 }
 
-std::vector<std::string> NetworkTask::warnings() const {
+std::vector<std::string> NetworkTask::warnings(ReplicaRange replicas) const {
   std::vector<std::string> warnings = data_.warnings;
+  if (partitions_.empty()) return warnings;
   std::int64_t used = 0;
-  for (const Partition& partition : partitions_)
+  for (const Partition& partition : std::span(partitions_).subspan(replicas.first, replicas.count))
     for (const auto& own : partition) used += std::ssize(own);
-  const std::int64_t unused = data_.train.count - used / std::max<std::int64_t>(1, std::ssize(partitions_));
-  if (!partitions_.empty() && unused > 0)
+  const std::int64_t unused = data_.train.count - used / replicas.count;
+  if (unused > 0)
     warnings.push_back(
         fmt::format("data.partition_file: {} of {} training samples are not used", unused, data_.train.count));
   return warnings;
 }
 
-std::vector<std::string_view> NetworkTask::keys() const {
+std::vector<std::string_view> NetworkTask::keys(int replica) const {
   std::vector<std::string_view> keys = {"data.name"};
-  for (const auto& more : {network_kind().keys, source_of(settings_.data).keys, rule_of(settings_.data).keys,
-                           row_named(models(), "model.name", settings_.model.name).keys})
+  for (const auto& more :
+       {network_kind().keys, source_of(settings_.data).keys, rule_of(settings_.replica(replica).data).keys,
+        row_named(models(), "model.name", settings_.model.name).keys})
     keys.insert(keys.end(), more.begin(), more.end());
   return keys;
 }
@@ -177,15 +184,16 @@ void NetworkTask::initialize(std::uint64_t seed, int /*node*/, float* row) const
   initialize_network(network_, seed, row);
 }
 
-std::string NetworkTask::partition_table() const {
+std::string NetworkTask::partition_table(ReplicaRange replicas) const {
   std::string table = "replica,node,samples";
   for (int c = 0; c < data_.classes; ++c) table += fmt::format(",class_{}", c);
   table += "\n";
-  for (std::size_t r = 0; r < partitions_.size(); ++r) {
-    const auto counts = class_histogram(partitions_[r], data_.train.label, data_.classes);
-    for (std::size_t node = 0; node < partitions_[r].size(); ++node) {
+  for (int r = 0; r < replicas.count; ++r) {
+    const Partition& partition = partitions_.at(replicas.first + r);
+    const auto counts = class_histogram(partition, data_.train.label, data_.classes);
+    for (std::size_t node = 0; node < partition.size(); ++node) {
       const auto of_node = std::span(counts).subspan(node * data_.classes, data_.classes);
-      table += fmt::format("{},{},{},{}\n", r, node, partitions_[r][node].size(), fmt::join(of_node, ","));
+      table += fmt::format("{},{},{},{}\n", r, node, partition[node].size(), fmt::join(of_node, ","));
     }
   }
   return table;
@@ -204,7 +212,7 @@ std::unique_ptr<Gradients<Backend>> NetworkTask::gradients_on(const Backend& bac
   for (int row = 0; row < shard.rows(); ++row) {
     const auto [replica, node] = shard.id_of(row);
     local.owned.push_back(partitions_[replica][node]);
-    local.seed.push_back(settings_.seed + replica);
+    local.seed.push_back(settings_.replica(replica).seed);
     local.identity.push_back(node);
   }
   return std::make_unique<NetworkGradients<Backend>>(backend, std::move(local));

@@ -24,11 +24,11 @@ class NetworkTask final : public Task {
   std::vector<Parameter> statistics() const override { return network_.statistics_tensors; }
   std::vector<std::string> scores() const override { return {"accuracy"}; }
   std::int64_t steps_per_epoch() const override;
-  std::vector<std::string_view> keys() const override;
+  std::vector<std::string_view> keys(int replica) const override;
   std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
   void check() override { divide(); }
   void prepare() override;
-  std::vector<std::string> warnings() const override;
+  std::vector<std::string> warnings(ReplicaRange replicas) const override;
   bool learns(int replica, int node) const override {
     return partitions_.empty() || !partitions_[replica][node].empty();
   }
@@ -36,7 +36,7 @@ class NetworkTask final : public Task {
   void initialize(std::uint64_t seed, int node, float* row) const override;
   bool nodes_start_equal() const override { return true; }
   /// Samples and class histogram of each node.
-  std::string partition_table() const override;
+  std::string partition_table(ReplicaRange replicas) const override;
   std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const override;
   std::unique_ptr<Gradients<Cuda>> make_gradients(const Cuda& gpu, const Shard& shard) const override;
 

@@ -19,7 +19,9 @@ class QuadraticTask final : public Task {
   explicit QuadraticTask(const TaskSettings& settings);
 
   std::vector<Parameter> parameters() const override;
-  std::vector<std::string_view> keys() const override { return {"data.name", "data.file", "data.epoch_steps"}; }
+  std::vector<std::string_view> keys(int /*replica*/) const override {
+    return {"data.name", "data.file", "data.epoch_steps"};
+  }
   std::int64_t steps_per_epoch() const override { return epoch_steps_; }
   std::vector<PlannedArray> planned_arrays(const RunExtent& run) const override;
   void prepare() override;

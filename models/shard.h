@@ -11,6 +11,12 @@ struct NodeId {
   friend bool operator==(const NodeId&, const NodeId&) = default;
 };
 
+/// Some of the replicas of an experiment, one after the other.
+struct ReplicaRange {
+  int first = 0;
+  int count = 1;
+};
+
 /// Shard s of S owns the nodes [floor(s N / S), floor((s + 1) N / S)) of every replica. Its local rows are
 /// replica-major: row r * nodes() + (i - first) is node i of replica r.
 struct Shard {

@@ -41,8 +41,9 @@ class Task {
   /// Returns how many steps an epoch has; 0: there are no epochs.
   virtual std::int64_t steps_per_epoch() const { return 0; }
 
-  /// Lists the keys of [data], [model] and [evaluate] that count for it, such as "data.batch": for its runs' hash.
-  virtual std::vector<std::string_view> keys() const { return {}; }
+  /// Lists the keys of [data], [model] and [evaluate] that count for a replica, such as "data.batch": for its run's
+  /// hash.
+  virtual std::vector<std::string_view> keys(int /*replica*/) const { return {}; }
   /// Tells it from other tasks by what its keys do not: counts for its runs' hash where it is not empty.
   virtual std::string identity() const { return ""; }
 
@@ -51,8 +52,8 @@ class Task {
   /// Reads or divides what the functions below need; a step of its own, because the memory check comes before it.
   virtual void prepare() {}
 
-  /// Says what users should know of its data, a line each; known once it is prepared.
-  virtual std::vector<std::string> warnings() const { return {}; }
+  /// Says what users should know of the data of some replicas, a line each; known once it is prepared.
+  virtual std::vector<std::string> warnings(ReplicaRange /*replicas*/) const { return {}; }
   /// Refuses what `prepare` would refuse, with no more work than that takes.
   virtual void check() { prepare(); }
 
@@ -65,8 +66,8 @@ class Task {
   /// Returns whether `initialize` gives all nodes of a replica the same parameters, and their scores depend on nothing
   /// else.
   virtual bool nodes_start_equal() const { return false; }
-  /// Returns the text of partition.csv; empty without data.
-  virtual std::string partition_table() const { return ""; }
+  /// Returns the text of partition.csv of some replicas, which are counted from 0 there; empty without data.
+  virtual std::string partition_table(ReplicaRange /*replicas*/) const { return ""; }
 
   /// Makes the gradients of a shard's nodes. The task must outlive them.
   virtual std::unique_ptr<Gradients<Cpu>> make_gradients(const Cpu& cpu, const Shard& shard) const = 0;

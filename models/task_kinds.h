@@ -13,6 +13,12 @@
 
 namespace sparsepush {
 
+/// What a replica has of its own.
+struct ReplicaData {
+  std::uint64_t seed = 1;
+  DataConfig data = {};  ///< whose seed and partition may be others
+};
+
 /// What a configuration says of a task.
 struct TaskSettings {
   DataConfig data = {};
@@ -20,7 +26,10 @@ struct TaskSettings {
   int nodes = 1, replicas = 1;
   int test_samples = 0;  ///< of the set's, spread over it; 0: all
   std::uint64_t seed = 1;
+  std::vector<ReplicaData> of_replicas = {};   ///< [replicas] empty: seeds from `seed` on, and the same data
   Precision gpu_precision = Precision::kTf32;  ///< of products on a GPU; a Cpu's are in fp32
+
+  ReplicaData replica(int r) const { return of_replicas.empty() ? ReplicaData{seed + r, data} : of_replicas[r]; }
 };
 
 /// A row stands in the file of its task.

@@ -62,7 +62,7 @@ void mlp_gradients(benchmark::State& state, const Backend& backend) {
     work.run(backend, 0, 0, [&] {
       gradients.compute(backend, {.at = {.x = x.view(), .u = u.span()}, .step = &clock.span().data()->step},
                         {.gradient = gradient.view(), .loss = loss.span()}, 0);
-      end_step(backend, diverged.span(), 0, clock.span().data());
+      end_step(backend, diverged.span(), 0, clock.span());
     });
     backend.synchronize();
   }

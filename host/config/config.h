@@ -28,8 +28,9 @@ std::string to_toml(const Config& config);
 /// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
 /// or the run's length (steps, epochs, final_rounds), unless learning rates depend on it.
 std::string config_hash(const Config& config);
-/// The same for a run of `task`: of the sections [data] and [model] only the task's keys count, and its identity does.
-std::string config_hash(const Config& config, const Task& task);
+/// The same for a run of `task` that begins with `replica`: of the sections [data] and [model] only the task's keys
+/// count, and its identity does.
+std::string config_hash(const Config& config, const Task& task, int replica = 0);
 /// The same of all that changes results, so that also the run's length counts.
 std::string results_hash(const Config& config);
 

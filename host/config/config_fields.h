@@ -53,6 +53,7 @@ struct Field {
   bool (*counts_in)(const Config&) = nullptr;  ///< only there for the hash, if set
   bool is_file = false;                        ///< a path; its contents count for the hash, not its name
   bool is_folder = false;                      ///< a path; the data set's name tells the contents
+  bool by_replica = false;                     ///< runs side by side may differ in it
 
   std::string name() const { return std::string(section) + '.' + std::string(key); }
 };

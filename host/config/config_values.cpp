@@ -122,8 +122,8 @@ std::string config_hash(const Config& config) {
       config, [](const Field&) { return true; }, sgd_steps(config.run, 0), "");
 }
 
-std::string config_hash(const Config& config, const Task& task) {
-  const std::vector<std::string_view> keys = task.keys();
+std::string config_hash(const Config& config, const Task& task, int replica) {
+  const std::vector<std::string_view> keys = task.keys(replica);
   const auto counts = [&](const Field& field) {
     if (field.section != "data" && field.section != "model") return true;
     return std::ranges::find(keys, field.name()) != keys.end();

@@ -208,8 +208,14 @@ MemoryPlan plan_memory(const Experiment& experiment) {
                       .shards = config.run.shards,
                       .threads = workers,
                       .cuda = kOnGpu<Backend>};
-  if (const auto& compressor = experiment.rows().compressor; compressor && compressor->memory)
-    plan.add(compressor->memory(config.algorithm, experiment.layout(), run));
+  if (const auto& compressor = experiment.rows().compressor; compressor && compressor->memory) {
+    PlannedArray largest;
+    for (const Run& of : experiment.runs()) {
+      const PlannedArray memory = compressor->memory(of.config.algorithm, experiment.layout(), run);
+      if (memory.bytes > largest.bytes) largest = memory;
+    }
+    plan.add(largest);
+  }
   plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
   plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
   const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
@@ -227,7 +233,8 @@ MemoryPlan plan_memory(const Experiment& experiment) {
 
 void check_run(Experiment& experiment) {
   experiment.check();
-  if (const std::string& start = experiment.config().run.start; !start.empty()) check_start(start, experiment);
+  const std::string& start = experiment.config().run.start;
+  for (int run = 0; run < std::ssize(experiment.runs()) && !start.empty(); ++run) check_start(start, experiment, run);
 }
 
 template <class Backend>

@@ -57,7 +57,7 @@ template <class Backend>
 int plan(const TableFile& file, bool runs_here) {
   const std::vector<PointPlan> plans = plan_points<Backend>(file, runs_here);
   check_metrics(file, plans);
-  fmt::print("{}", describe_points(file, plans));
+  fmt::print("{}", describe_points(file, plans, launch_memory<Backend>(file, plans)));
   for (const std::string& line : file.warnings) print_error("warning: " + line);
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/records/run_rows.h"
 #include "host/records/saved_config.h"
 #include "host/state/nodes_plan.h"
 #include "host/state/row_batches.h"
@@ -30,8 +31,17 @@ TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   return {std::string(array.name), std::string(name_of(array.dtype)), shape};
 }
 
-std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment) {
-  const Extent all = extent_of(nodes_plan(experiment), experiment.layout(), experiment.config().run.nodes);
+/// The extent of a run, over all shards.
+Extent extent_of_run(const Experiment& experiment, int run) {
+  const RunConfig& config = experiment.runs().at(run).config.run;
+  Extent all = extent_of(nodes_plan(experiment), experiment.layout(), config.nodes);
+  all.replicas = config.replicas;
+  all.rows = std::int64_t{config.replicas} * config.nodes;
+  return all;
+}
+
+std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment, int run) {
+  const Extent all = extent_of_run(experiment, run);
   std::vector<TensorInfo> tensors;
   for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
@@ -102,12 +112,13 @@ void for_each_run(const Shard& shard, const StateArray& array, int first, int co
 }
 
 template <class Backend, class T>
-void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+void write_array(SafetensorsWriter& file, const RunRows<Backend>& rows, const Array<T>& array) {
+  const Nodes<Backend>& nodes = rows.nodes;
   if (nodes.shard.index != 0 && (array.per == Per::kReplica || array.per == Per::kRun)) return;
   const std::int64_t elements = array.elements_in(nodes.extent);
   std::vector<T> packed(elements);
-  read_row_batches(nodes.backend, nodes[array], [&](int first, MatrixView<const T> batch) {
-    for_each_run(nodes.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
+  read_row_batches(nodes.backend, rows.of(array), [&](int first, MatrixView<const T> batch) {
+    for_each_run(rows.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
       std::span<const T> values(batch.row(row - first), static_cast<std::size_t>(count * elements));
       if constexpr (std::is_same_v<T, float>) {
         if (array.is_padded()) {
@@ -121,11 +132,12 @@ void write_array(SafetensorsWriter& file, const Nodes<Backend>& nodes, const Arr
 }
 
 template <class Backend, class T>
-void read_array(const SafetensorsReader& file, const Nodes<Backend>& nodes, const Array<T>& array) {
+void read_array(const SafetensorsReader& file, const RunRows<Backend>& rows, const Array<T>& array) {
+  const Nodes<Backend>& nodes = rows.nodes;
   const std::int64_t elements = array.elements_in(nodes.extent);
   std::vector<T> packed(elements);
-  fill_row_batches(nodes.backend, nodes[array], [&](int first, MatrixView<T> batch) {
-    for_each_run(nodes.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
+  fill_row_batches(nodes.backend, rows.of(array), [&](int first, MatrixView<T> batch) {
+    for_each_run(rows.shard, array, first, batch.rows, [&](std::int64_t in_file, int row, int count) {
       std::span<T> values(batch.row(row - first), static_cast<std::size_t>(count * elements));
       if (array.is_padded()) values = packed;
       file.read_part<T>(std::string(array.name), in_file * elements, values);
@@ -145,19 +157,19 @@ void with_type(const StateArray& array, const Body& body) {
 }
 
 template <class Backend>
-void write_statistics(SafetensorsWriter& file, const Nodes<Backend>& nodes, MatrixView<const float> statistics) {
+void write_statistics(SafetensorsWriter& file, const RunRows<Backend>& rows, MatrixView<const float> statistics) {
   if (statistics.cols == 0) return;
-  read_rows(nodes.backend, statistics, [&](int row, const float* values) {
-    file.write<float>(std::string(kStatistics), file_row(nodes.shard, row) * statistics.cols,
+  read_rows(rows.nodes.backend, rows.of(statistics), [&](int row, const float* values) {
+    file.write<float>(std::string(kStatistics), file_row(rows.shard, row) * statistics.cols,
                       {values, values + statistics.cols});
   });
 }
 
 template <class Backend>
-void read_statistics(const SafetensorsReader& file, const Nodes<Backend>& nodes, MatrixView<float> statistics) {
+void read_statistics(const SafetensorsReader& file, const RunRows<Backend>& rows, MatrixView<float> statistics) {
   if (statistics.cols == 0) return;
-  fill_rows(nodes.backend, statistics, [&](int row, float* values) {
-    file.read_part<float>(std::string(kStatistics), file_row(nodes.shard, row) * statistics.cols,
+  fill_rows(rows.nodes.backend, rows.of(statistics), [&](int row, float* values) {
+    file.read_part<float>(std::string(kStatistics), file_row(rows.shard, row) * statistics.cols,
                           {values, values + statistics.cols});
   });
 }
@@ -180,16 +192,23 @@ std::vector<T> read_values(const SafetensorsReader& file, const std::string& nam
 
 /// Counts of local rows. What a replica has sent in all but bytes on the wire is known as a sum only, and stands with
 /// its first node.
-std::vector<std::int64_t> read_sent(const SafetensorsReader& file, const Shard& shard) {
-  std::vector<std::int64_t> sent(static_cast<std::size_t>(kSentCounts) * shard.rows());
-  const auto row_of = [&](SentCount count) { return sent.begin() + static_cast<std::int64_t>(count) * shard.rows(); };
-  std::ranges::copy(read_values<std::int64_t>(file, "bytes_wire", shard), row_of(kWireBytes));
-  if (!shard.owns(0)) return sent;
-  const std::vector<std::int64_t> totals = file.read<std::int64_t>("traffic");
-  std::size_t next = 0;
-  for (const SentCount count : kTrafficCounts)
-    for (int r = 0; r < shard.replicas; ++r) row_of(count)[shard.row_of({r, 0})] = totals[next++];
-  return sent;
+template <class Backend>
+void read_sent(const SafetensorsReader& file, const RunRows<Backend>& rows) {
+  const Shard& shard = rows.shard;
+  std::vector<std::int64_t> sent = rows.nodes.sent.to_host();
+  const auto of = [&](SentCount count) {
+    const std::size_t all = rows.nodes.shard.rows();
+    return rows.of(std::span(sent).subspan(static_cast<std::size_t>(count) * all, all));
+  };
+  for (int count = 0; count < kSentCounts; ++count) std::ranges::fill(of(static_cast<SentCount>(count)), 0);
+  std::ranges::copy(read_values<std::int64_t>(file, "bytes_wire", shard), of(kWireBytes).begin());
+  if (shard.owns(0)) {
+    const std::vector<std::int64_t> totals = file.read<std::int64_t>("traffic");
+    std::size_t next = 0;
+    for (const SentCount count : kTrafficCounts)
+      for (int r = 0; r < shard.replicas; ++r) of(count)[shard.row_of({r, 0})] = totals[next++];
+  }
+  rows.nodes.sent.assign(sent);
 }
 
 void check_shape(const SafetensorsReader& file, const TensorInfo& expected, const std::string& before = "") {
@@ -214,10 +233,10 @@ void check_push_weights(const SafetensorsReader& file) {
 }
 
 /// Blocks of a row in a file whose run mixed by blocks; 0 of any other. Throws InputError where they fit no rows.
-std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experiment) {
+std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experiment, int run_number) {
   if (!has_tensor(file, "block_u")) return 0;
   const std::vector<std::int64_t>& shape = file.info("block_u").shape;
-  const RunConfig& run = experiment.config().run;
+  const RunConfig& run = experiment.runs().at(run_number).config.run;
   const std::int64_t blocks = shape.size() == 2 ? shape[1] : 1, rows = std::int64_t{run.replicas} * run.nodes;
   if (shape.empty() || shape.size() > 2 || shape[0] != rows || blocks < 1 || blocks > experiment.layout().params)
     throw InputError("{}: tensor \"block_u\": expected [{}, blocks], got [{}]", file.path(), rows,
@@ -225,26 +244,28 @@ std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experime
   return blocks;
 }
 
-[[noreturn]] void refuse_hash(const std::string& path, const std::string& found, const Experiment& experiment) {
+[[noreturn]] void refuse_hash(const std::string& path, const std::string& found, const Experiment& experiment,
+                              int run) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  const std::string differences = differences_from_saved(folder, experiment.config());
+  const std::string differences = differences_from_saved(folder, experiment.runs().at(run).config);
   throw InputError("{}: belongs to another configuration: {}; choose another --out", path,
                    differences.empty()
-                       ? fmt::format("its hash is {}, this one's {}", in_quotes_short(found), experiment.hash())
+                       ? fmt::format("its hash is {}, this one's {}", in_quotes_short(found), experiment.hash(run))
                        : differences);
 }
 
 }  // namespace
 
-CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment) {
+CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment, int run) {
   const SafetensorsReader file(path);
   const auto hash = file.metadata().find("config_hash");
   if (hash == file.metadata().end()) throw InputError("{}: not a checkpoint: no \"config_hash\" in its metadata", path);
-  if (hash->second != experiment.hash()) refuse_hash(path, hash->second, experiment);
-  for (const TensorInfo& expected : checkpoint_tensors(experiment)) check_shape(file, expected);
+  if (hash->second != experiment.hash(run)) refuse_hash(path, hash->second, experiment, run);
+  for (const TensorInfo& expected : checkpoint_tensors(experiment, run)) check_shape(file, expected);
   const CheckpointHead head{.step = file.read<std::int64_t>("step").front(),
                             .sgd_steps = metadata_number(file, "sgd_steps"),
-                            .untested = file.metadata().contains("untested")};
+                            .untested = file.metadata().contains("untested"),
+                            .loss_steps = file.read<std::int64_t>("train_loss_steps").front()};
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
@@ -252,67 +273,70 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   return head;
 }
 
-void check_start(const std::string& path, const Experiment& experiment) {
+void check_start(const std::string& path, const Experiment& experiment, int run) {
   const SafetensorsReader file(path);
   const auto parameters = file.metadata().find("parameters");
   if (parameters == file.metadata().end())
     throw InputError("run.start: {}: not a checkpoint: no \"parameters\" in its metadata", path);
-  for (const TensorInfo& expected : checkpoint_tensors(experiment))
+  for (const TensorInfo& expected : checkpoint_tensors(experiment, run))
     for (const std::string_view name : {state::x.name, state::u.name, kStatistics})
       if (expected.name == name) check_shape(file, expected, "run.start: ");
   if (parameters->second != parameter_table(experiment.task().parameters(), experiment.layout()))
     throw InputError("run.start: {}: is of a model with other tensors", path);
-  blocks_in(file, experiment);
+  blocks_in(file, experiment, run);
   check_push_weights(file);
 }
 
 template <class Backend>
-void read_start(const std::string& path, Emulator<Backend>& emulator) {
+void read_start(const std::string& path, Emulator<Backend>& emulator, int run) {
   const SafetensorsReader file(path);
   Nodes<Backend>& nodes = emulator.nodes();
-  const std::vector<double> u = read_values<double>(file, "u", nodes.shard);
-  const std::int64_t params = nodes.layout.params, blocks = blocks_in(file, emulator.experiment());
+  const RunRows<Backend> rows(nodes, emulator.experiment().runs().at(run));
+  const std::vector<double> u = read_values<double>(file, "u", rows.shard);
+  const std::int64_t params = nodes.layout.params, blocks = blocks_in(file, emulator.experiment(), run);
   std::vector<double> weights(blocks);
   std::vector<float> packed(params);
-  fill_rows(nodes.backend, nodes[state::x], [&](int row, float* values) {
-    file.read_part<float>("x", file_row(nodes.shard, row) * nodes.layout.params, packed);
+  fill_rows(nodes.backend, rows.of(state::x), [&](int row, float* values) {
+    file.read_part<float>("x", file_row(rows.shard, row) * nodes.layout.params, packed);
     const auto factor = static_cast<float>(1 / u[row]);
     for (float& value : packed) value *= factor;
-    if (blocks > 0) file.read_part<double>("block_u", file_row(nodes.shard, row) * blocks, weights);
+    if (blocks > 0) file.read_part<double>("block_u", file_row(rows.shard, row) * blocks, weights);
     for (std::int64_t b = 0; b < blocks; ++b)
       for (std::int64_t j = b * params / blocks; j < (b + 1) * params / blocks; ++j)
         packed[j] *= static_cast<float>(1 / weights[b]);
     if (!std::ranges::all_of(packed, [](float value) { return std::isfinite(value); }))
-      throw InputError("run.start: {}: the parameters of node {} are not finite", path, nodes.shard.id_of(row).node);
+      throw InputError("run.start: {}: the parameters of node {} are not finite", path, rows.shard.id_of(row).node);
     unpack_row(nodes.layout, packed.data(), values);
   });
-  read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
+  read_statistics<Backend>(file, rows, emulator.gradients().statistics());
   emulator.start_arrays();
 }
 
 template <class Backend>
-SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested) {
+SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested, int run) {
   const Experiment& experiment = emulator.experiment();
   std::map<std::string, std::string> metadata = {
-      {"config_hash", experiment.hash()},
+      {"config_hash", experiment.hash(run)},
       {"sgd_steps", std::to_string(experiment.schedule().sgd_steps())},
       {"parameters", parameter_table(experiment.task().parameters(), experiment.layout())}};
   if (const auto tensors = experiment.task().statistics(); !tensors.empty())
     metadata["statistics"] = statistics_table(tensors);
   if (untested) metadata["untested"] = "true";
-  return {path, checkpoint_tensors(experiment), metadata};
+  return {path, checkpoint_tensors(experiment, run), metadata};
 }
 
 template <class Backend>
-void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, int run) {
   Nodes<Backend>& nodes = emulator.nodes();
+  const RunRows<Backend> rows(nodes, emulator.experiment().runs().at(run));
   for (const StateArray* array : nodes.arrays)
-    if (array->saved) with_type(*array, [&](const auto& typed) { write_array(file, nodes, typed); });
-  write_statistics<Backend>(file, nodes, emulator.gradients().statistics());
-  write_values(file, "train_loss_sum", nodes.shard, emulator.loss_window().sum.to_host());
+    if (array->saved) with_type(*array, [&](const auto& typed) { write_array(file, rows, typed); });
+  write_statistics<Backend>(file, rows, emulator.gradients().statistics());
+  const std::vector<double> losses = emulator.loss_window().sum.to_host();
+  write_values(file, "train_loss_sum", rows.shard, rows.of(std::span(losses)));
   const std::vector<std::int64_t> sent = nodes.sent.to_host();
   const auto wire = std::span(sent).subspan(static_cast<std::size_t>(kWireBytes) * nodes.shard.rows());
-  write_values(file, "bytes_wire", nodes.shard, wire.first(nodes.shard.rows()));
+  write_values(file, "bytes_wire", rows.shard, rows.of(wire));
   const SentTotals totals = gather_sent(nodes);
   if (nodes.shard.index != 0) return;
   const std::int64_t step = emulator.step();
@@ -320,31 +344,35 @@ void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator) {
   file.write<std::int64_t>("train_loss_steps", 0, std::span(&emulator.loss_window().steps, 1));
   std::int64_t first = 0;
   for (const SentCount count : kTrafficCounts) {
-    file.write<std::int64_t>("traffic", first, totals[count]);
-    first += nodes.shard.replicas;
+    file.write<std::int64_t>("traffic", first,
+                             std::span(totals[count]).subspan(rows.replicas.first, rows.replicas.count));
+    first += rows.replicas.count;
   }
 }
 
 template <class Backend>
-void read_checkpoint(const std::string& path, Emulator<Backend>& emulator) {
+void read_checkpoint(const std::string& path, Emulator<Backend>& emulator, int run) {
   const SafetensorsReader file(path);
   Nodes<Backend>& nodes = emulator.nodes();
+  const RunRows<Backend> rows(nodes, emulator.experiment().runs().at(run));
   for (const StateArray* array : nodes.arrays)
-    if (array->saved) with_type(*array, [&](const auto& typed) { read_array(file, nodes, typed); });
-  read_statistics<Backend>(file, nodes, emulator.gradients().statistics());
-  emulator.loss_window().sum.assign(read_values<double>(file, "train_loss_sum", nodes.shard));
+    if (array->saved) with_type(*array, [&](const auto& typed) { read_array(file, rows, typed); });
+  read_statistics<Backend>(file, rows, emulator.gradients().statistics());
+  std::vector<double> losses = emulator.loss_window().sum.to_host();
+  std::ranges::copy(read_values<double>(file, "train_loss_sum", rows.shard), rows.of(std::span(losses)).begin());
+  emulator.loss_window().sum.assign(losses);
   emulator.loss_window().steps = file.read<std::int64_t>("train_loss_steps").front();
-  nodes.sent.assign(read_sent(file, nodes.shard));
+  read_sent(file, rows);
   emulator.resume_at(file.read<std::int64_t>("step").front());
 }
 
-template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&, bool);
-template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&);
-template void read_checkpoint(const std::string&, Emulator<Cpu>&);
-template void read_start(const std::string&, Emulator<Cpu>&);
-template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&, bool);
-template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&);
-template void read_checkpoint(const std::string&, Emulator<Cuda>&);
-template void read_start(const std::string&, Emulator<Cuda>&);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&, bool, int);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&, int);
+template void read_checkpoint(const std::string&, Emulator<Cpu>&, int);
+template void read_start(const std::string&, Emulator<Cpu>&, int);
+template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&, bool, int);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&, int);
+template void read_checkpoint(const std::string&, Emulator<Cuda>&, int);
+template void read_start(const std::string&, Emulator<Cuda>&, int);
 
 }  // namespace sparsepush

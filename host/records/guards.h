@@ -10,19 +10,22 @@
 
 namespace sparsepush {
 
-/// What can be said before the run, a line each, without "warning: ".
-std::vector<std::string> warnings_before(const Experiment& experiment);
+/// What can be said before a run of the experiment, a line each, without "warning: ".
+std::vector<std::string> warnings_before(const Experiment& experiment, int run = 0);
 
-/// Watches evaluations: says once a replica that its loss or its error memory has grown beyond bounds. Where nodes
-/// start at trained parameters, other data may raise their loss at once: there it has to go on rising.
+/// Watches evaluations of a run: says once a replica that its loss or its error memory has grown beyond bounds. Where
+/// nodes start at trained parameters, other data may raise their loss at once: there it has to go on rising.
 class GrowthGuard {
  public:
-  explicit GrowthGuard(const Experiment& experiment) : experiment_(experiment) {}
-  /// The warning about an evaluation, if any. Losses are compared with those of the first one that it sees.
+  explicit GrowthGuard(const Experiment& experiment, int run = 0)
+      : experiment_(experiment), run_(experiment.runs().at(run)) {}
+  /// The warning about an evaluation of one of the run's replicas, which are counted from 0, if any. Losses are
+  /// compared with those of the first one that it sees.
   std::optional<std::string> look_at(const MetricsRow& row);
 
  private:
   const Experiment& experiment_;
+  const Run& run_;
   std::vector<std::optional<double>> first_loss_, last_loss_;  ///< [replicas] as far as seen
   std::set<int> warned_;
 };

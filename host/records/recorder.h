@@ -1,8 +1,8 @@
-// What a run leaves behind: rows, checkpoints, log and summary in its folder; and what it tells its caller meanwhile.
+// What runs leave behind, and when; and what they tell their caller meanwhile.
 #pragma once
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,11 +11,9 @@
 #include <vector>
 
 #include "host/records/checkpoint.h"
-#include "host/records/guards.h"
-#include "host/records/metrics.h"
 #include "host/records/run_folder.h"
 #include "host/records/run_position.h"
-#include "host/records/tensorboard.h"
+#include "host/records/run_record.h"
 #include "host/state/emulator.h"
 
 namespace sparsepush {
@@ -30,37 +28,43 @@ struct Caller {
   std::function<void(const RunPosition&)> progress = [](const auto&) {};  ///< at the start, each step, during tests
 };
 
-/// One for all shards of a run; they call `begin` and `record` together.
+/// When the runs of an experiment are measured and saved. One for all shards; they call `begin` and `record` together.
+/// A run that diverges ends, and the others go on.
 class Recorder {
  public:
-  /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on
-  /// from. `backend` begins with its name, as describe_backend writes it.
-  Recorder(const Experiment& experiment, const RunFolder& folder, std::string backend, bool resume, Caller caller);
+  /// Places: [runs]. Looks with `resume` for checkpoints. Throws InputError if there is one that its run cannot go on
+  /// from, or of another step than the other runs'. Several runs are for one shard.
+  Recorder(const Experiment& experiment, const std::vector<RunPlace>& places, const std::string& backend, bool resume,
+           Caller caller);
+  /// Of an experiment with a single run, whose lines the caller hears.
+  Recorder(const Experiment& experiment, const RunFolder& folder, const std::string& backend, bool resume,
+           const Caller& caller);
 
-  /// The checkpoint is the run's end: nothing is left to do.
-  bool finished() const { return resumed_ && resumed_->step >= experiment_.schedule().end() && !resumed_->untested; }
+  /// The checkpoints are the runs' end: nothing is left to do.
+  bool finished() const;
 
-  /// Goes on from the checkpoint, or records the initial state.
+  /// Goes on from the checkpoints, or records the initial state.
   template <class Backend>
   void begin(Emulator<Backend>& emulator);
   /// Measures and saves what is due after a step or final round. A request cuts a test off, so that it does not wait:
   /// after one to save, the test begins again.
   template <class Backend>
   void record(Emulator<Backend>& emulator);
-  /// Does what the caller has asked for: writes a checkpoint, and says whether to stop.
+  /// Does what the caller has asked for: writes checkpoints, and says whether to stop.
   template <class Backend>
   bool stopped(Emulator<Backend>& emulator);
   /// Whether the last test was cut off by a request to stop.
   bool untested() const { return untested_; }
 
-  /// Writes summary.json of a finished run that was killed before it could.
+  /// Writes summary.json of finished runs that were killed before they could.
   void complete();
-  /// Writes summary.json; `status` is finished, interrupted, diverged or failed, the last two for a `reason`.
+  /// Ends runs that have diverged, for these reasons: [runs], empty where one has not.
+  void end_lost(const std::vector<std::string>& reasons);
+  /// Ends all others; as RunRecord::summarize.
   void summarize(const std::string& status, const std::string& reason = "");
 
  private:
-  void open_files();
-  void begin_tensorboard();
+  const std::optional<CheckpointHead>& resumed() const { return records_.front().resumed(); }
   /// False if it was cut off.
   template <class Backend>
   bool measure(Emulator<Backend>& emulator);
@@ -68,23 +72,17 @@ class Recorder {
   bool goes_on(double models);
   template <class Backend>
   void save(Emulator<Backend>& emulator);
-  /// Tells the caller that the run is at `step`, or in the test of that step.
+  template <class Backend>
+  void save_run(Emulator<Backend>& emulator, int run);
+  /// Tells the caller that the runs are at `step`, or in the test of that step.
   void tell(std::int64_t step, bool testing);
   RunPosition position() const;
-  void warn(const std::string& line);
-  double seconds() const;
+  /// How many models an evaluation tests: of nodes, which may be `equal`, and in every shard the mean.
+  double models_to_test(bool equal) const;
 
   const Experiment& experiment_;
-  const RunFolder& folder_;
-  std::string backend_;
-  std::string device_;  ///< what it runs on, such as "cpu, 2 threads, Intel(R) Xeon(R) Platinum 8480+"
-  std::string checkpoint_;
-  std::optional<CheckpointHead> resumed_;
+  std::deque<RunRecord> records_;  ///< [runs]
   Caller caller_;
-  GrowthGuard growth_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::optional<CsvFile> metrics_, nodes_, timing_;
-  std::optional<TensorBoardFiles> tensorboard_;
   std::mutex asking_;                   ///< the caller, during a test
   std::atomic<bool> cut_off_ = false;   ///< the test that is under way, by a request
   std::atomic<bool> untested_ = false;  ///< the evaluation that is due at `step_` is still to come
@@ -93,7 +91,6 @@ class Recorder {
   std::int64_t step_ = 0, saved_step_ = -1;
   bool testing_ = false, saved_untested_ = false;
   std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
-  std::vector<MetricsRow> last_rows_;
 };
 
 }  // namespace sparsepush

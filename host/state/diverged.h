@@ -2,15 +2,25 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "host/recipe/methods.h"
 
 namespace sparsepush {
 
-/// `what()` names step, node, tensor and a remedy.
+/// `what()` names step, node, tensor and a remedy: those of the first run, where there are several side by side.
 class Diverged : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Diverged(const std::string& reason) : Diverged(std::vector{reason}) {}
+  /// reasons: [runs].
+  explicit Diverged(std::vector<std::string> reasons)
+      : std::runtime_error(reasons.at(0)), reasons_(std::move(reasons)) {}
+
+  const std::vector<std::string>& reasons() const { return reasons_; }
+
+ private:
+  std::vector<std::string> reasons_;
 };
 
 /// Says which settings are known to be unstable together: error memory (or a public copy) that gives back less than

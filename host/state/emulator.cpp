@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "host/state/final_rounds.h"
 #include "host/state/row_batches.h"
@@ -68,14 +69,15 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       nodes_(backend, transport, experiment.layout(), plan_of_nodes(experiment, plan_.halo_slots())),
       nodes_differ_(nodes_differ(experiment)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
-      clock_(backend, 1, 1) {
+      clock_(backend, 1, nodes_.shard.replicas),
+      lost_(experiment.runs().size()) {
   gradients_->use(nodes_.state);
   nodes_.round = &clock()->round;
   const auto& compressor = experiment.rows().compressor;
   if (compressor && compressor->start) compressor->start(nodes_);
   fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
     const auto [replica, node] = nodes_.shard.id_of(row);
-    experiment.task().initialize(experiment.config().run.seed + replica, node, values);
+    experiment.task().initialize(experiment.replicas()[replica].seed, node, values);
   });
   start_arrays();
 }
@@ -144,7 +146,7 @@ void Emulator<Backend>::run_method() {
     experiment_.rows().method.play(nodes_, plan_.at(&clock()->round));
   else
     local_step(nodes_);
-  end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock());
+  end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock_.span());
 }
 
 template <class Backend>
@@ -153,7 +155,7 @@ void Emulator<Backend>::run_final_round() {
   const Schedule& schedule = experiment_.schedule();
   const std::int64_t k = step_ - schedule.sgd_steps(), round = schedule.final_round(k);
   if (k == 0) drop_error_memory(nodes_);
-  const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock()); };
+  const auto end = [&] { end_step(backend_, nodes_.diverged.span(), 1, clock_.span()); };
   if (merges_by_all_reduce(experiment_.config().algorithm)) {
     final_all_reduce(nodes_);
     end();
@@ -181,7 +183,8 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
   const Schedule& schedule = experiment_.schedule();
   const std::int64_t sgd_steps = std::min(step, schedule.sgd_steps());
   step_ = step;
-  clock_.assign(std::vector<StepClock>{{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps}});
+  const StepClock now{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps};
+  clock_.assign(std::vector<StepClock>(nodes_.shard.replicas, now));
 
   Message kept;  // from round to round in every slot, by methods whose rounds are all alike: checkpoints hold no halo
   std::ranges::copy_if(nodes_.arrays, std::back_inserter(kept.arrays),
@@ -195,12 +198,13 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
 template <class Backend>
 std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestWatch& watch) {
   check_finite();
+  check_norms();
   tests_go_on_ = true;
   gradients_->watch_tests([this, watch](double models) {
     if (watch && !watch(models)) tests_go_on_ = false;
     return tests_go_on_.load();
   });
-  auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, step_);
+  auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, {step_, live_replicas()});
   gradients_->watch_tests([](double) { return true; });
   double cut_off = 0;  // shards
   nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += tests_go_on_ ? 0 : 1; });
@@ -247,8 +251,47 @@ void Emulator<Backend>::check_whole() const {
 template <class Backend>
 void Emulator<Backend>::check_finite() {
   check_whole();
-  const StepClock clock = clock_.to_host().front();
-  if (clock.diverged_step != 0) report_divergence(clock);
+  const std::vector<StepClock> clocks = clock_.to_host();
+  const std::vector<Run>& runs = experiment_.runs();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (!lost_[i].empty()) continue;
+    const StepClock* first = nullptr;  // of a step's rows the first one too: clocks stand in their order
+    for (const StepClock& clock : std::span(clocks).subspan(runs[i].first, runs[i].replicas().count))
+      if (clock.diverged_step != 0 && (first == nullptr || clock.diverged_step < first->diverged_step)) first = &clock;
+    if (first != nullptr) lost_[i] = describe_divergence(runs[i], *first);
+  }
+  check_any_left();
+}
+
+template <class Backend>
+void Emulator<Backend>::check_norms() {
+  const std::vector<double> norms = squared_parameter_norms(backend_, nodes_);
+  const int nodes = nodes_.shard.all_nodes;
+  for (std::size_t i = 0; i < lost_.size(); ++i) {
+    if (!lost_[i].empty()) continue;
+    const ReplicaRange replicas = experiment_.runs()[i].replicas();
+    for (int row = replicas.first * nodes; row < (replicas.first + replicas.count) * nodes && lost_[i].empty(); ++row)
+      if (!std::isfinite(norms[row]))
+        lost_[i] = fmt::format(
+            "diverged at step {}: the parameters of node {} are not finite; {}", step_, row % nodes,
+            likely_remedy(experiment_.rows(), experiment_.replicas()[row / nodes].algorithm, nodes_.layout));
+  }
+  check_any_left();
+}
+
+template <class Backend>
+void Emulator<Backend>::check_any_left() const {
+  if (std::ranges::none_of(lost_, &std::string::empty)) throw Diverged(lost_);
+}
+
+template <class Backend>
+std::vector<int> Emulator<Backend>::live_replicas() const {
+  std::vector<int> live;
+  for (std::size_t i = 0; i < lost_.size(); ++i) {
+    const auto [first, count] = experiment_.runs()[i].replicas();
+    for (int r = first; r < first + count && lost_[i].empty(); ++r) live.push_back(r);
+  }
+  return live;
 }
 
 template <class Backend>
@@ -270,13 +313,13 @@ std::string Emulator<Backend>::first_not_finite(int row) const {
 }
 
 template <class Backend>
-void Emulator<Backend>::report_divergence(const StepClock& clock) const {
+std::string Emulator<Backend>::describe_divergence(const Run& run, const StepClock& clock) const {
   const int row = static_cast<int>(clock.diverged_row);
   const NodeId id = nodes_.shard.id_of(row);
-  throw Diverged(
-      fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step, id.node,
-                  nodes_.shard.replicas > 1 ? fmt::format(" of replica {}", id.replica) : "", first_not_finite(row),
-                  likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm, nodes_.layout)));
+  return fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step, id.node,
+                     run.replicas().count > 1 ? fmt::format(" of replica {}", id.replica - run.first) : "",
+                     first_not_finite(row),
+                     likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm, nodes_.layout));
 }
 
 template class Emulator<Cpu>;

@@ -44,13 +44,15 @@ class Emulator {
   void run_final_round();
   /// Chooses whether steps repeat what was recorded; if not, every step launches its work anew, with the same bits.
   void set_recorded(bool recorded) { recorded_ = recorded; }
-  /// Throws Diverged if a node has diverged since the last look. Backends look every few steps, and before anything is
-  /// saved.
+  /// Looks for runs with nodes that have diverged since the last look: lost() has them. Throws Diverged if none is
+  /// left. Backends look every few steps, and before anything is saved.
   void check_finite();
+  /// Returns [runs] why a run has diverged, where that was seen; else empty. It goes on, to no end.
+  const std::vector<std::string>& lost() const { return lost_; }
 
-  /// Measures losses, accuracies, consensus, mass and bytes of each replica. `ends_window` starts a new window for
-  /// train_loss. Returns no rows, and nothing else has happened, if `watch` said in any shard not to go on with the
-  /// tests.
+  /// Measures losses, accuracies, consensus, mass and bytes of each replica, but those of lost runs. `ends_window`
+  /// starts a new window for train_loss. Returns no rows, and nothing else has happened, if `watch` said in any shard
+  /// not to go on with the tests.
   std::vector<MetricsRow> measure(bool ends_window, const TestWatch& watch = nullptr);
 
   const Experiment& experiment() const { return experiment_; }
@@ -80,7 +82,12 @@ class Emulator {
   /// Names the first tensor of any saved array that is not finite in a local row.
   std::string first_not_finite(int row) const;
   void check_whole() const;
-  [[noreturn]] void report_divergence(const StepClock& clock) const;
+  std::string describe_divergence(const Run& run, const StepClock& clock) const;
+  /// Loses runs whose parameters are finite, but not their squares.
+  void check_norms();
+  void check_any_left() const;
+  /// Replicas of runs that are not lost.
+  std::vector<int> live_replicas() const;
   StepClock* clock() const { return clock_.span().data(); }
 
   const Backend& backend_;
@@ -91,7 +98,8 @@ class Emulator {
   const bool nodes_differ_;            ///< those of a replica, in their settings
   std::vector<SgdSettings> settings_;  ///< that the nodes have
   LossWindow<Backend> loss_;
-  Buffer<Backend, StepClock> clock_;  ///< [1]
+  Buffer<Backend, StepClock> clock_;  ///< [replicas]
+  std::vector<std::string> lost_;     ///< [runs]
   std::int64_t step_ = 0;
   bool recorded_ = true;
   bool gradients_failed_ = false;         ///< in the step that is being taken: nothing else of it has happened

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "data/files/input_error.h"
 #include "data/memory_plan.h"
@@ -15,7 +18,35 @@
 namespace sparsepush {
 namespace {
 
-std::unique_ptr<Task> make_task(const Config& config) {
+/// Runs in the order of their replicas.
+std::vector<Run> side_by_side(const std::vector<Config>& configs) {
+  std::vector<Run> runs;
+  int first = 0;
+  for (const Config& config : configs) {
+    runs.push_back({config, first});
+    first += config.run.replicas;
+  }
+  return runs;
+}
+
+Config in_common(const std::vector<Run>& runs) {
+  CHECK(!runs.empty(), "an experiment without runs");
+  Config config = runs.front().config;
+  config.run.replicas = runs.back().first + runs.back().config.run.replicas;
+  return config;
+}
+
+std::vector<ReplicaSettings> replicas_of(const std::vector<Run>& runs) {
+  std::vector<ReplicaSettings> replicas;
+  for (const auto& [config, first] : runs)
+    for (int r = 0; r < config.run.replicas; ++r)
+      replicas.push_back({config.run.seed + r, config.data, config.algorithm, config.optimizer});
+  return replicas;
+}
+
+std::unique_ptr<Task> make_task(const Config& config, const std::vector<ReplicaSettings>& replicas) {
+  std::vector<ReplicaData> data;
+  for (const ReplicaSettings& replica : replicas) data.push_back({replica.seed, replica.data});
   return kind_of_task(config.data.name)
       .make({.data = config.data,
              .model = config.model,
@@ -23,7 +54,14 @@ std::unique_ptr<Task> make_task(const Config& config) {
              .replicas = config.run.replicas,
              .test_samples = config.evaluate.samples,
              .seed = config.run.seed,
+             .of_replicas = std::move(data),
              .gpu_precision = config.run.precision == "fp32" ? Precision::kFp32 : Precision::kTf32});
+}
+
+std::vector<std::uint64_t> seeds_of(const std::vector<ReplicaSettings>& replicas) {
+  std::vector<std::uint64_t> seeds;
+  for (const ReplicaSettings& replica : replicas) seeds.push_back(replica.seed);
+  return seeds;
 }
 
 /// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
@@ -56,11 +94,22 @@ void check_weights(const Topology& topology, double eta) {
   for (const TopologyRound& round : topology.stored_rounds()) mixing_weights(round, eta, t++);
 }
 
+void check_lengths(const std::vector<Run>& runs, const Schedule& schedule, std::int64_t steps_per_epoch) {
+  for (const Run& run : runs)
+    if (sgd_steps(run.config.run, steps_per_epoch) != schedule.sgd_steps() ||
+        run.config.algorithm.final_rounds != runs.front().config.algorithm.final_rounds)
+      throw InputError("run.steps: runs of different lengths cannot go side by side");
+}
+
 }  // namespace
 
 std::vector<Topology> make_topologies(const Config& config) {
+  return make_topologies(config, seeds_of(replicas_of(side_by_side({config}))));
+}
+
+std::vector<Topology> make_topologies(const Config& config, std::span<const std::uint64_t> seeds) {
   std::vector<Topology> topologies;
-  const int different = depends_on_seed(config.topology) ? config.run.replicas : 1;
+  const std::size_t different = depends_on_seed(config.topology) ? seeds.size() : 1;
   const TopologyKind& kind = topology_kind(config.topology);
   if (different > 1 && !is_redrawn(config.topology) && kind.count_edges) {
     const std::int64_t edges = kind.count_edges(config.topology, config.run.nodes);
@@ -68,51 +117,72 @@ std::vector<Topology> make_topologies(const Config& config) {
                            static_cast<std::int64_t>(different * edges * sizeof(Edge))};
     check_memory_fits({{all}}, available_memory());  // before the plan of the whole run, which counts what is made
   }
-  for (int r = 0; r < different; ++r)
-    topologies.push_back(make_topology(config.topology, config.run.nodes, config.run.seed + r));
+  for (const std::uint64_t seed : seeds.first(different))
+    topologies.push_back(make_topology(config.topology, config.run.nodes, seed));
   return topologies;
 }
 
 Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task)
-    : config_(config),
+    : Experiment(side_by_side({config}), std::move(rows), std::move(task)) {}
+
+Experiment::Experiment(const std::vector<Config>& runs)
+    : Experiment(side_by_side(runs), rows_of(runs.at(0)), nullptr) {}
+
+Experiment::Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task)
+    : runs_(std::move(runs)),
+      config_(in_common(runs_)),
       rows_(std::move(rows)),
-      replicas_(config.run.replicas, {config.algorithm, config.optimizer}),
-      topologies_(make_topologies(with_topology_that_counts(config, rows_.method))),
-      task_(task ? std::move(task) : make_task(config)),
+      replicas_(replicas_of(runs_)),
+      topologies_(make_topologies(with_topology_that_counts(config_, rows_.method), seeds_of(replicas_))),
+      task_(task ? std::move(task) : make_task(config_, replicas_)),
       layout_(row_layout_of(task_->parameters())),
-      schedule_(config, task_->steps_per_epoch(), final_rounds(config.algorithm, rows_.method, topologies_)) {
-  if (rows_.compressor && rows_.compressor->check) rows_.compressor->check(config.algorithm, layout_);
+      schedule_(config_, task_->steps_per_epoch(), final_rounds(config_.algorithm, rows_.method, topologies_)) {
+  check_lengths(runs_, schedule_, task_->steps_per_epoch());
+  if (rows_.compressor && rows_.compressor->check)
+    for (const Run& run : runs_) rows_.compressor->check(run.config.algorithm, layout_);
   for (const StateArray* array : rows_.method.state)
     CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");
   check_optimizer(rows_);
-  if (rows_.method.block_weights && (config.algorithm.blocks < 1 || config.algorithm.blocks > layout_.params))
+  if (rows_.method.block_weights && (config_.algorithm.blocks < 1 || config_.algorithm.blocks > layout_.params))
     throw InputError("algorithm.blocks: expected 1 to {}, the parameters of a node, got {}", layout_.params,
-                     config.algorithm.blocks);
-  if (!rows_.method.message || !rows_.method.needs.topology) return;
-  for (const Topology& topology : topologies_) {
-    check_needs(rows_.method, topology, config.algorithm.averaging_rate);
+                     config_.algorithm.blocks);
+  if (rows_.method.message && rows_.method.needs.topology) check_topologies();
+}
+
+std::span<const ReplicaSettings> Experiment::replicas_on(std::size_t topology) const {
+  return topologies_.size() == 1 ? std::span(replicas_) : std::span(replicas_).subspan(topology, 1);
+}
+
+void Experiment::check_topologies() const {
+  for (std::size_t i = 0; i < topologies_.size(); ++i) {
+    const Topology& topology = topologies_[i];
+    std::set<double> rates, later;
+    for (const auto& [seed, data, algorithm, optimizer] : replicas_on(i)) {
+      rates.insert(algorithm.averaging_rate);
+      for (const double factor : algorithm.averaging_decay) later.insert(algorithm.averaging_rate * factor);
+    }
+    for (const double rate : rates) check_needs(rows_.method, topology, rate);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
     if (rows_.method.block_weights)
-      check_blocks_connected(topology, config.algorithm.blocks, schedule_.rounds_in(schedule_.sgd_steps()));
-    for (const double factor : config.algorithm.averaging_decay)
-      check_weights(topology, config.algorithm.averaging_rate * factor);
+      check_blocks_connected(topology, config_.algorithm.blocks, schedule_.rounds_in(schedule_.sgd_steps()));
+    for (const double rate : later) check_weights(topology, rate);
   }
 }
 
 void Experiment::check() {
   task_->check();
   if (!rows_.method.message) return;
-  std::vector<double> rates;
-  for (const ReplicaSettings& replica : replicas_)
-    rates.push_back(fixed_averaging_rate(rows_.method).value_or(replica.algorithm.averaging_rate));
-  if (schedule_.final_rounds() > 0) rates.push_back(1.0);
-  std::ranges::sort(rates);
-  const auto repeated = std::ranges::unique(rates);
-  rates.erase(repeated.begin(), repeated.end());
-  for (const Topology& topology : topologies_)
+  const std::optional<double> fixed = fixed_averaging_rate(rows_.method);
+  for (std::size_t i = 0; i < topologies_.size(); ++i) {
+    const Topology& topology = topologies_[i];
+    std::set<double> rates;
+    for (const ReplicaSettings& replica : replicas_on(i))
+      rates.insert(fixed.value_or(replica.algorithm.averaging_rate));
+    if (schedule_.final_rounds() > 0) rates.insert(1.0);
     for (std::int64_t t = 0; t < std::max<std::int64_t>(1, topology.period()); ++t)
       for (const double rate : rates) mixing_weights(topology.round(t), rate, t);
+  }
 }
 
 StateList own_state(const Experiment& experiment) {
@@ -121,26 +191,13 @@ StateList own_state(const Experiment& experiment) {
   return own;
 }
 
-void Experiment::set_replicas(std::vector<ReplicaSettings> replicas) {
-  CHECK(static_cast<int>(replicas.size()) == config_.run.replicas, "settings of ", replicas.size(), " replicas of ",
-        config_.run.replicas);
-  replicas_ = std::move(replicas);
-}
-
 bool Experiment::nodes_are_equal_at(std::int64_t step) const {
   return step == 0 && task_->nodes_start_equal() && config_.run.start.empty();
 }
 
-std::string Experiment::hash() const {
-  std::vector<std::string> hashes;
-  for (const ReplicaSettings& replica : replicas_) {
-    Config config = config_;
-    config.algorithm = replica.algorithm;
-    config.optimizer = replica.optimizer;
-    hashes.push_back(config_hash(config, *task_));
-  }
-  if (std::ranges::count(hashes, hashes.front()) == std::ssize(hashes)) return hashes.front();
-  return fmt::format("{}", fmt::join(hashes, "-"));
+std::string Experiment::hash(int run) const {
+  const auto& [config, first] = runs_.at(run);
+  return config_hash(config, *task_, first);
 }
 
 }  // namespace sparsepush

@@ -1,6 +1,8 @@
 // Everything about a run that is known before its first step: configuration, topology, task, schedule.
 #pragma once
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,17 +10,28 @@
 #include "host/recipe/methods.h"
 #include "host/recipe/schedule.h"
 #include "host/topologies/topology.h"
+#include "models/shard.h"
 #include "models/task.h"
 
 namespace sparsepush {
 
-/// In what replicas of a run may differ.
+/// In what replicas may differ.
 struct ReplicaSettings {
-  AlgorithmConfig algorithm;  ///< keep, scope and averaging rate
-  OptimizerConfig optimizer;
+  std::uint64_t seed = 1;
+  DataConfig data;            ///< partition and its seed
+  AlgorithmConfig algorithm;  ///< keep, scope, averaging rate and its decay, threshold and monitor
+  OptimizerConfig optimizer;  ///< all but the kind
 };
 
-/// Immutable once prepared; shared by all shards.
+/// A run of an experiment, which has a folder of its own: some of the replicas, with seeds seed, seed + 1, ...
+struct Run {
+  Config config;  ///< as if it were alone
+  int first = 0;  ///< number of its first replica
+
+  ReplicaRange replicas() const { return {first, config.run.replicas}; }
+};
+
+/// One run, or several side by side in the same arrays. Immutable once prepared; shared by all shards.
 class Experiment {
  public:
   /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
@@ -26,8 +39,9 @@ class Experiment {
   explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
   /// Builds them likewise, with a method, optimizer, compressor or task that need not be in any table.
   Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
-  /// Gives every replica settings of its own; before there is an emulator.
-  void set_replicas(std::vector<ReplicaSettings> replicas);
+  /// Of runs that differ in nothing but replicas and what ReplicaSettings says, and are equally long: each has the bits
+  /// that it has alone. Throws InputError where their lengths differ.
+  explicit Experiment(const std::vector<Config>& runs);
 
   /// Refuses at once what a run would refuse later, before data are made: weights that vanish, and what the task
   /// checks.
@@ -36,9 +50,11 @@ class Experiment {
   /// it.
   void prepare_data() { task_->prepare(); }
 
+  /// In all that runs have in common; run.replicas are those of all runs.
   const Config& config() const { return config_; }
+  const std::vector<Run>& runs() const { return runs_; }
   const Rows& rows() const { return rows_; }
-  /// Returns the [replicas] settings, all alike unless set_replicas was called.
+  /// Returns the [replicas] settings of all runs.
   const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
   /// Returns one topology per replica, or one that all share.
   const std::vector<Topology>& topologies() const { return topologies_; }
@@ -48,9 +64,15 @@ class Experiment {
   /// Returns whether all nodes of a replica have the same scores after `step` steps, whatever they learn: at the start.
   bool nodes_are_equal_at(std::int64_t step) const;
   /// Hashes all that changes the bits of a run: see config_hash.
-  std::string hash() const;
+  std::string hash(int run = 0) const;
 
  private:
+  Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task);
+  /// Those whose rounds are the topology's.
+  std::span<const ReplicaSettings> replicas_on(std::size_t topology) const;
+  void check_topologies() const;
+
+  std::vector<Run> runs_;
   Config config_;
   Rows rows_;
   std::vector<ReplicaSettings> replicas_;
@@ -65,5 +87,7 @@ StateList own_state(const Experiment& experiment);
 
 /// Makes one topology, or one per replica where they differ, checked over the rounds of the run.
 std::vector<Topology> make_topologies(const Config& config);
+/// The same for replicas with these seeds.
+std::vector<Topology> make_topologies(const Config& config, std::span<const std::uint64_t> seeds);
 
 }  // namespace sparsepush

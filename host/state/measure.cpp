@@ -1,14 +1,11 @@
 #include "host/state/measure.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "data/spread.h"
-#include "host/state/diverged.h"
 #include "host/state/running_statistics.h"
 #include "host/state/sent_totals.h"
 #include "host/state/verbs.h"
@@ -34,13 +31,21 @@ struct ScoreTable {
   std::vector<double> values;  ///< [models, columns]
 };
 
+/// [rows of all shards] squared norms.
+template <class Backend>
+std::vector<double> norms_of(const Backend& backend, Nodes<Backend>& nodes, const Array<float>& array) {
+  std::vector<double> local(nodes.shard.rows()), all(nodes.shard.all_rows());
+  squared_norms(backend, nodes[array], local);
+  nodes.transport.gather(local, all);
+  return all;
+}
+
 /// What the measures of one step share.
 template <class Backend>
 class Measures {
  public:
   Measures(const Backend& backend, const Experiment& experiment, Gradients<Backend>& gradients, Nodes<Backend>& nodes)
       : backend_(backend),
-        experiment_(experiment),
         task_(experiment.task()),
         gradients_(gradients),
         nodes_(nodes),
@@ -96,23 +101,10 @@ class Measures {
     for (int s = 1; s < columns(); ++s) summary_of(row, s).mean_model = mean_of(s);
   }
 
-  /// ||E|| / ||X||, and a look at whether x is finite.
-  void add_error_ratio(std::vector<MetricsRow>& rows, std::int64_t step) {
-    const auto norms = [&](const Array<float>& array) {
-      std::vector<double> norm(shard_.rows());
-      squared_norms(backend_, nodes_[array], norm);
-      return gather(norm);
-    };
-    const auto x = norms(state::x);
-    const auto bad = std::ranges::find_if(x, [](double n) { return !std::isfinite(n); });
-    if (bad != x.end()) {
-      const std::int64_t row = bad - x.begin(), replica = row / shard_.all_nodes;
-      throw Diverged(fmt::format(
-          "diverged at step {}: the parameters of node {} are not finite; {}", step, row % shard_.all_nodes,
-          likely_remedy(experiment_.rows(), experiment_.replicas()[replica].algorithm, experiment_.layout())));
-    }
+  /// ||E|| / ||X||.
+  void add_error_ratio(std::vector<MetricsRow>& rows) {
     if (!nodes_.state.has(state::error)) return;
-    const auto error = norms(state::error);
+    const auto x = norms_of(backend_, nodes_, state::x), error = norms_of(backend_, nodes_, state::error);
     for (MetricsRow& row : rows) {
       const double size = std::sqrt(sum_of(of_replica(x, row.replica)));
       if (size > 0) row.error_ratio = std::sqrt(sum_of(of_replica(error, row.replica))) / size;
@@ -124,8 +116,9 @@ class Measures {
     const std::vector<int> reported = spread_over(shard_.all_nodes, evaluated);
     const auto tested = std::span(reported).first(equal ? 1 : reported.size());
     std::vector<int> local;
-    for (int row = 0; row < shard_.rows(); ++row)
-      if (std::ranges::binary_search(tested, shard_.id_of(row).node)) local.push_back(row);
+    for (const MetricsRow& row : rows)
+      for (int i = row.replica * shard_.nodes(); i < (row.replica + 1) * shard_.nodes(); ++i)
+        if (std::ranges::binary_search(tested, shard_.id_of(i).node)) local.push_back(i);
     ScoreTable scores(static_cast<int>(local.size()), columns());
     gradients_.score_nodes(backend_, parameters_of(nodes_, task_), local, scores.view());
     for (int s = 0; s < columns(); ++s) {
@@ -214,7 +207,6 @@ class Measures {
   }
 
   const Backend& backend_;
-  const Experiment& experiment_;
   const Task& task_;
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
@@ -227,19 +219,23 @@ class Measures {
 }  // namespace
 
 template <class Backend>
+std::vector<double> squared_parameter_norms(const Backend& backend, Nodes<Backend>& nodes) {
+  return norms_of(backend, nodes, state::x);
+}
+
+template <class Backend>
 std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& experiment,
                                       Gradients<Backend>& gradients, Nodes<Backend>& nodes,
-                                      const LossWindow<Backend>& loss, std::int64_t step) {
+                                      const LossWindow<Backend>& loss, const WhatToMeasure& what) {
   const Schedule& schedule = experiment.schedule();
-  std::vector<MetricsRow> rows(nodes.shard.replicas);
-  for (int r = 0; r < nodes.shard.replicas; ++r) {
-    rows[r].replica = r;
-    rows[r].step = step;
-    rows[r].epoch = schedule.epoch(step);
-    if (step <= schedule.sgd_steps()) rows[r].lr = schedule.learning_rate(step, experiment.replicas()[r].optimizer);
+  const std::int64_t step = what.step;
+  std::vector<MetricsRow> rows;
+  for (const int r : what.replicas) {
+    rows.push_back({.replica = r, .step = step, .epoch = schedule.epoch(step)});
+    if (step <= schedule.sgd_steps()) rows.back().lr = schedule.learning_rate(step, experiment.replicas()[r].optimizer);
   }
   Measures<Backend> measures(backend, experiment, gradients, nodes);
-  measures.add_error_ratio(rows, step);
+  measures.add_error_ratio(rows);
   measures.add_push_weights(rows);
   for (MetricsRow& row : rows) measures.add_mean_model(row);
   measures.add_node_scores(rows, experiment.config().evaluate.nodes, experiment.nodes_are_equal_at(step));
@@ -249,9 +245,11 @@ std::vector<MetricsRow> measure_nodes(const Backend& backend, const Experiment& 
   return rows;
 }
 
+template std::vector<double> squared_parameter_norms(const Cpu&, Nodes<Cpu>&);
+template std::vector<double> squared_parameter_norms(const Cuda&, Nodes<Cuda>&);
 template std::vector<MetricsRow> measure_nodes(const Cpu&, const Experiment&, Gradients<Cpu>&, Nodes<Cpu>&,
-                                               const LossWindow<Cpu>&, std::int64_t);
+                                               const LossWindow<Cpu>&, const WhatToMeasure&);
 template std::vector<MetricsRow> measure_nodes(const Cuda&, const Experiment&, Gradients<Cuda>&, Nodes<Cuda>&,
-                                               const LossWindow<Cuda>&, std::int64_t);
+                                               const LossWindow<Cuda>&, const WhatToMeasure&);
 
 }  // namespace sparsepush

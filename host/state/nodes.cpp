@@ -15,12 +15,6 @@ std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout
   return entries;
 }
 
-std::vector<std::uint64_t> seeds_of(const NodesPlan& plan) {
-  std::vector<std::uint64_t> seeds;
-  for (std::size_t r = 0; r < plan.algorithm.size(); ++r) seeds.push_back(plan.seed + r);
-  return seeds;
-}
-
 std::vector<std::int64_t> copies_in_chain(const Shard& shard) {
   std::vector<std::int64_t> copies;
   for (int row = 0; row < shard.rows(); ++row) {
@@ -74,7 +68,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       extent(extent_of(plan, layout, shard.nodes())),
       arrays(state_of(rows, plan.own)),
       state(backend, planned_state(arrays, rows, extent), extent),
-      seed(backend, seeds_of(plan)),
+      seed(backend, plan.seed),
       message_entries(backend, entries_of_slots(extent, layout, plan)),
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
@@ -86,8 +80,8 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       settings(backend, plan.settings_of_rows ? shard.rows() : shard.replicas),
       diverged(backend, 1, shard.rows()),
       sent(backend, kSentCounts, shard.rows()) {
-  CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas, "settings of ", plan.algorithm.size(),
-        " replicas, there are ", shard.replicas);
+  CHECK(static_cast<int>(plan.algorithm.size()) == shard.replicas && plan.seed.size() == plan.algorithm.size(),
+        "settings of ", plan.algorithm.size(), " replicas, ", plan.seed.size(), " seeds, there are ", shard.replicas);
   for (const AlgorithmConfig& other : plan.algorithm)
     CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank &&
               other.value_bits == algorithm.value_bits && other.blocks == algorithm.blocks,

@@ -7,11 +7,14 @@ namespace sparsepush {
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
   NodesPlan plan{.rows = experiment.rows(),
                  .algorithm = {},
-                 .seed = experiment.config().run.seed,
+                 .seed = {},
                  .own = own_state(experiment),
                  .halo_slots = halo_slots,
                  .verify = experiment.config().run.verify};
-  for (const ReplicaSettings& replica : experiment.replicas()) plan.algorithm.push_back(replica.algorithm);
+  for (const ReplicaSettings& replica : experiment.replicas()) {
+    plan.algorithm.push_back(replica.algorithm);
+    plan.seed.push_back(replica.seed);
+  }
   return plan;
 }
 

@@ -10,7 +10,7 @@ namespace sparsepush {
 struct NodesPlan {
   Rows rows;
   std::vector<AlgorithmConfig> algorithm;  ///< [replicas] that may differ in scope, keep and averaging rate
-  std::uint64_t seed = 0;                  ///< of the first replica
+  std::vector<std::uint64_t> seed;         ///< [replicas]
   StateList own = {};                      ///< arrays of what is learned
   int halo_slots = 0;                      ///< bound of the remote in-neighbours of any round
   bool verify = false;                     ///< whether selections are done again and compared

@@ -14,6 +14,7 @@
 #include "host/records/number_table.h"
 #include "host/state/backend_choice.h"
 #include "host/state/experiment.h"
+#include "host/tables/launches.h"
 
 namespace sparsepush {
 namespace {
@@ -64,6 +65,7 @@ PointPlan plan_point(const TablePoint& point, Checked& checked) try {
   return {.hash = experiment.hash(),
           .sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
+          .epoch_steps = experiment.task().steps_per_epoch(),
           .evaluations = evaluations_of(experiment.schedule()),
           .memory = static_cast<double>(memory.total()),
           .bytes_wire = traffic.wire_bound * point.config.run.replicas,
@@ -80,6 +82,7 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory) {
   std::vector<PointPlan> plans;
   Checked checked(check_memory);
   for (const TablePoint& point : file.points) plans.push_back(plan_point<Backend>(point, checked));
+  number_launches(file.points, plans);
   return plans;
 }
 
@@ -100,27 +103,54 @@ void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans) {
   for (const Claim& claim : file.claims) check(claim.column, claim.where);
 }
 
-std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans) {
-  std::string text =
-      fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  point\n", "replicas", "steps", "memory", "sent, at most");
+template <class Backend>
+std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans) {
+  std::vector<std::vector<Config>> launches;
+  for (std::size_t p = 0; p < plans.size(); ++p) {
+    launches.resize(std::max<std::size_t>(launches.size(), plans[p].launch));
+    std::vector<Config>& launch = launches[plans[p].launch - 1];
+    if (std::ssize(launch) < kMostPointsAtOnce) launch.push_back(file.points[p].config);
+  }
+  std::vector<double> memory;
+  for (const std::vector<Config>& launch : launches)
+    memory.push_back(static_cast<double>(plan_memory<Backend>(Experiment(launch)).total()));
+  return memory;
+}
+
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
+                            const std::vector<double>& launch_memory) {
+  std::string text = fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  point\n", "launch", "replicas", "steps",
+                                 "memory", "sent, at most");
   double steps = 0, bytes = 0, memory = 0;
+  std::vector<int> points_of(launch_memory.size());
   for (std::size_t p = 0; p < plans.size(); ++p) {
     const PointPlan& plan = plans[p];
     const int replicas = file.points[p].config.run.replicas;
     const std::string rounds = plan.final_rounds > 0 ? fmt::format(" + {}", plan.final_rounds) : "";
     const std::string sent = (plan.bytes_are_exact ? "" : "about ") + format_bytes(plan.bytes_wire);
-    text += fmt::format("{:>8}  {:>16}  {:>9}  {:>14}  {}\n", replicas, fmt::format("{}{}", plan.sgd_steps, rounds),
-                        format_bytes(plan.memory), sent, file.points[p].name);
+    text +=
+        fmt::format("{:>6}  {:>8}  {:>16}  {:>9}  {:>14}  {}\n", plan.launch, replicas,
+                    fmt::format("{}{}", plan.sgd_steps, rounds), format_bytes(plan.memory), sent, file.points[p].name);
     steps += static_cast<double>(plan.sgd_steps + plan.final_rounds) * replicas;
     bytes += plan.bytes_wire;
     memory = std::max(memory, plan.memory);
+    ++points_of[plan.launch - 1];
   }
-  return text + fmt::format(
-                    "in all {} points in {} rows, each a launch of its own: {:.0f} steps of replicas, {} of memory for "
-                    "the largest, {} sent\n",
-                    plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+  text += fmt::format("in all {} points in {} rows: {:.0f} steps of replicas, {} of memory for the largest, {} sent\n",
+                      plans.size(), file.rows.size(), steps, format_bytes(memory), format_bytes(bytes));
+  text += fmt::format(
+      "{} launches: on a GPU, and on the CPU with --jobs 1, their points are trained side by side, as many as memory "
+      "holds\n",
+      launch_memory.size());
+  for (std::size_t launch = 0; launch < launch_memory.size(); ++launch)
+    if (points_of[launch] > 1)
+      text += fmt::format("launch {}: {} of memory for {} points side by side\n", launch + 1,
+                          format_bytes(launch_memory[launch]), std::min(points_of[launch], kMostPointsAtOnce));
+  return text;
 }
 
+template std::vector<double> launch_memory<Cpu>(const TableFile&, const std::vector<PointPlan>&);
+template std::vector<double> launch_memory<Cuda>(const TableFile&, const std::vector<PointPlan>&);
 template std::vector<PointPlan> plan_points<Cpu>(const TableFile&, bool);
 template std::vector<PointPlan> plan_points<Cuda>(const TableFile&, bool);
 

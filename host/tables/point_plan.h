@@ -10,7 +10,9 @@ namespace sparsepush {
 
 struct PointPlan {
   std::string hash = {};  ///< Experiment::hash, as the run's summary has it
+  int launch = 0;         ///< points with the same number may be trained side by side
   std::int64_t sgd_steps = 0, final_rounds = 0;
+  std::int64_t epoch_steps = 0;  ///< 0: there are no epochs
   std::int64_t evaluations = 0;  ///< rows of metrics.csv up to the last SGD step
   double memory = 0;             ///< bytes
   double bytes_wire = 0;         ///< of all replicas, at most; about where not exact
@@ -26,7 +28,12 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
 /// Throws InputError where a column or claim reads what no point measures, or more evaluations than one has.
 void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
 
-/// The text of `sparsepush plan` of a table: a line a point, and all together.
-std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans);
+/// [launches] Bytes that the points of a launch take side by side, of at most kMostPointsAtOnce.
+template <class Backend>
+std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans);
+
+/// The text of `sparsepush plan` of a table: a line a point, one a launch of several, and all together.
+std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
+                            const std::vector<double>& launch_memory);
 
 }  // namespace sparsepush

@@ -32,12 +32,12 @@ int replica_in(const std::string& reason) {
   return replica;
 }
 
-std::int64_t checkpoint_step(const fs::path& folder) try {
-  const std::vector<std::int64_t> step =
-      SafetensorsReader(folder / "checkpoint.safetensors").read<std::int64_t>("step");
-  return step.empty() ? 0 : step.front();
+std::optional<SavedPosition> saved_position(const fs::path& folder) try {
+  const SafetensorsReader checkpoint(folder / "checkpoint.safetensors");
+  return SavedPosition{.step = checkpoint.read<std::int64_t>("step").at(0),
+                       .untested = checkpoint.metadata().contains("untested")};
 } catch (const std::exception&) {  // there is none, or it is damaged: that is for the run to say
-  return 0;
+  return std::nullopt;
 }
 
 bool is_begun(const fs::path& folder) {
@@ -108,12 +108,15 @@ PointState read_point_state(const fs::path& points, const std::string& name, con
     const std::vector<RunTime> times = read_run_times(folder);
     if (finished)
       state.metrics = read_run_metrics(folder, times, point.config.run.replicas, {plan.sgd_steps, end}).replicas;
-    state.steps_done = finished ? end : checkpoint_step(folder);
+    else
+      state.saved = saved_position(folder);
+    state.steps_done = finished ? end : state.saved.value_or(SavedPosition{}).step;
     if (!times.empty()) state.seconds = times.back().seconds;
   } catch (const std::exception& error) {
     state.damaged = state.status == Status::kFinished;
     state.status = Status::kFailed;
     state.metrics.clear();
+    state.saved = saved_position(folder);
     state.reason = error.what();
     if (state.damaged) state.reason += " (--retry trains it again from its beginning)";
   }

@@ -1,5 +1,6 @@
 // How far each point of a table is: what its folder says.
 #pragma once
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -15,10 +16,18 @@ enum class Status { kWaiting, kRunning, kFinished, kDiverged, kFailed, kInterrup
 /// As in points.csv: "waiting", ...
 std::string word_of(Status status);
 
+/// What a checkpoint says of how far its run is.
+struct SavedPosition {
+  std::int64_t step = 0;
+  bool untested = false;  ///< the evaluation that is due is still to come
+  friend auto operator<=>(const SavedPosition&, const SavedPosition&) = default;
+};
+
 struct PointState {
   Status status = Status::kWaiting;
   std::string folder = {};  ///< its name below points/
   std::int64_t steps_done = 0;
+  std::optional<SavedPosition> saved = {};  ///< of a point that is not finished and has a checkpoint
   double seconds = 0;
   std::string reason = {};  ///< of a divergence or failure
   std::optional<int> diverged_replica = {};

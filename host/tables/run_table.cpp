@@ -11,9 +11,12 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
+#include "host/tables/launches.h"
 #include "host/tables/markup.h"
 #include "host/tables/pace.h"
 #include "host/tables/table_csv.h"
@@ -29,8 +32,13 @@ double seconds_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double>(end - begin).count();
 }
 
-/// Where a point is that is being trained.
+/// Numbers of points that are trained side by side.
+using Launch = std::vector<int>;
+
+/// Where a launch is that is being trained.
 struct Running {
+  Launch points = {};
+  int replicas = 0;  ///< of all its points
   std::int64_t step = 0;
   std::optional<RunPosition> at = {};  ///< once it has said so
   Clock::time_point since = {};
@@ -39,7 +47,7 @@ struct Running {
 class TableRun {
  public:
   TableRun(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
-           const TrainPoint& train, const Caller& caller)
+           const TrainPoints& train, const Caller& caller)
       : file_(file), plans_(plans), options_(options), train_(train), caller_(caller), folder_(options.out) {
     find_folders();
     choose_points();
@@ -50,8 +58,12 @@ class TableRun {
     folder_.write(kPointsFile, points_csv());
     folder_.write("table.toml", file_.text);
     for (const std::string& line : file_.warnings) caller_.say("warning: " + line);
-    caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), to_do_.size(),
-                            std::min<std::size_t>(options_.jobs, std::max<std::size_t>(to_do_.size(), 1))));
+    std::size_t points = 0, at_once = std::min<std::size_t>(options_.jobs, std::max<std::size_t>(to_do_.size(), 1));
+    for (const Launch& launch : to_do_) {
+      points += launch.size();
+      at_once = std::max(at_once, launch.size());
+    }
+    caller_.say(fmt::format("{} points: {} to train, {} at once", file_.points.size(), points, at_once));
     tell();
     {
       std::vector<std::jthread> workers;
@@ -86,6 +98,7 @@ class TableRun {
 
   void choose_points() {
     bool any = false;
+    std::map<Place, std::size_t> last;
     for (int p = 0; p < std::ssize(states_); ++p) {
       const PointState& state = states_[p];
       steps_ += plans_[p].sgd_steps + plans_[p].final_rounds;
@@ -93,94 +106,151 @@ class TableRun {
       if (!options_.only.empty() && state.folder.find(options_.only) == std::string::npos) continue;
       any = true;
       const bool diverged = state.status == Status::kDiverged;
-      if (state.status != Status::kFinished && (!diverged || options_.retry)) to_do_.push_back(p);
+      if (state.status != Status::kFinished && (!diverged || options_.retry)) add_to_do(p, last);
     }
     if (!any)
       throw InputError("--only {}: no point has a folder whose name contains it; the first one's is {}", options_.only,
                        states_.front().folder);
   }
 
+  bool begins_anew(const PointState& state) const {
+    return options_.retry && (state.status == Status::kDiverged || state.damaged);
+  }
+
+  /// Where points have to be to go on side by side; `last` has the last launch of each place.
+  using Place = std::tuple<int, std::optional<SavedPosition>>;
+  void add_to_do(int p, std::map<Place, std::size_t>& last) {
+    const PointState& state = states_[p];
+    const Place place(plans_[p].launch, begins_anew(state) ? std::nullopt : state.saved);
+    const auto found = last.find(place);
+    if (options_.share && found != last.end() && to_do_[found->second].size() < kMostPointsAtOnce) {
+      to_do_[found->second].push_back(p);
+      return;
+    }
+    last[place] = to_do_.size();
+    to_do_.push_back({p});
+  }
+
   /// Trains points until none is left.
   void work() {
-    while (const std::optional<int> p = take()) {
+    for (Launch points = take(); !points.empty(); points = take()) {
       try {
-        train(*p);
+        train(points);
       } catch (...) {  // the table's own files cannot be written: nothing else has a meaning
         const std::lock_guard lock(mutex_);
         if (!error_) error_ = std::current_exception();
         stopped_ = true;
       }
-      give_back(*p);
+      give_back(points);
     }
   }
 
-  /// The next point, once there is memory for it.
-  std::optional<int> take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] {
-      return stopped_ || to_do_.empty() || running_ == 0 || memory_ + plans_[to_do_.front()].memory <= options_.memory;
-    });
-    if (stopped_ || to_do_.empty()) return std::nullopt;
-    const int p = to_do_.front();
-    to_do_.pop_front();
-    ++running_;
-    memory_ += plans_[p].memory;
-    return p;
+  double memory_of(const Launch& points) const {
+    double bytes = 0;
+    for (const int p : points) bytes += plans_[p].memory;
+    return bytes;
   }
 
-  void give_back(int p) {
+  /// The next launch, once there is memory for it; empty if there is none.
+  Launch take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] {
+      return stopped_ || to_do_.empty() || running_ == 0 || memory_ + memory_of(to_do_.front()) <= options_.memory;
+    });
+    if (stopped_ || to_do_.empty()) return {};
+    Launch points = std::move(to_do_.front());
+    to_do_.pop_front();
+    ++running_;
+    memory_ += memory_of(points);
+    return points;
+  }
+
+  void give_back(const Launch& points) {
     const std::lock_guard lock(mutex_);
     --running_;
-    memory_ -= plans_[p].memory;
+    memory_ -= memory_of(points);
     changed_.notify_all();
   }
 
-  void train(int p) {
-    const fs::path path = folder_.points() / states_[p].folder;
-    const bool from_beginning = states_[p].damaged && options_.retry;
-    if (states_[p].status == Status::kDiverged || from_beginning) fs::remove_all(path);
+  /// A launch that is refused, or does not come to begin, is divided: it may want more memory than there is, or one of
+  /// its points be to blame.
+  void train(const Launch& points) {
+    const std::vector<WantedRun> runs = begin(points);
     std::string failure;
+    bool is_refused = false;
     try {
-      train_(file_.points[p].config, path, begin(p));
-    } catch (const Diverged&) {  // the folder says so
+      train_(runs, caller_of(points.front()));
+    } catch (const Diverged&) {  // the folders say so
+    } catch (const InputError& error) {
+      failure = error.what();
+      is_refused = true;
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    PointState state = read_point_state(folder_.points(), states_[p].folder, file_.points[p], plans_[p]);
-    if (!failure.empty()) {
-      state.status = Status::kFailed;
-      state.reason = failure;
-    }
     const std::lock_guard lock(mutex_);
-    steps_done_ += state.steps_done - running_points_[p].step;
-    running_points_.erase(p);
-    states_[p] = std::move(state);
-    write_point(p);
-    say_end(p);
+    const Running running = running_launches_.at(points.front());
+    running_launches_.erase(points.front());
+    is_refused = points.size() > 1 && (is_refused || (!failure.empty() && !running.at));
+    for (const int p : points) {
+      end(p, running.step, is_refused ? "" : failure);
+      if (!is_refused) say_end(p);
+    }
+    if (is_refused) {
+      const auto half = points.begin() + std::ssize(points) / 2;
+      to_do_.push_front({half, points.end()});
+      to_do_.push_front({points.begin(), half});
+    }
     tell();
   }
 
-  /// Says that a point runs; returns what its run asks and tells.
-  Caller begin(int p) {
+  /// Says that points run.
+  std::vector<WantedRun> begin(const Launch& points) {
     const std::lock_guard lock(mutex_);
-    running_points_[p] = {.step = states_[p].steps_done};
-    states_[p].status = Status::kRunning;
-    write_point(p);
-    return caller_of(p);
+    Running running{.points = points};
+    std::vector<WantedRun> runs;
+    for (const int p : points) {
+      PointState& state = states_[p];
+      const fs::path path = folder_.points() / state.folder;
+      if (begins_anew(state)) {
+        fs::remove_all(path);
+        steps_done_ -= std::exchange(state.steps_done, 0);
+        state.damaged = false;
+      }
+      state.status = Status::kRunning;
+      write_point(p);
+      runs.push_back({file_.points[p].config, path, [this, p](const std::string& line) { say_warning(p, line); }});
+      running.replicas += file_.points[p].config.run.replicas;
+      running.step = state.steps_done;
+    }
+    running_launches_[points.front()] = std::move(running);
+    return runs;
   }
 
-  Caller caller_of(int p) {
+  /// Takes what a point's folder says, or that it has failed, of one that was at `step`.
+  void end(int p, std::int64_t step, const std::string& failure) {
+    PointState state = read_point_state(folder_.points(), states_[p].folder, file_.points[p], plans_[p]);
+    if (!failure.empty() && state.status != Status::kDiverged) {
+      state.status = Status::kFailed;
+      state.reason = failure;
+    }
+    steps_done_ += state.steps_done - step;
+    states_[p] = std::move(state);
+    write_point(p);
+  }
+
+  Caller caller_of(int first) {
+    const std::lock_guard lock(mutex_);
     return {.request = [this, saves = saves_]() mutable { return request(saves); },
-            .say =
-                [this, p](const std::string& line) {
-                  const std::lock_guard lock(mutex_);
-                  if (line.starts_with("warning: ")) caller_.say(file_.points[p].name + ": " + line);
-                },
             .progress =
-                [this, p](const RunPosition& position) {
+                [this, first](const RunPosition& position) {
                   const std::lock_guard lock(mutex_);
-                  note(p, position);
+                  note(running_launches_.at(first), position);
                 }};
+  }
+
+  void say_warning(int p, const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    if (line.starts_with("warning: ")) caller_.say(file_.points[p].name + ": " + line);
   }
 
   /// One request to save is for all points that are running; `saves` counts those that this one has seen.
@@ -195,13 +265,15 @@ class TableRun {
     return Request::kSave;
   }
 
-  void note(int p, const RunPosition& position) {
-    Running& running = running_points_[p];
+  void note(Running& running, const RunPosition& position) {
     const auto now = Clock::now();
     if (running.at)  // else it has just made its data
-      pace_.note(file_.points[p].config, *running.at, position, seconds_between(running.since, now));
-    steps_done_ += position.step - running.step;
-    running = {.step = position.step, .at = position, .since = now};
+      pace_.note(file_.points[running.points.front()].config, running.replicas, *running.at, position,
+                 seconds_between(running.since, now));
+    steps_done_ += (position.step - running.step) * std::ssize(running.points);
+    running.step = position.step;
+    running.at = position;
+    running.since = now;
     constexpr double kInterval = 0.1;  // seconds: nobody reads faster
     if (seconds_between(told_, now) >= kInterval) tell();
   }
@@ -231,9 +303,11 @@ class TableRun {
       known = known && time;
       seconds += time.value_or(0);
     };
-    for (const auto& [p, running] : running_points_) add(p, running.step);
-    for (const int p : to_do_) add(p, states_[p].steps_done);
-    const std::size_t at_once = std::max<std::size_t>(running_points_.size(), 1);
+    for (const auto& [first, running] : running_launches_)
+      for (const int p : running.points) add(p, running.step);
+    for (const Launch& launch : to_do_)
+      for (const int p : launch) add(p, states_[p].steps_done);
+    const std::size_t at_once = std::max<std::size_t>(running_launches_.size(), 1);
     return known ? std::optional(seconds / static_cast<double>(at_once)) : std::nullopt;
   }
 
@@ -278,7 +352,7 @@ class TableRun {
   const TableFile& file_;
   const std::vector<PointPlan>& plans_;
   const TableOptions& options_;
-  const TrainPoint& train_;
+  const TrainPoints& train_;
   const Caller& caller_;
   const TableFolder folder_;
 
@@ -286,13 +360,13 @@ class TableRun {
   std::condition_variable changed_;
   std::vector<PointState> states_;        ///< [points]
   std::vector<std::string> point_lines_;  ///< [points] of points.csv
-  std::deque<int> to_do_;                 ///< points
-  std::map<int, Running> running_points_;
+  std::deque<Launch> to_do_;
+  std::map<int, Running> running_launches_;  ///< by their first point
   Pace pace_;
   Clock::time_point told_ = Clock::now();
   std::int64_t steps_ = 0, steps_done_ = 0;  ///< of all points
   int running_ = 0, saves_ = 0;
-  double memory_ = 0;  ///< that running points take
+  double memory_ = 0;  ///< that running launches take
   bool stopped_ = false;
   std::exception_ptr error_;
 };
@@ -300,7 +374,7 @@ class TableRun {
 }  // namespace
 
 TableEnd run_table(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
-                   const TrainPoint& train, const Caller& caller) {
+                   const TrainPoints& train, const Caller& caller) {
   return TableRun(file, plans, options, train, caller).run();
 }
 

@@ -12,14 +12,23 @@ namespace sparsepush {
 
 enum class RunEnd { kFinished, kFinishedBefore, kStopped };
 
-/// Trains a configuration into a folder, from where that is. What ends it otherwise is thrown; the folder says so, too.
-using TrainPoint = std::function<RunEnd(const Config&, const std::filesystem::path& folder, const Caller&)>;
+/// A run to be trained: into which folder, and who hears about it.
+struct WantedRun {
+  Config config;
+  std::filesystem::path folder;
+  std::function<void(const std::string& line)> say = [](const auto&) {};
+};
+
+/// Trains runs side by side into their folders, from where these are; one that diverges leaves the others alone. What
+/// ends all of them otherwise is thrown, InputError before anything is trained; the folders say so, too.
+using TrainPoints = std::function<RunEnd(const std::vector<WantedRun>&, const Caller&)>;
 
 struct TableOptions {
   std::filesystem::path out;
   std::string command = {};  ///< that makes this table, for its readers
-  int jobs = 1;              ///< points that are trained at once, a thread each
-  double memory = 0;         ///< bytes that they may take together; one point is always trained
+  int jobs = 1;              ///< launches that are trained at once, a thread each
+  bool share = false;        ///< points of a launch are trained side by side; else each is a launch of its own
+  double memory = 0;         ///< bytes that launches may take together; one is always trained
   std::string only = {};     ///< part of the folder's name of the points to train; empty: all
   bool retry = false;        ///< those that have diverged or are damaged, too, from their beginning
 };
@@ -34,6 +43,6 @@ struct TableEnd {
 /// `caller` is asked and told by one thread at a time; its progress counts the steps of all points. Throws InputError
 /// for a folder that is no table's or in use.
 TableEnd run_table(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
-                   const TrainPoint& train, const Caller& caller);
+                   const TrainPoints& train, const Caller& caller);
 
 }  // namespace sparsepush

@@ -36,7 +36,7 @@ std::string point_line(const TableFile& file, const std::vector<PointPlan>& plan
   const TablePoint& point = file.points[p];
   const PointState& state = states[p];
   CsvLine line;
-  line.add(point.name).add(point.id).add(p + 1).add(word_of(state.status)).add(state.steps_done);
+  line.add(point.name).add(point.id).add(plans[p].launch).add(word_of(state.status)).add(state.steps_done);
   line.add(plans[p].sgd_steps + plans[p].final_rounds).add(state.seconds).add(folder_of(state));
   return line.add_all(point.values).end();
 }

@@ -7,6 +7,7 @@
 
 namespace sparsepush {
 
+/// One a replica; all have the same step and round.
 struct StepClock {
   std::int64_t step = 0;           ///< SGD steps done
   std::int64_t round = 0;          ///< rounds of gossip done
@@ -14,9 +15,11 @@ struct StepClock {
   std::int64_t diverged_row = 0;   ///< the first of those rows
 };
 
-/// Ends a step, and `rounds` (0 or 1) rounds with it: counts them, and notes the first divergence. diverged: [nodes]
-/// not 0 where a row is out of bounds. All in backend memory. Backends agree exactly.
-void end_step(const Cpu& cpu, std::span<const std::uint8_t> diverged, int rounds, StepClock* clock);
-void end_step(const Cuda& gpu, std::span<const std::uint8_t> diverged, int rounds, StepClock* clock);
+/// Ends a step, and `rounds` (0 or 1) rounds with it: counts them, and notes the first divergence of each replica.
+/// clocks: [replicas]; diverged: [replicas * nodes], replica-major, not 0 where a row is out of bounds. All in backend
+/// memory. Backends agree exactly.
+void end_step(const Cpu& cpu, std::span<const std::uint8_t> diverged, int rounds, std::span<StepClock> clocks);
+void end_step(const Cuda& gpu, std::span<const std::uint8_t> diverged, int rounds, std::span<StepClock> clocks);
+void check_end_step_shapes(std::span<const std::uint8_t> diverged, std::span<StepClock> clocks);
 
 }  // namespace sparsepush

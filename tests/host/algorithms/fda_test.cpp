@@ -187,17 +187,13 @@ TYPED_TEST(FdaOn, EveryReplicaDecidesForItselfOnAnyShards) {
   EXPECT_GT(alone[0].syncs, 0);
   EXPECT_LT(alone[0].syncs, 12);
   for (const int shards : {1, 2, 4}) {
-    Config config = this->config_of(0);
-    config.run.replicas = static_cast<int>(limits.size());
-    config.run.shards = shards;
-    Experiment experiment(config);
-    experiment.prepare_data();
-    std::vector<ReplicaSettings> settings = experiment.replicas();
-    for (std::size_t r = 0; r < limits.size(); ++r) {
-      settings[r].algorithm.threshold = limits[r].first;
-      settings[r].algorithm.monitor = limits[r].second;
+    std::vector<Config> runs;
+    for (const auto& [threshold, monitor] : limits) {
+      runs.push_back(this->config_of(threshold, monitor));
+      runs.back().run.shards = shards;
     }
-    experiment.set_replicas(settings);
+    Experiment experiment(runs);
+    experiment.prepare_data();
     EXPECT_EQ(outcomes_of<TypeParam>(experiment, 12), alone) << shards << " shards";
   }
 }

@@ -263,7 +263,7 @@ std::vector<double> mixed_by_records(const RoundRules& rules, int nodes, std::in
       const PlannedRound round = plan.at(&clock.span().data()->round);
       copy_within(backend, before.span().data(), u.span().data(), u.span().size_bytes());
       mix_push_weights(backend, round.edges, before.span(), u.span());
-      end_step(backend, diverged.span(), 1, clock.span().data());
+      end_step(backend, diverged.span(), 1, clock.span());
     });
     prepare(t + 1, t + 1 + kRoundsAhead);
   }

@@ -32,7 +32,7 @@ TEST(NetworkTask, SaysWhatItsRunsAre) {
   EXPECT_EQ(elements_of(task.parameters()), 64 * 64 + 64 + 64 * 10 + 10);
   EXPECT_TRUE(task.statistics().empty());
   task.prepare();
-  const std::string table = task.partition_table();
+  const std::string table = task.partition_table({0, 2});
   EXPECT_TRUE(table.starts_with("replica,node,samples,class_0,class_1,")) << table;
   EXPECT_EQ(std::ranges::count(table, '\n'), 1 + 2 * 3);
 }
@@ -44,7 +44,7 @@ TEST(QuadraticTask, NamesItsSegmentsAndHasNeitherEpochsNorScores) {
     settings.data.file = file.path();
     const QuadraticTask task(settings);
     EXPECT_EQ(task.steps_per_epoch(), 0);
-    EXPECT_TRUE(task.scores().empty() && task.partition_table().empty());
+    EXPECT_TRUE(task.scores().empty() && task.partition_table({}).empty());
     return task.parameters();
   };
   const std::vector<Parameter> three = parameters_of({1, 5, 34});
@@ -83,7 +83,7 @@ class HashedTask : public Task {
  public:
   HashedTask(std::vector<std::string_view> keys, std::string identity)
       : keys_(std::move(keys)), identity_(std::move(identity)) {}
-  std::vector<std::string_view> keys() const override { return keys_; }
+  std::vector<std::string_view> keys(int) const override { return keys_; }
   std::string identity() const override { return identity_; }
   std::vector<Parameter> parameters() const override { return {{"w", {3}}}; }
   void initialize(std::uint64_t, int, float*) const override {}

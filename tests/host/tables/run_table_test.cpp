@@ -24,6 +24,8 @@ void write_run(const fs::path& folder, const std::string& status) {
   std::ofstream(folder / "summary.json") << R"({"status": ")" << status << R"("})";
 }
 
+using Rates = std::vector<double>;
+
 class RunTable : public ConfigFile {
  protected:
   void SetUp() override {
@@ -32,19 +34,37 @@ class RunTable : public ConfigFile {
         write("a.toml", "run.steps = 1\nrun.nodes = 2\n[sweep]\n\"optimizer.lr\" = [0.1, 0.2, 0.3, 0.4]\n"), {});
     plans_ = plan_points<Cpu>(file_, true);
   }
+  using TrainPoint = std::function<RunEnd(const Config&, const fs::path& folder, const Caller&)>;
+
   TableEnd run(const TableOptions& options, const TrainPoint& train, const Caller& caller = {}) {
     trained_.clear();
-    const auto train_one = [&](const Config& config, const fs::path& folder, const Caller& of_point) {
+    const auto train_one = [&](const std::vector<WantedRun>& runs, const Caller& of_point) {
+      EXPECT_EQ(runs.size(), 1);
       {
         const std::lock_guard lock(mutex_);
-        trained_.insert(config.optimizer.lr);
+        trained_.insert(runs[0].config.optimizer.lr);
         most_ = std::max<int>(most_, ++running_);
       }
-      const auto end = train(config, folder, of_point);
+      const auto end = train(runs[0].config, runs[0].folder, of_point);
       --running_;
       return end;
     };
     return run_table(file_, plans_, options, train_one, caller);
+  }
+  /// The same with points side by side; `train` has their rates, and says whether it refuses them.
+  TableEnd share(TableOptions options, const std::function<bool(const Rates&, const std::vector<WantedRun>&)>& train) {
+    launches_.clear();
+    options.share = true;
+    const auto train_all = [&](const std::vector<WantedRun>& runs, const Caller& caller) {
+      Rates rates;
+      for (const WantedRun& run : runs) rates.push_back(run.config.optimizer.lr);
+      launches_.push_back(rates);
+      if (begins_) caller.progress({});
+      if (!train(rates, runs)) throw InputError("refused");
+      return RunEnd::kFinished;
+    };
+    return run_table(file_, plans_, options, train_all,
+                     {.say = [this](const std::string& line) { said_ += line + "\n"; }});
   }
   TableOptions options(int jobs, double points_in_memory = 100) const {
     return {.out = folder_ / "out", .jobs = jobs, .memory = points_in_memory * plans_.front().memory};
@@ -54,6 +74,9 @@ class RunTable : public ConfigFile {
   std::vector<PointPlan> plans_;
   std::mutex mutex_;
   std::set<double> trained_;
+  std::vector<Rates> launches_;
+  bool begins_ = true;
+  std::string said_;
   std::atomic<int> running_ = 0, most_ = 0;  ///< points at once
 };
 
@@ -146,6 +169,77 @@ TEST_F(RunTable, OneRequestToSaveIsForAllPointsThatRun) {
   EXPECT_TRUE(run(options(2), wait, {.request = request}).all_finished);
   EXPECT_EQ(saves, 4);
   EXPECT_EQ(asked, 2);
+}
+
+/// Leaves what finished runs leave.
+bool finish_all(const Rates&, const std::vector<WantedRun>& runs) {
+  for (const WantedRun& run : runs) write_run(run.folder, "finished");
+  return true;
+}
+
+TEST_F(RunTable, PointsOfALaunchAreTrainedSideBySide) {
+  EXPECT_TRUE(share(options(1), finish_all).all_finished);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.2, 0.3, 0.4}}));
+  EXPECT_NE(said_.find("4 points: 4 to train, 4 at once"), std::string::npos) << said_;
+  share(options(1), finish_all);
+  EXPECT_TRUE(launches_.empty());
+}
+
+TEST_F(RunTable, OtherLaunchesAreTrainedOneAfterTheOther) {
+  plans_[1].launch = plans_[2].launch = 7;
+  EXPECT_TRUE(share(options(1), finish_all).all_finished);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.4}, {0.2, 0.3}}));
+}
+
+TEST_F(RunTable, ALaunchThatIsRefusedIsDivided) {
+  const auto two_fit = [](const Rates& rates, const std::vector<WantedRun>& runs) {
+    return rates.size() <= 2 && finish_all(rates, runs);
+  };
+  EXPECT_TRUE(share(options(1), two_fit).all_finished);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.2, 0.3, 0.4}, {0.1, 0.2}, {0.3, 0.4}}));
+}
+
+TEST_F(RunTable, APointThatIsRefusedFailsAlone) {
+  const auto refuse_one = [](const Rates& rates, const std::vector<WantedRun>& runs) {
+    return std::ranges::find(rates, 0.2) == rates.end() && finish_all(rates, runs);
+  };
+  EXPECT_FALSE(share(options(1), refuse_one).all_finished);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.2, 0.3, 0.4}, {0.1, 0.2}, {0.1}, {0.2}, {0.3, 0.4}}));
+  EXPECT_NE(said_.find("lr=0.2 failed after 0.0 s: refused"), std::string::npos) << said_;
+  EXPECT_EQ(said_.find("lr=0.3 failed"), std::string::npos) << said_;
+}
+
+TEST_F(RunTable, WhatEndsALaunchEndsAllOfItsPointsButThoseThatHaveDiverged) {
+  const auto fail = [](const Rates&, const std::vector<WantedRun>& runs) -> bool {
+    write_run(runs[1].folder, "diverged");
+    throw std::runtime_error("the disk is full");
+  };
+  share(options(1), fail);
+  EXPECT_NE(said_.find("lr=0.1 failed after 0.0 s: the disk is full"), std::string::npos) << said_;
+  EXPECT_NE(said_.find("lr=0.2 diverged"), std::string::npos) << said_;
+  EXPECT_TRUE(share(options(1), finish_all).all_finished == false);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.3, 0.4}}));
+}
+
+TEST_F(RunTable, ALaunchThatDoesNotBeginIsDividedWhateverTheReason) {
+  begins_ = false;
+  const auto two_fit = [](const Rates& rates, const std::vector<WantedRun>& runs) {
+    if (rates.size() > 2) throw std::runtime_error("the GPU's memory is full");
+    return finish_all(rates, runs);
+  };
+  EXPECT_TRUE(share(options(1), two_fit).all_finished);
+  EXPECT_EQ(launches_.size(), 3);
+}
+
+TEST_F(RunTable, WarningsNameTheirPoints) {
+  const auto warn = [](const Rates& rates, const std::vector<WantedRun>& runs) {
+    runs[2].say("warning: it grows");
+    runs[2].say("step 1");
+    return finish_all(rates, runs);
+  };
+  share(options(1), warn);
+  EXPECT_NE(said_.find("lr=0.3: warning: it grows\n"), std::string::npos) << said_;
+  EXPECT_EQ(said_.find("step 1"), std::string::npos) << said_;
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class RepeatedWorkOn : public BackendTest<Backend> {
     Buffer<Backend, std::uint8_t> diverged{backend, 1, 3};
     RepeatedWork<Backend> work;
 
-    void step(int rounds) { end_step(backend, diverged.span(), rounds, clock.span().data()); }
+    void step(int rounds) { end_step(backend, diverged.span(), rounds, clock.span()); }
     StepClock now() const { return clock.to_host().front(); }
   };
   /// The clock's steps at a host call, and the step that it was called with.
@@ -100,7 +100,7 @@ TYPED_TEST(RepeatedWorkOn, BeginsAnewWhereItWasForgotten) {
   typename TestFixture::Clock c;
   const Buffer<TypeParam, StepClock> clocks(c.backend, 1, 2);
   const auto run = [&](int clock) {
-    c.work.run(c.backend, 0, 0, [&] { end_step(c.backend, c.diverged.span(), 1, &clocks.span()[clock]); });
+    c.work.run(c.backend, 0, 0, [&] { end_step(c.backend, c.diverged.span(), 1, clocks.span().subspan(clock, 1)); });
   };
   run(0);
   c.work.forget();

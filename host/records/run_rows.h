@@ -1,0 +1,40 @@
+// The rows of a run, of those of its experiment.
+#pragma once
+#include <span>
+
+#include "host/state/experiment.h"
+#include "host/state/nodes.h"
+
+namespace sparsepush {
+
+/// The local rows of a run, which stand together: rows and replicas are counted from the run's first.
+template <class Backend>
+struct RunRows {
+  /// `nodes` must outlive it.
+  RunRows(Nodes<Backend>& nodes, const Run& run) : nodes(nodes), replicas(run.replicas()), shard(nodes.shard) {
+    shard.replicas = replicas.count;
+  }
+
+  int first() const { return replicas.first * shard.nodes(); }
+
+  template <class T>
+  MatrixView<T> of(const Array<T>& array) const {
+    if (array.is_of_nodes()) return of(nodes[array]);
+    return array.per == Per::kReplica ? nodes[array].rows_from(replicas.first, replicas.count) : nodes[array];
+  }
+  /// Of an array with a row for each local row.
+  template <class T>
+  MatrixView<T> of(MatrixView<T> rows) const {
+    return rows.rows_from(first(), shard.rows());
+  }
+  template <class T>
+  std::span<T> of(std::span<T> values) const {
+    return values.subspan(first(), shard.rows());
+  }
+
+  Nodes<Backend>& nodes;
+  const ReplicaRange replicas;  ///< of all
+  Shard shard;                  ///< as if the run were alone
+};
+
+}  // namespace sparsepush

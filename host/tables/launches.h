@@ -1,0 +1,18 @@
+// Which points of a table may be trained side by side, as replicas of one emulator.
+#pragma once
+#include <vector>
+
+#include "host/tables/points.h"
+
+namespace sparsepush {
+
+struct PointPlan;
+
+/// Files that a point keeps open set a limit to how many are side by side.
+inline constexpr int kMostPointsAtOnce = 100;
+
+/// Sets the launch of each plan, numbered from 1 in the order of points: those of one launch differ in keys that
+/// replicas have values of their own for (Field::by_replica), and are equally long.
+void number_launches(const std::vector<TablePoint>& points, std::vector<PointPlan>& plans);
+
+}  // namespace sparsepush
