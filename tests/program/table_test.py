@@ -628,12 +628,16 @@ class Planned(TableTest):
         self.assertEqual([path.name for path in self.folder.iterdir()], ["a.toml"])
 
     def test_bytes_are_those_that_are_sent(self):
-        config = self.write_table('[sweep]\n"algorithm.name" = ["sgp"]\n')
-        planned = self.command("plan", config).stdout
-        out = self.table(config)
-        sent = sum(int(row["bytes_wire"]) for row in rows_of(out / rows_of(out / "points.csv")[0]["folder"] / "metrics.csv")
-                   if row["step"] == "60")
-        self.assertIn(f"{sent / 1e3:.1f} kB sent", planned)
+        own = "[topology]\nname = \"erdos_renyi\"\nprobability = 0.6\n"  # each seed draws another number of edges
+        for name, topology in (("one", ""), ("own", own)):
+            with self.subTest(topology):
+                config = self.write_table(topology, '[sweep]\n"algorithm.name" = ["sgp"]\n', name=f"{name}.toml")
+                planned = self.command("plan", config).stdout
+                out = self.table(config, name)
+                folder = out / rows_of(out / "points.csv")[0]["folder"]
+                sent = [int(row["bytes_wire"]) for row in rows_of(folder / "metrics.csv") if row["step"] == "60"]
+                self.assertEqual(len(set(sent)), 1 if name == "one" else 2)
+                self.assertIn(f"{sum(sent) / 1e3:.1f} kB sent", planned)
 
 
 if __name__ == "__main__":
