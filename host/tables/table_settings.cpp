@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
@@ -96,6 +97,12 @@ void check_column(const Column& column, const TableSettings& settings, const std
   need(column.relation == Relation::kNone || settings.reference, "reference");
 }
 
+/// Throws InputError where percent seem to be meant: no accuracy, and no gap between two, is further from 0 than 1.
+void check_fraction(double value, const TomlKeys& keys, const char* key) {
+  if (std::abs(value) > 1)
+    keys.refuse(key, "at most 1 in magnitude: accuracies and their gaps are fractions, such as 0.9 for 90 %");
+}
+
 /// Its bound, by the one key of the three that is there.
 void read_bound(Claim& claim, TomlKeys& keys) {
   constexpr std::pair<const char*, Bound> kBounds[] = {
@@ -113,6 +120,10 @@ void read_bound(Claim& claim, TomlKeys& keys) {
   if (claim.relation == Bound::kNear && !tolerance) keys.refuse("tolerance", "a number, with near");
   claim.tolerance = tolerance.value_or(0);
   if (claim.tolerance < 0) keys.refuse("tolerance", "at least 0");
+  if (!claim.column.metric.starts_with("accuracy_") || claim.column.relation == Relation::kRatio) return;
+  for (const auto& [key, relation] : kBounds)
+    if (relation == claim.relation) check_fraction(claim.bound, keys, key);
+  check_fraction(claim.tolerance, keys, "tolerance");
 }
 
 std::vector<int> rows_of_claim(TomlKeys& keys, const TableFile& file, const Origins& origins) {
@@ -163,6 +174,7 @@ TableSettings read_table_settings(const TableFile& file, const Origins& origins)
   TomlKeys keys(node ? *node->as_table() : none, origins, "table");
   TableSettings settings{.columns = read_columns(keys, file.points), .columns_where = keys.place("columns")};
   settings.reading.reach = keys.number("reach");
+  if (settings.reading.reach) check_fraction(*settings.reading.reach, keys, "reach");
   settings.reading.reach_of =
       keys.word("reach_of", {"accuracy_mean", "accuracy_mean_model"}).value_or(settings.reading.reach_of);
   settings.reading.full_steps = keys.integer("full_steps", 1).value_or(0);

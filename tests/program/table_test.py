@@ -582,6 +582,22 @@ class Errors(TableTest):
         refused(claim + "near = 0.5\n", "tolerance")
         refused(claim.replace('source = "b"\n', "") + "at_most = 1\n", "source")
 
+    def test_of_percent_where_fractions_are_meant(self):
+        base = toml(BASE) + SWEEP
+        line = base.count("\n") + 1
+        words = "expected at most 1 in magnitude: accuracies and their gaps are fractions, such as 0.9 for 90 %"
+        self.refused(f"refused.toml:{line + 1}: table.reach: {words}, got integer 90", text=base + "[table]\nreach = 90\n")
+        settings = '[table]\nreference = "SGP"\n[[claim]]\nname = "a"\nsource = "b"\n'
+        for metric in ("accuracy_mean", "accuracy_mean_model@best:gap"):
+            for bound in ("at_most = 5", "at_least = -1.5", "near = 80\ntolerance = 1", "near = 0.5\ntolerance = 2"):
+                with self.subTest(metric=metric, bound=bound):
+                    text = base + settings + f'metric = "{metric}"\n{bound}\n'
+                    self.refused("claim." + ("tolerance" if "0.5" in bound else bound.split()[0]), words, text=text)
+        for metric in ("accuracy_mean:ratio", "bytes_wire:ratio", "test_loss"):
+            config = self.write("plan.toml", base + settings + f'metric = "{metric}"\nat_least = 5\n')
+            done = self.command("plan", config)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_other_commands_name_the_one_for_tables(self):
         config = self.write_table(SWEEP)
         for command in (["run", config], ["topology", config]):
