@@ -540,7 +540,13 @@ class Errors(TableTest):
         refused('[sweep]\n"algorithm.keep" = 0.1\n', f"refused.toml:{line + 1}: algorithm.keep: expected a list")
         refused('[sweep]\n"algorithm.keep" = []\n', "an empty one")
         refused('[sweep]\n"algorithm.keep" = [0.1, 2]\n', f"refused.toml:{line + 1}: point", "0 < keep <= 1, got 2")
-        refused('[sweep]\n"data.alpha" = [0.1, 1.0]\n', f"refused.toml:{line + 1}: data.alpha: counts for no point")
+        refused('[sweep]\n"data.alpha" = [0.1, 1.0]\n',
+                f'refused.toml:{line + 1}: data.alpha: counts for no point of the table (data.partition is "skew")')
+        refused('[sweep]\n"algorithm.name" = ["sgp", "d_psgd"]\n"algorithm.keep" = [0.1]\n',
+                'counts for no point of the table (algorithm.name is "sgp", algorithm.name is "d_psgd")')
+        refused('[sweep]\nkeep = [0.1]\n', f'refused.toml:{line + 1}: unknown key "keep"; did you mean "algorithm.keep"?')
+        refused('[[claim]]\n[sweeps]\n', f'refused.toml:{line + 1}: unknown section "sweeps"; did you mean "sweep"?')
+        refused('[tables]\n[sweep]\n"algorithm.keep" = [1]\n', 'unknown section "tables"; did you mean "table"?')
         refused('[sweep]\n"run.threads" = [1, 2]\n', "run.threads", "cannot be swept")
         refused('[sweep]\n', "expected keys with lists of values, or points")
         refused('[sweep]\npoint = [{ name = "A", "algorithm.name" = "sgp", "algorithm.keep" = 0.5 }]\n',
@@ -571,14 +577,28 @@ class Errors(TableTest):
         refused('[table]\ncolumns = ["accuracy_mean@reach"]\n', where, "needs table.reach")
         refused('[table]\ncolumns = ["bytes_wire@full"]\n', where, "needs table.full_steps")
         refused('[table]\ncolumns = ["bytes_wire:ratio"]\n', where, "needs table.reference")
-        refused('[table]\nreference = "nobody"\n', where, "matches no row")
-        refused('[table]\nreference = "Sparse-Push"\n', where, "matches 2 rows")
+        refused('[table]\nreference = "sgp"\n', where, 'matches no row for "SGP, skew=0"; rows are called "SGP", "Sparse-Push"')
+        refused('[table]\nreference = "Sparse-Push"\n', where,
+                'matches 2 rows for "SGP, skew=0"; they differ in algorithm.keep: give the reference a value of it')
+        refused('[table]\nreference = { name = "SGP", "data.skew" = 0.5 }\n', where, "; data.skew is 0, 0.8\n")
+        refused('[table]\nreference = { name = "SGP", "algorithm.keep" = 0.1 }\n', "; algorithm.keep does not count there\n")
+        self.refused('for "all, skew=0"; its rows have other values of data.skew: give the reference one\n',
+                     text=toml(BASE) + '[sweep]\n"data.skew" = [0.0, 0.8]\npoint = [{ name = "one", "data.skew" = 0.3 }, '
+                     '{ name = "all" }]\n[table]\nreference = "one"\n')
         refused('[table]\nacross = "optimizer.lr"\n', where, "key of the grid")
         refused('[table]\nspread = "wide"\n', where, "sd, ci95, none")
         refused('[table]\nlabels = { "data.skew=0.7" = "x" }\n', where, "data.skew=0.7")
+        refused('[table]\ncolumns = ["accuracy"]\nlabels = { "accuracy_mean" = "x" }\n', where, 'unknown metric "accuracy"')
+        refused('[table]\ncolumns = ["seconds"]\nlabels = { "accuracy_mean" = "x" }\n', '"accuracy_mean" is no column')
         claim = '[[claim]]\nname = "a"\nsource = "b"\nmetric = "accuracy_mean"\n'
-        refused(claim + 'row = { name = "nobody" }\nat_most = 1\n', f"refused.toml:{line + 4}: ", "matches no row")
-        refused(claim, "at_most, at_least, near")
+        refused(claim + 'row = { name = "nobody" }\nat_most = 1\n', f"refused.toml:{line + 4}: ",
+                'claim.row: { name = "nobody" } matches no row of the table; rows are called "SGP", "Sparse-Push"\n')
+        refused(claim + 'row = { "algorithm.keep" = 0.3 }\nat_most = 1\n', "; algorithm.keep is 0.5, 0.1\n")
+        refused(claim + 'row = { keep = 0.1 }\nat_most = 1\n',
+                f'refused.toml:{line + 4}: unknown key "keep"; did you mean "algorithm.keep"?')
+        refused(claim + "atmost = 0.01\n", f'refused.toml:{line + 4}: unknown key "atmost" of claim; did you mean "at_most"?')
+        refused(claim, "expected one of at_most, at_least, near")
+        refused(claim + "at_most = 1\nat_least = 0\n", "expected only one of at_most, at_least, near")
         refused(claim + "near = 0.5\n", "tolerance")
         refused(claim.replace('source = "b"\n', "") + "at_most = 1\n", "source")
 
@@ -597,6 +617,15 @@ class Errors(TableTest):
             config = self.write("plan.toml", base + settings + f'metric = "{metric}"\nat_least = 5\n')
             done = self.command("plan", config)
             self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_of_sections_are_the_same_of_each_command(self):
+        config = self.write("a.toml", toml(BASE) + '[sweeps]\n"algorithm.keep" = [0.1]\n[[claim]]\n')
+        for command in ("table", "plan", "run"):
+            done = self.command(command, config)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn('unknown section "sweeps"; did you mean "sweep"?', done.stderr)
+        done = self.command("table", self.write_table(SWEEP), "--set", "table.spread=ci95")
+        self.assertEqual((done.returncode, done.stderr.strip()), (2, "--set table.spread=ci95: [table] is only set in the file"))
 
     def test_other_commands_name_the_one_for_tables(self):
         config = self.write_table(SWEEP)
