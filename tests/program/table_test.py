@@ -526,6 +526,21 @@ class Folders(TableTest):
         self.assertTrue((self.folder / "tables/paper/table.csv").exists())
 
 
+class Divergence(TableTest):
+    def test_is_noted_of_rows_that_finish(self):
+        base = {"run": {"nodes": 4, "steps": 300, "replicas": 2}, "model": {"name": "softmax"}, "evaluate": {"every_steps": 50}}
+        out = self.table(self.write_table('[sweep]\n"algorithm.averaging_rate" = [0.5, 0.01]\n',
+                                          base=base | {"algorithm": {"keep": 0.01}}))
+        words = "loss grew to ten times that of the start"
+        notes = [line for line in (out / "table.md").read_text().splitlines() if words in line]
+        self.assertEqual(notes, [f"- Note: a {words}, so that the run seems to diverge: "
+                                 '"sparse\\_push, averaging\\_rate=0.5" (seeds 1, 2).'])
+        self.assertEqual((out / "report.html").read_text().count(f"a {words} in 2 of 2 replicas, so that it seems to diverge."), 1)
+        for point, warned in zip(rows_of(out / "points.csv"), (True, False)):
+            self.assertEqual(point["status"], "finished")
+            self.assertEqual("seems to diverge" in (out / point["folder"] / "log.txt").read_text(), warned)
+
+
 class Errors(TableTest):
     def test_name_file_line_point_and_key(self):
         base = toml(BASE)
