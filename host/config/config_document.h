@@ -15,6 +15,9 @@ std::string read_config_text(const std::string& path);
 /// The document `text`, which is what origins.path() contains. Throws InputError with file and line.
 toml::table parse_document(const std::string& text, const Origins& origins);
 
+/// Throws InputError where the document has a section, or a key outside of sections, that no file has.
+void check_sections(const toml::table& document, const Origins& origins);
+
 /// Sets every key of the document. Throws InputError.
 void apply_document(const toml::table& document, Config& config, Origins& origins);
 

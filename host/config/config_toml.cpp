@@ -18,8 +18,10 @@ namespace {
 
 constexpr std::size_t kMostEntries = 1000;  // of a list: no network has as many layers, no schedule as many milestones
 
+constexpr std::string_view kTableSections[] = {"sweep", "table", "claim"};
+
 bool belongs_to_tables(std::string_view section) {
-  return section == "sweep" || section == "table" || section == "claim";
+  return std::ranges::find(kTableSections, section) != std::end(kTableSections);
 }
 
 // A value on its way into one key.
@@ -160,10 +162,10 @@ bool is_section(std::string_view word) {
   return std::ranges::find(sections, word) != sections.end();
 }
 
-void check_section(std::string_view section, const std::string& where) {
-  if (!is_section(section))
-    throw InputError("{}: unknown section {}; did you mean \"{}\"?", where, in_quotes_short(section),
-                     nearest_word(section, config_sections()));
+[[noreturn]] void refuse_section(std::string_view section, const std::vector<std::string_view>& known,
+                                 const std::string& where) {
+  throw InputError("{}: unknown section {}; did you mean \"{}\"?", where, in_quotes_short(section),
+                   nearest_word(section, known));
 }
 
 const Field& known_field(std::string_view section, std::string_view key, const std::string& where) {
@@ -214,8 +216,11 @@ std::string place_of(const Origins& origins, const toml::source_region& source) 
 
 const Field& field_named(const std::string& name, const std::string& where) {
   const std::size_t dot = std::min(name.find('.'), name.size());
-  const std::string section = name.substr(0, dot), key = name.substr(std::min(dot + 1, name.size()));
-  check_section(section, where);
+  if (dot == name.size())
+    throw InputError("{}: unknown key {}; did you mean \"{}\"?", where, in_quotes_short(name),
+                     nearest_field("", name).name());
+  const std::string section = name.substr(0, dot), key = name.substr(dot + 1);
+  if (!is_section(section)) refuse_section(section, config_sections(), where);
   return known_field(section, key, where);
 }
 
@@ -232,14 +237,24 @@ toml::table parse_document(const std::string& text, const Origins& origins) {
   }
 }
 
+void check_sections(const toml::table& document, const Origins& origins) {
+  std::vector<std::string_view> known = config_sections();
+  known.insert(known.end(), std::begin(kTableSections), std::end(kTableSections));
+  for (const auto& [name, content] : document) {
+    if (std::ranges::find(known, name.str()) != known.end()) continue;
+    const std::string where = place_of(origins, name.source());
+    if (!content.is_table() && !content.is_array_of_tables()) refuse_key("", name.str(), where);
+    refuse_section(name.str(), known, where);
+  }
+}
+
 void apply_document(const toml::table& document, Config& config, Origins& origins) {
+  check_sections(document, origins);
   for (const auto& [section, content] : document) {
     const std::string where = place_of(origins, section.source());
     if (belongs_to_tables(section.str()))
       throw InputError("{}: [{}] makes a table of many runs of this file: sparsepush table {}", where, section.str(),
                        origins.path());
-    if (!content.is_table() && !is_section(section.str())) refuse_key("", section.str(), where);
-    check_section(section.str(), where);
     if (!content.is_table())
       throw InputError("{}: {}: expected a section [{}], got {}", where, section.str(), section.str(),
                        describe(content));
@@ -261,6 +276,8 @@ void apply_override(const std::string& assignment, Config& config, Origins& orig
   if (equals == std::string::npos || name.find('.') == std::string::npos)
     throw InputError("{}: expected section.key=value{}", where,
                      equals == std::string::npos ? "" : ", such as " + nearest_field("", name).name() + "=...");
+  if (const std::string section = name.substr(0, name.find('.')); belongs_to_tables(section))
+    throw InputError("{}: [{}] is only set in the file", where, section);
   const Field& field = field_named(name, where);
   const toml::table parsed = parse_value(assignment.substr(equals + 1), where);
   apply({field, *parsed.get("value"), where, must_count}, config, origins);

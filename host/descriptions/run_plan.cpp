@@ -74,9 +74,9 @@ constexpr std::int64_t kProgramBytes = 12'000'000;
 /// Edges of all rounds of a period, of all replicas.
 std::int64_t stored_edges(const Experiment& experiment) {
   std::int64_t edges = 0;
-  for (const TopologyRound& round : experiment.topologies().front().stored_rounds())
-    edges += static_cast<std::int64_t>(round.edges.size());
-  return edges * experiment.config().run.replicas;
+  for (const Topology& topology : experiment.topologies())
+    for (const TopologyRound& round : topology.stored_rounds()) edges += static_cast<std::int64_t>(round.edges.size());
+  return edges * experiment.config().run.replicas / std::ssize(experiment.topologies());
 }
 
 template <class Backend>
@@ -123,11 +123,10 @@ MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_roun
   return {std::round(mean * static_cast<double>(rounds)), drawn == rounds || least == most};
 }
 
-/// Messages of one replica in `rounds` rounds, each `stride` after the one before.
-MessageCount messages_in(const Experiment& experiment, std::int64_t first_round, std::int64_t rounds,
-                         std::int64_t stride = 1) {
+/// Messages of the replica of `topology` in `rounds` rounds, each `stride` after the one before.
+MessageCount messages_in(const Experiment& experiment, const Topology& topology, std::int64_t first_round,
+                         std::int64_t rounds, std::int64_t stride = 1) {
   if (!experiment.rows().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
-  const Topology& topology = experiment.topologies().front();
   const std::int64_t period = topology.period();
   if (period == 0) return messages_of_drawn(topology, first_round, rounds, stride);
   MessageCount count;
@@ -165,13 +164,11 @@ std::string describe_sync(const Experiment& experiment) {
   return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
 
-}  // namespace
-
-PlannedTraffic planned_traffic(const Experiment& experiment) {
+/// What the replica of `topology` will send.
+PlannedTraffic traffic_of(const Experiment& experiment, const Topology& topology, const Extent& extent) {
   const Config& config = experiment.config();
   const Schedule& schedule = experiment.schedule();
   const Rows& rows = experiment.rows();
-  const Extent extent = extent_of(experiment);
   const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
   const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
@@ -179,11 +176,12 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
     MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
     for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
       each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
-      add(traffic, messages_in(experiment, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
+      add(traffic,
+          messages_in(experiment, topology, b, (gossip_rounds - b + extent.blocks - 1) / extent.blocks, extent.blocks),
           each);
     }
   } else if (message) {
-    add(traffic, messages_in(experiment, 0, gossip_rounds),
+    add(traffic, messages_in(experiment, topology, 0, gossip_rounds),
         bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
   }
   if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
@@ -191,8 +189,21 @@ PlannedTraffic planned_traffic(const Experiment& experiment) {
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
   add(traffic,
       all_reduce ? MessageCount{messages_in_mean(experiment)}
-                 : messages_in(experiment, gossip_rounds, schedule.final_rounds()),
+                 : messages_in(experiment, topology, gossip_rounds, schedule.final_rounds()),
       each);
+  return traffic;
+}
+
+}  // namespace
+
+std::vector<PlannedTraffic> planned_traffic(const Experiment& experiment) {
+  const Extent extent = extent_of(experiment);
+  std::vector<PlannedTraffic> traffic;
+  for (const Topology& topology : experiment.topologies()) {
+    traffic.push_back(traffic_of(experiment, topology, extent));
+    if (!traffic.back().is_exact) break;  // the others are about the same, and take as long to count
+  }
+  traffic.resize(experiment.config().run.replicas, traffic.back());
   return traffic;
 }
 
@@ -240,7 +251,10 @@ void check_run(Experiment& experiment) {
 template <class Backend>
 std::string describe_run_plan(const Experiment& experiment) {
   const Schedule& schedule = experiment.schedule();
-  const PlannedTraffic traffic = planned_traffic(experiment);
+  const std::vector<PlannedTraffic> replicas = planned_traffic(experiment);
+  const auto [least, most] = std::ranges::minmax(replicas, {}, &PlannedTraffic::messages);
+  const PlannedTraffic traffic = most;
+  const bool differ = least.messages < most.messages;
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   std::string text = describe_memory(memory);
   if (kOnGpu<Backend>)
@@ -250,15 +264,17 @@ std::string describe_run_plan(const Experiment& experiment) {
                       experiment.layout().segments.size());
   text += fmt::format("steps: {} SGD + {} final rounds\n", schedule.sgd_steps(), schedule.final_rounds());
   const std::string about = traffic.is_exact ? "" : "about ";
-  text += fmt::format("messages a replica: {}{:.0f}\n", about, traffic.messages);
+  text += fmt::format("messages a replica: {}{:.0f}{}\n", about, traffic.messages,
+                      differ ? ", at most: each has a topology of its own" : "");
   if (experiment.rows().method.monitor) text += describe_sync(experiment);
-  const auto line = [&](const char* name, double bytes, const char* note) {
-    text += fmt::format("bytes {}: {}{:.0f} ({}{})\n", name, about, bytes, format_bytes(bytes), note);
+  const auto line = [&](const char* name, double bytes, bool at_most) {
+    text +=
+        fmt::format("bytes {}: {}{:.0f} ({}{})\n", name, about, bytes, format_bytes(bytes), at_most ? ", at most" : "");
   };
-  line("authors", traffic.authors, "");
-  line("coo32", traffic.coo32, "");
-  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.rows().method.monitor ? ", at most" : "");
-  line("dense", traffic.dense, "");
+  line("authors", traffic.authors, differ);
+  line("coo32", traffic.coo32, differ);
+  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.rows().method.monitor);
+  line("dense", traffic.dense, differ);
   return text;
 }
 

@@ -1,6 +1,7 @@
 // What a run will need and send: the text of `sparsepush plan`, and the check that it fits.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "data/memory_plan.h"
 #include "host/state/experiment.h"
@@ -17,7 +18,8 @@ struct PlannedTraffic {
   double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
 };
 
-PlannedTraffic planned_traffic(const Experiment& experiment);
+/// [replicas] What each will send: they may have topologies of their own.
+std::vector<PlannedTraffic> planned_traffic(const Experiment& experiment);
 
 /// Refuses at once, before data are made, whatever a run of `experiment` would refuse but for its memory.
 void check_run(Experiment& experiment);

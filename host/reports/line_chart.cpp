@@ -252,10 +252,13 @@ class Drawing {
           {{x + 8, y - 6}, {-(x - 8), y - 6}, {x + 4, y + 6}, {x + 4, y - 18}, {-(x - 4), y + 6}, {-(x - 4), y - 18}});
     }
     if (svg.empty()) return "";
-    // On a rim of the paper's colour, which the page's style knows.
-    return "<g class=\"words\" font-size=\"10\" fill=\"currentColor\" stroke=\"#fff\" stroke-width=\"3\" "
-           "stroke-linejoin=\"round\" paint-order=\"stroke\">" +
-           svg + "</g>\n";
+    // On a rim of the paper's colour, which the page's style knows. It is drawn by elements of its own: few renderers
+    // know paint-order.
+    return fmt::format(
+        "<g class=\"words\" font-size=\"10\" fill=\"currentColor\">\n"
+        "<g class=\"rim\" aria-hidden=\"true\" fill=\"none\" stroke=\"#fff\" stroke-width=\"3\" "
+        "stroke-linejoin=\"round\">{0}</g>\n{0}</g>\n",
+        svg);
   }
 
   const LineChart& chart_;

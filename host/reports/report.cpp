@@ -109,6 +109,16 @@ class ReportMaker {
                                         row.step.back(), by_end.min->folder.filename().string()));
   }
 
+  /// Its means have replicas in them that learn nothing.
+  void note_divergence(const ReportRow& row) {
+    std::int64_t count = 0;
+    for (const ReportRun* run : row.runs) count += std::ranges::count_if(run->metrics, seems_to_diverge);
+    if (count > 0)
+      page_.notes.push_back(
+          fmt::format("{}: a loss grew to ten times that of the start in {} of {}, so that it seems to diverge.",
+                      row.style.label, count, count_words(row.replicas(), "replica")));
+  }
+
   /// Thins every row, and adds what nodes.csv tells of it.
   void prepare_rows() {
     std::size_t lines = 0, longest = 0;
@@ -116,6 +126,7 @@ class ReportMaker {
     for (const ReportRow* row : drawn_) longest = std::max(longest, row->step.size());
     const std::size_t points = std::min(kPointsOfPage / std::max<std::size_t>(lines, 1), kPointsOfLine);
     for (const ReportRow& row : rows_) note_shorter_runs(row);
+    for (const ReportRow& row : rows_) note_divergence(row);
     for (ReportRow& row : rows_) thin(row, points);
     if (longest > points)
       page_.notes.push_back(

@@ -61,15 +61,20 @@ PointPlan plan_point(const TablePoint& point, Checked& checked) try {
   Experiment experiment(point.config);
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);
-  const PlannedTraffic traffic = planned_traffic(experiment);
+  double bytes = 0;
+  bool is_exact = !experiment.rows().method.monitor;
+  for (const PlannedTraffic& replica : planned_traffic(experiment)) {
+    bytes += replica.wire_bound;
+    is_exact = is_exact && replica.is_exact;
+  }
   return {.hash = experiment.hash(),
           .sgd_steps = experiment.schedule().sgd_steps(),
           .final_rounds = experiment.schedule().final_rounds(),
           .epoch_steps = experiment.task().steps_per_epoch(),
           .evaluations = evaluations_of(experiment.schedule()),
           .memory = static_cast<double>(memory.total()),
-          .bytes_wire = traffic.wire_bound * point.config.run.replicas,
-          .bytes_are_exact = traffic.is_exact && !experiment.rows().method.monitor,
+          .bytes_wire = bytes,
+          .bytes_are_exact = is_exact,
           .columns = columns_of(experiment)};
 } catch (const InputError& error) {
   refuse_point(point, error.what());

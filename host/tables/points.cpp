@@ -129,6 +129,17 @@ class PointMaker {
   Origins base_origins_;
 };
 
+/// Why `field` counts for none of `points`: "data.partition is "iid"".
+std::string why_nowhere(const Field& field, const std::vector<const TablePoint*>& points) {
+  std::vector<std::string> reasons;
+  for (const TablePoint* point : points) {
+    const OnlyFor* rule = why_unused(field, point->config);
+    const std::string reason = fmt::format("{} is {}", rule->decider, in_quotes(decider_value(*rule, point->config)));
+    if (std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(reason);
+  }
+  return fmt::format("{}", fmt::join(reasons, ", "));
+}
+
 /// What is swept has to count somewhere, and cannot be set on the command line.
 void check_settings(const Sweep& sweep, const std::vector<std::vector<TablePoint>>& of_named,
                     const std::vector<std::string>& overrides) {
@@ -140,7 +151,8 @@ void check_settings(const Sweep& sweep, const std::vector<std::vector<TablePoint
   };
   for (const SweptKey& key : sweep.grid)
     if (std::ranges::none_of(all, counts_for(*key.field)))
-      throw InputError("{}: {}: counts for no point of the table", key.where, key.field->name());
+      throw InputError("{}: {}: counts for no point of the table ({})", key.where, key.field->name(),
+                       why_nowhere(*key.field, all));
   for (const SweptKey& key : sweep.grid) {
     bool is_taken = false;
     for (std::size_t i = 0; i < sweep.points.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "data/files/quotes.h"
 #include "host/tables/cells.h"
 
 namespace sparsepush {
@@ -55,6 +56,25 @@ std::string training_line(const std::vector<PointState>& states) {
                      dates_of(states));
 }
 
+/// Rows that are shown with means though replicas of them seem to have diverged; empty if there are none.
+std::string diverging_line(const TableFile& file, const std::vector<PointState>& states, const Results& results) {
+  std::vector<std::string> parts;
+  for (std::size_t r = 0; r < file.rows.size(); ++r) {
+    std::vector<std::uint64_t> seeds;
+    for (const ReplicaResult& replica : results.rows()[r].replicas) {
+      const std::vector<ReplicaMetrics>& metrics = states[replica.point].metrics;
+      if (replica.replica < std::ssize(metrics) && seems_to_diverge(metrics[replica.replica]))
+        seeds.push_back(replica.seed);
+    }
+    if (!seeds.empty())
+      parts.push_back(fmt::format("{} (seed{} {})", in_quotes(file.rows[r].name), seeds.size() > 1 ? "s" : "",
+                                  fmt::join(seeds, ", ")));
+  }
+  if (parts.empty()) return "";
+  return fmt::format("Note: a loss grew to ten times that of the start, so that the run seems to diverge: {}.",
+                     fmt::join(parts, "; "));
+}
+
 }  // namespace
 
 std::vector<std::string> notes_of(const TableFile& file, const std::vector<PointState>& states,
@@ -70,6 +90,8 @@ std::vector<std::string> notes_of(const TableFile& file, const std::vector<Point
   if (hides_deviations(settings)) lines.push_back("Deviations of bytes below 0.05 % of their mean are left out.");
   if (const std::string names = rows_of_several_names(file.rows); !names.empty())
     lines.push_back("Note: " + names + ".");
+  if (const std::string diverging = diverging_line(file, states, results); !diverging.empty())
+    lines.push_back(diverging);
   const auto is_known = [](const ClaimResult& result) { return result.clear.has_value(); };
   if (std::ranges::any_of(results.claims(), is_known))
     lines.push_back("A verdict is clear where the bound lies outside the 95 % interval of the mean (Student's t).");

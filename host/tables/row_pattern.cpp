@@ -24,6 +24,18 @@ std::string words_of_point(const Field& field, const TablePoint& point) {
   return exact_words_of_value(field, field.is_file || field.is_folder ? point.as_written : point.config);
 }
 
+/// The first of them, each once.
+std::string listed(const std::vector<std::string>& words) {
+  constexpr std::size_t kMostListed = 12;
+  std::vector<std::string> some;
+  for (const std::string& word : words) {
+    if (std::ranges::find(some, word) != some.end()) continue;
+    if (some.size() == kMostListed) return fmt::format("{}, ...", fmt::join(some, ", "));
+    some.push_back(word);
+  }
+  return fmt::format("{}", fmt::join(some, ", "));
+}
+
 }  // namespace
 
 bool RowPattern::names(const Field& field) const {
@@ -64,6 +76,26 @@ bool matches(const RowPattern& pattern, const Row& row, const std::vector<TableP
   return std::ranges::all_of(pattern.values, [&](const auto& value) {
     return !why_unused(*value.first, point.config) && words_of_point(*value.first, point) == value.second;
   });
+}
+
+std::string why_no_row(const RowPattern& pattern, const std::vector<Row>& rows, const std::vector<TablePoint>& points) {
+  const RowPattern name{.name = pattern.name};
+  std::vector<const TablePoint*> called;
+  std::vector<std::string> names;
+  for (const Row& row : rows) {
+    if (matches(name, row, points)) called.push_back(&points[row.points.front()]);
+    for (const std::string& series : row.series) names.push_back(in_quotes(series));
+  }
+  if (called.empty()) return "rows are called " + listed(names);
+  for (const auto& [field, wanted] : pattern.values) {
+    std::vector<std::string> values;
+    for (const TablePoint* point : called)
+      if (!why_unused(*field, point->config)) values.push_back(words_of_point(*field, *point));
+    if (values.empty()) return field->name() + " does not count there";
+    if (std::ranges::find(values, wanted) == values.end())
+      return fmt::format("{} is {}", field->name(), listed(values));
+  }
+  return "none has all of these values";
 }
 
 bool agree(const Row& a, const Row& b, const std::vector<SweptKey>& grid, const RowPattern& pattern) {

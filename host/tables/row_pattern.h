@@ -23,6 +23,9 @@ RowPattern read_row_pattern(const toml::node& node, const Origins& origins, cons
 
 bool matches(const RowPattern& pattern, const Row& row, const std::vector<TablePoint>& points);
 
+/// Why `pattern` matches none of `rows`, and what there is instead: "rows are called "SGP", "Sparse-Push"".
+std::string why_no_row(const RowPattern& pattern, const std::vector<Row>& rows, const std::vector<TablePoint>& points);
+
 /// Whether two rows have the same values of all keys of the grid that count for both and that `pattern` does not name.
 bool agree(const Row& a, const Row& b, const std::vector<SweptKey>& grid, const RowPattern& pattern);
 

@@ -1,6 +1,7 @@
 #include "host/tables/run_metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <limits>
 
@@ -38,6 +39,18 @@ std::size_t ReplicaMetrics::column(std::string_view name) const {
   const auto found = find(name);
   CHECK(found, "a run without the column ", name);
   return *found;
+}
+
+bool seems_to_diverge(const ReplicaMetrics& replica) {
+  constexpr double kGrowth = 10;  // no run that learns has a loss so far above that of its start
+  const auto train = replica.find("train_loss"), test = replica.find("test_loss");
+  if (!test) return false;
+  const auto measured = [&](const auto& row) { return !std::isnan(row[*test]); };
+  const auto first = std::ranges::find_if(replica.rows, measured);
+  if (first == replica.rows.end() || (*first)[*test] <= 0) return false;
+  const double most = kGrowth * (*first)[*test];
+  const auto grew = [&](const auto& row) { return row[*test] > most || (train && row[*train] > most); };
+  return std::any_of(first, replica.rows.end(), grew);
 }
 
 CompleteLines read_complete_lines(const fs::path& path) {

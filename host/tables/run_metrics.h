@@ -21,6 +21,9 @@ struct ReplicaMetrics {
   std::size_t column(std::string_view name) const;  ///< of one that every run has
 };
 
+/// Whether a loss was ever ten times the first test loss: as if the run diverged, of which its log warns then.
+bool seems_to_diverge(const ReplicaMetrics& replica);
+
 /// The lines of a file of numbers that are complete, and whether the last one is not and so left out: a run that was
 /// killed while it wrote leaves a part of it, and what that says may be a part of a number.
 struct CompleteLines {

@@ -120,6 +120,7 @@ std::vector<KeyValue> key_values(const toml::table& table, const Origins& origin
 }
 
 Sweep read_sweep(const toml::table& document, const Origins& origins) {
+  check_sections(document, origins);
   const toml::node* node = document.get("sweep");
   if (!node)
     throw InputError("{}: expected a section [sweep], with the keys that vary; one run is: sparsepush run {}",

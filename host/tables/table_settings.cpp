@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
 #include "host/config/config_document.h"
+#include "host/config/spelling.h"
+#include "host/records/metrics.h"
+#include "host/records/number_table.h"
 #include "host/tables/toml_keys.h"
 #include "models/task_kinds.h"
 
@@ -28,7 +32,7 @@ std::vector<Column> default_columns(const std::vector<TablePoint>& points) {
   return columns_of({"accuracy_mean", "accuracy_mean_model", "consensus", "bytes_wire"}, "");
 }
 
-std::vector<Column> read_columns(TomlKeys& keys, const std::vector<TablePoint>& points) {
+std::vector<Column> read_columns(const TomlKeys& keys, const std::vector<TablePoint>& points) {
   const toml::node* node = keys.node("columns");
   if (!node) return default_columns(points);
   const toml::array* list = node->as_array();
@@ -67,7 +71,18 @@ std::string labelled(const std::string& text, const TableFile& file, const std::
   return "";
 }
 
-std::map<std::string, std::string> read_labels(TomlKeys& keys, const TableFile& file, const Origins& origins,
+/// Throws InputError for a metric that no run has, whose label would seem to be wrong.
+void check_metrics_exist(const std::vector<Column>& columns, const std::string& where) {
+  const std::string header = metrics_header({"accuracy"}, true);
+  std::vector<std::string_view> known = fields_of(header);
+  known.front() = "seconds";  // and not the replica
+  for (const Column& column : columns)
+    if (std::ranges::find(known, column.metric) == known.end())
+      throw InputError("{}: {}: unknown metric {}; did you mean \"{}\"?", where, in_quotes(column.text),
+                       in_quotes_short(column.metric), nearest_word(column.metric, known));
+}
+
+std::map<std::string, std::string> read_labels(const TomlKeys& keys, const TableFile& file, const Origins& origins,
                                                const std::vector<Column>& columns) {
   std::map<std::string, std::string> labels;
   const toml::node* node = keys.node("labels");
@@ -76,6 +91,7 @@ std::map<std::string, std::string> read_labels(TomlKeys& keys, const TableFile& 
   for (const auto& [key, value] : *node->as_table()) {
     const std::string where = place_of(origins, key.source());
     const std::string what = labelled(std::string(key.str()), file, columns);
+    if (what.empty()) check_metrics_exist(columns, keys.place("columns"));
     if (what.empty())
       throw InputError("{}: table.labels: {} is no column, key of the grid or \"key=value\" of it", where,
                        in_quotes(key.str()));
@@ -96,8 +112,14 @@ void check_column(const Column& column, const TableSettings& settings, const std
   need(column.relation == Relation::kNone || settings.reference, "reference");
 }
 
+/// Throws InputError where percent seem to be meant: no accuracy, and no gap between two, is further from 0 than 1.
+void check_fraction(double value, const TomlKeys& keys, const char* key) {
+  if (std::abs(value) > 1)
+    keys.refuse(key, "at most 1 in magnitude: accuracies and their gaps are fractions, such as 0.9 for 90 %");
+}
+
 /// Its bound, by the one key of the three that is there.
-void read_bound(Claim& claim, TomlKeys& keys) {
+void read_bound(Claim& claim, const TomlKeys& keys) {
   constexpr std::pair<const char*, Bound> kBounds[] = {
       {"at_most", Bound::kAtMost}, {"at_least", Bound::kAtLeast}, {"near", Bound::kNear}};
   int found = 0;
@@ -108,26 +130,34 @@ void read_bound(Claim& claim, TomlKeys& keys) {
     claim.relation = relation;
     claim.bound = *bound;
   }
-  if (found != 1) throw InputError("{}: claim: expected one of at_most, at_least, near", keys.where());
+  if (found != 1)
+    throw InputError("{}: claim: expected {} of at_most, at_least, near", keys.where(), found > 1 ? "only one" : "one");
   const auto tolerance = keys.number("tolerance");
   if (claim.relation == Bound::kNear && !tolerance) keys.refuse("tolerance", "a number, with near");
   claim.tolerance = tolerance.value_or(0);
   if (claim.tolerance < 0) keys.refuse("tolerance", "at least 0");
+  if (!claim.column.metric.starts_with("accuracy_") || claim.column.relation == Relation::kRatio) return;
+  for (const auto& [key, relation] : kBounds)
+    if (relation == claim.relation) check_fraction(claim.bound, keys, key);
+  check_fraction(claim.tolerance, keys, "tolerance");
 }
 
-std::vector<int> rows_of_claim(TomlKeys& keys, const TableFile& file, const Origins& origins) {
+std::vector<int> rows_of_claim(const TomlKeys& keys, const TableFile& file, const Origins& origins) {
   const toml::node* node = keys.node("row");
   std::vector<int> rows;
   std::optional<RowPattern> pattern;
   if (node) pattern = read_row_pattern(*node, origins, keys.place("row"), false);
   for (int r = 0; r < std::ssize(file.rows); ++r)
     if (!pattern || matches(*pattern, file.rows[r], file.points)) rows.push_back(r);
-  if (rows.empty()) throw InputError("{}: claim.row: {} matches no row of the table", keys.place("row"), pattern->text);
+  if (rows.empty())
+    throw InputError("{}: claim.row: {} matches no row of the table; {}", keys.place("row"), pattern->text,
+                     why_no_row(*pattern, file.rows, file.points));
   return rows;
 }
 
 Claim read_claim(const toml::table& table, const TableFile& file, const Origins& origins) {
-  TomlKeys keys(table, origins, "claim");
+  const TomlKeys keys(table, origins, "claim",
+                      {"name", "row", "metric", "at_most", "at_least", "near", "tolerance", "source", "judged"});
   const auto required = [&](const char* key) {
     const auto text = keys.text(key);
     if (!text || text->empty()) keys.refuse(key, "a string");
@@ -141,7 +171,6 @@ Claim read_claim(const toml::table& table, const TableFile& file, const Origins&
   read_bound(claim, keys);
   claim.judged = keys.boolean("judged").value_or(true);
   claim.rows = rows_of_claim(keys, file, origins);
-  keys.finish();
   return claim;
 }
 
@@ -152,6 +181,36 @@ std::set<std::uint64_t> seeds_of(const Row& row, const std::vector<TablePoint>& 
   return seeds;
 }
 
+/// Which keys of the grid tell `rows` apart, that all match the reference.
+std::string what_chooses(const std::vector<int>& rows, const TableFile& file) {
+  std::vector<std::string> keys;
+  for (std::size_t k = 0; k < file.sweep.grid.size(); ++k) {
+    const auto& first = file.rows[rows.front()].values[k];
+    if (std::ranges::any_of(rows, [&](int r) { return file.rows[r].values[k] != first; }))
+      keys.push_back(file.sweep.grid[k].field->name());
+  }
+  if (keys.empty()) return "give the reference the name of one";
+  return fmt::format("they differ in {}: give the reference a value of it", fmt::join(keys, " and "));
+}
+
+/// Why there is no reference for `row`: none at all, or with other values than its own.
+std::string why_no_reference(const Row& row, const TableFile& file) {
+  const RowPattern& pattern = *file.settings.reference;
+  std::vector<std::string> keys;
+  bool any = false;
+  for (const Row& other : file.rows) {
+    if (!matches(pattern, other, file.points)) continue;
+    any = true;
+    for (std::size_t k = 0; k < file.sweep.grid.size(); ++k) {
+      const Field& field = *file.sweep.grid[k].field;
+      const bool differ = row.values[k] && other.values[k] && row.values[k] != other.values[k] && !pattern.names(field);
+      if (differ && std::ranges::find(keys, field.name()) == keys.end()) keys.push_back(field.name());
+    }
+  }
+  if (!any) return why_no_row(pattern, file.rows, file.points);
+  return fmt::format("its rows have other values of {}: give the reference one", fmt::join(keys, " and "));
+}
+
 }  // namespace
 
 TableSettings read_table_settings(const TableFile& file, const Origins& origins) {
@@ -160,9 +219,11 @@ TableSettings read_table_settings(const TableFile& file, const Origins& origins)
   if (node && !node->is_table())
     throw InputError("{}: table: expected a section [table], got {}", place_of(origins, node->source()),
                      describe(*node));
-  TomlKeys keys(node ? *node->as_table() : none, origins, "table");
+  const TomlKeys keys(node ? *node->as_table() : none, origins, "table",
+                      {"columns", "across", "reference", "reach", "reach_of", "full_steps", "spread", "labels"});
   TableSettings settings{.columns = read_columns(keys, file.points), .columns_where = keys.place("columns")};
   settings.reading.reach = keys.number("reach");
+  if (settings.reading.reach) check_fraction(*settings.reading.reach, keys, "reach");
   settings.reading.reach_of =
       keys.word("reach_of", {"accuracy_mean", "accuracy_mean_model"}).value_or(settings.reading.reach_of);
   settings.reading.full_steps = keys.integer("full_steps", 1).value_or(0);
@@ -177,7 +238,6 @@ TableSettings read_table_settings(const TableFile& file, const Origins& origins)
   if (const toml::node* reference = keys.node("reference"))
     settings.reference = read_row_pattern(*reference, origins, keys.place("reference"), true);
   settings.labels = read_labels(keys, file, origins, settings.columns);
-  keys.finish();
   for (const Column& column : settings.columns) check_column(column, settings, keys.place("columns"));
   return settings;
 }
@@ -205,8 +265,9 @@ std::vector<int> find_reference_rows(const TableFile& file) {
       if (matches(pattern, file.rows[r], file.points) && agree(row, file.rows[r], file.sweep.grid, pattern))
         references.push_back(r);
     if (references.size() != 1)
-      throw InputError("{}: table.reference: {} matches {} for {}", pattern.where, pattern.text,
-                       references.empty() ? "no row" : fmt::format("{} rows", references.size()), in_quotes(row.name));
+      throw InputError("{}: table.reference: {} matches {} for {}; {}", pattern.where, pattern.text,
+                       references.empty() ? "no row" : fmt::format("{} rows", references.size()), in_quotes(row.name),
+                       references.empty() ? why_no_reference(row, file) : what_chooses(references, file));
     const Row& reference = file.rows[references.front()];
     const auto there = seeds_of(reference, file.points);
     for (const std::uint64_t seed : seeds_of(row, file.points))

@@ -12,22 +12,21 @@
 
 namespace sparsepush {
 
-/// The keys of one table: each is asked for by name, and `finish` refuses the others with the nearest one asked for.
-/// All throw InputError with file, line and key.
+/// The keys of one table. All throw InputError with file, line and key.
 class TomlKeys {
  public:
-  /// `name` is how messages call it, such as "table".
-  TomlKeys(const toml::table& table, const Origins& origins, std::string name);
+  /// Refuses keys that are none of `known`. `name` is how messages call the table, such as "claim".
+  TomlKeys(const toml::table& table, const Origins& origins, std::string name,
+           const std::vector<std::string_view>& known);
 
-  std::optional<std::string> text(const char* key);
-  std::optional<double> number(const char* key);
-  std::optional<std::int64_t> integer(const char* key, std::int64_t least);
-  std::optional<bool> boolean(const char* key);
+  std::optional<std::string> text(const char* key) const;
+  std::optional<double> number(const char* key) const;
+  std::optional<std::int64_t> integer(const char* key, std::int64_t least) const;
+  std::optional<bool> boolean(const char* key) const;
   /// One of `words`.
-  std::optional<std::string> word(const char* key, const std::vector<std::string_view>& words);
+  std::optional<std::string> word(const char* key, const std::vector<std::string_view>& words) const;
   /// Any value; null if it is not there.
-  const toml::node* node(const char* key);
-  void finish() const;
+  const toml::node* node(const char* key) const;
 
   const std::string& where() const { return where_; }
   /// The line of a key that is there.
@@ -38,7 +37,6 @@ class TomlKeys {
   const toml::table& table_;
   const Origins& origins_;
   std::string name_, where_;
-  std::vector<std::string_view> known_;
 };
 
 }  // namespace sparsepush

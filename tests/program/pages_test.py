@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from program import ProgramTest, main
+from program import METRICS_HEADER, ProgramTest, main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,6 +40,12 @@ class PagesTest(ProgramTest):
         self.assertGreater(shown, 40)
         for config in [*(ROOT / "examples").glob("*.toml"), ROOT / "scripts/quickstart.toml"]:
             self.assert_can_be_planned(config, config.name)
+
+    def test_every_column_of_metrics_is_explained(self):
+        text = (ROOT / "docs/formats.md").read_text()
+        table = text.split("| column | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+        names = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])]
+        self.assertEqual(names, METRICS_HEADER.split(",") + ["syncs"])
 
     def write_shown_files(self, text):
         files = re.findall(r"`(\w+\.csv)`, a ", text)

@@ -66,6 +66,24 @@ class Plan(ProgramTest):
         topology = {"name": "erdos_renyi", "probability": 0.3, "redraw": True}
         self.assertFalse(self.compare(algorithm={"name": "sgp"}, topology=topology))
 
+    def test_replicas_with_topologies_of_their_own(self):
+        """The most that one sends; seed 1 draws fewer edges than seed 3."""
+        topology = {"name": "erdos_renyi", "probability": 0.3}
+        for name in ("sgp", "sparse_push"):
+            sections = {"algorithm": {"name": name}, "topology": topology}
+            config = self.write_config(QUADRATIC | sections | {"run": QUADRATIC["run"] | {"replicas": 4}})
+            planned, is_exact = self.planned(config)
+            self.assertTrue(is_exact)
+            sent = [row for row in read_metrics(self.run_ok(config, name)) if row["step"] == "45"]
+            messages = [int(row["messages"]) for row in sent]
+            self.assertLess(messages[0], max(messages))
+            for column in COUNTS:
+                self.assertEqual(planned[column], max(int(row[column]) for row in sent), column)
+            self.assertLessEqual(max(int(row["bytes_wire"]) for row in sent), planned["bytes_wire"])
+            said = self.command("plan", config).stdout
+            self.assertIn(f"messages a replica: {max(messages)}, at most: each has a topology of its own\n", said)
+            self.assertEqual(said.count(", at most)\n"), 4)
+
 
 if __name__ == "__main__":
     main()

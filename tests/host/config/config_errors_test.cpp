@@ -26,8 +26,16 @@ TEST_F(ConfigFile, UnknownKeysNameTheNearestKnownOne) {
 TEST_F(ConfigFile, UnknownSectionsNameTheNearestKnownOne) {
   EXPECT_EQ(error("\n[algoritm]\nkeep = 1\n"), "a.toml:2: unknown section \"algoritm\"; did you mean \"algorithm\"?");
   EXPECT_EQ(set_error("eval.nodes=2"), "unknown section \"eval\"; did you mean \"evaluate\"?");
+  EXPECT_EQ(error("[[rnu]]\nseed = 3\n"), "a.toml:1: unknown section \"rnu\"; did you mean \"run\"?");
   EXPECT_EQ(error("run = 3\n"), "a.toml:1: run: expected a section [run], got integer 3");
   EXPECT_EQ(error("[[run]]\nseed = 3\n"), "a.toml:1: run: expected a section [run], got a list");
+}
+
+TEST_F(ConfigFile, SectionsOfTablesAreKnownAndAreNotSetOnTheCommandLine) {
+  EXPECT_EQ(error("[[claim]]\n[sweeps]\n"), "a.toml:2: unknown section \"sweeps\"; did you mean \"sweep\"?");
+  EXPECT_TRUE(error("[[claim]]\n").starts_with("a.toml:1: [claim] makes a table of many runs of this file: "));
+  EXPECT_EQ(set_error("table.spread=ci95"), "[table] is only set in the file");
+  EXPECT_EQ(set_error("claim.at_most=1"), "[claim] is only set in the file");
 }
 
 TEST_F(ConfigFile, WrongTypesSayWhatCame) {

@@ -83,9 +83,23 @@ TEST(LineChart, NamesOfSpotsDoNotOverlap) {
   for (int i = 0; i < 30; ++i)
     chart.spots.push_back({.style = {.label = "row", .colour = "#000"}, .at = {50, 0.5}, .words = "row"});
   const std::string svg = draw(chart).body;
-  const std::string words = svg.substr(svg.find("class=\"words\""));
+  const std::string words = svg.substr(svg.find("</g>", svg.find("class=\"rim\"")));
   EXPECT_GE(count_in(words, ">row</text>"), 1u);
   EXPECT_LE(count_in(words, ">row</text>"), 6u);
+}
+
+TEST(LineChart, DrawsTheRimsOfNamesBelowThem) {
+  LineChart chart = chart_of({});
+  chart.rules.push_back({.value = 0.7, .text = "claim"});
+  chart.spots.push_back({.style = {.label = "row", .colour = "#000"}, .at = {50, 0.5}, .words = "row"});
+  const std::string svg = draw(chart).body;
+  const std::size_t rim = svg.find("<g class=\"rim\" aria-hidden=\"true\" fill=\"none\" stroke=\"#fff\"");
+  ASSERT_GT(rim, svg.find("<g class=\"words\""));
+  const std::size_t begin = svg.find("<text", rim), end = svg.find("</g>\n", begin);
+  const std::string names = svg.substr(begin, end - begin);
+  EXPECT_EQ(count_in(names, "<text"), 2u);
+  EXPECT_NE(names.find(">claim</text>"), std::string::npos);
+  EXPECT_EQ(svg.substr(end), "</g>\n" + names + "</g>\n");
 }
 
 TEST(LineChart, EscapesEveryText) {
