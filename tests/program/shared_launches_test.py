@@ -234,6 +234,22 @@ class GoingOn(SharedLaunches):
             process.wait()
         self.assert_same_points(expected, self.shared(config, "killed"))
 
+    def test_after_ctrl_c_during_tests(self):
+        base = {"run": {"nodes": 12, "steps": 25}, "data": {"name": "digits"}, "model": {"hidden": [150]},
+                "evaluate": {"every_steps": 1}}  # nearly all of the time
+        config = self.write_table(RATES, base=base)
+        begin = time.monotonic()
+        expected = self.table(config, "expected", "--jobs", 2)
+        duration = time.monotonic() - begin
+        dice = random.Random(2)
+        for attempt in range(5):
+            command = [self.program, "table", config, "--out", "stopped", "--quiet", "--jobs", "1"]
+            process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.1 + duration * dice.uniform(0.1, 0.3))
+            process.send_signal(signal.SIGINT)
+            self.assertIn(process.wait(timeout=60), (0, 1, -signal.SIGINT))
+        self.assert_same_points(expected, self.shared(config, "stopped"))
+
     def test_from_several_places(self):
         """Points of a launch that stopped at different steps share it with those at the same one."""
         config = self.write_table('[sweep]\n"optimizer.lr" = [0.1, 0.05, 0.2, 0.3, 0.4, 0.5]\n', base=self.LONGER)

@@ -88,9 +88,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body, bool ha
   run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
     const Cpu cpu = tested_cpu(1);
     const Shard& shard = transport.shard();
-    Nodes<Cpu> nodes(
-        cpu, transport, experiment.layout(),
-        {.rows = experiment.rows(), .algorithm = std::vector(kReplicas, config.algorithm), .halo_slots = kNodes});
+    Nodes<Cpu> nodes(cpu, transport, experiment.layout(), nodes_plan(experiment, kNodes));
     LossWindow<Cpu> window{.sum = {cpu, 1, shard.rows()}, .steps = 4};
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId id = shard.id_of(row);
@@ -108,7 +106,9 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body, bool ha
       window.sum.span()[row] = 4 * loss_of(id);
     }
     KnownScores scores(shard);
-    body(nodes, scores, [&] { return measure_nodes<Cpu>(cpu, experiment, scores, nodes, window, step); });
+    body(nodes, scores, [&](const std::vector<int>& replicas = {0, 1}) {
+      return measure_nodes<Cpu>(cpu, experiment, scores, nodes, window, {step, replicas});
+    });
   });
 }
 
@@ -206,6 +206,21 @@ TEST(Measure, ScoresNodesSpreadOverAllIfToldHowMany) {
     });
 }
 
+TEST(Measure, LeavesOutReplicasThatAreNotWanted) {
+  for (const int shards : {1, 2})
+    measure_on(shards, 0, 12, [](Nodes<Cpu>& nodes, KnownScores& scores, auto measure) {
+      const std::vector<MetricsRow> both = measure();
+      const std::size_t scored = scores.scored;
+      const MatrixView<float> lost = nodes[state::x].rows_from(0, nodes.shard.nodes());
+      std::fill_n(lost.data, lost.size(), std::numeric_limits<float>::quiet_NaN());
+      const std::vector<MetricsRow> second = measure({1});
+      ASSERT_EQ(second.size(), 1u);
+      EXPECT_EQ(metrics_line(second[0]), metrics_line(both[1]));
+      EXPECT_EQ(node_lines(second[0]), node_lines(both[1]));
+      EXPECT_EQ(scores.scored, scored + scored / 2);
+    });
+}
+
 TEST(Measure, LeavesOutWhatIsUndefined) {
   constexpr bool kHasScores = false;
   measure_on(
@@ -226,16 +241,30 @@ TEST(Measure, LeavesOutWhatIsUndefined) {
 
 TEST(Measure, NamesTheNodeWhoseParametersAreNotFinite) {
   for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
-    measure_on(1, 0, 3, [&](Nodes<Cpu>& nodes, KnownScores&, auto measure) {
-      nodes[state::x].row(kNodes + 2)[1] = bad;  // node 2 of replica 1
-      try {
-        measure();
-        FAIL();
-      } catch (const Diverged& e) {
-        const std::string line = e.what();
+    for (const bool are_runs : {false, true}) {
+      const QuadraticFile file(kNodes, {9}, 1);
+      Config config = gossip_config(file, kNodes, "complete");
+      config.run.replicas = are_runs ? 1 : kReplicas;
+      Experiment experiment(std::vector<Config>(are_runs ? kReplicas : 1, config));
+      experiment.prepare_data();
+      emulate_on(tested_cpu(1), experiment, [&](Emulator<Cpu>& e) {
+        advance(e, 3);
+        e.nodes()[state::x].row(kNodes + 2)[1] = bad;  // node 2 of replica 1
+        std::string line;
+        try {
+          const std::vector<MetricsRow> rows = e.measure(true);
+          ASSERT_TRUE(are_runs);
+          ASSERT_EQ(rows.size(), 1u);
+          EXPECT_EQ(rows[0].replica, 0);
+          EXPECT_EQ(e.lost()[0], "");
+          line = e.lost()[1];
+        } catch (const Diverged& diverged) {
+          EXPECT_FALSE(are_runs);
+          line = diverged.what();
+        }
         EXPECT_TRUE(line.starts_with("diverged at step 3: the parameters of node 2 are not finite")) << line;
-      }
-    });
+      });
+    }
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ class Launches : public ConfigFile {
   /// Of the points of a table with this sweep.
   std::vector<int> numbers(const std::string& sweep, const std::string& base = "") const {
     const TableFile file =
-        load_table(write("a.toml", "[run]\nsteps = 4\nnodes = 4\n" + base + "\n[sweep]\n" + sweep + "\n"), {});
+        load_table(write("a.toml", "[run]\nsteps = 4\nnodes = 40\n" + base + "\n[sweep]\n" + sweep + "\n"), {});
     std::vector<int> numbers;
     for (const PointPlan& plan : plan_points<Cpu>(file, true)) numbers.push_back(plan.launch);
     return numbers;
@@ -35,13 +35,14 @@ TEST_F(Launches, HoldPointsThatDifferInWhatReplicasHaveOfTheirOwn) {
 
 TEST_F(Launches, HoldNoOthers) {
   for (const std::string sweep :
-       {"\"run.nodes\" = [4, 5]", "\"run.steps\" = [4, 5]", "\"algorithm.name\" = [\"sgp\", \"sparse_push\"]",
+       {"\"run.nodes\" = [40, 50]", "\"run.steps\" = [4, 5]", "\"algorithm.name\" = [\"sgp\", \"sparse_push\"]",
         "\"algorithm.scope\" = [\"layer\", \"global\"]", "\"algorithm.local_steps\" = [1, 2]",
         "\"optimizer.kind\" = [\"heavy_ball\", \"nesterov\"]", "\"data.batch\" = [4, 8]",
         "\"topology.name\" = [\"ring\", \"complete\"]", "\"model.hidden\" = [[4], [5]]",
         "\"evaluate.every_steps\" = [1, 2]"})
     EXPECT_EQ(numbers(sweep), (std::vector<int>{1, 2})) << sweep;
-  EXPECT_EQ(numbers("\"run.seed\" = [1, 5]\n\"run.replicas\" = [1, 2]"), (std::vector<int>{1, 2, 1, 2}));
+  EXPECT_EQ(numbers("point = [{name = \"a\"}, {name = \"b\", \"run.replicas\" = 2, \"optimizer.lr\" = 0.2}]"),
+            (std::vector<int>{1, 2}));
 }
 
 TEST_F(Launches, AreOfOneShardAndOfSelectionsThatAreNotVerified) {
