@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "host/records/metrics.h"
 #include "tests/host/emulation.h"
 
 namespace sparsepush {
