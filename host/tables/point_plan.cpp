@@ -117,8 +117,13 @@ std::vector<double> launch_memory(const TableFile& file, const std::vector<Point
     if (std::ssize(launch) < kMostPointsAtOnce) launch.push_back(file.points[p].config);
   }
   std::vector<double> memory;
-  for (const std::vector<Config>& launch : launches)
-    memory.push_back(static_cast<double>(plan_memory<Backend>(Experiment(launch)).total()));
+  for (const std::vector<Config>& launch : launches) {
+    try {
+      memory.push_back(static_cast<double>(plan_memory<Backend>(Experiment(launch)).total()));
+    } catch (const InputError&) {  // a table divides it
+      memory.push_back(0);
+    }
+  }
   return memory;
 }
 
@@ -148,7 +153,7 @@ std::string describe_points(const TableFile& file, const std::vector<PointPlan>&
       "holds\n",
       launch_memory.size());
   for (std::size_t launch = 0; launch < launch_memory.size(); ++launch)
-    if (points_of[launch] > 1)
+    if (points_of[launch] > 1 && launch_memory[launch] > 0)
       text += fmt::format("launch {}: {} of memory for {} points side by side\n", launch + 1,
                           format_bytes(launch_memory[launch]), std::min(points_of[launch], kMostPointsAtOnce));
   return text;

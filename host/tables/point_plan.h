@@ -28,7 +28,8 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
 /// Throws InputError where a column or claim reads what no point measures, or more evaluations than one has.
 void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
 
-/// [launches] Bytes that the points of a launch take side by side, of at most kMostPointsAtOnce.
+/// [launches] Bytes that the points of a launch take side by side, of at most kMostPointsAtOnce; 0 where they are
+/// refused together.
 template <class Backend>
 std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans);
 
