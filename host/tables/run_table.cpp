@@ -96,6 +96,12 @@ class TableRun {
       caller_.say(fmt::format("not in the table any more, left as they are: {}", fmt::join(others, ", ")));
   }
 
+  /// A folder keeps the name that its point had when it was made.
+  bool is_chosen(int p) const {
+    const auto has = [this](const std::string& name) { return name.find(options_.only) != std::string::npos; };
+    return has(states_[p].folder) || has(folder_name(file_.points[p]));
+  }
+
   void choose_points() {
     bool any = false;
     std::map<Place, std::size_t> last;
@@ -103,7 +109,7 @@ class TableRun {
       const PointState& state = states_[p];
       steps_ += plans_[p].sgd_steps + plans_[p].final_rounds;
       steps_done_ += state.steps_done;
-      if (!options_.only.empty() && state.folder.find(options_.only) == std::string::npos) continue;
+      if (!is_chosen(p)) continue;
       any = true;
       const bool diverged = state.status == Status::kDiverged;
       if (state.status != Status::kFinished && (!diverged || options_.retry)) add_to_do(p, last);

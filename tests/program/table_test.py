@@ -385,6 +385,13 @@ class GoingOn(TableTest):
         done = self.command("table", config, "--out", "out", "--only", "nothing")
         self.assertEqual(done.returncode, 2)
 
+    def test_only_points_of_a_name_that_they_have_or_had(self):
+        self.table(self.write_table(SWEEP), "out", "--only", "SGP_skew=0-", code=1)
+        renamed = self.write_table(SWEEP.replace('"SGP"', '"gossip"'))
+        for only, found in (("gossip_skew=0-", "0 to train"), ("SGP_skew=0-", "0 to train"), ("gossip", "1 to train")):
+            self.table(renamed, "out", "--only", only, code=1)
+            self.assertIn(f"6 points: {found}", self.said.stderr)
+
     def test_a_point_that_diverges_is_a_result(self):
         # Huge rates with data that are far apart: parameters overflow.
         text = '[sweep]\n"optimizer.lr" = [0.1, 1e6]\n'
