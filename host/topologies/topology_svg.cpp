@@ -15,7 +15,7 @@ namespace sparsepush {
 namespace {
 
 constexpr std::int64_t kMostRounds = 8;
-constexpr std::size_t kMostEdges = 50'000;  // of a picture: more are grey, and take megabytes
+constexpr std::size_t kMostDrawnEdges = 50'000;  // of a picture: more are grey, and take megabytes
 constexpr double kSpacing = 30, kMargin = 30, kTitle = 24, kMostSide = 3000;  // pixels
 constexpr double kFar = 1.5, kBend = 0.2;                                     // spacings; of an edge's length
 
@@ -123,9 +123,9 @@ TopologyPicture topology_picture(const Topology& topology, std::int64_t most_rou
   for (std::int64_t t = 0; t < rounds; ++t) {
     const TopologyRound round = topology.round(t);
     edges += round.edges.size();
-    if (edges > kMostEdges)
+    if (edges > kMostDrawnEdges)
       throw InputError("--svg: {} has more than {} edges, too many for a picture; --json writes all", topology.name(),
-                       kMostEdges);
+                       kMostDrawnEdges);
     body += fmt::format("<g transform=\"translate({:.1f} {:.1f})\">\n", panel.width * static_cast<double>(t % columns),
                         panel.height * static_cast<double>(t / columns));
     body += fmt::format("<text class=\"title\" x=\"{:.1f}\" y=\"18\">round {}{}</text>\n", kMargin / 2, t,
