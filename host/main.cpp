@@ -159,7 +159,6 @@ template <class Backend>
 int make_table(const CommandLine& options, const TableFile& file) {
   const std::vector<PointPlan> plans = plan_points<Backend>(file, true);
   check_metrics(file, plans);
-  const int jobs = jobs_of<Backend>(options, file);
   Interrupt interrupt;
   TableEnd end;
   {
@@ -172,8 +171,8 @@ int make_table(const CommandLine& options, const TableFile& file) {
     end = run_table(file, plans,
                     {.out = results_folder("tables", options),
                      .command = table_command(options),
-                     .jobs = jobs,
-                     .share = jobs == 1,
+                     .jobs = jobs_of<Backend>(options, file),
+                     .share = std::is_same_v<Backend, Cuda> || options.jobs == 1,
                      .memory = static_cast<double>(available_memory()),
                      .only = options.only,
                      .retry = options.retry},

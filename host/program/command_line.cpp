@@ -67,7 +67,9 @@ class Parser {
     takes_config(table);
     trains(table);
     table->add_option("--out", line_.out, "folder for the table (tables/<config's name>)");
-    table->add_option("--jobs", line_.jobs, "points at once (processors / run.threads)")->check(CLI::Range(1, 4096));
+    table
+        ->add_option("--jobs", line_.jobs, "points at once (processors / run.threads); 1: side by side in one emulator")
+        ->check(CLI::Range(1, 4096));
     table->add_option("--only", line_.only, "train the points whose folder's name contains this");
     table->add_flag("--retry", line_.retry,
                     "train those that have diverged or are damaged again, from their beginning");

@@ -326,18 +326,22 @@ SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& em
 }
 
 template <class Backend>
-void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, int run) {
+SavedCounts counts_to_save(Emulator<Backend>& emulator) {
+  return {.losses = emulator.loss_window().sum.to_host(),
+          .sent = emulator.nodes().sent.to_host(),
+          .totals = gather_sent(emulator.nodes())};
+}
+
+template <class Backend>
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, const SavedCounts& counts, int run) {
   Nodes<Backend>& nodes = emulator.nodes();
   const RunRows<Backend> rows(nodes, emulator.experiment().runs().at(run));
   for (const StateArray* array : nodes.arrays)
     if (array->saved) with_type(*array, [&](const auto& typed) { write_array(file, rows, typed); });
   write_statistics<Backend>(file, rows, emulator.gradients().statistics());
-  const std::vector<double> losses = emulator.loss_window().sum.to_host();
-  write_values(file, "train_loss_sum", rows.shard, rows.of(std::span(losses)));
-  const std::vector<std::int64_t> sent = nodes.sent.to_host();
-  const auto wire = std::span(sent).subspan(static_cast<std::size_t>(kWireBytes) * nodes.shard.rows());
+  write_values(file, "train_loss_sum", rows.shard, rows.of(std::span(counts.losses)));
+  const auto wire = std::span(counts.sent).subspan(static_cast<std::size_t>(kWireBytes) * nodes.shard.rows());
   write_values(file, "bytes_wire", rows.shard, rows.of(wire));
-  const SentTotals totals = gather_sent(nodes);
   if (nodes.shard.index != 0) return;
   const std::int64_t step = emulator.step();
   file.write<std::int64_t>("step", 0, std::span(&step, 1));
@@ -345,7 +349,7 @@ void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, int 
   std::int64_t first = 0;
   for (const SentCount count : kTrafficCounts) {
     file.write<std::int64_t>("traffic", first,
-                             std::span(totals[count]).subspan(rows.replicas.first, rows.replicas.count));
+                             std::span(counts.totals[count]).subspan(rows.replicas.first, rows.replicas.count));
     first += rows.replicas.count;
   }
 }
@@ -367,11 +371,13 @@ void read_checkpoint(const std::string& path, Emulator<Backend>& emulator, int r
 }
 
 template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cpu>&, bool, int);
-template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&, int);
+template SavedCounts counts_to_save(Emulator<Cpu>&);
+template SavedCounts counts_to_save(Emulator<Cuda>&);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cpu>&, const SavedCounts&, int);
 template void read_checkpoint(const std::string&, Emulator<Cpu>&, int);
 template void read_start(const std::string&, Emulator<Cpu>&, int);
 template SafetensorsWriter open_checkpoint(const std::string&, Emulator<Cuda>&, bool, int);
-template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&, int);
+template void write_checkpoint(SafetensorsWriter&, Emulator<Cuda>&, const SavedCounts&, int);
 template void read_checkpoint(const std::string&, Emulator<Cuda>&, int);
 template void read_start(const std::string&, Emulator<Cuda>&, int);
 

@@ -2,9 +2,11 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/files/safetensors.h"
 #include "host/state/emulator.h"
+#include "host/state/sent_totals.h"
 
 namespace sparsepush {
 
@@ -37,9 +39,20 @@ template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested = false,
                                   int run = 0);
 
+/// Sums of all runs, which their checkpoints have parts of.
+struct SavedCounts {
+  std::vector<double> losses;      ///< [local rows] of LossWindow
+  std::vector<std::int64_t> sent;  ///< [kSentCounts, local rows]
+  SentTotals totals;
+};
+
+/// Copies them to the host, once for all runs. Collective.
+template <class Backend>
+SavedCounts counts_to_save(Emulator<Backend>& emulator);
+
 /// Writes the local nodes' part of every array; shard 0 also what belongs to no node.
 template <class Backend>
-void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, int run = 0);
+void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, const SavedCounts& counts, int run = 0);
 
 /// Reads the local nodes' part, and goes on from there: all runs have to be at the same step.
 template <class Backend>

@@ -1,6 +1,7 @@
 #include "host/records/recorder.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "data/files/input_error.h"
@@ -12,6 +13,18 @@ namespace {
 /// What all runs go on from together.
 bool same_place(const CheckpointHead& a, const CheckpointHead& b) {
   return a.step == b.step && a.untested == b.untested && a.loss_steps == b.loss_steps;
+}
+
+/// Does `work` for every record. What fails for one is thrown once all have had their turn.
+template <class Work>
+void for_each(std::deque<RunRecord>& records, const Work& work) {
+  std::exception_ptr failure;
+  for (std::size_t run = 0; run < records.size(); ++run) try {
+      work(records[run], run);
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+    }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
@@ -80,8 +93,9 @@ bool Recorder::stopped(Emulator<Backend>& emulator) {
 }
 
 void Recorder::end_lost(const std::vector<std::string>& reasons) {
-  for (std::size_t run = 0; run < records_.size(); ++run)
-    if (records_[run].is_open() && !reasons[run].empty()) records_[run].summarize("diverged", reasons[run]);
+  for_each(records_, [&](RunRecord& record, std::size_t run) {
+    if (record.is_open() && !reasons[run].empty()) record.summarize("diverged", reasons[run]);
+  });
 }
 
 bool Recorder::goes_on(double models) {
@@ -152,8 +166,9 @@ template <class Backend>
 void Recorder::save(Emulator<Backend>& emulator) {
   emulator.check_finite();
   end_lost(emulator.lost());
+  const SavedCounts counts = counts_to_save(emulator);
   for (int run = 0; run < static_cast<int>(records_.size()); ++run)
-    if (records_[run].is_open()) save_run(emulator, run);
+    if (records_[run].is_open()) save_run(emulator, run, counts);
   if (emulator.nodes().shard.index == 0) {
     saved_step_ = emulator.step();
     saved_untested_ = untested_;
@@ -162,7 +177,7 @@ void Recorder::save(Emulator<Backend>& emulator) {
 }
 
 template <class Backend>
-void Recorder::save_run(Emulator<Backend>& emulator, int run) {
+void Recorder::save_run(Emulator<Backend>& emulator, int run, const SavedCounts& counts) {
   Transport<Backend>& transport = emulator.nodes().transport;
   const bool first = transport.shard().index == 0;
   if (first) {
@@ -171,7 +186,7 @@ void Recorder::save_run(Emulator<Backend>& emulator, int run) {
         std::make_unique<SafetensorsWriter>(open_checkpoint(records_[run].checkpoint(), emulator, untested_, run));
   }
   transport.barrier();
-  write_checkpoint(*writing_, emulator, run);
+  write_checkpoint(*writing_, emulator, counts, run);
   transport.barrier();
   if (!first) return;
   writing_->commit();
@@ -179,12 +194,13 @@ void Recorder::save_run(Emulator<Backend>& emulator, int run) {
 }
 
 void Recorder::complete() {
-  for (RunRecord& record : records_) record.complete();
+  for_each(records_, [](RunRecord& record, std::size_t) { record.complete(); });
 }
 
 void Recorder::summarize(const std::string& status, const std::string& reason) {
-  for (RunRecord& record : records_)
+  for_each(records_, [&](RunRecord& record, std::size_t) {
     if (record.is_open()) record.summarize(status, reason);
+  });
 }
 
 template void Recorder::begin(Emulator<Cpu>&);

@@ -73,7 +73,7 @@ class Recorder {
   template <class Backend>
   void save(Emulator<Backend>& emulator);
   template <class Backend>
-  void save_run(Emulator<Backend>& emulator, int run);
+  void save_run(Emulator<Backend>& emulator, int run, const SavedCounts& counts);
   /// Tells the caller that the runs are at `step`, or in the test of that step.
   void tell(std::int64_t step, bool testing);
   RunPosition position() const;

@@ -123,11 +123,13 @@ class TableRun {
     return options_.retry && (state.status == Status::kDiverged || state.damaged);
   }
 
-  /// Where points have to be to go on side by side; `last` has the last launch of each place.
+  /// Where points have to be to go on side by side.
   using Place = std::tuple<int, std::optional<SavedPosition>>;
+  Place place_of(int p) const { return {plans_[p].launch, begins_anew(states_[p]) ? std::nullopt : states_[p].saved}; }
+
+  /// `last` has the last launch of each place.
   void add_to_do(int p, std::map<Place, std::size_t>& last) {
-    const PointState& state = states_[p];
-    const Place place(plans_[p].launch, begins_anew(state) ? std::nullopt : state.saved);
+    const Place place = place_of(p);
     const auto found = last.find(place);
     if (options_.share && found != last.end() && to_do_[found->second].size() < kMostPointsAtOnce) {
       to_do_[found->second].push_back(p);
@@ -178,35 +180,45 @@ class TableRun {
     changed_.notify_all();
   }
 
-  /// A launch that is refused, or does not come to begin, is divided: it may want more memory than there is, or one of
-  /// its points be to blame.
+  /// A launch that fails is divided: it may want more memory than there is, or one of its points be to blame.
   void train(const Launch& points) {
     const std::vector<WantedRun> runs = begin(points);
     std::string failure;
-    bool is_refused = false;
     try {
       train_(runs, caller_of(points.front()));
     } catch (const Diverged&) {  // the folders say so
-    } catch (const InputError& error) {
-      failure = error.what();
-      is_refused = true;
     } catch (const std::exception& error) {
       failure = error.what();
     }
     const std::lock_guard lock(mutex_);
     const Running running = running_launches_.at(points.front());
     running_launches_.erase(points.front());
-    is_refused = points.size() > 1 && (is_refused || (!failure.empty() && !running.at));
+    const bool is_divided = points.size() > 1 && !failure.empty();
+    Launch left;
     for (const int p : points) {
-      end(p, running.step, is_refused ? "" : failure);
-      if (!is_refused) say_end(p);
+      end(p, running.step, is_divided ? "" : failure);
+      const bool has_ended = states_[p].status == Status::kFinished || states_[p].status == Status::kDiverged;
+      if (is_divided && !has_ended)
+        left.push_back(p);
+      else
+        say_end(p);
     }
-    if (is_refused) {
-      const auto half = points.begin() + std::ssize(points) / 2;
-      to_do_.push_front({half, points.end()});
-      to_do_.push_front({points.begin(), half});
-    }
+    divide(left);
     tell();
+  }
+
+  /// Puts points to be trained next, in launches of half as many at most, each of points at the same place.
+  void divide(const Launch& points) {
+    const std::size_t most = (points.size() + 1) / 2;
+    std::vector<Launch> launches;
+    std::map<Place, std::size_t> last;
+    for (const int p : points) {
+      const auto [found, is_new] = last.try_emplace(place_of(p), launches.size());
+      if (!is_new && launches[found->second].size() == most) found->second = launches.size();
+      launches.resize(std::max(launches.size(), found->second + 1));
+      launches[found->second].push_back(p);
+    }
+    to_do_.insert(to_do_.begin(), launches.begin(), launches.end());
   }
 
   /// Says that points run.
@@ -235,7 +247,7 @@ class TableRun {
   /// Takes what a point's folder says, or that it has failed, of one that was at `step`.
   void end(int p, std::int64_t step, const std::string& failure) {
     PointState state = read_point_state(folder_.points(), states_[p].folder, file_.points[p], plans_[p]);
-    if (!failure.empty() && state.status != Status::kDiverged) {
+    if (!failure.empty() && state.status != Status::kDiverged && state.status != Status::kFinished) {
       state.status = Status::kFailed;
       state.reason = failure;
     }

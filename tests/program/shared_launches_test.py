@@ -291,6 +291,25 @@ class GoingOn(SharedLaunches):
             point = self.points(out)[index]
             self.assertEqual(contents(out / point["folder"]), contents(expected / point["folder"]))
 
+    def test_where_one_folder_takes_no_file(self):
+        config = self.write_table(RATES, base=self.LONGER)
+        expected = self.table(config, "expected", "--jobs", 2)
+        for name in ("checkpoint.safetensors.tmp", "summary.json.tmp"):
+            with self.subTest(name):
+                out = self.folder / name
+                self.stop_in_the_middle(config, out, 3)
+                hindrance = out / self.points(out)[1]["folder"] / name
+                hindrance.mkdir()
+                self.shared(config, out, code=1)
+                self.assertEqual([point["status"] for point in self.points(out)], ["finished", "failed", "finished"])
+                hindrance.rmdir()
+                self.shared(config, out)
+                self.assertEqual((out / "replicas.csv").read_bytes(), (expected / "replicas.csv").read_bytes())
+                for one, other in zip(self.points(expected), self.points(out)):
+                    mine, yours = contents(expected / one["folder"]), contents(out / other["folder"])
+                    self.assertEqual(mine.pop("summary.json")["status"], yours.pop("summary.json")["status"])
+                    self.assertEqual(mine, yours)
+
     def test_on_either_way(self):
         config = self.write_table(RATES, base=self.LONGER)
         out = self.folder / "out"

@@ -16,7 +16,7 @@ std::string checkpoint_of(Emulator<Backend>& emulator, std::unique_ptr<Safetenso
   const bool first = transport.shard().index == 0;
   if (first) file = std::make_unique<SafetensorsWriter>(open_checkpoint(path, emulator));
   transport.barrier();
-  write_checkpoint(*file, emulator);
+  write_checkpoint(*file, emulator, counts_to_save(emulator));
   transport.barrier();
   if (first) file->commit();
   transport.barrier();
