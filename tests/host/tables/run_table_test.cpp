@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <thread>
@@ -209,16 +210,22 @@ TEST_F(RunTable, APointThatIsRefusedFailsAlone) {
   EXPECT_EQ(said_.find("lr=0.3 failed"), std::string::npos) << said_;
 }
 
-TEST_F(RunTable, WhatEndsALaunchEndsAllOfItsPointsButThoseThatHaveDiverged) {
-  const auto fail = [](const Rates&, const std::vector<WantedRun>& runs) -> bool {
-    write_run(runs[1].folder, "diverged");
-    throw std::runtime_error("the disk is full");
+TEST_F(RunTable, ALaunchThatFailsIsDividedWithoutPointsThatHaveEnded) {
+  const auto fail = [](const Rates& rates, const std::vector<WantedRun>& runs) {
+    if (rates.size() == 4) {
+      write_run(runs[0].folder, "finished");
+      write_run(runs[1].folder, "diverged");
+    }
+    if (std::ranges::count(rates, 0.3) > 0) throw std::runtime_error("the disk is full");
+    return finish_all(rates, runs);
   };
   share(options(1), fail);
-  EXPECT_NE(said_.find("lr=0.1 failed after 0.0 s: the disk is full"), std::string::npos) << said_;
-  EXPECT_NE(said_.find("lr=0.2 diverged"), std::string::npos) << said_;
-  EXPECT_TRUE(share(options(1), finish_all).all_finished == false);
-  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.3, 0.4}}));
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.1, 0.2, 0.3, 0.4}, {0.3}, {0.4}}));
+  for (const char* end :
+       {"lr=0.1 finished", "lr=0.2 diverged", "lr=0.3 failed after 0.0 s: the disk is full", "lr=0.4 finished"})
+    EXPECT_NE(said_.find(end), std::string::npos) << end << "\n" << said_;
+  EXPECT_FALSE(share(options(1), finish_all).all_finished);
+  EXPECT_EQ(launches_, (std::vector<Rates>{{0.3}}));
 }
 
 TEST_F(RunTable, ALaunchThatDoesNotBeginIsDividedWhateverTheReason) {
