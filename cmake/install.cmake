@@ -17,7 +17,7 @@ install(TARGETS sparsepush_flags sparsepush_kernels sparsepush_data sparsepush_m
   EXPORT sparsepush OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/sparsepush)
 install(EXPORT sparsepush NAMESPACE sparsepush:: DESTINATION ${package_folder})
 install(DIRECTORY kernels data models host DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sparsepush
-  FILES_MATCHING PATTERN "*.h" PATTERN host/program EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN host/program EXCLUDE PATTERN host/ranks EXCLUDE)
 configure_package_config_file(cmake/sparsepush-config.cmake.in ${PROJECT_BINARY_DIR}/sparsepush-config.cmake
   INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/sparsepush-config-version.cmake COMPATIBILITY ExactVersion)

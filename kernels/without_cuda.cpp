@@ -120,7 +120,7 @@ void mix_push_weights(const Cuda&, const RoundEdges&, std::span<const double>, s
 void add_traffic(const Cuda&, const Traffic&) { refuse(); }
 void add_traffic(const Cuda&, const Traffic&, const SizedMessagesOf<Cuda>&) { refuse(); }
 
-void add_rows(const Cuda&, MatrixView<const float>, std::span<double>) { refuse(); }
+void add_rows(const Cuda&, MatrixView<const float>, std::int64_t, std::span<double>) { refuse(); }
 void squared_distances(const Cuda&, MatrixView<const float>, std::span<const double>, std::span<const double>,
                        std::span<double>) {
   refuse();

@@ -207,7 +207,7 @@ void NetworkGradients<Backend>::reestimate_node(const Backend& backend, NetworkP
     load_batches(backend, pass, number, 1, step.span().data());
     clear(backend, node.statistics.data, node.statistics.size() * sizeof(float));
     pass.forward(backend, node, batch_, true);  // from 0: leaves kMomentum * those of the batch
-    add_rows(backend, node.statistics, sum);
+    add_rows(backend, node.statistics, 0, sum);
   }
   std::vector<float> mean(sum.size());
   std::ranges::transform(sum, mean.begin(), [&](double s) {

@@ -83,17 +83,18 @@ template <class Backend>
 void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
   const RunConfig& run = experiment.config().run;
   const RoundRules rules = round_rules(experiment);
-  std::int64_t places = 0, edges = 0;
+  std::int64_t places = 0, edges = 0, sent = 0;
   for (int s = 0; s < run.shards; ++s) {
     const Shard shard{s, run.shards, run.replicas, run.nodes};
     const RoundBounds bounds = rules.bounds(shard);
     places = std::max<std::int64_t>(places, RoundPlan<Backend>::places(rules, shard, bounds));
     edges += bounds.edges;
+    sent += bounds.sent;
   }
   const std::int64_t period = rules.period;
   plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
-  plan.add(
-      {"round plan", fmt::format("{} rounds of {} edges", places, edges), places * (edges * 8 + extent.rows * 20)});
+  plan.add({"round plan", fmt::format("{} rounds of {} edges", places, edges),
+            places * (edges * 8 + extent.rows * 20 + sent * 4)});
   if (rules.drawn && run.shards == 1)
     plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});

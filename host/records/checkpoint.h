@@ -27,8 +27,8 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
 /// replicas and the same tensors. InputError if not.
 void check_start(const std::string& path, const Experiment& experiment, int run = 0);
 
-/// Local nodes start at x / u of the checkpoint `path`, with u = 1 and its running statistics; all else is as in any
-/// new run. InputError if a parameter is not finite.
+/// Local nodes start at x / u of the checkpoint `path`, which shard 0 alone opens, with u = 1 and its running
+/// statistics; all else is as in any new run. InputError if a parameter is not finite.
 template <class Backend>
 void read_start(const std::string& path, Emulator<Backend>& emulator, int run = 0);
 
@@ -50,11 +50,12 @@ struct SavedCounts {
 template <class Backend>
 SavedCounts counts_to_save(Emulator<Backend>& emulator);
 
-/// Writes the local nodes' part of every array; shard 0 also what belongs to no node.
+/// Writes the nodes of all shards to shard 0's `file`, which is null elsewhere. Collective.
 template <class Backend>
-void write_checkpoint(SafetensorsWriter& file, Emulator<Backend>& emulator, const SavedCounts& counts, int run = 0);
+void write_checkpoint(SafetensorsWriter* file, Emulator<Backend>& emulator, const SavedCounts& counts, int run = 0);
 
-/// Reads the local nodes' part, and goes on from there: all runs have to be at the same step.
+/// Reads the local nodes' part of the file, which shard 0 alone opens, and goes on from there: all runs have to be at
+/// the same step. Collective.
 template <class Backend>
 void read_checkpoint(const std::string& path, Emulator<Backend>& emulator, int run = 0);
 

@@ -32,15 +32,20 @@ void for_each(std::deque<RunRecord>& records, const Work& work) {
 Recorder::Recorder(const Experiment& experiment, const std::vector<RunPlace>& places, const std::string& backend,
                    bool resume, Caller caller)
     : experiment_(experiment), caller_(std::move(caller)) {
-  const auto runs = static_cast<int>(experiment.runs().size());
-  CHECK(static_cast<int>(places.size()) == runs, "places ", places.size(), ", runs ", runs);
-  CHECK(runs == 1 || experiment.config().run.shards == 1, runs, " runs on several shards");
-  for (int run = 0; run < runs; ++run) {
+  CHECK(static_cast<int>(places.size()) == runs(), "places ", places.size(), ", runs ", runs());
+  CHECK(runs() == 1 || experiment.config().run.shards == 1, runs(), " runs on several shards");
+  for (int run = 0; run < runs(); ++run) {
     records_.emplace_back(experiment, run, places[run], backend, resume);
     const auto &first = records_.front().resumed(), &own = records_.back().resumed();
     if (own.has_value() != first.has_value() || (own && !same_place(*own, *first)))
       throw InputError("{}: is at another step than the run beside it", places[run].folder->path().string());
   }
+  resumed_ = records_.front().resumed();
+}
+
+Recorder::Recorder(const Experiment& experiment, std::optional<CheckpointHead> resumed, Caller caller)
+    : experiment_(experiment), resumed_(resumed), caller_(std::move(caller)) {
+  CHECK(runs() == 1, runs(), " runs on several shards");
 }
 
 Recorder::Recorder(const Experiment& experiment, const RunFolder& folder, const std::string& backend, bool resume,
@@ -54,17 +59,16 @@ bool Recorder::finished() const {
 
 template <class Backend>
 void Recorder::begin(Emulator<Backend>& emulator) {
-  const auto runs = static_cast<int>(records_.size());
   if (emulator.nodes().shard.index == 0) {
     for (RunRecord& record : records_) record.open_files();
     tell(resumed() ? resumed()->step : 0, false);
   }
   if (resumed()) {
-    for (int run = 0; run < runs; ++run) read_checkpoint(records_[run].checkpoint(), emulator, run);
+    for (int run = 0; run < runs(); ++run) read_checkpoint(checkpoint_of(run), emulator, run);
     if (resumed()->untested) record(emulator);
   } else {
     const std::string& start = experiment_.config().run.start;
-    for (int run = 0; run < runs && !start.empty(); ++run) read_start(start, emulator, run);
+    for (int run = 0; run < runs() && !start.empty(); ++run) read_start(start, emulator, run);
     record(emulator);
   }
 }
@@ -88,7 +92,8 @@ bool Recorder::stopped(Emulator<Backend>& emulator) {
   Transport<Backend>& transport = emulator.nodes().transport;
   const Request request = transport.shard().index == 0 ? caller_.request() : Request::kNone;
   if (!transport.broadcast(request != Request::kNone)) return false;
-  if (saved_step_ != emulator.step() || (saved_untested_ && !untested_)) save(emulator);
+  const bool first = transport.shard().index == 0;
+  if (transport.broadcast(first && (saved_step_ != emulator.step() || (saved_untested_ && !untested_)))) save(emulator);
   return transport.broadcast(request == Request::kStop);
 }
 
@@ -167,8 +172,8 @@ void Recorder::save(Emulator<Backend>& emulator) {
   emulator.check_finite();
   end_lost(emulator.lost());
   const SavedCounts counts = counts_to_save(emulator);
-  for (int run = 0; run < static_cast<int>(records_.size()); ++run)
-    if (records_[run].is_open()) save_run(emulator, run, counts);
+  for (int run = 0; run < runs(); ++run)
+    if (is_open(run)) save_run(emulator, run, counts);
   if (emulator.nodes().shard.index == 0) {
     saved_step_ = emulator.step();
     saved_untested_ = untested_;
@@ -178,19 +183,11 @@ void Recorder::save(Emulator<Backend>& emulator) {
 
 template <class Backend>
 void Recorder::save_run(Emulator<Backend>& emulator, int run, const SavedCounts& counts) {
-  Transport<Backend>& transport = emulator.nodes().transport;
-  const bool first = transport.shard().index == 0;
-  if (first) {
-    records_[run].sync();
-    writing_ =
-        std::make_unique<SafetensorsWriter>(open_checkpoint(records_[run].checkpoint(), emulator, untested_, run));
-  }
-  transport.barrier();
-  write_checkpoint(*writing_, emulator, counts, run);
-  transport.barrier();
-  if (!first) return;
-  writing_->commit();
-  writing_.reset();
+  if (emulator.nodes().shard.index > 0) return write_checkpoint(nullptr, emulator, counts, run);
+  records_[run].sync();
+  SafetensorsWriter file = open_checkpoint(records_[run].checkpoint(), emulator, untested_, run);
+  write_checkpoint(&file, emulator, counts, run);
+  file.commit();
 }
 
 void Recorder::complete() {

@@ -28,8 +28,8 @@ struct Caller {
   std::function<void(const RunPosition&)> progress = [](const auto&) {};  ///< at the start, each step, during tests
 };
 
-/// When the runs of an experiment are measured and saved. One for all shards; they call `begin` and `record` together.
-/// A run that diverges ends, and the others go on.
+/// When the runs of an experiment are measured and saved. One for all shards of a process; all shards call `begin` and
+/// `record` together. A run that diverges ends, and the others go on.
 class Recorder {
  public:
   /// Places: [runs]. Looks with `resume` for checkpoints. Throws InputError if there is one that its run cannot go on
@@ -40,6 +40,11 @@ class Recorder {
   Recorder(const Experiment& experiment, const RunFolder& folder, const std::string& backend, bool resume,
            const Caller& caller);
 
+  /// Of a process without shard 0, which has no files: the run goes on from `resumed`, if at all, which shard 0 found.
+  Recorder(const Experiment& experiment, std::optional<CheckpointHead> resumed, Caller caller);
+
+  /// What the runs go on from.
+  const std::optional<CheckpointHead>& resumed() const { return resumed_; }
   /// The checkpoints are the runs' end: nothing is left to do.
   bool finished() const;
 
@@ -64,7 +69,11 @@ class Recorder {
   void summarize(const std::string& status, const std::string& reason = "");
 
  private:
-  const std::optional<CheckpointHead>& resumed() const { return records_.front().resumed(); }
+  /// Whether a run is still to be written, by whichever process.
+  bool is_open(int run) const { return records_.empty() || records_[run].is_open(); }
+  /// Where its checkpoint is, in a process that writes it.
+  std::string checkpoint_of(int run) const { return records_.empty() ? "" : records_[run].checkpoint(); }
+  int runs() const { return static_cast<int>(experiment_.runs().size()); }
   /// False if it was cut off.
   template <class Backend>
   bool measure(Emulator<Backend>& emulator);
@@ -81,7 +90,8 @@ class Recorder {
   double models_to_test(bool equal) const;
 
   const Experiment& experiment_;
-  std::deque<RunRecord> records_;  ///< [runs]
+  std::deque<RunRecord> records_;  ///< [runs]; none in a process without shard 0
+  std::optional<CheckpointHead> resumed_;
   Caller caller_;
   std::mutex asking_;                   ///< the caller, during a test
   std::atomic<bool> cut_off_ = false;   ///< the test that is under way, by a request
@@ -90,7 +100,6 @@ class Recorder {
   double tested_before_ = 0;            ///< the test that is under way
   std::int64_t step_ = 0, saved_step_ = -1;
   bool testing_ = false, saved_untested_ = false;
-  std::unique_ptr<SafetensorsWriter> writing_;  ///< the checkpoint that all shards write to
 };
 
 }  // namespace sparsepush

@@ -25,6 +25,7 @@ bool is_periodic(const RoundRules& rules, const RoundBounds& bounds) {
 RoundBounds with_room(const RoundBounds& before, RoundBounds needed, int most_halo) {
   if (needed.edges > before.edges) needed.edges += needed.edges / 2;
   if (needed.halo > before.halo) needed.halo = std::min(needed.halo + needed.halo / 2, most_halo);
+  if (needed.sent > before.sent) needed.sent += needed.sent / 2;
   return needed;
 }
 
@@ -66,6 +67,7 @@ void RoundPlan<Backend>::allocate(const RoundBounds& bounds) {
   places_.emplace(Places{{backend_, places, rows + 1},
                          {backend_, places, rows},
                          {backend_, places, edges},
+                         {backend_, places, bounds.sent},
                          {backend_, places, edges},
                          {backend_, places, rows}});
   due_.emplace(backend_, rows, edges);
@@ -106,9 +108,10 @@ bool RoundPlan<Backend>::make_batch(std::int64_t t) {
   for (std::int64_t round = first; round < first + rounds_per_batch(); ++round) {
     made.push_back(make_round(rules_, shard_, round));
     most.edges = std::max(most.edges, std::ssize(made.back().slot));
-    most.halo = std::max(most.halo, static_cast<int>(made.back().halo.size()));
+    most.halo = std::max(most.halo, static_cast<int>(made.back().halo.nodes.size()));
+    most.sent = std::max(most.sent, static_cast<int>(made.back().halo.sent.size()));
   }
-  const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo;
+  const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo || most.sent > bounds_.sent;
   if (outgrown) allocate(with_room(bounds_, most, shard_.all_rows() - shard_.rows()));
   batch.first = first;
   fill(batch, std::move(made));
@@ -123,6 +126,8 @@ void RoundPlan<Backend>::fill(Batch& batch, std::vector<MadeRound> made) {
   for (int i = 0; i < rounds; ++i) {
     const auto place = static_cast<int>((batch.first + i) % places_count_);
     write(made[i], place);
+    made[i].halo.sent_there =
+        places_->sent.span().subspan(static_cast<std::size_t>(place) * bounds_.sent, made[i].halo.sent.size());
     batch.rounds[place % rounds] = {std::move(made[i].halo), std::move(made[i].rate)};
   }
   read_.record(Queue::kOps);
@@ -137,6 +142,7 @@ void RoundPlan<Backend>::write(const MadeRound& made, int place) {
   copy_to_row(made.begin, places_->begin.host(), place);
   copy_to_row(made.copies, places_->copies.host(), place);
   copy_to_row(made.slot, places_->slot.host(), place);
+  copy_to_row(made.halo.sent, places_->sent.host(), place);
   copy_to_row(made.weight, places_->weight.host(), place);
   copy_to_row(made.self_weight, places_->self_weight.host(), place);
 }
@@ -146,6 +152,7 @@ void RoundPlan<Backend>::upload(int first_place, int count) {
   places_->begin.upload(first_place, count);
   places_->copies.upload(first_place, count);
   places_->slot.upload(first_place, count);
+  places_->sent.upload(first_place, count);
   places_->weight.upload(first_place, count);
   places_->self_weight.upload(first_place, count);
 }
@@ -158,7 +165,7 @@ void RoundPlan<Backend>::play(std::int64_t t) {
     wait_for(Queue::kOps, batch.uploaded);
     batch.awaited = true;
   }
-  playing_halo_ = round(t).halo;
+  playing_halo_ = &round(t).halo;
 }
 
 template <class Backend>

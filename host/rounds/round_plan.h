@@ -20,10 +20,10 @@ inline constexpr int kRoundsAhead = 16;
 
 /// One round for the nodes of one shard; all replicas stand in it, side by side.
 struct PlannedRound {
-  RoundEdges edges;                               ///< delivered ones; slots: local rows, then the halo
-  std::span<const std::int64_t> copies;           ///< [local rows] messages each local node sends
-  const std::span<const NodeId>* halo = nullptr;  ///< of the round that is played now, in host memory: for host calls
-  const std::int64_t* number = nullptr;           ///< [1] the round's, in backend memory
+  RoundEdges edges;                      ///< delivered ones; slots: local rows, then the halo
+  std::span<const std::int64_t> copies;  ///< [local rows] messages each local node sends
+  const Halo* const* halo = nullptr;     ///< of the round that is played now, in host memory: for host calls
+  const std::int64_t* number = nullptr;  ///< [1] the round's, in backend memory
 };
 
 /// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two batches that
@@ -54,7 +54,7 @@ class RoundPlan {
  private:
   /// What the host keeps of a round.
   struct HostRound {
-    std::vector<NodeId> halo;
+    Halo halo;
     std::vector<double> rate;  ///< [replicas]
   };
   /// Places that are filled together.
@@ -67,7 +67,7 @@ class RoundPlan {
   /// The arrays of all places, a row each.
   struct Places {
     StagedArray<Backend, std::int64_t> begin, copies;
-    StagedArray<Backend, std::int32_t> slot;
+    StagedArray<Backend, std::int32_t> slot, sent;
     StagedArray<Backend, float> weight, self_weight;
   };
   struct Drawn {
@@ -101,7 +101,7 @@ class RoundPlan {
   std::optional<Places> places_;
   std::optional<DueRound<Backend>> due_;
   std::optional<Drawn> drawn_;
-  std::span<const NodeId> playing_halo_;
+  const Halo* playing_halo_ = nullptr;
 };
 
 }  // namespace sparsepush

@@ -1,6 +1,9 @@
 #include "host/rounds/round_rules.h"
 
 #include <algorithm>
+#include <compare>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "host/topologies/mixing.h"
@@ -10,16 +13,39 @@
 namespace sparsepush {
 namespace {
 
+template <class T>
+void sort_once(std::vector<T>& values) {
+  std::ranges::sort(values);
+  const auto repeated = std::ranges::unique(values);
+  values.erase(repeated.begin(), repeated.end());
+}
+
 /// The nodes of other shards that send along edges that `counts`, ascending.
 template <class Counts>
 std::vector<int> remote_sources(const Shard& shard, const std::vector<Edge>& edges, const Counts& counts) {
   std::vector<int> remote;
   for (std::size_t e = 0; e < edges.size(); ++e)
     if (shard.owns(edges[e].target) && !shard.owns(edges[e].source) && counts(e)) remote.push_back(edges[e].source);
-  std::ranges::sort(remote);
-  const auto repeated = std::ranges::unique(remote);
-  remote.erase(repeated.begin(), repeated.end());
+  sort_once(remote);
   return remote;
+}
+
+/// A local row that another shard receives.
+struct SentRow {
+  int to = 0;
+  std::int32_t row = 0;
+  friend auto operator<=>(const SentRow&, const SentRow&) = default;
+};
+
+/// Those of a replica along edges that `counts`, in the order of a halo.
+template <class Counts>
+std::vector<SentRow> sent_rows(const Shard& shard, int replica, const std::vector<Edge>& edges, const Counts& counts) {
+  std::vector<SentRow> sent;
+  for (std::size_t e = 0; e < edges.size(); ++e)
+    if (shard.owns(edges[e].source) && !shard.owns(edges[e].target) && counts(e))
+      sent.push_back({shard.owner_of(edges[e].target), shard.row_of({replica, edges[e].source})});
+  sort_once(sent);
+  return sent;
 }
 
 /// The weight of edges that are not delivered becomes 0, which no other has. On the grid the sums are exact.
@@ -30,11 +56,12 @@ void return_to_senders(const RoundRules& rules, int replica, std::int64_t t, con
     if (!rules.delivers(replica, t, edges[e])) weights.self[edges[e].source] += std::exchange(weights.edge[e], 0.0f);
 }
 
-/// Appends a replica's nodes.
+/// Appends a replica's nodes; its part of the halo stands behind those of the replicas before.
 void append(const Shard& shard, int replica, const std::vector<Edge>& edges, const MixingWeights& weights,
-            MadeRound& round) {
-  const std::vector<int> remote = remote_sources(shard, edges, [&](std::size_t e) { return weights.edge[e] != 0.0f; });
-  const auto first_halo = static_cast<std::int32_t>(shard.rows() + round.halo.size());
+            MadeRound& round, std::vector<SentRow>& sent) {
+  const auto counts = [&](std::size_t e) { return weights.edge[e] != 0.0f; };
+  const std::vector<int> remote = remote_sources(shard, edges, counts);
+  const auto first_halo = static_cast<std::int32_t>(shard.rows() + round.halo.nodes.size());
   const auto slot_of = [&](int node) {
     if (shard.owns(node)) return static_cast<std::int32_t>(shard.row_of({replica, node}));
     return first_halo + static_cast<std::int32_t>(std::ranges::lower_bound(remote, node) - remote.begin());
@@ -52,7 +79,33 @@ void append(const Shard& shard, int replica, const std::vector<Edge>& edges, con
   }
   for (const Edge& edge : edges)
     if (shard.owns(edge.source)) ++round.copies[shard.row_of({replica, edge.source})];
-  for (const int node : remote) round.halo.push_back({replica, node});
+  for (const int node : remote) round.halo.nodes.push_back({replica, node});
+  std::ranges::copy(sent_rows(shard, replica, edges, counts), std::back_inserter(sent));
+}
+
+/// Brings the halo, and what is sent, into the order of the other shards.
+void group_by_shard(const Shard& shard, MadeRound& round, std::vector<SentRow>& sent) {
+  const auto owner_of = [&](NodeId id) { return shard.owner_of(id.node); };
+  std::vector<std::int32_t> order(round.halo.nodes.size()), place(order.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::int32_t h) { return owner_of(round.halo.nodes[h]); });
+  std::vector<NodeId> nodes;
+  round.halo.from.assign(shard.shards, 0);
+  for (const std::int32_t h : order) {
+    place[h] = static_cast<std::int32_t>(nodes.size());
+    nodes.push_back(round.halo.nodes[h]);
+    ++round.halo.from[owner_of(nodes.back())];
+  }
+  round.halo.nodes = std::move(nodes);
+  for (std::int32_t& slot : round.slot)
+    if (slot >= shard.rows()) slot = shard.rows() + place[slot - shard.rows()];
+
+  std::ranges::sort(sent);
+  round.halo.to.assign(shard.shards, 0);
+  for (const auto& [to, row] : sent) {
+    ++round.halo.to[to];
+    round.halo.sent.push_back(row);
+  }
 }
 
 }  // namespace
@@ -61,14 +114,16 @@ MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t
   MadeRound round;
   round.begin.push_back(0);
   round.copies.resize(shard.rows(), 0);
+  std::vector<SentRow> sent;
   for (int r = 0; r < shard.replicas; ++r) {
     TopologyRound topology{.edges = rules.edges(r, t), .self_weight = std::vector<double>(shard.all_nodes)};
     if (rules.weights) rules.weights(topology.edges);
     round.rate.push_back(rules.averaging_rate(r, t));
     MixingWeights weights = mixing_weights(topology, round.rate.back(), t);
     return_to_senders(rules, r, t, topology.edges, weights);
-    append(shard, r, topology.edges, weights, round);
+    append(shard, r, topology.edges, weights, round, sent);
   }
+  if (shard.shards > 1) group_by_shard(shard, round, sent);
   return round;
 }
 
@@ -78,7 +133,10 @@ RoundBounds topology_bounds(const std::vector<Topology>& topologies, const Shard
     const TopologyKind& kind = topology_kind(any.config());
     const std::int64_t most = std::int64_t{shard.nodes()} * (shard.all_nodes - 1);
     const std::int64_t edges = kind.count_edges ? kind.count_edges(any.config(), shard.all_nodes) : most;
-    return {.edges = shard.replicas * std::min(edges, most), .halo = shard.all_rows() - shard.rows()};
+    return {
+        .edges = shard.replicas * std::min(edges, most),
+        .halo = shard.all_rows() - shard.rows(),
+        .sent = static_cast<int>(std::min(std::int64_t{shard.rows()} * (shard.shards - 1), shard.replicas * edges))};
   }
   RoundBounds bounds;
   for (std::int64_t t = 0; t < any.period(); ++t) {
@@ -86,10 +144,14 @@ RoundBounds topology_bounds(const std::vector<Topology>& topologies, const Shard
     for (const Topology& topology : topologies) {
       const std::vector<Edge>& edges = topology.stored_rounds()[t].edges;
       round.edges += std::ranges::count_if(edges, [&](const Edge& e) { return shard.owns(e.target); });
-      round.halo += static_cast<int>(remote_sources(shard, edges, [](std::size_t) { return true; }).size());
+      const auto all = [](std::size_t) { return true; };
+      round.halo += static_cast<int>(remote_sources(shard, edges, all).size());
+      round.sent += static_cast<int>(sent_rows(shard, 0, edges, all).size());
     }
     const int alike = shard.replicas / static_cast<int>(topologies.size());
-    bounds = {.edges = std::max(bounds.edges, alike * round.edges), .halo = std::max(bounds.halo, alike * round.halo)};
+    bounds = {.edges = std::max(bounds.edges, alike * round.edges),
+              .halo = std::max(bounds.halo, alike * round.halo),
+              .sent = std::max(bounds.sent, alike * round.sent)};
   }
   return bounds;
 }

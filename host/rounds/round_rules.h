@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/topologies/topology.h"
+#include "host/transports/halo.h"
 #include "kernels/mixing/random_out.h"
 #include "models/shard.h"
 
@@ -15,6 +16,7 @@ namespace sparsepush {
 struct RoundBounds {
   std::int64_t edges = 0;  ///< to the shard's nodes, of all replicas
   int halo = 0;            ///< remote in-neighbours, of all replicas
+  int sent = 0;            ///< rows that other shards receive, each counted once a shard
 };
 
 /// Rounds of `random_out` that a backend can draw for itself: those that `edges` has.
@@ -49,8 +51,8 @@ struct MadeRound {
   std::vector<std::int32_t> slot;          ///< [edges] local rows, then the halo
   std::vector<float> weight, self_weight;  ///< [edges], [rows]
   std::vector<std::int64_t> copies;        ///< [rows] messages that each node sends, delivered or not
-  std::vector<NodeId> halo;                ///< remote in-neighbours, ascending
-  std::vector<double> rate;                ///< [replicas]
+  Halo halo;
+  std::vector<double> rate;  ///< [replicas]
 };
 /// Throws InputError as `mixing_weights` does.
 MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t);

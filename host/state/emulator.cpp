@@ -207,7 +207,8 @@ std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestW
   auto rows = measure_nodes(backend_, experiment_, *gradients_, nodes_, loss_, {step_, live_replicas()});
   gradients_->watch_tests([](double) { return true; });
   double cut_off = 0;  // shards
-  nodes_.transport.sum_in_order({&cut_off, 1}, [&](std::span<double> shards) { shards[0] += tests_go_on_ ? 0 : 1; });
+  nodes_.transport.sum_in_order({&cut_off, 1},
+                                [&](std::int64_t, std::span<double> shards) { shards[0] += tests_go_on_ ? 0 : 1; });
   if (cut_off > 0) return {};
   if (ends_window) {
     clear(backend_, loss_.sum.span().data(), loss_.sum.span().size_bytes());

@@ -80,7 +80,8 @@ class Measures {
     const int nodes = shard_.nodes(), first = row.replica * nodes;
     const auto x = nodes_[state::x].rows_from(first, nodes);
     std::vector<double> mean(nodes_.layout.row);
-    nodes_.transport.sum_in_order(mean, [&](std::span<double> sums) { add_rows(backend_, x, sums); });
+    nodes_.transport.sum_in_order(
+        mean, [&](std::int64_t column, std::span<double> sums) { add_rows(backend_, x, column, sums); });
     for (std::size_t b = 0; b < u_.size(); ++b) {
       const double weight = sum_of(of_replica(u_[b], row.replica));
       for (std::int64_t c = block_begin_[b]; c < block_begin_[b + 1]; ++c) mean[c] /= weight;

@@ -15,7 +15,8 @@ std::vector<double> mean_statistics(MatrixView<const float> statistics, Nodes<Ba
   const auto local = statistics.rows_from(replica * nodes.shard.nodes(), nodes.shard.nodes());
   std::vector<double> mean(statistics.cols);
   if (mean.empty()) return mean;
-  nodes.transport.sum_in_order(mean, [&](std::span<double> sums) { add_rows(nodes.backend, local, sums); });
+  nodes.transport.sum_in_order(
+      mean, [&](std::int64_t first, std::span<double> sums) { add_rows(nodes.backend, local, first, sums); });
   for (double& m : mean) m /= nodes.shard.all_nodes;
   return mean;
 }

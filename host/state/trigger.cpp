@@ -20,7 +20,8 @@ void flag_due_over_shards(Nodes<Backend>& n, const Array<float>& drift) {
   for (int r = 0; r < n.shard.replicas; ++r) {
     const auto rows = n[drift].rows_from(r * nodes, nodes);
     std::vector<double> sums(2);
-    n.transport.sum_in_order(sums, [&](std::span<double> s) { add_rows(n.backend, rows, s); });
+    n.transport.sum_in_order(sums,
+                             [&](std::int64_t first, std::span<double> s) { add_rows(n.backend, rows, first, s); });
     due.push_back(exceeds(limit[r], sums[0], sums[1], n.shard.all_nodes) ? 1 : 0);
     syncs[r] += due[r];
   }
@@ -46,15 +47,10 @@ void flag_due(Nodes<Backend>& n, const Array<float>& drift) {
 template <class Backend>
 void copy_first_rows(Nodes<Backend>& n, const Array<float>& from, const Array<float>& to) {
   const MatrixView<float> rows = n[from];
-  std::vector<float> first(rows.cols);
   fill_rows(n.backend, n[to], [&](int replica, float* values) {
-    std::vector<double> row(rows.cols);  // transports pass doubles on
-    n.transport.sum_in_order(row, [&](std::span<double> passed) {
-      if (!n.shard.owns(0)) return;
-      copy(n.backend, first.data(), rows.row(n.shard.row_of({replica, 0})), first.size() * sizeof(float));
-      std::ranges::copy(first, passed.begin());
-    });
-    std::ranges::transform(row, values, [](double value) { return static_cast<float>(value); });
+    const std::span<float> row(values, rows.cols);
+    if (n.shard.owns(0)) copy(n.backend, values, rows.row(n.shard.row_of({replica, 0})), row.size_bytes());
+    n.transport.broadcast(std::as_writable_bytes(row));  // shard 0 owns node 0
   });
 }
 

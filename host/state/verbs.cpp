@@ -61,7 +61,8 @@ void average_over_shards(Nodes<Backend>& n, const Array<float>& x, Due due) {
     if (!is_due(due_here, r)) continue;
     const auto rows = n[x].rows_from(r * nodes, nodes);
     std::vector<double> sums(rows.cols);
-    n.transport.sum_in_order(sums, [&](std::span<double> s) { add_rows(n.backend, rows, s); });
+    n.transport.sum_in_order(sums,
+                             [&](std::int64_t first, std::span<double> s) { add_rows(n.backend, rows, first, s); });
     const double weight = sum_of_weights(u, std::int64_t{r} * n.shard.all_nodes, n.shard.all_nodes);
     fill_rows(n.backend, rows, [&](int, float* row) {
       std::ranges::transform(sums, row, [weight](double s) { return static_cast<float>(s / weight); });
@@ -87,10 +88,11 @@ void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& mess
     const auto bytes = n.state.bytes(*array);
     exchanged.push_back({bytes.data, bytes.data + bytes.local_rows * bytes.row_bytes, bytes.row_bytes});
   }
-  std::int64_t* entries = n.message_entries.span().data();
-  if (message.compressed) exchanged.push_back({entries, entries + n.shard.rows(), sizeof(*entries)});
+  const std::span<std::byte> entries = std::as_writable_bytes(n.message_entries.span());
+  const std::int64_t each = sizeof(n.message_entries.span()[0]);
+  if (message.compressed) exchanged.push_back({entries.data(), entries.data() + n.shard.rows() * each, each});
   n.work.host_call([&n, exchanged = std::move(exchanged), halo = round.halo](std::int64_t) {
-    n.transport.exchange(n.backend, exchanged, *halo);
+    n.transport.exchange(n.backend, exchanged, **halo);
   });
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -11,24 +10,42 @@
 
 namespace sparsepush {
 
-/// What the shards of one process share: a meeting point and what each shows to the others there.
+/// What the shards of one process share: a meeting point, what each shows to the others there, and the bytes that one
+/// has for another.
 class LocalMeeting {
  public:
-  explicit LocalMeeting(int shards) : shards_(shards), shown_(shards) {}
+  explicit LocalMeeting(int shards)
+      : shards_(shards), shown_(shards), offered_(static_cast<std::size_t>(shards) * shards) {}
 
-  /// Returns when all shards have arrived; throws TransportAborted once one has aborted.
+  // All waits throw TransportAborted once a shard has aborted.
+
+  /// Returns when all shards have arrived.
   void wait();
-  /// Makes every present and future `wait` throw.
+  /// Returns when shard `to` has taken the bytes.
+  void send(int from, int to, std::span<const std::byte> bytes);
+  /// Takes the bytes once shard `from` offers them; throws std::invalid_argument if these are fewer or more.
+  void receive(int from, int to, std::span<std::byte> bytes);
+  /// Makes every present and future wait throw.
   void abort();
 
   /// Returns what shard `shard` shows; to be set before a `wait` and read between that one and the next.
   const void*& shown(int shard) { return shown_[shard]; }
 
  private:
+  struct Offer {
+    std::span<const std::byte> bytes;
+    bool stands = false;
+  };
+  /// Sleeps until `holds` or abort().
+  template <class Condition>
+  void wait_until(std::unique_lock<std::mutex>& lock, const Condition& holds);
+  Offer& offer(int from, int to) { return offered_[static_cast<std::size_t>(from) * shards_ + to]; }
+
   const int shards_;
   std::vector<const void*> shown_;
   std::mutex mutex_;
-  std::condition_variable all_here_;
+  std::condition_variable changed_;
+  std::vector<Offer> offered_;  ///< [from, to]
   int here_ = 0;
   std::uint64_t meetings_ = 0;
   bool aborted_ = false;
@@ -41,15 +58,14 @@ class LocalTransport final : public Transport<Backend> {
   LocalTransport(LocalMeeting& meeting, const Shard& shard) : meeting_(meeting), shard_(shard) {}
 
   const Shard& shard() const override { return shard_; }
-  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, std::span<const NodeId> halo) override;
-  void sum_in_order(std::span<double> sums, const std::function<void(std::span<double>)>& add) override;
-  void gather(std::span<const double> local, std::span<double> global) override;
+  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void send(int to, std::span<const std::byte> bytes) override { meeting_.send(shard_.index, to, bytes); }
+  void receive(int from, std::span<std::byte> bytes) override { meeting_.receive(from, shard_.index, bytes); }
+  using Transport<Backend>::broadcast;
+  void broadcast(std::span<std::byte> bytes) override;
   void barrier() override;
-  bool broadcast(bool value) override;
 
  private:
-  Shard shard_of(int index) const { return {index, shard_.shards, shard_.replicas, shard_.all_nodes}; }
-
   LocalMeeting& meeting_;
   Shard shard_;
 };

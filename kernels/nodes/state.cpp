@@ -90,7 +90,7 @@ typename State<Backend>::Bytes State<Backend>::bytes(const StateArray& array) co
   return std::visit(
       [&](const auto& buffer) {
         const auto view = buffer.view();
-        return Bytes{reinterpret_cast<char*>(view.data), view.rows, found.planned.local_rows,
+        return Bytes{reinterpret_cast<std::byte*>(view.data), view.rows, found.planned.local_rows,
                      static_cast<std::int64_t>(view.cols * sizeof(*view.data))};
       },
       found.buffer);

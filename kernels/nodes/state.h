@@ -145,7 +145,7 @@ class State {
 
   /// An array as bytes.
   struct Bytes {
-    char* data = nullptr;  ///< in backend memory
+    std::byte* data = nullptr;  ///< in backend memory
     std::int64_t rows = 0, local_rows = 0, row_bytes = 0;
   };
   /// Returns an array as bytes.

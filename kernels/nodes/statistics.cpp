@@ -21,18 +21,18 @@ template <class Term>
 
 }  // namespace
 
-void check_add_rows_shapes(MatrixView<const float> x, std::span<const double> sums) {
-  CHECK(sums.size() == static_cast<std::size_t>(x.cols), "sums [", sums.size(), "], x ", x);
+void check_add_rows_shapes(MatrixView<const float> x, std::int64_t first, std::span<const double> sums) {
+  CHECK(first >= 0 && first + std::ssize(sums) <= x.cols, "sums [", sums.size(), "] from column ", first, ", x ", x);
 }
 
-void add_rows(const Cpu& cpu, MatrixView<const float> x, std::span<double> sums) {
-  check_add_rows_shapes(x, sums);
-  cpu.pool().run(divide_up(x.cols, kColumns), [&](std::int64_t item, int) {
-    const std::int64_t begin = item * kColumns, size = std::min<std::int64_t>(kColumns, x.cols - begin);
+void add_rows(const Cpu& cpu, MatrixView<const float> x, std::int64_t first, std::span<double> sums) {
+  check_add_rows_shapes(x, first, sums);
+  cpu.pool().run(divide_up(std::ssize(sums), kColumns), [&](std::int64_t item, int) {
+    const std::int64_t begin = item * kColumns, size = std::min(kColumns, std::ssize(sums) - begin);
     const auto add_columns = [&]() __attribute__((always_inline)) {
       double* __restrict sum = sums.data() + begin;
       for (std::int64_t i = 0; i < x.rows; ++i) {
-        const float* __restrict row = x.row(i) + begin;
+        const float* __restrict row = x.row(i) + first + begin;
         for (std::int64_t c = 0; c < size; ++c) sum[c] += static_cast<double>(row[c]);
       }
     };

@@ -9,10 +9,10 @@ namespace {
 constexpr int kColumnThreads = 64;  // few a block: a thread adds a whole column, and there may be few columns
 
 /// One thread per column, in strides of the grid; it walks down the rows, as their order demands.
-__global__ void add_rows_kernel(MatrixView<const float> x, double* sums) {
-  for (std::int64_t c = grid_thread(); c < x.cols; c += grid_threads()) {
+__global__ void add_rows_kernel(MatrixView<const float> x, std::int64_t first, double* sums, std::int64_t columns) {
+  for (std::int64_t c = grid_thread(); c < columns; c += grid_threads()) {
     double sum = sums[c];
-    for (std::int64_t i = 0; i < x.rows; ++i) sum += static_cast<double>(x.row(i)[c]);
+    for (std::int64_t i = 0; i < x.rows; ++i) sum += static_cast<double>(x.row(i)[first + c]);
     sums[c] = sum;
   }
 }
@@ -43,10 +43,11 @@ __global__ void squared_norms_kernel(MatrixView<const float> x, double* norm) {
 
 }  // namespace
 
-void add_rows(const Cuda& gpu, MatrixView<const float> x, std::span<double> sums) {
-  check_add_rows_shapes(x, sums);
+void add_rows(const Cuda& gpu, MatrixView<const float> x, std::int64_t first, std::span<double> sums) {
+  check_add_rows_shapes(x, first, sums);
   const CudaScratch<double> there(gpu, sums);
-  launch(gpu, thread_each(gpu, x.cols, kColumnThreads), add_rows_kernel, x, there.data());
+  launch(gpu, thread_each(gpu, std::ssize(sums), kColumnThreads), add_rows_kernel, x, first, there.data(),
+         std::ssize(sums));
   there.read(sums);
 }
 

@@ -256,7 +256,7 @@ TYPED_TEST(FullLargeOffsetsOn, Statistics) {
   const std::vector<double> u(kNodes, 2.0);
   center.back() = -1;
   run_last_blocks<TypeParam>(1, [&](const TypeParam& backend) {
-    add_rows(backend, x.view(), sums);
+    add_rows(backend, x.view(), 0, sums);
     squared_distances(backend, x.view(), u, center, distance);
     squared_norms(backend, x.view(), norm);
   });

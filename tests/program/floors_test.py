@@ -14,7 +14,7 @@ ROOMS = {
                 "layers/few_channels", "layers/conv2d"],
     "data": ["files", "", "sets", "partitions"],
     "models": [""],
-    "host": ["transports", "recipe", "topologies", "rounds", "config", "state", "compressors", "optimizers",
+    "host": ["transports", "ranks", "recipe", "topologies", "rounds", "config", "state", "compressors", "optimizers",
              "algorithms", "records", "descriptions", "tables", "listing", "comparison", "reports"],
 }
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)

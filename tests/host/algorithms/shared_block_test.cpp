@@ -127,7 +127,7 @@ TYPED_TEST(SharedBlockOn, ResumesWithTheSameBitsAndStartsAtItsZ) {
     advance(e, 4);
     {
       SafetensorsWriter file = open_checkpoint(path, e);
-      write_checkpoint(file, e, counts_to_save(e));
+      write_checkpoint(&file, e, counts_to_save(e));
       file.commit();
     }
     debias_blocks(e.nodes());

@@ -15,9 +15,7 @@ std::string checkpoint_of(Emulator<Backend>& emulator, std::unique_ptr<Safetenso
   Transport<Backend>& transport = emulator.nodes().transport;
   const bool first = transport.shard().index == 0;
   if (first) file = std::make_unique<SafetensorsWriter>(open_checkpoint(path, emulator));
-  transport.barrier();
-  write_checkpoint(*file, emulator, counts_to_save(emulator));
-  transport.barrier();
+  write_checkpoint(first ? file.get() : nullptr, emulator, counts_to_save(emulator));
   if (first) file->commit();
   transport.barrier();
   return read_file(path);

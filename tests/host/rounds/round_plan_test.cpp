@@ -103,7 +103,8 @@ struct Player {
       weights[{target.node, target.node}] = self_weight[row];
       int last = -1;
       for (auto e = begin[row]; e < begin[row + 1]; ++e) {
-        const NodeId source = slot[e] < shard.rows() ? shard.id_of(slot[e]) : (*round.halo)[slot[e] - shard.rows()];
+        const NodeId source =
+            slot[e] < shard.rows() ? shard.id_of(slot[e]) : (*round.halo)->nodes[slot[e] - shard.rows()];
         EXPECT_EQ(source.replica, replica);
         EXPECT_GT(source.node, last) << "sources ascend";
         last = source.node;
@@ -136,7 +137,8 @@ TYPED_TEST(RoundPlanOn, ShardsTogetherHoldTheTopologysWeights) {
         for (int s = 0; s < shards; ++s) {
           Player<TypeParam> player(backend, rules, {s, shards, 2, 9});
           for (int r = 0; r < 2; ++r) together[r].merge(player.weights(t, r));
-          EXPECT_LE(static_cast<int>(player.play(t).halo->size()), topology_bounds(topologies, player.shard).halo);
+          EXPECT_LE(static_cast<int>((*player.play(t).halo)->nodes.size()),
+                    topology_bounds(topologies, player.shard).halo);
         }
         for (int r = 0; r < 2; ++r)
           EXPECT_EQ(together[r], expected_weights(rules, 9, r, t)) << name << ", shards " << shards << ", round " << t;

@@ -156,7 +156,7 @@ TEST(RunsSideBySide, LeaveAndReadTheCheckpointsOfTheirOwn) {
   const auto expect_all = [&](Emulator<Cpu>& e, const std::vector<std::string>& expected) {
     for (int i = 0; i < 3; ++i) {
       SafetensorsWriter file = open_checkpoint(folder / "own", e, false, i);
-      write_checkpoint(file, e, counts_to_save(e), i);
+      write_checkpoint(&file, e, counts_to_save(e), i);
       file.commit();
       EXPECT_EQ(read_file(folder / "own"), expected[i]) << "run " << i;
     }

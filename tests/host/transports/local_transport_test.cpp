@@ -26,18 +26,34 @@ TEST(Shard, DividesNodesWithoutGapsAndFindsOwners) {
     }
 }
 
+template <class T>
+std::byte* bytes_of(std::vector<T>& values) {
+  return std::as_writable_bytes(std::span(values)).data();
+}
+
+/// The halo of a shard to which all nodes of the others send, and it to all of them.
+Halo halo_of_all(const Shard& shard) {
+  Halo halo;
+  for (int s = 0; s < shard.shards; ++s) {
+    const Shard other{s, shard.shards, shard.replicas, shard.all_nodes};
+    const bool is_other = s != shard.index;
+    halo.from.push_back(is_other ? other.rows() : 0);
+    halo.to.push_back(is_other ? shard.rows() : 0);
+    for (int row = 0; row < halo.from.back(); ++row) halo.nodes.push_back(other.id_of(row));
+    for (int row = 0; row < halo.to.back(); ++row) halo.sent.push_back(row);
+  }
+  return halo;
+}
+
 class LocalTransportShards : public testing::TestWithParam<int> {};
 
 TEST_P(LocalTransportShards, ExchangeBringsEveryRequestedRow) {
   run_shards<Cpu>(GetParam(), 2, 7, [](Transport<Cpu>& transport) {
     const Cpu cpu(1);
     const Shard& shard = transport.shard();
-    std::vector<NodeId> halo;
-    for (int r = 0; r < 2; ++r)
-      for (int node = 0; node < 7; ++node)
-        if (!shard.owns(node)) halo.push_back({r, node});
-    std::vector<int> pairs, halo_pairs(2 * halo.size());
-    std::vector<double> single, halo_single(halo.size());
+    const Halo halo = halo_of_all(shard);
+    std::vector<int> pairs, halo_pairs(2 * halo.nodes.size());
+    std::vector<double> single, halo_single(halo.nodes.size());
     for (int turn = 0; turn < 3; ++turn) {
       pairs.clear();
       single.clear();
@@ -46,14 +62,14 @@ TEST_P(LocalTransportShards, ExchangeBringsEveryRequestedRow) {
         pairs.insert(pairs.end(), {id.replica, id.node + 100 * turn});
         single.push_back(id.replica * 1000 + id.node + turn);
       }
-      const ExchangedArray arrays[] = {{pairs.data(), halo_pairs.data(), 2 * sizeof(int)},
-                                       {single.data(), halo_single.data(), sizeof(double)}};
+      const ExchangedArray arrays[] = {{bytes_of(pairs), bytes_of(halo_pairs), 2 * sizeof(int)},
+                                       {bytes_of(single), bytes_of(halo_single), sizeof(double)}};
       transport.exchange(cpu, arrays, halo);
       if (shard.shards == 1) return;
-      for (std::size_t h = 0; h < halo.size(); ++h) {
-        EXPECT_EQ(halo_pairs[2 * h], halo[h].replica);
-        EXPECT_EQ(halo_pairs[2 * h + 1], halo[h].node + 100 * turn);
-        EXPECT_EQ(halo_single[h], halo[h].replica * 1000 + halo[h].node + turn);
+      for (std::size_t h = 0; h < halo.nodes.size(); ++h) {
+        EXPECT_EQ(halo_pairs[2 * h], halo.nodes[h].replica);
+        EXPECT_EQ(halo_pairs[2 * h + 1], halo.nodes[h].node + 100 * turn);
+        EXPECT_EQ(halo_single[h], halo.nodes[h].replica * 1000 + halo.nodes[h].node + turn);
       }
     }
   });
@@ -68,7 +84,7 @@ TEST_P(LocalTransportShards, SumsRunInNodeOrder) {
     const Shard& shard = transport.shard();
     for (int turn = 0; turn < 3; ++turn) {
       double sum = 99;
-      transport.sum_in_order(std::span(&sum, 1), [&](std::span<double> s) {
+      transport.sum_in_order(std::span(&sum, 1), [&](std::int64_t, std::span<double> s) {
         for (int i = 0; i < shard.nodes(); ++i) s[0] += values[shard.first() + i];
       });
       EXPECT_EQ(sum, expected);

@@ -1,0 +1,69 @@
+#include "host/ranks/rank_transport.h"
+
+#include <vector>
+
+#include "kernels/backend/backend.h"
+#include "kernels/messages/row_packets.h"
+
+namespace sparsepush {
+namespace {
+
+/// A parcel for each other shard, one behind the other from `bytes` on.
+std::vector<Parcel> parcels(std::byte* bytes, const std::vector<int>& packets, std::int64_t packet_bytes) {
+  std::vector<Parcel> all;
+  for (std::size_t rank = 0; rank < packets.size(); ++rank) {
+    if (packets[rank] == 0) continue;
+    all.push_back({static_cast<int>(rank), bytes, packets[rank], packet_bytes});
+    bytes += packets[rank] * packet_bytes;
+  }
+  return all;
+}
+
+constexpr int kRow = 4096;  // bytes of a row of packet memory
+
+int rows_for(std::size_t bytes) { return static_cast<int>((bytes + kRow - 1) / kRow); }
+
+}  // namespace
+
+void PacketMemory<Cpu>::reserve(const Cpu& cpu, std::size_t bytes) {
+  if (!there_ || there_->span().size() < bytes) there_.emplace(cpu, rows_for(bytes), kRow);
+}
+
+void PacketMemory<Cuda>::reserve(const Cuda& gpu, std::size_t bytes) {
+  if (there_ && there_->span().size() >= bytes) return;
+  there_.emplace(gpu, rows_for(bytes), kRow);
+  here_.reset(static_cast<std::byte*>(allocate_pinned(gpu, there_->span().size())));
+}
+
+void PacketMemory<Cuda>::bring(std::size_t bytes) {
+  if (bytes > 0) copy(there_->backend(), here(), there(), bytes);
+}
+
+void PacketMemory<Cuda>::put(std::size_t bytes) {
+  if (bytes > 0) copy(there_->backend(), there(), here(), bytes);
+}
+
+template <class Backend>
+void RankTransport<Backend>::exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
+                                      const Halo& halo) {
+  if (shard_.shards == 1) return;
+  std::vector<PacketArray> local, remote;
+  for (const ExchangedArray& array : arrays) {
+    local.push_back({array.local, array.row_bytes});
+    remote.push_back({array.halo, array.row_bytes});
+  }
+  const std::int64_t each = packet_bytes(local);
+  const std::size_t sent = halo.sent.size() * each, received = halo.nodes.size() * each;
+  sent_.reserve(backend, sent);
+  received_.reserve(backend, received);
+  pack_rows(backend, {.arrays = local, .row = halo.sent_there, .packets = {sent_.there(), sent}});
+  sent_.bring(sent);
+  ranks_.exchange(parcels(sent_.here(), halo.to, each), parcels(received_.here(), halo.from, each));
+  received_.put(received);
+  unpack_rows(backend, {.arrays = remote, .packets = {received_.there(), received}});
+}
+
+template class RankTransport<Cpu>;
+template class RankTransport<Cuda>;
+
+}  // namespace sparsepush

@@ -1,0 +1,72 @@
+// Shards as processes.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "host/ranks/ranks.h"
+#include "host/transports/transport.h"
+#include "kernels/backend/buffer.h"
+
+namespace sparsepush {
+
+/// Packets of rows in backend memory, and where a process sends them from or receives them: on the Cpu the same memory,
+/// for a GPU pinned memory of the host.
+template <class Backend>
+class PacketMemory;
+
+template <>
+class PacketMemory<Cpu> {
+ public:
+  /// Makes room for so many bytes; what stood there is lost.
+  void reserve(const Cpu& cpu, std::size_t bytes);
+  std::byte* there() const { return there_ ? there_->span().data() : nullptr; }
+  std::byte* here() const { return there(); }
+  /// Copies bytes from `there` to `here`, and back.
+  void bring(std::size_t) {}
+  void put(std::size_t) {}
+
+ private:
+  std::optional<Buffer<Cpu, std::byte>> there_;
+};
+
+template <>
+class PacketMemory<Cuda> {
+ public:
+  void reserve(const Cuda& gpu, std::size_t bytes);
+  std::byte* there() const { return there_ ? there_->span().data() : nullptr; }
+  std::byte* here() const { return here_.get(); }
+  void bring(std::size_t bytes);
+  void put(std::size_t bytes);
+
+ private:
+  struct Release {
+    void operator()(std::byte* p) const noexcept { release_pinned(p); }
+  };
+  std::unique_ptr<std::byte, Release> here_;
+  std::optional<Buffer<Cuda, std::byte>> there_;
+};
+
+/// The end of the shard that has this process's rank; `ranks` must outlive it.
+template <class Backend>
+class RankTransport final : public Transport<Backend> {
+ public:
+  RankTransport(Ranks& ranks, int replicas, int nodes)
+      : ranks_(ranks), shard_{ranks.rank(), ranks.count(), replicas, nodes} {}
+
+  const Shard& shard() const override { return shard_; }
+  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void send(int to, std::span<const std::byte> bytes) override { ranks_.send(to, bytes); }
+  void receive(int from, std::span<std::byte> bytes) override { ranks_.receive(from, bytes); }
+  using Transport<Backend>::broadcast;
+  void broadcast(std::span<std::byte> bytes) override { ranks_.broadcast(bytes); }
+  void barrier() override { ranks_.barrier(); }
+
+ private:
+  Ranks& ranks_;
+  Shard shard_;
+  PacketMemory<Backend> sent_, received_;
+};
+
+}  // namespace sparsepush

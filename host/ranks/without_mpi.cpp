@@ -1,0 +1,31 @@
+// The ranks of a program that is built without MPI: it cannot join others, so that nothing below its constructor is
+// ever called.
+#include <cstdlib>
+#include <stdexcept>
+
+#include "host/ranks/ranks.h"
+
+namespace sparsepush {
+namespace {
+[[noreturn]] void refuse() {
+  throw std::runtime_error("this program was built without MPI, and cannot join the processes of a launcher");
+}
+}  // namespace
+
+struct Ranks::Connection {};
+
+bool Ranks::is_built_in() { return false; }
+Ranks::Ranks() { refuse(); }
+Ranks::~Ranks() = default;
+std::string Ranks::name_of(int) const { refuse(); }
+void Ranks::send(int, std::span<const std::byte>) { refuse(); }
+void Ranks::receive(int, std::span<std::byte>) { refuse(); }
+void Ranks::broadcast(std::span<std::byte>) { refuse(); }
+void Ranks::barrier() { refuse(); }
+void Ranks::exchange(std::span<const Parcel>, std::span<const Parcel>) { refuse(); }
+std::vector<std::string> Ranks::all_texts(const std::string&) { refuse(); }
+bool Ranks::tell(const Failure&) { refuse(); }
+void Ranks::abort(int) { refuse(); }
+void Ranks::await_end(int) { refuse(); }
+
+}  // namespace sparsepush
