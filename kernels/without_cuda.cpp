@@ -15,6 +15,7 @@
 #include "kernels/messages/quantize.h"
 #include "kernels/messages/random_k.h"
 #include "kernels/messages/round_values.h"
+#include "kernels/messages/row_packets.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/mixing/block_mix.h"
@@ -101,6 +102,8 @@ void quantize_to_signs(const Cuda&, const CudaLayout&, const Quantize&) { refuse
 void random_k(const Cuda&, const CudaLayout&, const RandomPlans<Cuda>&, const RandomK&) { refuse(); }
 void round_values(const Cuda&, const RoundValues&) { refuse(); }
 void low_rank(const Cuda&, const LowRank&) { refuse(); }
+void pack_rows(const Cuda&, const RowPackets&) { refuse(); }
+void unpack_rows(const Cuda&, const RowPackets&) { refuse(); }
 void push_sum_mix(const Cuda&, const PushSumMix&) { refuse(); }
 void dense_mix(const Cuda&, const DenseMix&) { refuse(); }
 void cut_block(const Cuda&, const CutBlock&) { refuse(); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/layers/gather_batch.h"
+#include "kernels/messages/row_packets.h"
 #include "kernels/messages/topk/update_select.h"
 #include "kernels/messages/traffic.h"
 #include "kernels/mixing/dense_mix.h"
@@ -263,6 +264,29 @@ TYPED_TEST(FullLargeOffsetsOn, Statistics) {
   EXPECT_EQ(sums.back(), 5);
   EXPECT_EQ(distance.back(), 9);
   EXPECT_EQ(norm.back(), 16);
+}
+
+TYPED_TEST(FullLargeOffsetsOn, RowPackets) {
+  constexpr int kNodes = kFullRows<TypeParam>;
+  LargeMatrix<float> x(kNodes, kFullCols), packets(kNodes, kFullCols);
+  if (std::is_same_v<TypeParam, Cpu>) {
+    x.fold();
+    packets.fold();
+  }
+  const auto bytes_of = [](const LargeMatrix<float>& matrix) {
+    return std::as_writable_bytes(std::span(matrix.view().data, matrix.view().size()));
+  };
+  float &last = x.view().row(kNodes - 1)[kFullCols - 1], &packed = packets.view().row(kNodes - 1)[kFullCols - 1];
+  last = 7;
+  const std::vector<PacketArray> arrays = {{bytes_of(x).data(), sizeof(float) * kFullCols}};
+  run_last_blocks<TypeParam>(1, [&](const TypeParam& backend) {
+    pack_rows(backend, {.arrays = arrays, .packets = bytes_of(packets)});
+    backend.synchronize();
+    EXPECT_EQ(packed, 7.0f);
+    packed = 9;
+    unpack_rows(backend, {.arrays = arrays, .packets = bytes_of(packets)});
+  });
+  EXPECT_EQ(last, 9.0f);
 }
 
 TYPED_TEST(LargeOffsetsOn, GatherBatch) {
