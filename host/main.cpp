@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <deque>
+#include <exception>
 #include <filesystem>
-#include <new>
+#include <memory>
+#include <optional>
 #include <type_traits>
 #include <variant>
 
@@ -14,6 +16,8 @@
 #include "host/descriptions/run_plan.h"
 #include "host/program/commands.h"
 #include "host/program/interrupt.h"
+#include "host/program/last_words.h"
+#include "host/program/processes.h"
 #include "host/program/progress.h"
 #include "host/program/standard_streams.h"
 #include "host/records/guards.h"
@@ -24,7 +28,6 @@
 #include "host/state/emulator.h"
 #include "host/state/experiment.h"
 #include "host/tables/run_table.h"
-#include "host/transports/run_shards.h"
 #include "kernels/backend/processors.h"
 
 namespace sparsepush {
@@ -49,6 +52,11 @@ bool train(Emulator<Backend>& emulator, Recorder& recorder) {
   return !recorder.untested();
 }
 
+std::string command_to_go_on(const std::filesystem::path& folder, const Ranks* ranks) {
+  const std::string command = "sparsepush resume " + shell_word(folder.string());
+  return ranks == nullptr ? command : fmt::format("{} {}", Ranks::launch_command(ranks->count()), command);
+}
+
 /// Below `room` unless the user has chosen one.
 std::filesystem::path results_folder(const char* room, const CommandLine& options) {
   if (!options.out.empty()) return options.out;
@@ -70,40 +78,57 @@ std::vector<Config> configs_of(const std::vector<WantedRun>& wanted) {
 }
 
 /// Runs side by side, each into a folder of its own. What ends them but their end and their caller is thrown, and told
-/// by the folders as well: so a divergence, unless others go on.
+/// by the folders as well: so a divergence, unless others go on. With `ranks`, a process does its part, and the first
+/// has the folders.
 template <class Backend>
-RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller& caller) {
-  Experiment experiment(configs_of(wanted));  // topology, data, model
-  const Config& config = experiment.config();
-  check_memory_fits<Backend>(plan_memory<Backend>(experiment));
-  check_run(experiment);
-  experiment.prepare_data();
+RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller& caller, Ranks* ranks = nullptr) {
+  const RunConfig& shape = wanted.front().config.run;
+  const ShardPlace place = place_of_shard<Backend>(shape, ranks);
+  std::unique_ptr<Experiment> made;
+  std::string backend;
+  together(ranks, [&] {
+    made = std::make_unique<Experiment>(configs_of(wanted));  // topology, data, model
+    check_memory_fits<Backend>(plan_memory<Backend>(*made), place.device);
+    check_run(*made);
+    made->prepare_data();
+    backend = describe_backend<Backend>(made->config(), place);
+  });
+  const Experiment& experiment = *made;
+  check_alike(ranks, experiment, backend);
 
   std::deque<RunFolder> folders;
-  std::vector<RunPlace> places;
-  for (const WantedRun& run : wanted) places.push_back({&folders.emplace_back(run.folder, resume), run.say});
-  Recorder recorder(experiment, places, describe_backend<Backend>(config), resume, caller);
-  if (recorder.finished()) {
-    recorder.complete();
+  std::unique_ptr<Recorder> recorder;
+  std::optional<CheckpointHead> resumed;
+  together(ranks, [&] {
+    if (!is_first(ranks)) return;
+    std::vector<RunPlace> places;
+    for (const WantedRun& run : wanted) places.push_back({&folders.emplace_back(run.folder, resume), run.say});
+    recorder = std::make_unique<Recorder>(experiment, places, backend, resume, caller);
+    resumed = recorder->resumed();
+  });
+  share(ranks, resumed);
+  if (!recorder) recorder = std::make_unique<Recorder>(experiment, resumed, caller);
+  if (recorder->finished()) {
+    recorder->complete();
     return RunEnd::kFinishedBefore;
   }
   std::atomic<bool> finished = true;
   try {
-    run_shards<Backend>(config.run.shards, config.run.replicas, config.run.nodes, [&](Transport<Backend>& transport) {
-      const Backend backend = open_backend<Backend>(config.run);
-      Emulator<Backend> emulator(backend, experiment, transport);
-      if (!train(emulator, recorder)) finished = false;
+    run_shards<Backend>(ranks, experiment.config().run, [&](Transport<Backend>& transport) {
+      const auto on = open_backend<Backend>(place);
+      Emulator<Backend> emulator(on, experiment, transport);
+      if (!train(emulator, *recorder)) finished = false;
     });
   } catch (const Diverged& diverged) {
-    recorder.end_lost(diverged.reasons());
+    recorder->end_lost(diverged.reasons());
     throw;
   } catch (const InputError&) {  // refused: what the folder has stays as it is
     throw;
   } catch (const std::exception& error) {
-    record_failure(recorder, error);
+    record_failure(*recorder, error);
     throw;
   }
-  recorder.summarize(finished ? "finished" : "interrupted");
+  recorder->summarize(finished ? "finished" : "interrupted");
   return finished ? RunEnd::kFinished : RunEnd::kStopped;
 }
 
@@ -120,26 +145,51 @@ Caller caller_of(Interrupt& interrupt, Progress& progress) {
           .progress = [&](const RunPosition& position) { progress.update(position); }};
 }
 
-int run(const CommandLine& options) {
-  const Config config = configure(options);
+int run(const CommandLine& options, Ranks* ranks = nullptr) {
+  Config config;
+  std::string backend;
+  together(ranks, [&] {
+    config = configure(options);
+    share_out(config, ranks);
+    if (!options.print_config) backend = choose_backend(config);
+  });
   if (options.print_config) {
+    if (!is_first(ranks)) return 0;
     fmt::print("{}", to_toml(config));
     for (const std::string& line : config.warnings) print_error("warning: " + line);
     return 0;
   }
   const std::filesystem::path folder = results_folder("runs", options);
-  const auto run_on = choose_backend(config) == "cuda" ? run_into<Cuda> : run_into<Cpu>;
+  const auto run_on = backend == "cuda" ? run_into<Cuda> : run_into<Cpu>;
+  const bool quiet = options.quiet || !is_first(ranks);
   Interrupt interrupt;  // from here on SIGUSR1 ends nothing
+  std::optional<LastWords> last_words;
+  if (ranks != nullptr) last_words.emplace(*ranks, folder / "checkpoint.safetensors", command_to_go_on(folder, ranks));
   RunEnd end;
   {
-    Progress progress(options.quiet);
+    Progress progress(quiet);
     const auto say = [&](const std::string& line) { progress.line(line); };
-    end = run_on({{config, folder, say}}, options.resume, caller_of(interrupt, progress));
+    end = run_on({{config, folder, say}}, options.resume, caller_of(interrupt, progress), ranks);
   }
-  if (end == RunEnd::kFinishedBefore && !options.quiet) fmt::print("{}: already finished\n", folder.string());
+  if (end == RunEnd::kFinishedBefore && !quiet) fmt::print("{}: already finished\n", folder.string());
   if (end != RunEnd::kStopped) return 0;
-  print_error("stopped; go on with: sparsepush resume " + shell_word(folder.string()));
+  print_error("stopped; go on with: " + command_to_go_on(folder, ranks));
   return 1;
+}
+
+/// The part of one process of several. A failure of one ends all.
+int run_with_others(const CommandLine& options) {
+  Ranks ranks;
+  int code = 0;
+  try {
+    code = run(options, &ranks);
+  } catch (...) {
+    LastWords::keep_silent();
+    code = print_failure(std::current_exception());
+  }
+  if (!ranks.broken()) return code;
+  if (ranks.rank() == 0) ranks.abort(code);
+  ranks.await_end(code);
 }
 
 /// Launches at once: as many as there are processors for their threads unless the user says how many. A GPU is for one.
@@ -199,10 +249,12 @@ int obey(const CommandLine& options) {
   switch (options.command) {
     case Command::kRun:
     case Command::kResume:
-      return run(options);
+      return Ranks::launched() > 1 ? run_with_others(options) : run(options);
     case Command::kTable:
+      if (Ranks::launched() > 1) throw InputError("table: runs in one process; a launcher may start run and resume");
       return make_table(options);
     default:
+      if (Ranks::launched_rank() > 0) return 0;  // one process prints it
       return obey_without_training(options);
   }
 }
@@ -222,14 +274,7 @@ int main(int argc, char** argv) {
     const int code = sparsepush::obey(argc, argv);
     sparsepush::flush_standard_output();
     return code;
-  } catch (const sparsepush::InputError& error) {
-    sparsepush::print_error(error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    sparsepush::print_error("sparsepush: out of memory");
-    return 1;
-  } catch (const std::exception& error) {
-    sparsepush::print_error(std::string("sparsepush: ") + error.what());
-    return 1;
+  } catch (...) {
+    return sparsepush::print_failure(std::current_exception());
   }
 }

@@ -40,9 +40,9 @@ namespace {
 [[noreturn]] void refuse() { throw std::runtime_error("this program was built without CUDA"); }
 }  // namespace
 
-bool Cuda::is_available() { return false; }
+int Cuda::count() { return 0; }
 bool Cuda::is_built_in() { return false; }
-Cuda::Cuda() { refuse(); }
+Cuda::Cuda(int) { refuse(); }
 Cuda::~Cuda() = default;
 std::string Cuda::name() const { refuse(); }
 std::int64_t Cuda::free_bytes() const { refuse(); }

@@ -67,6 +67,13 @@ std::vector<Field> run_fields() {
        .member = at<run, &C::shards>,
        .constraint = IntegerRange{1, kMany},
        .changes_bits = false},
+      {.key = "transport",
+       .meaning =
+           "between shards: local, threads of one process; mpi, processes of a launcher; auto: as it was started",
+       .member = at<run, &C::transport>,
+       .constraint = Choices{"auto", "local", "mpi"},
+       .also_called = "communication backend_comm dist_backend",
+       .changes_bits = false},
       {.key = "checkpoint_steps",
        .meaning = "steps from one checkpoint to the next; 0: at evaluations",
        .member = at<run, &C::checkpoint_steps>,

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -10,13 +12,20 @@ namespace {
 
 /// Names of the environment variables in which a launcher says how many processes there are, and which this one is.
 struct Launcher {
-  const char *count, *rank;
+  const char *count, *rank, *command;
 };
 constexpr std::array kLaunchers = {
-    Launcher{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},  // Open MPI's mpirun
-    Launcher{"PMI_SIZE", "PMI_RANK"},                          // MPICH's, and srun with PMI-2
-    Launcher{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},          // srun
+    Launcher{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "mpirun -np"},  // Open MPI
+    Launcher{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "srun -n"},
+    Launcher{"PMI_SIZE", "PMI_RANK", "mpirun -np"},  // MPICH
 };
+
+/// Null without one.
+const Launcher* launcher() {
+  for (const Launcher& launcher : kLaunchers)
+    if (std::getenv(launcher.count) != nullptr) return &launcher;
+  return nullptr;
+}
 
 int number_in(const char* name, int otherwise) {
   const char* text = std::getenv(name);
@@ -26,15 +35,18 @@ int number_in(const char* name, int otherwise) {
 }  // namespace
 
 int Ranks::launched() {
-  for (const Launcher& launcher : kLaunchers)
-    if (std::getenv(launcher.count) != nullptr) return std::max(1, number_in(launcher.count, 1));
-  return 1;
+  const Launcher* by = launcher();
+  return by == nullptr ? 1 : std::max(1, number_in(by->count, 1));
 }
 
 int Ranks::launched_rank() {
-  for (const Launcher& launcher : kLaunchers)
-    if (std::getenv(launcher.count) != nullptr) return number_in(launcher.rank, 0);
-  return 0;
+  const Launcher* by = launcher();
+  return by == nullptr ? 0 : number_in(by->rank, 0);
+}
+
+std::string Ranks::launch_command(int count) {
+  const Launcher* by = launcher();
+  return fmt::format("{} {}", by == nullptr ? "mpirun -np" : by->command, count);
 }
 
 }  // namespace sparsepush

@@ -1,10 +1,10 @@
 // Processes that MPI connects: MPI 3.1, from the main thread alone.
-#define OMPI_SKIP_MPICXX
 #include <fmt/format.h>
 #include <mpi.h>
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <new>
@@ -38,6 +38,14 @@ std::string machine_name() {
   int size = 0;
   check_mpi(MPI_Get_processor_name(name.data(), &size), "MPI_Get_processor_name");
   return {name.data(), static_cast<std::size_t>(size)};
+}
+
+/// The processors that this process may use, as a text.
+std::string own_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return "";  // more processors than a set holds
+  return {reinterpret_cast<const char*>(&set), sizeof set};
 }
 
 /// Calls piece(first, count) for pieces of `bytes` that a message can hold.
@@ -110,6 +118,8 @@ Ranks::Ranks() : connection_(std::make_unique<Connection>()) {
   check_mpi(MPI_Win_shared_query(c.shared, 0, &size, &unit, &memory), "MPI_Win_shared_query");
   flag_here_ = rank_here_ == 0 ? new (memory) std::atomic<int>(0) : static_cast<std::atomic<int>*>(memory);
   c.machines = all_texts(machine_name());
+  const std::string own = c.machines[rank_] + '\n' + own_processors();
+  sharing_ = static_cast<int>(std::ranges::count(all_texts(own), own));
 }
 
 Ranks::~Ranks() {
@@ -121,6 +131,8 @@ Ranks::~Ranks() {
   MPI_Comm_free(&c.data);
   MPI_Finalize();
 }
+
+bool Ranks::broken() const { return connection_->broken; }
 
 std::string Ranks::name_of(int rank) const {
   return fmt::format("process {} of {}, on {}", rank, count_, connection_->machines.at(rank));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "host/transports/transport.h"
 
@@ -36,6 +37,8 @@ class Ranks {
   static int launched();
   /// Returns the rank that the launcher has given this process, likewise.
   static int launched_rank();
+  /// Returns the launcher's command for so many processes, such as "mpirun -np 4".
+  static std::string launch_command(int count);
   /// Returns whether this program can join others.
   static bool is_built_in();
 
@@ -51,6 +54,10 @@ class Ranks {
   /// Return the number of this process among those on its machine, and how many these are.
   int rank_here() const { return rank_here_; }
   int count_here() const { return count_here_; }
+  /// Returns how many of those on its machine may use the same processors as this process, itself included.
+  int sharing() const { return sharing_; }
+  /// Returns whether a process has failed: all that is left is `abort` or `await_end`.
+  bool broken() const;
   /// Names process `rank` for messages, such as "process 2 of 4, on machine b".
   std::string name_of(int rank) const;
 
@@ -81,7 +88,7 @@ class Ranks {
   struct Connection;
 
   std::unique_ptr<Connection> connection_;
-  int rank_ = 0, count_ = 1, rank_here_ = 0, count_here_ = 1;
+  int rank_ = 0, count_ = 1, rank_here_ = 0, count_here_ = 1, sharing_ = 1;
   Failure failure_;
   std::atomic<int>* flag_here_ = nullptr;
 };

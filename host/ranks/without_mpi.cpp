@@ -18,6 +18,7 @@ bool Ranks::is_built_in() { return false; }
 Ranks::Ranks() { refuse(); }
 Ranks::~Ranks() = default;
 std::string Ranks::name_of(int) const { refuse(); }
+bool Ranks::broken() const { refuse(); }
 void Ranks::send(int, std::span<const std::byte>) { refuse(); }
 void Ranks::receive(int, std::span<std::byte>) { refuse(); }
 void Ranks::broadcast(std::span<std::byte>) { refuse(); }

@@ -20,6 +20,7 @@ struct RunConfig {
   std::string precision = "auto";  ///< of products of layers
   int threads = 0;                 ///< 0: one per processor
   int shards = 1;
+  std::string transport = "auto";     ///< between shards
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations
   std::string start;                  ///< a checkpoint whose parameters nodes start with
   bool tensorboard = false;           ///< write metrics.csv for TensorBoard as well

@@ -4,7 +4,6 @@
 
 #include "data/files/input_error.h"
 #include "host/config/config_fields.h"
-#include "host/transports/run_shards.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/nodes/step_clock.h"
 
@@ -56,34 +55,34 @@ std::string choose_backend(const Config& config) {
 }
 
 template <>
-Cpu open_backend(const RunConfig& run) {
-  return Cpu(threads_per_shard(run.threads, run.shards));
+Cpu open_backend(const ShardPlace& place) {
+  return Cpu(place.threads);
 }
 template <>
-Cuda open_backend(const RunConfig&) {
-  return Cuda();
+Cuda open_backend(const ShardPlace& place) {
+  return Cuda(place.device);
 }
 
 template <>
-std::string describe_backend<Cpu>(const Config& config) {
-  const RunConfig& run = config.run;
-  const int threads = threads_per_shard(run.threads, run.shards) * run.shards;
+std::string describe_backend<Cpu>(const Config& config, const ShardPlace& place) {
+  const int threads = place.threads * config.run.shards;
   return fmt::format("cpu, {} {}", threads, threads == 1 ? "thread" : "threads");
 }
 template <>
-std::string describe_backend<Cuda>(const Config& config) {
+std::string describe_backend<Cuda>(const Config& config, const ShardPlace& place) {
   const bool has_products = why_unused(*find_field("run", "precision"), config) == nullptr;
-  return fmt::format("cuda, {}, {}", Cuda().name(), has_products && config.run.precision != "fp32" ? "tf32" : "fp32");
+  return fmt::format("cuda, {}, {}", Cuda(place.device).name(),
+                     has_products && config.run.precision != "fp32" ? "tf32" : "fp32");
 }
 
 template <>
-void check_memory_fits<Cpu>(const MemoryPlan& plan) {
+void check_memory_fits<Cpu>(const MemoryPlan& plan, int) {
   check_memory_fits(plan, available_memory());
 }
 template <>
-void check_memory_fits<Cuda>(const MemoryPlan& plan) {
+void check_memory_fits<Cuda>(const MemoryPlan& plan, int device) {
   check_memory_fits(plan.part(false), available_memory());
-  check_memory_fits(plan.part(true), Cuda().free_bytes(), "GPU memory");
+  check_memory_fits(plan.part(true), Cuda(device).free_bytes(), "GPU memory");
 }
 
 }  // namespace sparsepush

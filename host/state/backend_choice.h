@@ -17,16 +17,22 @@ std::string choose_backend(const Config& config);
 template <class Backend>
 void check_precision(const Config& config, const std::string& why);
 
+/// What a shard takes of its machine.
+struct ShardPlace {
+  int threads = 1;  ///< of the CPU
+  int device = 0;   ///< number of the GPU
+};
+
 /// The backend of one shard.
 template <class Backend>
-Backend open_backend(const RunConfig& run);
+Backend open_backend(const ShardPlace& place);
 
 /// Such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3, tf32".
 template <class Backend>
-std::string describe_backend(const Config& config);
+std::string describe_backend(const Config& config, const ShardPlace& place);
 
-/// Throws InputError if the plan does not fit into what is free now.
+/// Throws InputError if the plan does not fit into what is free now, on that GPU.
 template <class Backend>
-void check_memory_fits(const MemoryPlan& plan);
+void check_memory_fits(const MemoryPlan& plan, int device = 0);
 
 }  // namespace sparsepush

@@ -46,7 +46,7 @@ std::vector<Entry> entries_of(const toml::table& table) {
 
 /// Refuses keys that say how a run is done, not what it is.
 void check_may_vary(const Field& field, const std::string& where) {
-  for (const char* name : {"run.backend", "run.threads", "run.shards"})
+  for (const char* name : {"run.backend", "run.threads", "run.shards", "run.transport"})
     if (field.name() == name)
       throw InputError("{}: {}: changes no result, and so cannot be swept; set it for all points", where, name);
 }

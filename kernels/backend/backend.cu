@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <string>
 
 #include "kernels/backend/backend.h"
 #include "kernels/backend/cuda_launch.h"
@@ -8,8 +9,8 @@
 namespace sparsepush {
 namespace {
 
-cudaStream_t create_stream() {
-  check_cuda(cudaSetDevice(0), "cudaSetDevice");
+cudaStream_t create_stream(int device) {
+  check_cuda(cudaSetDevice(device), ("GPU " + std::to_string(device) + ": cudaSetDevice").c_str());
   cudaStream_t stream;
   check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   return stream;
@@ -17,21 +18,22 @@ cudaStream_t create_stream() {
 
 }  // namespace
 
-bool Cuda::is_available() {
+int Cuda::count() {
   int gpus = 0;
-  return cudaGetDeviceCount(&gpus) == cudaSuccess && gpus > 0;
+  return cudaGetDeviceCount(&gpus) == cudaSuccess ? gpus : 0;
 }
 
 bool Cuda::is_built_in() { return true; }
 
-Cuda::Cuda() : stream_(create_stream()), upload_stream_(create_stream()) {
-  check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, 0), "cudaDeviceGetAttribute");
-  check_cuda(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0),
+Cuda::Cuda(int device) : stream_(create_stream(device)), upload_stream_(create_stream(device)), device_(device) {
+  check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),
+             "cudaDeviceGetAttribute");
+  check_cuda(cudaDeviceGetAttribute(&most_shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
              "cudaDeviceGetAttribute");
 }
 std::string Cuda::name() const {
   cudaDeviceProp properties{};
-  check_cuda(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  check_cuda(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   return properties.name;
 }
 std::int64_t Cuda::free_bytes() const {

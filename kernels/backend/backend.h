@@ -35,8 +35,9 @@ class Cpu {
 /// that is built without CUDA links kernels/without_cuda.cpp instead, where no GPU is available.
 class Cuda {
  public:
-  /// Returns whether this machine has a GPU and a driver for it.
-  static bool is_available();
+  /// Returns how many GPUs this machine has that its driver knows.
+  static int count();
+  static bool is_available() { return count() > 0; }
   /// Returns whether this program could use a GPU.
   static bool is_built_in();
   /// Names the GPU, such as "NVIDIA H100 80GB HBM3".
@@ -44,8 +45,8 @@ class Cuda {
   /// Returns how many bytes of its memory are not in use.
   std::int64_t free_bytes() const;
 
-  /// Takes the first GPU. Throws std::runtime_error if there is none that works.
-  Cuda();
+  /// Takes a GPU, the first one is 0, for this thread. Throws std::runtime_error, which names it, if it does not work.
+  explicit Cuda(int device = 0);
   ~Cuda();
   Cuda(const Cuda&) = delete;
   Cuda& operator=(const Cuda&) = delete;
@@ -63,7 +64,7 @@ class Cuda {
 
  private:
   void *stream_ = nullptr, *upload_stream_ = nullptr;
-  int multiprocessors_ = 0, most_shared_bytes_ = 0;
+  int device_ = 0, multiprocessors_ = 0, most_shared_bytes_ = 0;
 };
 
 /// Allocates memory of the backend, 64-byte aligned at least, and zeroed. Throws std::bad_alloc.

@@ -1,0 +1,63 @@
+#include "host/program/last_words.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <string_view>
+
+namespace sparsepush {
+namespace {
+
+// A signal handler reaches nothing but static memory, and may call little: access, write and _exit.
+using Line = std::array<char, 4096>;
+constinit Line checkpoint_path{}, with_checkpoint{}, without_checkpoint{};
+constinit std::atomic<std::atomic<int>*> said_here = nullptr;
+static_assert(std::atomic<int>::is_always_lock_free, "signal handlers must not lock");
+
+/// Cuts what does not fit.
+void keep(Line& line, std::string_view text) {
+  line.fill('\0');
+  std::copy_n(text.begin(), std::min(text.size(), line.size() - 1), line.begin());
+}
+
+void print(const Line& line) {
+  const std::string_view text(line.data());
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void say_and_end(int) {
+  std::atomic<int>* said = said_here;
+  if (said != nullptr && said->exchange(1) == 0)
+    print(::access(checkpoint_path.data(), F_OK) == 0 ? with_checkpoint : without_checkpoint);
+  ::_exit(1);
+}
+
+}  // namespace
+
+LastWords::LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command) {
+  keep(checkpoint_path, checkpoint.string());
+  keep(with_checkpoint, fmt::format("sparsepush: the run was ended; its last checkpoint is {}; go on with: {}\n",
+                                    checkpoint.string(), command));
+  keep(without_checkpoint, "sparsepush: the run was ended before its first checkpoint; start it again\n");
+  said_here = &ranks.flag_here();
+  struct sigaction action {};
+  action.sa_handler = say_and_end;
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  sigaction(SIGINT, &action, &before_int_);
+  sigaction(SIGTERM, &action, &before_term_);
+}
+
+LastWords::~LastWords() {
+  sigaction(SIGINT, &before_int_, nullptr);
+  sigaction(SIGTERM, &before_term_, nullptr);
+  keep_silent();
+}
+
+void LastWords::keep_silent() { said_here = nullptr; }
+
+}  // namespace sparsepush

@@ -1,0 +1,152 @@
+#include "host/program/processes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "data/files/input_error.h"
+#include "host/config/config_toml.h"
+#include "host/program/standard_streams.h"
+#include "host/records/version.h"
+#include "host/state/diverged.h"
+#include "kernels/backend/processors.h"
+
+namespace sparsepush {
+namespace {
+
+/// What a failure was, for processes to which an exception cannot be thrown.
+enum Kind { kInput, kDiverged, kMemory, kOther };
+
+Failure failure_of(std::exception_ptr why) {
+  try {
+    std::rethrow_exception(why);
+  } catch (const InputError& error) {
+    return {.kind = kInput, .text = error.what()};
+  } catch (const Diverged& error) {
+    return {.kind = kDiverged, .text = error.what()};
+  } catch (const std::bad_alloc&) {
+    return {.kind = kMemory, .text = ""};
+  } catch (const std::exception& error) {
+    return {.kind = kOther, .text = error.what()};
+  }
+}
+
+[[noreturn]] void throw_as_it_was(const Failure& failure, const std::string& by) {
+  const std::string text = by.empty() ? failure.text : by + ": " + failure.text;
+  if (failure.kind == kInput) throw InputError(text);
+  if (failure.kind == kDiverged) throw Diverged(failure.text);  // of a node, whoever has it
+  if (failure.kind == kMemory && by.empty()) throw std::bad_alloc();
+  if (failure.kind == kMemory) throw std::runtime_error(by + ": out of memory");
+  throw std::runtime_error(text);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The first line in which two texts differ, as both have it.
+std::string first_difference(const std::string& own, const std::string& other, const std::string& who) {
+  const std::vector<std::string> a = lines_of(own), b = lines_of(other);
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    if (a[i] != b[i]) return fmt::format("{} has {}, process 0 has {}", who, b[i], a[i]);
+  return fmt::format("{} has other data than process 0", who);
+}
+
+}  // namespace
+
+void together(Ranks* ranks, const std::function<void()>& work) {
+  if (ranks == nullptr) return work();
+  std::string own;
+  try {
+    work();
+  } catch (...) {
+    const Failure failure = failure_of(std::current_exception());
+    own = std::to_string(failure.kind) + failure.text;
+  }
+  const std::vector<std::string> all = ranks->all_texts(own);
+  const auto failed = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
+  if (failed == all.end()) return;
+  const auto rank = static_cast<int>(failed - all.begin());
+  throw_as_it_was({.kind = failed->front() - '0', .text = failed->substr(1)}, rank == 0 ? "" : ranks->name_of(rank));
+}
+
+void share_out(Config& config, const Ranks* ranks) {
+  RunConfig& run = config.run;
+  if (ranks == nullptr) {
+    if (run.transport == "mpi")
+      throw InputError("run.transport: \"mpi\" is for processes of a launcher, such as: mpirun -np 4 sparsepush run ...");
+    return;
+  }
+  const int count = ranks->count();
+  if (run.transport == "local")
+    throw InputError("run.transport: \"local\" is for one process, and the launcher has started {}", count);
+  if (run.shards != 1 && run.shards != count)
+    throw InputError("run.shards: expected {}, the number of processes, got {}", count, run.shards);
+  if (run.nodes < count) throw InputError("run.nodes: expected at least {}, a node a process, got {}", count, run.nodes);
+  run.shards = count;
+}
+
+void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& backend) {
+  if (ranks == nullptr) return;
+  const Config& config = experiment.config();
+  const std::string own = fmt::format("version {}\nbackend {}\n{}{}", version_line(), backend.substr(0, backend.find(',')),
+                                      to_toml(config), experiment.hash());
+  // Paths may differ from machine to machine, so it is the hash that decides.
+  const std::vector<std::string> keys = ranks->all_texts(own);
+  const std::vector<std::string> hashes = ranks->all_texts(fmt::format(
+      "{} {} {} {} {}", version_line(), backend.substr(0, backend.find(',')), experiment.hash(), results_hash(config),
+      config.run.checkpoint_steps));
+  for (int rank = 1; rank < ranks->count(); ++rank)
+    if (hashes[rank] != hashes[0])
+      throw InputError("{}", first_difference(keys[0], keys[rank], ranks->name_of(rank)));
+}
+
+void share(Ranks* ranks, std::optional<CheckpointHead>& resumed) {
+  if (ranks == nullptr) return;
+  struct {
+    bool is_there;
+    CheckpointHead head;
+  } shared{resumed.has_value(), resumed.value_or(CheckpointHead{})};
+  ranks->broadcast(std::as_writable_bytes(std::span(&shared, 1)));
+  if (shared.is_there) resumed = shared.head;
+}
+
+template <>
+ShardPlace place_of_shard<Cpu>(const RunConfig& run, const Ranks* ranks) {
+  const bool by_itself = ranks == nullptr || run.threads > 0;
+  return {.threads = by_itself ? threads_per_shard(run.threads, run.shards) : threads_per_shard(0, ranks->sharing())};
+}
+template <>
+ShardPlace place_of_shard<Cuda>(const RunConfig&, const Ranks* ranks) {
+  return {.device = ranks == nullptr ? 0 : ranks->rank_here() % std::max(1, Cuda::count())};
+}
+
+void give_up(Ranks& ranks, std::exception_ptr why) {
+  Failure failure = failure_of(why);
+  if (ranks.rank() > 0 && failure.kind != kDiverged && failure.kind != kInput)
+    failure = {.kind = kOther, .text = fmt::format("{}: {}", ranks.name_of(ranks.rank()),
+                                                   failure.kind == kMemory ? "out of memory" : failure.text)};
+  if (ranks.tell(failure)) return;
+  print_error("sparsepush: " + failure.text);
+  ranks.abort(1);
+}
+
+void throw_failure(const Ranks& ranks) { throw_as_it_was(ranks.failure(), ""); }
+
+int print_failure(std::exception_ptr why) {
+  const Failure failure = failure_of(why);
+  std::string line = failure.text;
+  if (failure.kind == kMemory) line = "out of memory";
+  if (failure.kind != kInput) line = "sparsepush: " + line;
+  if (Ranks::launched_rank() == 0) print_error(line);
+  return failure.kind == kInput ? 2 : 1;
+}
+
+}  // namespace sparsepush

@@ -1,0 +1,65 @@
+// A run in one process, or in several that a launcher has started: what they do together, and how they end.
+#pragma once
+#include <exception>
+#include <functional>
+#include <optional>
+
+#include "host/config/config.h"
+#include "host/ranks/rank_transport.h"
+#include "host/ranks/ranks.h"
+#include "host/records/checkpoint.h"
+#include "host/state/backend_choice.h"
+#include "host/state/experiment.h"
+#include "host/transports/run_shards.h"
+
+namespace sparsepush {
+
+// `ranks` is null below in a process that is alone.
+
+/// Returns whether this process has shard 0 of a run, and with it all files.
+inline bool is_first(const Ranks* ranks) { return ranks == nullptr || ranks->rank() == 0; }
+
+/// Does `work` in every process. If it fails in any, throws in all of them what it threw in the first of these.
+void together(Ranks* ranks, const std::function<void()>& work);
+
+/// Sets run.shards to the number of processes. Throws InputError if another number was asked for, or if run.transport is
+/// for another way to start.
+void share_out(Config& config, const Ranks* ranks);
+
+/// Throws InputError, in all processes, if they do not agree on the version, the backend, the configuration or the data:
+/// it names the first difference.
+void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& backend);
+
+/// Gives all processes what the first has found to go on from.
+void share(Ranks* ranks, std::optional<CheckpointHead>& resumed);
+
+/// Returns what each shard of this process takes of its machine: processes that may use the same processors share
+/// them, and GPUs are taken in turn.
+template <class Backend>
+ShardPlace place_of_shard(const RunConfig& run, const Ranks* ranks);
+
+/// Tells the other processes why this one gives up. Prints it and ends all of them if process 0 does not listen.
+void give_up(Ranks& ranks, std::exception_ptr why);
+/// Throws what another process has told.
+[[noreturn]] void throw_failure(const Ranks& ranks);
+
+/// Calls body(transport) once per shard: in threads of this process, or in this process for its rank. What a shard throws
+/// is thrown in all processes.
+template <class Backend, class Body>
+void run_shards(Ranks* ranks, const RunConfig& run, const Body& body) {
+  if (ranks == nullptr) return run_shards<Backend>(run.shards, run.replicas, run.nodes, body);
+  RankTransport<Backend> transport(*ranks, run.replicas, run.nodes);
+  try {
+    body(transport);
+  } catch (const TransportAborted&) {
+    throw_failure(*ranks);
+  } catch (...) {
+    give_up(*ranks, std::current_exception());
+    throw;
+  }
+}
+
+/// Prints why a command failed, in the process that prints, and returns the exit code.
+int print_failure(std::exception_ptr why);
+
+}  // namespace sparsepush
