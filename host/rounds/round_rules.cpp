@@ -10,7 +10,7 @@
 namespace sparsepush {
 namespace {
 
-/// The nodes of other shards that send along edges that `counts`, ascending.
+/// Lists the nodes of other shards that send along edges e for which counts(e), ascending.
 template <class Counts>
 std::vector<int> remote_sources(const Shard& shard, const std::vector<Edge>& edges, const Counts& counts) {
   std::vector<int> remote;
@@ -22,7 +22,8 @@ std::vector<int> remote_sources(const Shard& shard, const std::vector<Edge>& edg
   return remote;
 }
 
-/// The weight of edges that are not delivered becomes 0, which no other has. On the grid the sums are exact.
+/// Gives the weights of edges that are not delivered back to their senders, and sets them to 0, which no other edge
+/// has. On the grid the sums are exact.
 void return_to_senders(const RoundRules& rules, int replica, std::int64_t t, const std::vector<Edge>& edges,
                        MixingWeights& weights) {
   if (!rules.delivers) return;
@@ -30,7 +31,7 @@ void return_to_senders(const RoundRules& rules, int replica, std::int64_t t, con
     if (!rules.delivers(replica, t, edges[e])) weights.self[edges[e].source] += std::exchange(weights.edge[e], 0.0f);
 }
 
-/// Appends a replica's nodes.
+/// Appends a replica's nodes to the round.
 void append(const Shard& shard, int replica, const std::vector<Edge>& edges, const MixingWeights& weights,
             MadeRound& round) {
   const std::vector<int> remote = remote_sources(shard, edges, [&](std::size_t e) { return weights.edge[e] != 0.0f; });
