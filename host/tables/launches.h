@@ -8,7 +8,7 @@ namespace sparsepush {
 
 struct PointPlan;
 
-/// Files that a point keeps open set a limit to how many are side by side.
+/// Most points side by side: each keeps files open.
 inline constexpr int kMostPointsAtOnce = 100;
 
 /// Sets the launch of each plan, numbered from 1 in the order of points: those of one launch differ in keys that
