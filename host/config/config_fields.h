@@ -46,7 +46,7 @@ struct Field {
   Member (*member)(Config&);
   Constraint constraint = {};
   std::vector<OnlyFor> only_for = {};
-  std::string_view default_in_words = "";      ///< the default, where that of a default Config does not count
+  std::string_view default_in_words = "";      ///< the default, where a default Config's does not count
   std::string_view also_called = "";           ///< what others call it, separated by spaces: suggested for these
   bool changes_bits = true;                    ///< counts for the hash
   bool came_later = false;                     ///< hashed only where not at its default: older runs keep their hash

@@ -5,7 +5,7 @@
 
 namespace sparsepush {
 
-/// Opens those of the three that are closed, or a file of the run would get their number and be printed into. Makes a
+/// Opens the streams that are closed: else a file of the run would get their number and be printed into. Makes a
 /// broken pipe and a file size limit errors of a write instead of the end of the process.
 void prepare_standard_streams();
 

@@ -46,8 +46,7 @@ void add_row(NumberTable& table, std::string_view line, const std::string& where
   for (const std::string_view field : fields) table.rows.back().push_back(parse_number(field, where));
 }
 
-/// Returns the text from `begin` on, or of that the end, from the beginning of a line on, with at least `lines`
-/// complete lines.
+/// Returns the text from `begin` on, or only its end: at least `lines` complete lines, from the beginning of one on.
 std::string last_lines(std::ifstream& file, std::int64_t begin, std::size_t lines) {
   constexpr std::int64_t kBlock = 8192;  // bytes: many more than a line has
   file.seekg(0, std::ios::end);

@@ -176,7 +176,7 @@ PlannedRound RoundPlan<Backend>::at(const std::int64_t* due) {
   return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_, .number = due};
 }
 
-/// Draws the edges of the round *due in place of those of the only place.
+/// Draws the edges of round *due, in place of the edges drawn before.
 template <class Backend>
 void RoundPlan<Backend>::draw(const std::int64_t* due) {
   draw_random_out(backend_,

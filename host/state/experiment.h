@@ -68,7 +68,7 @@ class Experiment {
 
  private:
   Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task);
-  /// Returns the settings of the replicas whose rounds are those of a topology, by its number.
+  /// Returns the settings of the replicas that play the rounds of topology number `topology`.
   std::span<const ReplicaSettings> replicas_on(std::size_t topology) const;
   void check_topologies() const;
 

@@ -47,7 +47,7 @@ std::string unused_base_keys(const toml::table& document, const std::vector<Tabl
 /// Says which rows are several named points, as a line for the user; empty if none is.
 std::string rows_of_several_names(const std::vector<Row>& rows);
 
-/// Makes a point's name that of a folder: letters, digits and ._=- of it, and the first 8 digits of the point's id.
+/// Returns the name of a point's folder: letters, digits and ._=- of its name, and the first 8 digits of its id.
 std::string folder_name(const TablePoint& point);
 
 /// Returns the digits of the id that a folder of this name ends with; empty if no folder of a point is called so.
