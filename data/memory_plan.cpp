@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
-/// The number that `text` begins with, after blanks; nullopt for "max", what does not fit, and the text of a file that
-/// cannot be read: kernels and containers differ in what they show.
+/// Reads the number that `text` begins with, after blanks; nullopt for "max", what does not fit, and the text of a file
+/// that cannot be read: kernels and containers differ in what they show.
 std::optional<std::int64_t> leading_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   std::int64_t number = 0;
@@ -30,7 +30,7 @@ std::optional<std::int64_t> leading_number(std::string_view text) {
   return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
-/// The number after `key` in text of one "key number" a line.
+/// Reads the number after `key` in text of one "key number" a line.
 std::optional<std::int64_t> number_of(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     if (text.starts_with(key)) return leading_number(text.substr(key.size()));
@@ -56,7 +56,7 @@ std::int64_t left_in_group(const ControlGroup& group) {
   return std::max<std::int64_t>(*limit - std::max<std::int64_t>(usage - cache, 0), 0);
 }
 
-/// Each group limits those inside it.
+/// Returns what the process's groups leave it: each group limits those inside it.
 std::int64_t left_in_control_groups(const fs::path& root) {
   std::int64_t left = kUnlimited;
   for (const ControlGroup& group : control_groups(root / "proc/self/cgroup", root / "sys/fs/cgroup", "memory"))

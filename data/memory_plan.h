@@ -16,16 +16,17 @@ struct PlannedArray {
 
 struct MemoryPlan {
   std::vector<PlannedArray> arrays;
-  std::int64_t total() const;  ///< at most the largest 64-bit number
-  /// The arrays in backend memory, or the others.
+  std::int64_t total() const;  ///< bytes of all arrays, at most the largest 64-bit number
+  /// Returns the arrays in backend memory, or the others.
   MemoryPlan part(bool on_backend) const;
 };
 
-/// Bytes this process may still allocate: the smallest of the machine's available memory, the limits of its control
-/// group and the process's address space limit, less what the control group uses already.
+/// Returns the bytes that this process may still allocate: the smallest of the machine's available memory, what is left
+/// of the limits of its control groups, and what is left of its limit of address space.
 std::int64_t available_memory();
 
-/// The same with the files of /proc and /sys below `root`, and `address_space` bytes as the process's limit.
+/// Returns available_memory() from the files of /proc and /sys below `root`, with `address_space` bytes as the
+/// process's limit of address space.
 std::int64_t available_memory_below(const std::filesystem::path& root, std::int64_t address_space);
 
 /// Counts the bytes that threads reserve in a limited address space without using them; 0 where it is not limited.
@@ -35,10 +36,10 @@ std::int64_t address_space_of_threads(int threads);
 /// `memory`.
 void check_memory_fits(const MemoryPlan& plan, std::int64_t available, const std::string& memory = "memory");
 
-/// A table, one array a line, and the total.
+/// Returns a table with one array a line, and the total.
 std::string describe_memory(const MemoryPlan& plan);
 
-/// 1234567 as "1.2 MB" (powers of 1000).
+/// Returns bytes as text, in powers of 1000: 1234567 as "1.2 MB".
 std::string format_bytes(double bytes);
 
 }  // namespace sparsepush

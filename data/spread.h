@@ -5,8 +5,8 @@
 
 namespace sparsepush {
 
-/// Chooses `count` of the indices [0, all), the middle ones of as many equal parts: neighbours are often alike, such as
-/// samples that are sorted by class. Ascending; 0: all.
+/// Chooses `count` of the indices [0, all), ascending: the middle ones of as many equal parts, because neighbours are
+/// often alike, such as samples that are sorted by class. A `count` of 0 chooses all.
 inline std::vector<int> spread_over(int all, int count) {
   std::vector<int> chosen;
   if (count == 0) count = all;

@@ -10,9 +10,10 @@
 
 namespace sparsepush {
 
-/// A line, field by field. Numbers are %.9g, and what is not there is empty.
+/// A line that is made field by field. Floating-point numbers are written as %.9g, missing values as empty fields.
 class CsvLine {
  public:
+  /// Adds a field, in quotes where it holds commas, quotes or ends of lines.
   CsvLine& add(std::string_view text);
   template <class Number>
   requires std::is_arithmetic_v<Number> CsvLine& add(Number value) {
@@ -32,6 +33,7 @@ class CsvLine {
     for (const std::optional<Value>& value : values) add(value);
     return *this;
   }
+  /// Returns the line with its line feed.
   std::string end() const { return line_ + '\n'; }
 
  private:
@@ -39,7 +41,7 @@ class CsvLine {
   bool is_first_ = true;
 };
 
-/// The fields of each line of `text`; empty lines are left out. A quote that nothing closes ends with the text.
+/// Reads the fields of each line of `text`; empty lines are left out. A quote that nothing closes ends with the text.
 std::vector<std::vector<std::string>> parse_csv(std::string_view text);
 
 }  // namespace sparsepush

@@ -10,10 +10,10 @@ namespace sparsepush {
 /// Throws std::runtime_error "cannot <action> <path>: <what errno says>".
 [[noreturn]] void throw_file_error(const std::string& action, const std::string& path, int error);
 
-/// An open file that closes itself.
+/// An open file that closes itself. What fails throws std::runtime_error naming the file.
 class OpenFile {
  public:
-  /// Flags as for open(2), O_CLOEXEC added. Throws std::runtime_error.
+  /// Opens `path` with flags as for open(2), O_CLOEXEC added.
   OpenFile(const std::string& path, int flags);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
@@ -33,13 +33,13 @@ class OpenFile {
 /// All members throw std::runtime_error naming the file.
 class ReplacingFile {
  public:
-  /// Reserves `bytes` on the disk, so that a full disk fails here.
+  /// Creates the temporary file and reserves `bytes` bytes on the disk, so that a full disk fails here.
   ReplacingFile(std::string path, std::int64_t bytes);
   ~ReplacingFile();
   ReplacingFile(const ReplacingFile&) = delete;
   ReplacingFile& operator=(const ReplacingFile&) = delete;
 
-  /// May be called from several threads at once.
+  /// Writes `bytes` at `offset` bytes from the file's beginning. May be called from several threads at once.
   void write_at(std::int64_t offset, std::span<const std::byte> bytes) const { file_.write_at(offset, bytes); }
   /// Syncs the file, renames it to `path` and syncs the folder.
   void commit();
@@ -50,7 +50,7 @@ class ReplacingFile {
   bool committed_ = false;
 };
 
-/// Replaces the file `path` by `text`.
+/// Replaces the file `path` by `text`, which is on the disk then. Throws std::runtime_error naming the file.
 void replace_file(const std::string& path, const std::string& text);
 
 }  // namespace sparsepush

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kGzip = 16 + MAX_WBITS;  // zlib's word for: a gzip header, and any window
 
-/// A stream that gives up its memory.
+/// A stream that frees its memory.
 struct Inflation {
   z_stream stream{};
   explicit Inflation(const std::string& path) {

@@ -7,8 +7,8 @@
 
 namespace sparsepush {
 
-/// What `packed`, one gzip member, unpacks to, which must be `bytes` bytes. Never takes more memory than that. Throws
-/// InputError that begins with `path` if it is damaged or holds another number of bytes.
+/// Unpacks `packed`, one gzip member, which must hold `bytes` bytes; never takes room for more. Throws InputError that
+/// begins with `path` if it is damaged or holds another number of bytes.
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> packed, std::int64_t bytes, const std::string& path);
 
 }  // namespace sparsepush

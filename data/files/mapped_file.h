@@ -12,8 +12,8 @@ namespace sparsepush {
 /// The content of a file, mapped into memory as long as this lives.
 class MappedFile {
  public:
-  /// The first `bytes` bytes, at least one, of `file`, which need not stay open. Throws std::runtime_error that names
-  /// `path`.
+  /// Maps the first `bytes` bytes, at least one, of `file`, which need not stay open. Throws std::runtime_error that
+  /// names `path`.
   MappedFile(const OpenFile& file, std::size_t bytes, const std::string& path);
 
   std::span<const std::byte> bytes() const { return {data_.get(), data_.get_deleter().bytes}; }

@@ -105,7 +105,7 @@ class Pickle::Reader {
     push({.kind = Kind::kGlobal, .bytes = name});
   }
 
-  /// A call: of NumPy's to make an empty array, or a type of elements.
+  /// Makes what a call returns: NumPy's empty array, or a type of elements.
   void reduce() {
     const PickleValue arguments = pickle_.values_[pop()], function = pickle_.values_[pop()];
     expect(function.kind == Kind::kGlobal, "it calls what is no function");
@@ -114,7 +114,8 @@ class Pickle::Reader {
     push({.kind = Kind::kType, .bytes = item(arguments, 0, Kind::kBytes).bytes});
   }
 
-  /// The state of an array, (version, shape, type, is in Fortran's order, bytes), or of a type, which does not matter.
+  /// Takes the state of an array, (version, shape, type, is in Fortran's order, bytes), or of a type, which does not
+  /// matter.
   void build() {
     const PickleValue state = pickle_.values_[pop()];
     if (!stack_.empty() && pickle_.values_[stack_.back()].kind == Kind::kType) return;

@@ -5,10 +5,10 @@
 
 namespace sparsepush {
 
-/// `text` as a TOML basic string on one line: in double quotes, with control characters escaped.
+/// Returns `text` as a TOML basic string on one line: in double quotes, with control characters escaped.
 std::string in_quotes(std::string_view text);
 
-/// The same, shortened to what still reads well in a message.
+/// Quotes `text` for a message: at most its first 80 bytes, then "..." where there are more.
 std::string in_quotes_short(std::string_view text);
 
 }  // namespace sparsepush

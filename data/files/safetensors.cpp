@@ -22,8 +22,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "elements are copied to the file as they are");
 
 constexpr std::int64_t kSizeBytes = 8;                 // the number before the header
-constexpr std::int64_t kMaxHeaderBytes = 100'000'000;  // as the format's reference implementation
-constexpr std::int64_t kAlignment = 8;                 // of the data part
+constexpr std::int64_t kMaxHeaderBytes = 100'000'000;  // the limit of the format's reference implementation
+constexpr std::int64_t kAlignment = 8;                 // the data part begins at a multiple of it
 
 template <class T>
 constexpr const char* dtype_of() {
@@ -33,7 +33,7 @@ constexpr const char* dtype_of() {
   if constexpr (std::is_same_v<T, std::uint8_t>) return "U8";
 }
 
-/// The whole of a regular file, of at least kSizeBytes bytes.
+/// Maps a whole regular file, which must have at least kSizeBytes bytes.
 MappedFile map_file(const std::string& path) {
   // O_NONBLOCK: a named pipe must be refused, not waited for.
   const OpenFile file(path, O_RDONLY | O_NONBLOCK);
@@ -59,7 +59,7 @@ MappedFile open_for_reading(const std::string& path) {
   }
 }
 
-/// Size of the JSON header that `file` begins with.
+/// Returns the size of the JSON header that `file` begins with.
 std::int64_t header_bytes(std::span<const std::byte> file, const std::string& path) {
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, file.data(), kSizeBytes);
@@ -86,7 +86,8 @@ std::string header_text(const std::vector<HeaderTensor>& tensors, const std::map
   return text;
 }
 
-/// The tensors one after the other, the widest elements first, so that each begins at a multiple of its element's size.
+/// Places the tensors one after the other, the widest elements first, so that each begins at a multiple of its
+/// element's size.
 std::vector<HeaderTensor> lay_out(const std::vector<TensorInfo>& tensors) {
   std::vector<HeaderTensor> placed;
   for (const TensorInfo& info : tensors) placed.push_back({.info = info});

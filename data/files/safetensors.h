@@ -31,13 +31,13 @@ class SafetensorsReader {
   const std::vector<TensorInfo>& tensors() const { return infos_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool contains(const std::string& name) const;
-  const TensorInfo& info(const std::string& name) const;  ///< InputError if there is none
+  const TensorInfo& info(const std::string& name) const;  ///< throws InputError if there is none
 
-  /// The elements of a tensor, row-major. InputError unless it exists with T's dtype (float F32, double F64, int64
-  /// I64).
+  /// Reads the elements of a tensor, row-major. Throws InputError unless it exists with T's dtype (float F32, double
+  /// F64, std::int64_t I64, std::uint8_t U8).
   template <class T>
   std::vector<T> read(const std::string& name) const;
-  /// The same for elements [first, first + out.size()) only.
+  /// Reads elements [first, first + out.size()) of a tensor. Throws InputError unless it has them, with T's dtype.
   template <class T>
   void read_part(const std::string& name, std::int64_t first, std::span<T> out) const;
 
@@ -49,7 +49,7 @@ class SafetensorsReader {
   std::string path_;
   MappedFile file_;
   std::vector<TensorInfo> infos_;                  ///< in the order of their bytes in the file
-  std::vector<std::span<const std::byte>> bytes_;  ///< of each tensor, inside file_; not aligned
+  std::vector<std::span<const std::byte>> bytes_;  ///< each tensor's, inside file_; not aligned
   std::map<std::string, std::string> metadata_;
 };
 
@@ -58,7 +58,7 @@ class SafetensorsReader {
 /// Throws std::runtime_error naming the file when the disk is full or a call fails.
 class SafetensorsWriter {
  public:
-  /// The tensors' bytes begin at multiples of their element's size.
+  /// Creates the file with its header. Each tensor's bytes begin at a multiple of its element's size.
   SafetensorsWriter(const std::string& path, const std::vector<TensorInfo>& tensors,
                     const std::map<std::string, std::string>& metadata);
 
@@ -70,7 +70,7 @@ class SafetensorsWriter {
  private:
   struct Place {
     TensorInfo info;
-    std::int64_t begin = 0;  ///< of the tensor's bytes in the file
+    std::int64_t begin = 0;  ///< where the tensor's bytes begin in the file
     std::int64_t elements = 0;
   };
   std::map<std::string, Place> places_;

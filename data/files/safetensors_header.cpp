@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 
 constexpr int kMaxDepth = 3;  // header object, tensor object, shape array
 
-/// The parser must never see brackets nested deeper than the format needs.
+/// Returns whether brackets are nested deeper than the format needs, which the parser must never see.
 bool nested_too_deep(std::string_view json) {
   int depth = 0;
   bool in_string = false;
@@ -37,7 +37,7 @@ bool nested_too_deep(std::string_view json) {
 
 Json parse_json(std::string_view text, const std::string& path) {
   if (nested_too_deep(text)) throw InputError("{}: the header's JSON is nested deeper than a safetensors header", path);
-  std::vector<std::set<std::string>> keys(kMaxDepth + 2);  // of the open object at each depth
+  std::vector<std::set<std::string>> keys(kMaxDepth + 2);  // one for the open object at each depth
   std::string duplicate;
   const auto collect_keys = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start) keys[depth + 1].clear();
@@ -59,7 +59,7 @@ Json parse_json(std::string_view text, const std::string& path) {
   return header;
 }
 
-/// A list of non-negative 64-bit integers, or nullopt.
+/// Reads a list of non-negative 64-bit integers; nullopt if it is none.
 std::optional<std::vector<std::int64_t>> to_sizes(const Json& list) {
   if (!list.is_array()) return std::nullopt;
   std::vector<std::int64_t> sizes;

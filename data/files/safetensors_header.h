@@ -22,13 +22,14 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// Bytes of one element, 0 if `dtype` is none of F32, F64, I64, U8.
+/// Returns the bytes of one element, 0 if `dtype` is none of F32, F64, I64, U8.
 std::int64_t dtype_bytes(const std::string& dtype);
 
-/// Product of the dimensions; nullopt if one is negative or the product exceeds `limit`.
+/// Multiplies the dimensions; nullopt if one is negative or the product exceeds `limit`.
 std::optional<std::int64_t> element_count(const std::vector<std::int64_t>& shape, std::int64_t limit);
 
-/// Throws InputError beginning with `path`. `data_bytes`: size of the data part that follows the header.
+/// Parses and checks the header; `data_bytes` is the size of the data part that follows it. Throws InputError beginning
+/// with `path`.
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::int64_t data_bytes, const std::string& path);
 
 }  // namespace sparsepush

@@ -4,7 +4,7 @@
 
 namespace sparsepush {
 
-/// Returns whether both can be read and have the same bytes.
+/// Returns whether both files can be read and have the same bytes.
 bool have_same_content(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace sparsepush

@@ -6,7 +6,7 @@
 
 namespace sparsepush {
 
-/// 64 hex digits.
+/// Computes the digest, as 64 hex digits.
 std::string sha256(std::span<const std::uint8_t> bytes);
 
 }  // namespace sparsepush

@@ -25,7 +25,7 @@ constexpr std::uint64_t kStepsAnAttempt = 65'536;  // more than a set has classe
 
 Draw partition_draw(std::uint64_t seed) { return {.seed = seed, .purpose = Purpose::kPartition}; }
 
-/// The same samples in a random order, which `step` tells from the other orders of a partition.
+/// Returns the samples in a random order, which `step` tells from the other orders of a partition.
 Samples shuffled(const Samples& samples, std::uint64_t seed, std::uint64_t step) {
   Draw draw = partition_draw(seed);
   draw.step = step;
@@ -42,13 +42,13 @@ Samples all_samples(int count) {
   return samples;
 }
 
-/// Appends share `share` of `shares` equal contiguous ones.
+/// Appends share number `share` of `shares` equal contiguous shares of the pool.
 void append_share(Samples& to, const Samples& pool, int share, int shares) {
   const auto bound = [&](std::int64_t s) { return pool.begin() + s * static_cast<std::int64_t>(pool.size()) / shares; };
   to.insert(to.end(), bound(share), bound(share + 1));
 }
 
-/// samples_of[c] = the samples of class c in order.
+/// Sorts samples by class: result[c] are the samples of class c in order.
 std::vector<Samples> by_class(std::span<const std::uint8_t> labels, int classes) {
   std::vector<Samples> samples_of(classes);
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -58,8 +58,8 @@ std::vector<Samples> by_class(std::span<const std::uint8_t> labels, int classes)
   return samples_of;
 }
 
-/// Logarithm of a Gamma(alpha, 1) variable, which for small alpha is below the smallest double. Marsaglia and Tsang
-/// 2000 (doi 10.1145/358407.358414), with their reduction of alpha < 1 to alpha + 1.
+/// Draws the logarithm of a Gamma(alpha, 1) variable, which for small alpha is itself below the smallest double.
+/// Marsaglia and Tsang 2000 (doi 10.1145/358407.358414), with their reduction of alpha < 1 to alpha + 1.
 double log_gamma_variable(double alpha, Draw draw) {
   const auto uniform = [&draw] { return 1 - (++draw.index, random_uniform(draw)); };  // in (0, 1]
   const double boost = alpha < 1 ? std::log(uniform()) / alpha : 0.0;
@@ -73,7 +73,7 @@ double log_gamma_variable(double alpha, Draw draw) {
   }
 }
 
-/// Shares of the nodes in one class, which sum to 1.
+/// Draws the shares of the nodes, which sum to 1.
 std::vector<double> dirichlet_shares(int nodes, double alpha, std::uint64_t seed, std::uint64_t step) {
   std::vector<double> share(nodes);
   Draw draw = partition_draw(seed);

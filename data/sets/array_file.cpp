@@ -64,7 +64,7 @@ struct Arrays {
                        fmt::join(info.shape, ", "), expected);
   }
 
-  /// Values of an I64 tensor with one for each sample, from 0 to below `end`.
+  /// Reads an I64 tensor with one number for each sample, from 0 to below `end`.
   std::vector<std::int64_t> numbers(const std::string& name, std::int64_t end) const {
     const std::vector<std::int64_t> values = file.read<std::int64_t>(name);
     const auto wrong = std::ranges::find_if(values, [&](std::int64_t value) { return value < 0 || value >= end; });
@@ -94,7 +94,7 @@ struct Arrays {
   }
 };
 
-/// Appends images of planes with the channels of a pixel together.
+/// Appends images, which the file has plane by plane, with the channels of a pixel together.
 void append_bytes(const Arrays& arrays, const std::string& name, const ImageShape& image,
                   std::vector<std::uint8_t>& bytes) {
   const std::int64_t samples = arrays.file.info(name).shape[0];
@@ -106,7 +106,7 @@ void append_bytes(const Arrays& arrays, const std::string& name, const ImageShap
   }
 }
 
-/// Such that the training set's bytes have mean 0 and deviation 1 in each channel; a constant one becomes 0.
+/// Computes what makes the training set's bytes have mean 0 and deviation 1 in each channel; a constant one becomes 0.
 std::vector<ByteScale> standardizing(const std::vector<std::uint8_t>& bytes, int channels) {
   std::vector<double> sum(channels, 0), squares(channels, 0);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -123,7 +123,7 @@ std::vector<ByteScale> standardizing(const std::vector<std::uint8_t>& bytes, int
   return scales;
 }
 
-/// The values of a tensor, all of which must be finite.
+/// Reads the values of a tensor, all of which must be finite.
 std::vector<float> finite_values(const Arrays& arrays, const std::string& name, std::int64_t features) {
   std::vector<float> values = arrays.file.read<float>(name);
   const auto wrong = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });

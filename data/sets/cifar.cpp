@@ -62,7 +62,7 @@ void reserve(int images, SampleSet* set) {  // growing would take several times 
 
 std::string python_name(const std::string& binary) { return binary.substr(0, binary.rfind('.')); }
 
-/// The folder in `folder` that has the files for Python, if those are the ones there.
+/// Finds the folder in `folder` that has the files for Python; none where the binary files are there, or neither.
 std::optional<std::string> python_folder(const CifarFormat& format, const SetFolder& folder) {
   std::error_code error;
   const std::string& first = format.train_files.front();
@@ -78,7 +78,7 @@ std::optional<std::string> python_folder(const CifarFormat& format, const SetFol
                    format.name, folder.command());
 }
 
-/// The labels under `key`, all below `classes`.
+/// Reads the labels under `key`, which must all be below `classes`.
 std::vector<std::uint8_t> pickled_labels(const Pickle& pickle, const std::string& path, const std::string& key,
                                          int classes, int images) {
   const PickleValue& list = pickle[key];

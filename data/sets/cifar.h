@@ -15,13 +15,13 @@ namespace sparsepush {
 /// The files of a set, as their page describes them ([CIFAR]).
 struct CifarFormat {
   std::string name;
-  std::string subfolder;         ///< of the archive
-  std::string python_subfolder;  ///< of the archive with the same images that Python reads
+  std::string subfolder;         ///< folder in the archive
+  std::string python_subfolder;  ///< folder in the archive for Python, which has the same images
   std::vector<std::string> train_files;
   std::string test_file;
-  int train_images = 0, test_images = 0;  ///< of each file
-  std::vector<int> label_classes;         ///< of the labels before each image; the last label counts
-  std::vector<std::string> label_keys;    ///< of these labels in the files for Python
+  int train_images = 0, test_images = 0;  ///< in each file
+  std::vector<int> label_classes;         ///< classes of the labels before each image; the last label counts
+  std::vector<std::string> label_keys;    ///< keys of these labels in the files for Python
   std::array<ChannelStatistics, 3> channels;
 
   int samples() const { return static_cast<int>(train_files.size()) * train_images + test_images; }

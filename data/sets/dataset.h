@@ -21,7 +21,7 @@ struct SampleSet {
 struct Dataset {
   std::string name;
   int features = 0;
-  ImageShape image = {};  ///< of the features
+  ImageShape image = {};  ///< shape of the features
   int classes = 0;
   bool has_floats = false;
   std::vector<ByteScale> channel = {};  ///< [image.channels] what the bytes mean
@@ -30,7 +30,7 @@ struct Dataset {
   std::vector<std::string> warnings = {};  ///< about its files, for users
 };
 
-/// The split of sets that come without one: every sixth sample is for the test.
+/// Says whether sample `i` is for the test, in sets that come without a split: every sixth is.
 constexpr bool is_test_sample(std::int64_t i) { return i % 6 == 5; }
 
 }  // namespace sparsepush

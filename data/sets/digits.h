@@ -5,8 +5,8 @@
 
 namespace sparsepush {
 
-/// 1,797 images in 10 classes (see data/README.md), 64 pixels of 0 to 16 with scale 1/16: 1,498 for training, 299 for
-/// test.
+/// Loads 1,797 images in 10 classes (see data/README.md), 64 pixels of 0 to 16 with scale 1/16: 1,498 for training, 299
+/// for test.
 Dataset load_digits();
 
 DataSource digits_source();

@@ -85,7 +85,7 @@ std::vector<std::uint8_t> bytes_of(const std::string& path) {
   return {text.begin(), text.end()};
 }
 
-/// Throws InputError about the labels of another set; returns the warning about those of none.
+/// Throws InputError if the labels are those of another known set; returns a warning if they are of none.
 std::string check_identity(const IdxFormat& format, const std::string& path, std::span<const std::uint8_t> labels) {
   const auto count = static_cast<std::uint32_t>(labels.size());
   std::vector<std::uint8_t> unpacked = {0, 0, 8, 1};

@@ -15,11 +15,11 @@ struct KnownLabels {
   std::string_view set, digest;  ///< SHA-256
 };
 
-/// Those of the sets as they are published; of KMNIST the packed files.
+/// Lists the label files of the sets as they are published: unpacked, but for those of KMNIST.
 std::vector<KnownLabels> published_labels();
 
-/// What the four files of a set hold: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k, as
-/// [MNIST] describes them.
+/// What the four files of a set hold: train-images-idx3-ubyte, train-labels-idx1-ubyte and the two that begin with
+/// t10k, as [MNIST] describes them.
 struct IdxFormat {
   std::string name;
   int train_images = 60'000, test_images = 10'000;

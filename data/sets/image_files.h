@@ -22,17 +22,18 @@ void set_image(Dataset* set, const ImageShape& image, std::span<const ChannelSta
 /// The folder of a set, where its files are.
 class SetFolder {
  public:
-  /// `name` is what data/fetch.sh calls the set. Throws InputError if there is no such folder.
+  /// Looks for the folder `path`; `name` is what data/fetch.sh calls the set. Throws InputError if there is no such
+  /// folder.
   SetFolder(const std::string& name, const std::string& path);
 
-  /// Goes to the folder `subfolder` in it if only that has the set's file `file`.
+  /// Goes into `subfolder` if that has the set's file `file` and the folder itself has not.
   void enter(const std::string& subfolder, const std::string& file);
 
   std::string path_of(const std::string& file) const { return path_ + "/" + file; }
-  /// The path of the set's file `file` under any of the names that it has: with a dot instead of the first dash before
-  /// "idx", and as gzip packs it. That of `file` itself if there is none.
+  /// Returns the path of the set's file `file` under any of the names that it has: with a dot instead of the dash
+  /// before "idx", and as gzip packs it. Where there is none, returns the path of `file` itself.
   std::string find(const std::string& file) const;
-  /// The command that gets the set.
+  /// Returns the command that gets the set.
   const std::string& command() const { return command_; }
 
  private:
@@ -42,11 +43,11 @@ class SetFolder {
 /// A regular file of a set, which may be packed by gzip, read front to back.
 class SetFile {
  public:
-  /// Throws InputError unless the file has `bytes` bytes, which are those of `content`; reads none of them yet, unless
-  /// it is packed.
+  /// Opens the file. Throws InputError unless it has `bytes` bytes, which `content` describes. Reads none of them yet,
+  /// unless it is packed.
   SetFile(const SetFolder& folder, const std::string& file, std::int64_t bytes, const std::string& content);
 
-  /// The next bytes. Throws InputError if there are none.
+  /// Reads the next bytes. Throws InputError if there are too few.
   void read(std::span<std::uint8_t> bytes);
   const std::string& path() const { return path_; }
 
@@ -56,7 +57,7 @@ class SetFile {
   std::string path_;
   std::ifstream stream_;
   std::vector<std::uint8_t> unpacked_;  ///< what a packed file holds
-  std::size_t at_ = 0;                  ///< in it
+  std::size_t at_ = 0;                  ///< position of the next byte in it
 };
 
 }  // namespace sparsepush

@@ -72,7 +72,7 @@ QuadraticShape read_quadratic_shape(const std::string& path, int nodes) {
   const Shape& shape = file.info("curvature").shape;
   check_shape(file, "curvature", shape.size() == 2 && shape[0] == nodes && shape[1] >= 1,
               fmt::format("[{}, parameters] for run.nodes = {}", nodes, nodes));
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() - 4096;  // of a row, with room for padding
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() - 4096;  // in a row, with room for padding
   check_shape(file, "curvature", shape[1] <= kMost, fmt::format("at most {} parameters a node", kMost));
   check_shape(file, "target", file.info("target").shape == shape, fmt::format("{} as curvature", text(shape)));
   const Shape& start = file.info("start").shape;

@@ -14,7 +14,7 @@ struct QuadraticShape {
   std::int64_t params = 0;  ///< d
   bool start_per_node = false;
   std::vector<std::int64_t> segments = {};             ///< sizes that sum to params
-  std::vector<std::vector<std::int64_t>> shapes = {};  ///< of the segments: their size, or rows and columns
+  std::vector<std::vector<std::int64_t>> shapes = {};  ///< shape of each segment: its size, or rows and columns
 };
 
 /// Unpadded arrays of a quadratic problem file.
@@ -24,10 +24,12 @@ struct QuadraticProblem : QuadraticShape {
   std::vector<float> start = {};      ///< [params] or [nodes, params]
 };
 
-/// F32 `curvature` [N, d], `target` [N, d], `start` [d] or [N, d]; optional I64 `segments` [L], default one segment;
-/// optional I64 `shapes` [L, 2], rows and columns of each as a matrix. Any other tensor, dtype or shape, N other than
-/// `nodes`, or sizes that do not sum to d throw InputError.
+/// Reads what is known from the shapes and sizes in a problem file: F32 `curvature` [N, d], `target` [N, d], `start`
+/// [d] or [N, d]; optional I64 `segments` [L], default one segment; optional I64 `shapes` [L, 2], rows and columns of
+/// each segment as a matrix. Throws InputError for any other tensor or shape, N other than `nodes`, or sizes that do
+/// not sum to d.
 QuadraticShape read_quadratic_shape(const std::string& path, int nodes);
+/// Reads a problem file as read_quadratic_shape does, and its arrays. Throws InputError for another dtype as well.
 QuadraticProblem load_quadratic(const std::string& path, int nodes);
 
 DataSource quadratic_source();

@@ -14,20 +14,21 @@ constexpr double kClampDeviations = 4;
 
 enum Part : std::uint64_t { kMeans, kNoise, kOrder };  // Draw::step of the three uses of the stream
 
-/// ln Gamma(x) for x > 0. std::lgamma writes a sign to a global variable as well, where several threads would meet.
+/// Computes ln Gamma(x) for x > 0. std::lgamma writes a sign to a global variable as well, where several threads would
+/// meet.
 double log_gamma(double x) {
   int sign = 0;
   return lgamma_r(x, &sign);
 }
 
-/// Standard deviation of the means' features for which two means are `separation` apart on average: the difference of
-/// two means is sqrt(2) times a chi variable with `features` degrees of freedom, whose mean is
+/// Computes the standard deviation of the means' features for which two means are `separation` apart on average: the
+/// difference of two means is sqrt(2) times a chi variable with `features` degrees of freedom, whose mean is
 /// sqrt(2) Gamma((features + 1) / 2) / Gamma(features / 2).
 double mean_deviation(double separation, int features) {
   return separation / (2 * std::exp(log_gamma((features + 1) / 2.0) - log_gamma(features / 2.0)));
 }
 
-/// Values lie on [-limit, limit].
+/// Computes the limit that values lie within: [-limit, limit].
 double limit_of(const SyntheticSettings& settings) {
   const double deviation = mean_deviation(settings.separation, settings.features);
   return kClampDeviations * std::sqrt(1 + deviation * deviation);

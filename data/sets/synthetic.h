@@ -12,14 +12,15 @@ struct SyntheticSettings {
   double separation = 3.0;  ///< expected distance of two class means, at least 0
 };
 
-/// Gaussian classes of equal size: within a class every feature is independent with standard deviation 1, which is the
-/// unit of `separation`; the class means are Gaussian too. With s the standard deviation of a feature over all classes,
-/// values are rounded to 256 levels on [-4 s, 4 s] and clamped to it. The set depends on the settings only, never on a
-/// run's seed, so that replicas share it.
+/// Draws Gaussian classes of equal size: within a class every feature is independent with standard deviation 1, which
+/// is the unit of `separation`; the class means are Gaussian too. With s the standard deviation of a feature over all
+/// classes, values are rounded to 256 levels on [-4 s, 4 s] and clamped to it. The set depends on the settings only,
+/// never on a run's seed, so that replicas share it.
 Dataset make_synthetic(const SyntheticSettings& settings);
 
-/// The same without its bytes and labels; and the labels for training alone, which take no time.
+/// Describes the set without its bytes and labels.
 Dataset synthetic_outline(const SyntheticSettings& settings);
+/// Makes the labels for training alone, which takes almost no time.
 std::vector<std::uint8_t> synthetic_train_labels(const SyntheticSettings& settings);
 
 DataSource synthetic_source();

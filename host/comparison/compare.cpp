@@ -9,7 +9,7 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// Of two kinds.
+/// Returns true for the folder of a table, false for that of a run. Throws InputError for any other.
 bool is_table(const fs::path& folder) {
   std::error_code error;
   if (is_table_folder(folder)) return true;

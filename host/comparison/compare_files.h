@@ -8,17 +8,17 @@ namespace sparsepush {
 
 /// Paths below the folders, sorted; hidden files are left out.
 struct ComparedFiles {
-  std::vector<std::string> equal = {}, different = {};  ///< in content
+  std::vector<std::string> equal = {}, different = {};  ///< in both folders, by content
   std::vector<std::string> only_in_a = {}, only_in_b = {};
 
   bool are_equal(const std::string& name) const;
   bool are_different(const std::string& name) const;
 };
 
-/// Throws InputError for a file that cannot be read.
+/// Compares the files below two folders by name and content. A file that cannot be read counts as different.
 ComparedFiles compare_files(const std::filesystem::path& a, const std::filesystem::path& b);
 
-/// A line for each list that is not empty.
+/// Lists the names, a line for each list that is not empty.
 std::string describe_files(const ComparedFiles& files);
 
 }  // namespace sparsepush

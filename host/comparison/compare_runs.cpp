@@ -23,8 +23,8 @@ using Lines = std::vector<std::vector<std::string>>;
 
 /// A key of config.toml.
 struct KeyText {
-  std::string value = {};  ///< as TOML
-  std::string file = {};   ///< that it names, if it is one for files
+  std::string value = {};  ///< the value as TOML
+  std::string file = {};   ///< the file that it names, if it is a key for files
 };
 using KeyTexts = std::map<std::string, KeyText>;
 
@@ -60,7 +60,7 @@ std::int64_t replicas_of(const KeyTexts& keys) {
   return std::clamp<std::int64_t>(replicas, 1, 1'000'000);
 }
 
-/// A run that has measured nothing yet has no last row.
+/// Reads what is compared; a run that has measured nothing yet has no last row.
 ComparedRun read_compared(const fs::path& folder) {
   ComparedRun run{.keys = read_keys(folder)};
   if (fs::exists(folder / "metrics.csv")) run.last = read_last_row(folder, replicas_of(run.keys));
@@ -68,7 +68,7 @@ ComparedRun read_compared(const fs::path& folder) {
   return run;
 }
 
-/// Those that differ, in the value or in the content of the file that they name.
+/// Lists the keys that differ, in the value or in the content of the file that they name.
 std::string compare_keys(const KeyTexts& a, const KeyTexts& b, const ComparedFiles& files) {
   KeyTexts all = a;
   all.insert(b.begin(), b.end());

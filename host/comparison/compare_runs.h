@@ -5,8 +5,8 @@
 
 namespace sparsepush {
 
-/// Keys of config.toml that differ, files of equal content, and the last rows of metrics.csv with their difference.
-/// Throws InputError for what a run does not leave so.
+/// Returns the keys of config.toml that differ, the files by whether their content is equal, and the last rows of
+/// metrics.csv with their difference, as text. Throws InputError for a file that is not as a run leaves it.
 std::string compare_runs(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace sparsepush

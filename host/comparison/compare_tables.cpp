@@ -27,7 +27,7 @@ using Fields = std::vector<std::string>;
 struct TableLines {
   Fields header = {};
   std::vector<Fields> rows = {};  ///< [rows][header]
-  std::size_t keys = 0;           ///< that are swept
+  std::size_t keys = 0;           ///< how many of the columns are keys
 
   std::optional<std::size_t> find(const std::string& column) const {
     const auto it = std::ranges::find(header, column);
@@ -35,7 +35,7 @@ struct TableLines {
   }
 };
 
-/// None of a table that has never come to its end.
+/// Reads table.csv; a table that has never come to its end has no rows.
 TableLines read_lines(const fs::path& folder) {
   const std::string path = folder / "table.csv";
   if (!fs::exists(path)) return {.header = {"name", "status", "n"}};
@@ -54,7 +54,7 @@ TableLines read_lines(const fs::path& folder) {
   return lines;
 }
 
-/// What a row is called without values of keys: the point's name, or the method.
+/// Returns what a row is called without values of keys: the point's name, or the method.
 std::string series_of(const TableLines& table, const Fields& row) {
   std::size_t end = row.front().size();
   for (std::size_t k = 1; k <= table.keys; ++k) {
@@ -65,7 +65,7 @@ std::string series_of(const TableLines& table, const Fields& row) {
   return row.front().substr(0, end);
 }
 
-/// Series, and values of the keys that both tables sweep.
+/// Returns the row's series, and its values of the keys that both tables sweep.
 Fields identity_of(const TableLines& table, const Fields& row, const Fields& common_keys) {
   Fields identity = {series_of(table, row)};
   for (const std::string& key : common_keys) identity.push_back(row[*table.find(key)]);
@@ -79,7 +79,7 @@ Fields common(const TableLines& a, const TableLines& b, std::size_t begin, std::
   return names;
 }
 
-/// Status and number of replicas are shown where they differ.
+/// Adds a line that compares two cells; status and number of replicas only where they differ.
 void add_cells(std::vector<Fields>& lines, const std::string& row, const std::string& column, const std::string& a,
                const std::string& b) {
   if ((column == "status" || column == "n") && a == b) return;
@@ -92,14 +92,14 @@ std::string name_of_both(const Fields& a, const Fields& b) {
   return on_one_line(a.front() == b.front() ? a.front() : a.front() + " | " + b.front());
 }
 
-/// Rows of the table by what they are.
+/// Sorts the rows of the table by their identity.
 std::multimap<Fields, const Fields*> by_identity(const TableLines& table, const Fields& common_keys) {
   std::multimap<Fields, const Fields*> rows;
   for (const Fields& row : table.rows) rows.emplace(identity_of(table, row, common_keys), &row);
   return rows;
 }
 
-/// The rows that have no partner, as a line.
+/// Lists the rows that have no partner, as a line.
 std::string without_partner(const char* what, const TableLines& table,
                             const std::multimap<Fields, const Fields*>& others, const Fields& common_keys) {
   Fields names;
@@ -108,7 +108,7 @@ std::string without_partner(const char* what, const TableLines& table,
   return names.empty() ? "" : fmt::format("{}: {}\n", what, fmt::join(names, "; "));
 }
 
-/// Points with their ids, which say what they are in every key that counts.
+/// Reads the points with their ids, which tell them apart in every key that counts.
 std::set<std::pair<std::string, std::string>> points_of(const fs::path& folder) {
   std::set<std::pair<std::string, std::string>> points;
   for (const Fields& line : parse_csv(read_text(folder / kPointsFile)))

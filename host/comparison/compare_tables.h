@@ -5,8 +5,8 @@
 
 namespace sparsepush {
 
-/// The columns that both have of table.csv, of rows that agree in name and in the keys that both sweep. Throws
-/// InputError for what a table does not leave so.
+/// Returns, as text, the columns of table.csv that both tables have, side by side, for rows that agree in name and in
+/// the keys that both sweep. Throws InputError for a file that is not as a table leaves it.
 std::string compare_tables(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace sparsepush

@@ -14,24 +14,25 @@ class Task;
 /// range, overrides that do not count. Keys of the file that do not count, such as `keep` of sgp, are left out: they
 /// have their defaults, and a warning names them. Relative data and topology files are looked up beside the
 /// configuration first, then in the current folder; the path that was found is stored. The folder of a data set,
-/// data/NAME by default, is looked up likewise, but need not exist until the set is read.
+/// data/NAME by default, is looked up in the same places, but need not exist until the set is read.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides);
 
-/// The same of the TOML document `text`. `path` says where that comes from: errors name it, and files are looked up
-/// beside it as well.
+/// Reads the TOML document `text` as load_config reads a file. `path` says where the text comes from: errors name it,
+/// and files are looked up beside it as well.
 Config parse_config(const std::string& text, const std::vector<std::string>& overrides,
                     const std::string& path = "configuration");
 
-/// The resolved configuration as TOML; loading it gives the same Config.
+/// Returns the resolved configuration as TOML; loading it gives the same Config.
 std::string to_toml(const Config& config);
 
-/// 16 hex digits over every key that changes the bits of a run: not backend, threads, shards, checkpoint_steps, verify
-/// or the run's length (steps, epochs, final_rounds), unless learning rates depend on it.
+/// Hashes every key that changes the bits of a run, to 16 hex digits: not backend, threads, shards, checkpoint_steps,
+/// tensorboard, verify, data.path and final_rounds, nor the run's steps and epochs, unless learning rates depend on
+/// them.
 std::string config_hash(const Config& config);
-/// The same for a run of `task` that begins with `replica`: of the sections [data] and [model] only the task's keys
-/// count, and its identity does.
+/// Hashes the configuration of a run of `task` that begins with replica `replica` of the task: of the sections [data]
+/// and [model] only the task's keys count, and the task's identity counts as well.
 std::string config_hash(const Config& config, const Task& task, int replica = 0);
-/// The same of all that changes results, so that also the run's length counts.
+/// Hashes all that changes results: what config_hash does, and the run's steps or epochs and final rounds.
 std::string results_hash(const Config& config);
 
 }  // namespace sparsepush

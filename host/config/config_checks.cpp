@@ -58,7 +58,7 @@ void check_algorithm_keys(const AlgorithmConfig& algorithm, const Origins& origi
 }
 
 void check_topology_keys(const Config& config, const Origins& origins) {
-  if (!row_named(methods(), "algorithm.name", config.algorithm.name).needs.topology) return;  // they do not count
+  if (!row_named(methods(), "algorithm.name", config.algorithm.name).needs.topology) return;  // its keys do not count
   const TopologyConfig& topology = config.topology;
   const TopologyKind& kind = topology_kind(topology);
   if (has_key(kind, "degree")) {

@@ -5,7 +5,8 @@
 
 namespace sparsepush {
 
-/// Throws InputError with the location of the offending key. `config` is complete but for its files.
+/// Checks what keys demand of each other; `config` is complete but for its files. Throws InputError with the location
+/// of the offending key.
 void check_config(const Config& config, const Origins& origins);
 
 }  // namespace sparsepush

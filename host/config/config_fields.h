@@ -16,7 +16,7 @@ using Member =
     std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, std::vector<std::int64_t>*,
                  std::vector<double>*, std::optional<std::int64_t>*, std::optional<double>*>;
 
-/// min <= value <= max; of every entry if the key is a list.
+/// min <= value <= max, for every entry if the key is a list.
 struct IntegerRange {
   std::int64_t min = 0, max = 0;
 };
@@ -46,11 +46,11 @@ struct Field {
   Member (*member)(Config&);
   Constraint constraint = {};
   std::vector<OnlyFor> only_for = {};
-  std::string_view default_in_words = "";      ///< where that of a default Config does not count
+  std::string_view default_in_words = "";      ///< the default, where a default Config's does not count
   std::string_view also_called = "";           ///< what others call it, separated by spaces: suggested for these
   bool changes_bits = true;                    ///< counts for the hash
-  bool came_later = false;                     ///< not at its default: runs of before keep their hash
-  bool (*counts_in)(const Config&) = nullptr;  ///< only there for the hash, if set
+  bool came_later = false;                     ///< hashed only where not at its default: older runs keep their hash
+  bool (*counts_in)(const Config&) = nullptr;  ///< hashed only where this returns true, if set
   bool is_file = false;                        ///< a path; its contents count for the hash, not its name
   bool is_folder = false;                      ///< a path; the data set's name tells the contents
   bool by_replica = false;                     ///< runs side by side may differ in it
@@ -58,22 +58,22 @@ struct Field {
   std::string name() const { return std::string(section) + '.' + std::string(key); }
 };
 
-/// All keys, section by section.
+/// Lists all keys, section by section.
 const std::vector<Field>& config_fields();
 
-/// All sections, in order.
+/// Lists all sections, in the order of their keys.
 std::vector<std::string_view> config_sections();
 
-/// Null if there is no such key.
+/// Finds a key; null if there is none.
 const Field* find_field(std::string_view section, std::string_view key);
 
-/// The rule by which the key does not count in `config`, or null if it does; the first of several.
+/// Returns the first rule by which the key does not count in `config`; null if it counts.
 const OnlyFor* why_unused(const Field& field, const Config& config);
 
-/// The key whose value decides, one of some choices.
+/// Returns the key whose value decides by this rule; its value is one of some choices.
 const Field& decider_of(const OnlyFor& rule);
 
-/// Its value in `config`.
+/// Returns the value in `config` of the key that decides by this rule.
 std::string decider_value(const OnlyFor& rule, const Config& config);
 
 }  // namespace sparsepush

@@ -16,7 +16,7 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::size_t kMostEntries = 1000;  // of a list: no network has as many layers, no schedule as many milestones
+constexpr std::size_t kMostEntries = 1000;  // in a list: no network has as many layers, no schedule as many milestones
 
 constexpr std::string_view kTableSections[] = {"sweep", "table", "claim"};
 
@@ -100,7 +100,7 @@ void store(const Setting& setting, std::string* member) {
   *member = word;
 }
 
-/// read(entry) is each entry's value.
+/// Stores a list; read(entry) returns the value of an entry.
 template <class Number, class Read>
 void store_list(const Setting& setting, std::vector<Number>* member, std::string_view expected, const Read& read) {
   const auto* list = setting.value.as_array();
@@ -142,7 +142,7 @@ bool is_called(const Field& field, std::string_view word) {
   return fmt::format(" {} ", field.also_called).find(fmt::format(" {} ", word)) != std::string::npos;
 }
 
-// What an unknown key was probably meant to be: the nearest one, where a tie goes to its own section.
+// Finds what an unknown key was probably meant to be: the nearest one, where a tie goes to its own section.
 const Field& nearest_field(std::string_view section, std::string_view key) {
   const auto& fields = config_fields();
   return *std::ranges::min_element(fields, {}, [&](const Field& field) {
@@ -181,7 +181,7 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-// The value of an override: TOML, or else a bare word, which stands for a string.
+// Reads the value of an override: TOML, or else a bare word, which stands for a string.
 toml::table parse_value(const std::string& text, const std::string& where) {
   const auto parse = [](const std::string& value) { return toml::parse("value = " + value + "\n"); };
   const bool one_value = text.find_first_of("\n\r") == std::string::npos;

@@ -38,8 +38,8 @@ std::string content_hash(const std::string& path) {
   return hash.hex();
 }
 
-/// Over the keys that change bits, are used and are among those that `counts` accepts, over the run's length where
-/// learning rates depend on it, and over a task's identity.
+/// Hashes the keys that change bits, are used and are among those that `counts` accepts; the run's length where
+/// learning rates depend on it; and a task's identity.
 template <class Counts>
 std::string hash_of(const Config& config, const Counts& counts, std::int64_t sgd_steps, const std::string& identity) {
   Config copy = config;

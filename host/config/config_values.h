@@ -6,16 +6,17 @@
 
 namespace sparsepush {
 
-/// The shortest text that reads back as the same double, always with a point or an exponent.
+/// Returns the shortest text that reads back as the same double, always with a point or an exponent if it is finite.
 std::string number_text(double value);
 
 /// Returns whether the key's value in `config` counts for the hash.
 bool counts_for_hash(const Field& field, const Config& config);
 
-/// What the hash takes of the value: the content of a file, else the value as TOML. Throws InputError.
+/// Returns what the hash takes of a value: the hash of a file's content, else the value as TOML. Throws InputError if
+/// the file cannot be read.
 std::string hashed_text(const Field& field, const Member& member);
 
-/// The value as TOML.
+/// Returns the value as TOML.
 std::string value_text(const Member& member);
 
 }  // namespace sparsepush

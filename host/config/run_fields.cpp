@@ -9,7 +9,7 @@ namespace sparsepush {
 namespace {
 
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kMostEpochs = 1'000'000'000;  // of at most as many steps: the product stays below 2^63
+constexpr std::int64_t kMostEpochs = 1'000'000'000;  // each of at most as many steps: the product stays below 2^63
 
 }  // namespace
 

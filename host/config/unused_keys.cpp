@@ -42,7 +42,7 @@ std::vector<std::string> UnusedKeys::warnings(const std::string& path) const {
 }
 
 UnusedKeys leave_out_unused(Config& config, Origins& origins) {
-  Config as_set = config, defaults;  // what is left out decides about other keys before it is
+  Config as_set = config, defaults;  // a key that is left out decides about others by what was set
   UnusedKeys unused;
   for (const Field& field : config_fields()) {
     const std::string key = field.name();

@@ -9,7 +9,7 @@
 namespace sparsepush {
 namespace {
 
-/// The text of a table's cell, which is Markdown.
+/// Returns a text of Markdown without its backticks.
 std::string without_marks(std::string text) {
   std::erase(text, '`');
   return text;

@@ -4,8 +4,8 @@
 
 namespace sparsepush {
 
-/// TOML with all keys, what they mean and their defaults; those that do not count with the defaults, or have none, are
-/// comments. Loading it gives the default Config.
+/// Returns TOML with all keys, what they mean and their defaults; keys that do not count with the defaults, or have
+/// none, are comments. Loading it gives the default Config.
 std::string commented_config();
 
 }  // namespace sparsepush

@@ -11,7 +11,7 @@
 namespace sparsepush {
 namespace {
 
-// With an exponent where that is shorter: 1e6.
+// Returns a limit, with an exponent where that is shorter: 1e6.
 std::string limit_text(std::int64_t limit) {
   std::int64_t digits = limit;
   int zeros = 0;
@@ -70,7 +70,7 @@ std::string default_text(const Field& field) {
   return fmt::format("`{}`", value_text(field.member(defaults)));
 }
 
-/// By whichever is shorter, the values with which the key counts or those with which it does not.
+/// Says for which values the key counts, or for which it does not, whichever is shorter.
 std::string rule_text(const OnlyFor& rule) {
   Choices others;
   for (const std::string_view value : std::get<Choices>(decider_of(rule).constraint))

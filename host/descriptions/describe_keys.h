@@ -7,11 +7,12 @@
 
 namespace sparsepush {
 
-/// Every key of the configuration: its values, default and meaning, and where it counts.
+/// Describes every key of the configuration: its values, default and meaning, and where it counts.
 std::string describe_keys(TextForm form);
 
-/// Its cells of one key, in Markdown: what the key can be, and where it counts, empty if everywhere.
+/// Says in Markdown what the key can be.
 std::string values_text(const Field& field);
+/// Says in Markdown where the key counts; empty if everywhere.
 std::string rules_text(const Field& field);
 
 }  // namespace sparsepush

@@ -25,7 +25,7 @@ std::string in_backticks(std::string_view word) { return fmt::format("`{}`", wor
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
-/// The program's own words where `start` is refused, else empty.
+/// Returns the program's own words where `start` is refused, else nothing.
 template <class Start>
 std::string refusal_of(const Start& start) {
   try {
@@ -36,7 +36,7 @@ std::string refusal_of(const Start& start) {
   }
 }
 
-/// Adds a row, or to the row that says the same.
+/// Adds a row, or adds `with` to the row that says the same.
 void note(TextTable& refusals, const std::string& what, const std::string& with, const std::string& why) {
   for (auto& row : refusals.rows)
     if (row[0] == what && row[2] == why) {
@@ -72,7 +72,7 @@ bool has_averaging_rate(const Method& method) {
   return std::ranges::find(method.keys, "averaging_rate") != method.keys.end();
 }
 
-/// Some have no averaging_rate unless it is set.
+/// Chooses a compressor, and sets averaging_rate as well: some compressors have none unless it is set.
 Settings with_compressor(const Method& method, std::string_view name) {
   Settings settings = {fmt::format("algorithm.compressor={}", name)};
   if (has_averaging_rate(method)) settings.push_back("algorithm.averaging_rate=0.01");
@@ -87,7 +87,7 @@ Words compressors_of(const Method& method) {
   return names;
 }
 
-/// The default as a number, or as `keep` if it follows that key.
+/// Returns the default as a number, or as `keep` if it follows that key.
 std::string default_rate_text(Config config) {
   const auto rate_at = [&](double keep) -> std::optional<double> {
     config.algorithm.keep = keep;
@@ -108,7 +108,7 @@ std::string averaging_rate_text(const Method& method) {
   return fmt::format("{}", fmt::join(rates, ", "));
 }
 
-/// The topology in every form that methods may judge differently: by its weights, if it is undirected, and by its keys
+/// Lists the topology's forms that methods may judge differently: by its weights, if it is undirected, and by its keys
 /// `degree` and `redraw`, if it has them.
 std::vector<Settings> forms_of(const TopologyKind& kind) {
   std::vector<Settings> forms = {{}};
@@ -122,7 +122,7 @@ std::vector<Settings> forms_of(const TopologyKind& kind) {
   return forms;
 }
 
-/// The topologies that a method runs on; the others are noted.
+/// Lists the topologies that a method runs on, and notes the others.
 std::string topologies_text(const Method& method, TextTable& refusals) {
   if (!method.needs.topology) return "-";
   const bool needs_nothing = needs_in_words(method).empty();

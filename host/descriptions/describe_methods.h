@@ -6,8 +6,8 @@
 
 namespace sparsepush {
 
-/// What runs together of methods, compressors, topologies, models and backends, and why the rest is refused: read from
-/// the tables, and asked of the checks that a run has to pass.
+/// Says what runs together of methods, compressors, topologies, models and backends, and why the rest is refused: read
+/// from the tables, and asked of the checks that a run has to pass.
 std::string describe_methods(TextForm form);
 
 }  // namespace sparsepush

@@ -27,7 +27,7 @@ std::int64_t halo_slots(const Experiment& experiment) {
   return slots;
 }
 
-/// Of all shards together.
+/// Returns the sizes of all shards together.
 Extent extent_of(const Experiment& experiment) {
   return extent_of(nodes_plan(experiment, halo_slots(experiment)), experiment.layout(), experiment.config().run.nodes);
 }
@@ -71,7 +71,7 @@ void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experi
 /// Bytes that a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
 constexpr std::int64_t kProgramBytes = 12'000'000;
 
-/// Edges of all rounds of a period, of all replicas.
+/// Counts the edges of all rounds of a period, of all replicas.
 std::int64_t stored_edges(const Experiment& experiment) {
   std::int64_t edges = 0;
   for (const Topology& topology : experiment.topologies())
@@ -100,16 +100,16 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
 
-/// Messages of an exact mean over the nodes of a replica.
+/// Counts the messages of an exact mean over the nodes of a replica.
 double messages_in_mean(const Experiment& experiment) { return 2.0 * (experiment.config().run.nodes - 1); }
 
-/// As all traffic a double, which is exact below 2^53 and does not overflow.
+/// A number of messages. It is a double, as all traffic is: exact below 2^53, and without overflow.
 struct MessageCount {
   double messages = 0;
   bool is_exact = true;
 };
 
-/// Of a topology that is drawn anew in each round: what some rounds have, for all of them.
+/// Estimates the messages of a topology that is drawn anew in each round: takes what some rounds have for all of them.
 MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_round, std::int64_t rounds,
                                std::int64_t stride) {
   constexpr std::int64_t kMostRounds = 32, kMostPairs = std::int64_t{1} << 27;
@@ -124,7 +124,7 @@ MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_roun
   return {std::round(mean * static_cast<double>(rounds)), drawn == rounds || least == most};
 }
 
-/// Messages of the replica of `topology` in `rounds` rounds, each `stride` after the one before.
+/// Counts the messages of the replica of `topology` in `rounds` rounds, each `stride` after the one before.
 MessageCount messages_in(const Experiment& experiment, const Topology& topology, std::int64_t first_round,
                          std::int64_t rounds, std::int64_t stride = 1) {
   if (!experiment.rows().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
@@ -152,20 +152,20 @@ void add(PlannedTraffic& traffic, const MessageCount& counted, const MessageByte
 template <class Backend>
 constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
 
-/// Threads of each shard that have memory of their own.
+/// Counts the threads of each shard that have memory of their own.
 template <class Backend>
 int workers_per_shard(const RunConfig& run) {
   return kOnGpu<Backend> ? 1 : threads_per_shard(run.threads, run.shards);
 }
 
-/// How many there will be, nobody knows.
+/// Describes what a sync costs; how many there will be, nobody knows.
 std::string describe_sync(const Experiment& experiment) {
   const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
                                      experiment.config().algorithm, experiment.layout(), extent_of(experiment));
   return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
 
-/// What the replica of `topology` will send.
+/// Counts what the replica of `topology` will send.
 PlannedTraffic traffic_of(const Experiment& experiment, const Topology& topology, const Extent& extent) {
   const Config& config = experiment.config();
   const Schedule& schedule = experiment.schedule();

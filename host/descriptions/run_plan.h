@@ -8,7 +8,7 @@
 
 namespace sparsepush {
 
-/// Every array that a run of `experiment` allocates, over all shards.
+/// Lists every array that a run of `experiment` allocates, over all shards.
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment);
 
@@ -18,13 +18,14 @@ struct PlannedTraffic {
   double messages = 0, authors = 0, coo32 = 0, wire_bound = 0, dense = 0;
 };
 
-/// [replicas] What each will send: they may have topologies of their own.
+/// Counts what each replica will send, [replicas]: they may have topologies of their own.
 std::vector<PlannedTraffic> planned_traffic(const Experiment& experiment);
 
-/// Refuses at once, before data are made, whatever a run of `experiment` would refuse but for its memory.
+/// Refuses at once, before data are made, whatever a run of `experiment` would refuse but for its memory. Throws
+/// InputError.
 void check_run(Experiment& experiment);
 
-/// Memory per array, steps, messages and bytes; bytes on the wire as an upper bound.
+/// Describes memory per array, steps, messages and bytes; the bytes on the wire are an upper bound.
 template <class Backend>
 std::string describe_run_plan(const Experiment& experiment);
 

@@ -16,7 +16,7 @@ std::string without_backticks(std::string text) {
   return text;
 }
 
-/// The lines of a plain cell; a word that is longer than the column has a line of its own.
+/// Wraps a plain cell to lines; a word that is longer than the column has a line of its own.
 Cells wrapped(const std::string& cell) {
   Cells lines;
   std::string rest = without_backticks(cell);

@@ -8,16 +8,16 @@ namespace sparsepush {
 
 enum class TextForm { kPlain, kMarkdown };
 
-/// What a user may type stands in backticks, which plain text leaves out.
+/// A table of texts. What a user may type stands in backticks, which plain text leaves out.
 struct TextTable {
   std::vector<std::string> header;             ///< [columns]
   std::vector<std::vector<std::string>> rows;  ///< [rows][columns]
 };
 
-/// Ends with a line feed. Plain columns wrap at spaces.
+/// Returns the table as text, which ends with a line feed. Cells of plain text wrap at spaces.
 std::string to_text(const TextTable& table, TextForm form);
 
-/// The words in backticks, with commas and `last` between them: `a`, `b` or `c`.
+/// Joins the words, each in backticks, with commas, but with `last` before the last one: `a`, `b` or `c`.
 std::string listed(const std::vector<std::string_view>& words, std::string_view last = ", ");
 
 }  // namespace sparsepush

@@ -13,7 +13,7 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// What stands in such files is for the reader of a run.
+/// Returns whether runs write a file of this name; whether it is whole, only a reader of the run can tell.
 bool runs_have(const std::string& name) {
   return name == ".lock" || name == "config.toml" || name == "metrics.csv" || name == "checkpoint.safetensors" ||
          name == "summary.json";

@@ -23,7 +23,7 @@ LastRow read_last_row(const std::filesystem::path& folder, std::int64_t replicas
   const auto step = table.find("step");
   if (!step || !table.find("replica")) throw InputError("{}: expected metrics of a run", folder.string());
   LastRow last{.columns = std::move(table.columns)};
-  // Of an evaluation that was torn some replicas' lines are missing.
+  // An evaluation that was torn lacks the lines of some replicas.
   for (auto end = table.rows.cend(); end != table.rows.cbegin() && last.values.empty();) {
     auto begin = end;
     while (begin != table.rows.cbegin() && (*std::prev(begin))[*step] == (*std::prev(end))[*step]) --begin;

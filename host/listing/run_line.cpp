@@ -25,7 +25,7 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-/// The file, or what stands behind its byte `size - longest`.
+/// Reads the last `longest` bytes of the file, or all of it if it is shorter.
 std::string read_end(const fs::path& path, std::int64_t longest) {
   if (!is_file(path)) throw InputError("{}: expected a file", path.string());
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -35,7 +35,7 @@ std::string read_end(const fs::path& path, std::int64_t longest) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Whether a process that runs has the folder's lock.
+/// Returns whether a process that runs has the folder's lock.
 bool is_in_use(const fs::path& folder) {
   const std::string path = folder / ".lock";
   if (!is_file(path)) return false;
@@ -54,7 +54,7 @@ bool has(const fs::path& folder, const char* name) {
 
 bool is_count(const std::optional<std::int64_t>& number) { return number && *number > 0 && *number <= 1'000'000; }
 
-/// Leaves the method empty where it is no configuration of ours.
+/// Reads config.toml; leaves the method empty where it is no configuration of ours.
 void read_config(const fs::path& folder, RunLine& line) {
   const fs::path path = folder / "config.toml";
   if (!has(folder, "config.toml")) return;
@@ -83,7 +83,7 @@ void read_metrics(const fs::path& folder, RunLine& line) {
   if (const auto times = read_run_times(folder); !times.empty()) line.seconds = times.back().seconds;
 }
 
-/// "2026-11-29 05:42:38" of the log's last line.
+/// Returns the time of the log's last line, such as "2026-11-29 05:42:38".
 std::string last_time(const fs::path& folder) {
   constexpr std::int64_t kLongest = 8192;  // bytes of a line: warnings have a few hundred
   constexpr std::size_t kTime = 19;
@@ -110,14 +110,14 @@ void read_end_of_run(const fs::path& folder, RunLine& line) {
   line.finished = last_time(folder);
 }
 
-/// Of a run that has not ended.
+/// Reads the hash from the checkpoint of a run that has not ended.
 void read_hash_of_checkpoint(const fs::path& folder, RunLine& line) {
   if (!line.config_hash.empty() || !is_file(folder / "checkpoint.safetensors")) return;
   const auto metadata = SafetensorsReader(folder / "checkpoint.safetensors").metadata();
   if (const auto hash = metadata.find("config_hash"); hash != metadata.end()) line.config_hash = hash->second;
 }
 
-/// When a run has last written anything.
+/// Returns when a run has last written anything.
 fs::file_time_type last_change(const fs::path& folder) {
   fs::file_time_type last = fs::file_time_type::min();
   for (const char* name : {"", "config.toml", "metrics.csv", "checkpoint.safetensors", "summary.json", "log.txt"}) {
@@ -128,7 +128,7 @@ fs::file_time_type last_change(const fs::path& folder) {
   return last;
 }
 
-/// Reads what can be read; false where something is not as a run leaves it.
+/// Reads what can be read; returns false where something is not as a run leaves it.
 bool read_parts(const fs::path& folder, RunLine& line) {
   bool is_whole = true;
   for (const auto read : {read_metrics, read_end_of_run, read_hash_of_checkpoint}) {

@@ -18,13 +18,13 @@ struct RunLine {
   std::optional<std::int64_t> nodes = {}, replicas = {}, step = {};
   /// Means over the replicas' last rows of metrics.csv.
   std::optional<double> accuracy_mean = {}, accuracy_mean_model = {}, test_loss = {}, bytes_wire = {};
-  std::optional<double> seconds = {};  ///< of training, over all its parts
+  std::optional<double> seconds = {};  ///< time of training, over all its parts
   std::string finished = {};           ///< when it finished or diverged, "2026-11-29 05:42:38"
   std::string version = {}, config_hash = {};
   std::filesystem::file_time_type changed = {};  ///< when anything of it was written last
 };
 
-/// Never throws for what the folder holds.
+/// Reads the line of a folder. Never throws for what the folder holds.
 RunLine read_run_line(const FoundFolder& found);
 
 }  // namespace sparsepush

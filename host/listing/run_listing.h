@@ -7,13 +7,14 @@
 
 namespace sparsepush {
 
-/// Of all `folders`, those that changed last at the end.
+/// Reads the lines of all `folders`; those that changed last come at the end.
 std::vector<RunLine> read_run_lines(const std::vector<FoundFolder>& folders);
 
-/// All columns, with a header.
+/// Returns all columns as CSV, with a header.
 std::string run_lines_csv(const std::vector<RunLine>& lines);
 
-/// For a terminal: aligned, without version and hash, names with control characters in quotes. Empty without lines.
+/// Returns the lines for a terminal: aligned, without version and hash, names with control characters in quotes. Empty
+/// without lines.
 std::string run_lines_text(const std::vector<RunLine>& lines);
 
 }  // namespace sparsepush

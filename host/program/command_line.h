@@ -10,11 +10,11 @@ namespace sparsepush {
 
 enum class Command { kRun, kResume, kTable, kTopology, kPlan, kList, kDiff, kReport, kInit, kKeys, kMethods };
 
-/// A subcommand with its options; those of others are as they begin.
+/// A subcommand with its options; options of other subcommands have their defaults.
 struct CommandLine {
   Command command = Command::kRun;
   std::string config;
-  std::vector<std::string> overrides;  ///< of --set
+  std::vector<std::string> overrides;  ///< values of --set
   std::string backend, out;            ///< `out` is where `resume` goes on, too
   std::string only;
   std::vector<std::string> folders;  ///< to list or compare
@@ -24,13 +24,14 @@ struct CommandLine {
   bool resume = false, retry = false, quiet = false, print_config = false, markdown = false, csv = false;
 };
 
-/// The command line, or the exit code where it is done with that: help or `version` was printed, or what is wrong.
+/// Parses the command line. Returns the exit code instead where nothing is left to do: help or `version` was printed,
+/// or what is wrong.
 std::variant<CommandLine, int> parse_command_line(int argc, char** argv, const std::string& version);
 
-/// The command that makes the table of `line`.
+/// Returns the command that makes the table of `line`.
 std::string table_command(const CommandLine& line);
 
-/// The same, as the user gave it.
+/// Returns the command that goes on with the table of `line`: table_command with --jobs, --only, --retry and --quiet.
 std::string command_to_go_on(const CommandLine& line);
 
 }  // namespace sparsepush

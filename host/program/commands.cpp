@@ -62,7 +62,7 @@ int plan(const TableFile& file, bool runs_here) {
   return 0;
 }
 
-/// A GPU's memory can be planned for without one.
+/// Prints the plan of a run or a table. A GPU's memory can be planned for without one.
 int plan(const CommandLine& options) {
   const std::string text = read_config_text(options.config);  // once: it may be a pipe
   if (is_table(text, options.config)) {
@@ -76,7 +76,7 @@ int plan(const CommandLine& options) {
   return choose_backend(config) == "cuda" ? plan<Cuda>(config, true) : plan<Cpu>(config, true);
 }
 
-/// Default folders need not be there.
+/// Prints the runs in and below folders; the default folders need not be there.
 int list_runs(const CommandLine& options) {
   std::vector<std::filesystem::path> folders(options.folders.begin(), options.folders.end());
   for (const std::filesystem::path& folder : folders)
@@ -102,7 +102,7 @@ int report(const CommandLine& options) {
   return 0;
 }
 
-/// Writes the configuration to begin with, and no file that is there.
+/// Writes the configuration to begin with, but replaces no file.
 int begin(const CommandLine& options) {
   std::FILE* file = std::fopen(options.config.c_str(), "wx");
   if (file == nullptr) throw InputError("{}: {}", options.config, std::strerror(errno));

@@ -11,7 +11,7 @@ namespace sparsepush {
 /// Returns what `--set` and `--backend` change, as "section.key=value".
 std::vector<std::string> overrides_of(const CommandLine& options);
 
-/// Reads the configuration that the command names, or that of the folder to go on in. Throws InputError.
+/// Reads the configuration that the command names, or the one in the folder to go on in. Throws InputError.
 Config configure(const CommandLine& options);
 
 /// Obeys `topology`, `plan`, `list`, `diff`, `report`, `init`, `keys` and `methods`, and returns the exit code. Throws

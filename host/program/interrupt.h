@@ -15,7 +15,7 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   bool stop_requested() const;
-  /// Whether a SIGUSR1 has come since the last call.
+  /// Returns whether a SIGUSR1 has come since the last call.
   bool take_save_request();
 
  private:

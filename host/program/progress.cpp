@@ -15,7 +15,7 @@ constexpr auto kBarInterval = 200ms;  // smooth to the eye
 constexpr auto kLineInterval = 10s;   // a log of a night's run stays readable
 constexpr int kLongestBar = 40, kShortestBar = 10;
 constexpr int kDefaultColumns = 80;
-constexpr const char* kToLineStart = "\r\x1b[K";  // and erase the line
+constexpr const char* kToLineStart = "\r\x1b[K";  // goes there and erases the line
 
 std::string format_duration(double seconds) {
   constexpr double kLongest = 1000 * 3600.0;  // beyond this nobody waits
@@ -30,7 +30,7 @@ double fraction_done(const RunPosition& at) {
   return at.last > 0 ? std::clamp(static_cast<double>(at.step) / static_cast<double>(at.last), 0.0, 1.0) : 1;
 }
 
-/// Not known before a step is done; tests count as soon as one is under way.
+/// Estimates the seconds that are left: not before a step is done; tests count as soon as one is under way.
 std::optional<double> seconds_left(const ProgressState& state) {
   const RunPosition& at = state.at;
   if (at.seconds_left) return at.seconds_left;

@@ -13,35 +13,36 @@ namespace sparsepush {
 struct ProgressState {
   std::int64_t first = 0;  ///< step that it began with, above 0 when resumed
   RunPosition at = {};
-  double step_seconds = 0, test_seconds = 0;  ///< that steps and tests took since it began
+  double step_seconds = 0, test_seconds = 0;  ///< taken by steps and tests since it began
 };
 
-/// "step 450 of 1000 (45 %), 123 steps/s, 0:04 left"; during a test "testing 37 %" stands before the time left, which
-/// counts steps and tests apart.
+/// Describes progress as "step 450 of 1000 (45 %), 123 steps/s, 0:04 left"; during a test "testing 37 %" stands before
+/// the time left, which counts steps and tests apart.
 std::string describe_progress(const ProgressState& state);
 
-/// The same after a bar, in `columns` characters at most; the bar goes first where there is no room, then the end.
+/// Draws a bar before what describe_progress writes, in `columns` characters at most; where there is no room the bar is
+/// left out, then the end of the text.
 std::string progress_bar(const ProgressState& state, int columns);
 
-/// A bar with rate and time left on a terminal, a plain line now and then otherwise, nothing if quiet. Writes to
-/// stderr.
+/// Shows on `out` how far a run is: by a bar with rate and time left on a terminal, by a plain line now and then
+/// otherwise, not at all if quiet.
 class Progress {
  public:
   explicit Progress(bool quiet, std::FILE* out = stderr);
   ~Progress();  ///< ends the bar's line
   Progress(const Progress&) = delete;
 
-  /// The first call says where the run begins. Cheap enough for every step; draws a few times a second on a terminal,
-  /// every few seconds otherwise, and at the end.
+  /// Takes the new position; the first call says where the run begins. Cheap enough for every step: draws a few times a
+  /// second on a terminal, every few seconds otherwise, and at the end.
   void update(const RunPosition& position);
-  /// Whether there is a bar.
+  /// Returns whether `out` is a terminal, which gets a bar.
   bool on_terminal() const { return terminal_; }
-  /// A line of its own, such as an evaluation's result.
+  /// Prints a line of its own, such as an evaluation's result; nothing if quiet.
   void line(const std::string& text);
 
  private:
   void draw();
-  void print(const std::string& text);  ///< a run goes on when nobody can read it
+  void print(const std::string& text);  ///< ignores errors: a run goes on when nobody can read it
 
   using Clock = std::chrono::steady_clock;
   bool quiet_, terminal_;

@@ -22,25 +22,26 @@ using FromSettings = std::function<T(const AlgorithmConfig&, const RowLayout&)>;
 struct Compressor {
   std::string name;
   StateList messages;                  ///< where Q stands, a row a slot: entries, or whole rows in state::q
-  StateList state = {};                ///< what it keeps from round to round
-  std::vector<std::string> keys = {};  ///< of [algorithm] that count for it, beside the method's
+  StateList state = {};                ///< arrays that it keeps from round to round
+  std::vector<std::string> keys = {};  ///< keys of [algorithm] that count for it, beside the method's
   /// Computes the default of algorithm.averaging_rate; without it that key has to be set.
   std::function<double(const AlgorithmConfig&)> averaging_rate = {};
-  std::optional<double> most_rate = {};     ///< of averaging_rate: runs tend to diverge above
-  FromSettings<std::int64_t> entries = {};  ///< counts those of a message; without it Q is whole rows
+  std::optional<double> most_rate = {};     ///< averaging_rate above which runs tend to diverge
+  FromSettings<std::int64_t> entries = {};  ///< counts a message's entries; without it Q is whole rows
   FromSettings<std::int64_t> factors = {};  ///< counts the elements of a row of its arrays of width `factors`
   FromSettings<void> check = {};            ///< throws InputError where settings do not go with tensors
   bool can_be_unbiased = false;             ///< Q is v in the mean where the method needs it
-  FromSettings<MessageBytes> bytes = {};    ///< counts those of one message, u included
-  bool differs_on_wire = false;  ///< each message's bytes on the wire are counted, of which `bytes` has a bound
-  /// Makes what it has beside its state arrays and keeps it in the nodes; from the settings of every replica.
+  FromSettings<MessageBytes> bytes = {};    ///< counts the bytes of one message, u included
+  bool differs_on_wire = false;  ///< bytes on the wire differ by message and are counted; `bytes` bounds them
+  /// Makes, from the settings of every replica, what the compressor has beside its state arrays, and keeps it in the
+  /// nodes.
   OnBothBackends<const std::vector<AlgorithmConfig>&> make = {};
-  /// Counts the memory of that, of all shards, for the memory plan.
+  /// Counts the memory of what `make` makes, on all shards, for the memory plan.
   std::function<PlannedArray(const AlgorithmConfig&, const RowLayout&, const RunExtent&)> memory = {};
   OnBothBackends<> start = {};  ///< fills its state, where that does not start alike in all elements
   OnBothBackends<const Array<float>&> compress = {};
-  /// X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses; without
-  /// it in steps.
+  /// Computes X' = X - a G(Z); V = X' + E; Q = C(V); E <- V - Q, in one pass with the step of an optimizer that fuses;
+  /// without it this takes several steps.
   OnBothBackends<> update_and_compress = {};
 };
 

@@ -12,13 +12,13 @@
 namespace sparsepush {
 namespace {
 
-/// Whether other shards receive its rows.
+/// Returns whether other shards receive the array's rows.
 bool is_sent(const StateArray& array, const Rows& rows) {
   const auto sends = [&](const std::optional<Message>& message) { return message && contains(message->arrays, array); };
   return sends(rows.method.message) || sends(rows.method.final_message);
 }
 
-/// Names of what else checkpoints hold.
+/// Names what else checkpoints hold.
 constexpr std::string_view kTaken[] = {"statistics",       "step",       "train_loss_sum",
                                        "train_loss_steps", "bytes_wire", "traffic"};
 

@@ -36,19 +36,19 @@ struct Needs {
 /// `play` is a step that ends with a round of gossip, after its gradients; other steps are the optimizer's alone.
 struct Method {
   std::string name;
-  std::string colour = "#808080";             ///< of its lines in reports; "currentColor": the text's
-  StateList state = {};                       ///< beside x, u, the gradient and the optimizer's
+  std::string colour = "#808080";             ///< colour of its lines in reports; "currentColor": the text's
+  StateList state = {};                       ///< arrays beside x, u, the gradient and the optimizer's
   std::optional<Message> message = {};        ///< without one nothing is sent
   std::optional<Message> final_message = {};  ///< with one, rounds of merging without SGD may follow the last step
   std::optional<Message> monitor = {};  ///< with one, exchanged in every step, and by it the method decides itself
                                         ///< when `message` is
   Needs needs = {};
   bool steps_alike = false;  ///< nodes take one step, also those without data: these have weight decay as well
-  std::vector<std::string> keys = {};         ///< of [algorithm] that count for it, beside its compressor's
+  std::vector<std::string> keys = {};         ///< keys of [algorithm] that count for it, beside its compressor's
   std::optional<double> averaging_rate = {};  ///< default of algorithm.averaging_rate; else the compressor's
   bool fixed_rate = false;                    ///< averaging_rate counts whatever is configured
-  std::string compressor = "top_k";           ///< where none is set, of methods that compress
-  bool corrects_drift = false;                ///< of nodes whose gradients differ
+  std::string compressor = "top_k";           ///< the default, for methods that compress
+  bool corrects_drift = false;                ///< the drift of nodes whose gradients differ
   const Array<float>* steps_into = nullptr;   ///< takes every step that x takes
   /// [nodes, blocks] push-sum weights of the blocks of a row, where u is not the weight of all: z stands in memory
   /// then.
@@ -76,7 +76,7 @@ std::optional<double> fixed_averaging_rate(const Method& method);
 struct Rows {
   Method method;
   Optimizer optimizer;
-  std::optional<Compressor> compressor;  ///< of methods that compress
+  std::optional<Compressor> compressor;  ///< for methods that compress
 };
 
 /// Finds the rows that a configuration names. Throws InputError about a name that no table has.
@@ -103,16 +103,16 @@ std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmCo
 /// Completes an extent by what rows are cut into, if the method does that.
 void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
-/// Lists every array of a run, in the order of checkpoints. `own`: those of what is learned.
+/// Lists every array of a run, in the order of checkpoints. `own`: arrays of what is learned.
 StateList state_of(const Rows& rows, const StateList& own = {});
 
 /// Gives each array of a list its rows: on a shard, or on all shards together.
 std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
 
-/// Counts what a compressed message's arrays cost beside the compressor's own, which u is part of.
+/// Counts the bytes of a message's arrays beside what the compressor counts, which includes u.
 std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
-/// Counts what one message costs.
+/// Counts the bytes of one message, by every convention.
 MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
                       const RowLayout& layout, const Extent& extent);
 

@@ -12,16 +12,16 @@
 
 namespace sparsepush {
 
-/// X' = X - a D with an own way from the gradient at Z to D.
+/// An optimizer: X' = X - a D, with its own way from the gradient at Z to D.
 struct Optimizer {
   std::string name;
   StateList state;
-  std::vector<std::string> keys = {};  ///< of [optimizer] that count for it alone
+  std::vector<std::string> keys = {};  ///< keys of [optimizer] that count for it alone
   bool fuses = false;           ///< is SGD with momentum, whose step update_select and update_mix do in their own pass
-  bool nesterov = false;        ///< of that
-  bool follows_mixing = false;  ///< its momentum sees what messages do to parameters
+  bool nesterov = false;        ///< whether that momentum is Nesterov's
+  bool follows_mixing = false;  ///< momentum sees what messages do to parameters
   bool preconditions = false;   ///< nodes scale their steps by their own gradients
-  /// Renews the settings of step t, which have lr, momentum and weight decay; none: that is all.
+  /// Completes the settings of step t, in which lr, momentum and weight decay are set already; empty: that is all.
   std::function<void(const OptimizerConfig&, const Schedule&, std::int64_t t, SgdSettings&)> adjust = {};
   OnBothBackends<> step;
 };

@@ -25,7 +25,7 @@ constexpr SentCount kTrafficCounts[] = {kMessagesSent, kAuthorsBytes, kCoo32Byte
 
 constexpr std::string_view kStatistics = "statistics";
 
-/// Without padding; arrays with one element a row are lists.
+/// Describes a saved array: without padding, and as a list where it has one element a row.
 TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   const std::int64_t elements = array.elements_in(all);
   std::vector<std::int64_t> shape = {array.rows_in(all)};
@@ -33,7 +33,7 @@ TensorInfo saved_tensor(const StateArray& array, const Extent& all) {
   return {std::string(array.name), std::string(name_of(array.dtype)), shape};
 }
 
-/// The extent of a run, over all shards.
+/// Returns the extent of a run, over all shards.
 Extent extent_of_run(const Experiment& experiment, int run) {
   const RunConfig& config = experiment.runs().at(run).config.run;
   Extent all = extent_of(nodes_plan(experiment), experiment.layout(), config.nodes);
@@ -67,7 +67,7 @@ std::string parameter_table(const std::vector<Parameter>& parameters, const RowL
   return table.dump();
 }
 
-/// The same for the running statistics, which have no padding.
+/// Describes the running statistics as parameter_table does parameters; they have no padding.
 std::string statistics_table(const std::vector<Parameter>& tensors) {
   auto table = nlohmann::json::array();
   std::int64_t offset = 0;
@@ -87,7 +87,7 @@ std::int64_t metadata_number(const SafetensorsReader& file, const std::string& k
   return value;
 }
 
-/// Counts go on from the file's: neither they nor their sum may be near an overflow.
+/// Checks counts that the run goes on from: neither they nor their sum may be near an overflow.
 void check_counts(const SafetensorsReader& file, const std::string& name) {
   const std::vector<std::int64_t> counts = file.read<std::int64_t>(name);
   const std::int64_t most = (std::int64_t{1} << 62) / static_cast<std::int64_t>(counts.size());
@@ -102,8 +102,8 @@ std::int64_t file_row(const Shard& shard, int row) {
   return static_cast<std::int64_t>(id.replica) * shard.all_nodes + id.node;
 }
 
-/// Calls visit(first row in the file, local row, rows) for runs of the local rows [first, first + count) that stand
-/// together in the file too; padded ones come one by one, because the file has no padding.
+/// Calls visit(first row in the file, local row, rows) for stretches of the local rows [first, first + count) that
+/// stand together in the file too; padded rows come one by one, because the file has no padding.
 template <class Visit>
 void for_each_run(const Shard& shard, const StateArray& array, int first, int count, const Visit& visit) {
   for (int row = first, end = first + count, run = 0; row < end; row += run) {
@@ -177,7 +177,7 @@ void read_statistics(CheckpointReader<Backend>& file, const RunRows<Backend>& ro
   });
 }
 
-/// One value per node, from or to host memory; those of a replica's local nodes stand together.
+/// Writes one value per node from host memory; values of a replica's local nodes stand together.
 template <class Backend, class Values>
 void write_values(CheckpointWriter<Backend>& file, const std::string& name, const Shard& shard, const Values& values) {
   using T = std::remove_cvref_t<decltype(values[0])>;
@@ -193,8 +193,8 @@ std::vector<T> read_values(CheckpointReader<Backend>& file, const std::string& n
   return values;
 }
 
-/// Counts of local rows. What a replica has sent in all but bytes on the wire is known as a sum only, and stands with
-/// its first node.
+/// Reads the counts of local rows. What a replica has sent in all but bytes on the wire is known as a sum only, and
+/// stands with its first node.
 template <class Backend>
 void read_sent(CheckpointReader<Backend>& file, const RunRows<Backend>& rows) {
   const Shard& shard = rows.shard;
@@ -226,7 +226,7 @@ bool has_tensor(const SafetensorsReader& file, const std::string& name) {
   return std::ranges::find(file.tensors(), name, &TensorInfo::name) != file.tensors().end();
 }
 
-/// Of rows, and of their blocks where the run mixed by blocks.
+/// Checks the push-sum weights of rows, and of their blocks where the run mixed by blocks.
 void check_push_weights(const SafetensorsReader& file) {
   for (const std::string name : {"u", "block_u"}) {
     if (!has_tensor(file, name)) continue;
@@ -236,7 +236,8 @@ void check_push_weights(const SafetensorsReader& file) {
   }
 }
 
-/// Blocks of a row in a file whose run mixed by blocks; 0 of any other. Throws InputError where they fit no rows.
+/// Counts the blocks of a row in a file whose run mixed by blocks; 0 for any other file. Throws InputError where they
+/// fit no rows.
 std::int64_t blocks_in(const SafetensorsReader& file, const Experiment& experiment, int run_number) {
   if (!has_tensor(file, "block_u")) return 0;
   const std::vector<std::int64_t>& shape = file.info("block_u").shape;

@@ -15,38 +15,38 @@ struct CheckpointHead {
   std::int64_t step = 0;        ///< SGD steps and final rounds done
   std::int64_t sgd_steps = 0;   ///< SGD steps of the run that wrote it
   bool untested = false;        ///< the evaluation that is due at this step is still to come
-  std::int64_t loss_steps = 0;  ///< that train_loss has summed up so far
+  std::int64_t loss_steps = 0;  ///< steps that train_loss has summed up so far
 };
 
-// A checkpoint is of one run: below, `run` numbers those of the experiment.
+// A checkpoint is of one run: below, `run` is its number among the runs of the experiment.
 
-/// Reads `path` and checks that it belongs to the run: its configuration, arrays and shapes. InputError if not.
+/// Reads `path` and checks that it belongs to the run: its configuration, arrays and shapes. Throws InputError if not.
 CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment, int run = 0);
 
 /// Checks that nodes of the run can start at the parameters in the checkpoint `path`, of a run with as many nodes and
-/// replicas and the same tensors. InputError if not.
+/// replicas and the same tensors. Throws InputError if not.
 void check_start(const std::string& path, const Experiment& experiment, int run = 0);
 
-/// Local nodes start at x / u of the checkpoint `path`, which shard 0 alone opens, with u = 1 and its running
-/// statistics; all else is as in any new run. InputError if a parameter is not finite.
+/// Starts the local nodes at x / u and with the running statistics of the checkpoint `path`, which shard 0 alone opens,
+/// and u = 1; all else is as in any new run. Collective. Throws InputError if a parameter is not finite.
 template <class Backend>
 void read_start(const std::string& path, Emulator<Backend>& emulator, int run = 0);
 
-/// Arrays and metadata of a checkpoint, for SafetensorsWriter. Arrays are replica-major and hold no padding: the
-/// saved ones of the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32
-/// [R * N, columns] if there are any, step I64 [1], and the running sums of the measures. `untested` as above.
+/// Begins a checkpoint with its arrays and metadata. Arrays are replica-major and hold no padding: the saved ones of
+/// the state's list, such as x and momentum F32 [R * N, d] and u F64 [R * N], running statistics F32 [R * N, columns]
+/// if there are any, step I64 [1], and the running sums of the measures. `untested` as in CheckpointHead.
 template <class Backend>
 SafetensorsWriter open_checkpoint(const std::string& path, Emulator<Backend>& emulator, bool untested = false,
                                   int run = 0);
 
-/// Sums of all runs, which their checkpoints have parts of.
+/// Running sums of all runs; each run's checkpoint has a part of them.
 struct SavedCounts {
-  std::vector<double> losses;      ///< [local rows] of LossWindow
+  std::vector<double> losses;      ///< [local rows] sum of LossWindow
   std::vector<std::int64_t> sent;  ///< [kSentCounts, local rows]
   SentTotals totals;
 };
 
-/// Copies them to the host, once for all runs. Collective.
+/// Copies the sums to the host, once for all runs. Collective.
 template <class Backend>
 SavedCounts counts_to_save(Emulator<Backend>& emulator);
 

@@ -81,7 +81,7 @@ std::string record(const EventMessage& event) {
 
 EventMessage event_at(double wall_time, std::int64_t step) { return EventMessage().add(1, wall_time).add(2, step); }
 
-/// An event that only has what the plugin hparams reads: a tensor without elements, with metadata.
+/// Makes an event that only has what the plugin hparams reads: a tensor without elements, with metadata.
 std::string hparams_record(double wall_time, std::string_view tag, const EventMessage& plugin_data) {
   const EventMessage no_elements = EventMessage()
                                        .add(1, std::int64_t{1})  // DT_FLOAT
@@ -92,7 +92,7 @@ std::string hparams_record(double wall_time, std::string_view tag, const EventMe
   return record(event_at(wall_time, 0).add(5, EventMessage().add(1, value)));
 }
 
-/// A google.protobuf.Value.
+/// Makes a google.protobuf.Value.
 EventMessage value_message(const Hyperparameter& value) {
   EventMessage message;
   if (const auto* number = std::get_if<double>(&value)) message.add(2, *number);

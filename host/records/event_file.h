@@ -14,18 +14,20 @@
 
 namespace sparsepush {
 
-/// The record that a file begins with. Times are seconds since 1970.
+/// Makes the record that a file begins with. Times are seconds since 1970.
 std::string first_record(double wall_time);
 
-/// Scalars by their tags, all of one step.
+/// Makes a record of scalars by their tags, all of one step.
 std::string scalars_record(double wall_time, std::int64_t step,
                            const std::vector<std::pair<std::string, float>>& scalars);
 
 using Hyperparameter = std::variant<double, bool, std::string>;
 
-/// What TensorBoard calls a session is a file; those of one `group` are shown as one line.
+/// Makes the record that begins a session: TensorBoard's name for a file. Sessions of one `group` are shown as one
+/// line.
 std::string session_start_record(double wall_time, const std::string& group,
                                  const std::vector<std::pair<std::string, Hyperparameter>>& hyperparameters);
+/// Makes the record that ends a session.
 std::string session_end_record(double wall_time, bool succeeded);
 
 }  // namespace sparsepush

@@ -10,17 +10,17 @@
 
 namespace sparsepush {
 
-/// What can be said before a run of the experiment, a line each, without "warning: ".
+/// Lists what can be said before a run of the experiment, a line each, without "warning: ".
 std::vector<std::string> warnings_before(const Experiment& experiment, int run = 0);
 
-/// Watches evaluations of a run: says once a replica that its loss or its error memory has grown beyond bounds. Where
+/// Watches evaluations of a run: warns once of each replica whose loss or error memory has grown beyond bounds. Where
 /// nodes start at trained parameters, other data may raise their loss at once: there it has to go on rising.
 class GrowthGuard {
  public:
   explicit GrowthGuard(const Experiment& experiment, int run = 0)
       : experiment_(experiment), run_(experiment.runs().at(run)) {}
-  /// The warning about an evaluation of one of the run's replicas, which are counted from 0, if any. Losses are
-  /// compared with those of the first one that it sees.
+  /// Returns the warning about an evaluation, if there is one. Replicas are counted from the run's first; losses are
+  /// compared with those of the first evaluation that it sees of a replica.
   std::optional<std::string> look_at(const MetricsRow& row);
 
  private:

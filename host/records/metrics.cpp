@@ -54,7 +54,7 @@ std::string read_csv(const std::string& path) {
   return read_text(path);
 }
 
-/// Returns what stays of the file's `text`. A last line without its end was torn by a crash and goes.
+/// Returns the lines of the file's `text` that stay. A last line without its end was torn by a crash and goes.
 std::string kept_lines(std::string_view text, const std::string& path, const std::string& header,
                        std::int64_t last_step) {
   const std::size_t column = step_column(header);
@@ -72,7 +72,7 @@ std::string kept_lines(std::string_view text, const std::string& path, const std
   }
 }
 
-/// Step of the last of the lines that were kept, -1 if there is only the header.
+/// Returns the step of the last line that was kept, -1 if there is only the header.
 std::int64_t last_step_of(std::string_view kept, const std::string& header) {
   kept.remove_suffix(1);
   return number_in_column(kept.substr(kept.rfind('\n') + 1), step_column(header)).value_or(-1);

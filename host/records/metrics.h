@@ -10,12 +10,14 @@
 
 namespace sparsepush {
 
-/// The columns, without newline. Of a task's `scores` "accuracy" has its own, others stand behind the last one.
+/// Lists the columns of metrics.csv, without newline. Among a task's `scores` "accuracy" has columns of its own, others
+/// stand behind the last one; `counts_syncs` adds the column "syncs".
 std::string metrics_header(const std::vector<std::string>& scores = {}, bool counts_syncs = false);
-std::string metrics_line(const MetricsRow& row);  ///< %.9g, NaN as "nan", without newline
+std::string metrics_line(const MetricsRow& row);  ///< numbers as %.9g, NaN as "nan", without newline
 
-/// The columns of nodes.csv, and its lines of one evaluation, a node each.
+/// The columns of nodes.csv.
 inline constexpr std::string_view kNodesHeader = "replica,step,node,loss,accuracy";
+/// Lists the lines of nodes.csv of one evaluation, a node each, without newline.
 std::vector<std::string> node_lines(const MetricsRow& row);
 
 /// A CSV file that grows line by line. Throws std::runtime_error naming the file when the disk is full.
@@ -29,7 +31,7 @@ class CsvFile {
 
   /// Appends complete lines with one write.
   void append(const std::vector<std::string>& lines);
-  /// Returns when everything appended is on disk.
+  /// Waits until everything appended is on disk.
   void sync() { file_.sync(); }
 
  private:

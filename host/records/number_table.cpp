@@ -37,7 +37,7 @@ NumberTable read_columns(std::ifstream& file) {
   return table;
 }
 
-/// `where` names the line.
+/// Adds the row of a line; errors say `where` that is.
 void add_row(NumberTable& table, std::string_view line, const std::string& where) {
   const auto fields = fields_of(line);
   if (fields.size() != table.columns.size())
@@ -46,7 +46,7 @@ void add_row(NumberTable& table, std::string_view line, const std::string& where
   for (const std::string_view field : fields) table.rows.back().push_back(parse_number(field, where));
 }
 
-/// What stands behind `begin`, or of that at least `lines` complete lines, after the end of another.
+/// Returns the text from `begin` on, or only its end: at least `lines` complete lines, from the beginning of one on.
 std::string last_lines(std::ifstream& file, std::int64_t begin, std::size_t lines) {
   constexpr std::int64_t kBlock = 8192;  // bytes: many more than a line has
   file.seekg(0, std::ios::end);

@@ -16,14 +16,14 @@ struct NumberTable {
   std::optional<std::size_t> find(std::string_view column) const;
 };
 
-/// The fields of a line without quotes.
+/// Splits a line without quotes into its fields.
 std::vector<std::string_view> fields_of(std::string_view line);
 
-/// The whole file. Throws InputError that names the file and the line that is wrong.
+/// Reads the whole file. Throws InputError that names the file and the line that is wrong.
 NumberTable read_numbers(const std::filesystem::path& path);
 
-/// The header and at most `lines` lines from the end, of which one that is torn does not count. Reads nothing of what
-/// is between. Throws InputError.
+/// Reads the header and at most `lines` lines from the end, without a last line that is torn, and nothing in between.
+/// Throws InputError.
 NumberTable read_last_numbers(const std::filesystem::path& path, std::size_t lines);
 
 }  // namespace sparsepush

@@ -10,7 +10,7 @@
 namespace sparsepush {
 namespace {
 
-/// What all runs go on from together.
+/// Returns whether runs can go on together from these checkpoints.
 bool same_place(const CheckpointHead& a, const CheckpointHead& b) {
   return a.step == b.step && a.untested == b.untested && a.loss_steps == b.loss_steps;
 }

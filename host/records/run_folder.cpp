@@ -44,7 +44,8 @@ OpenFile open_lock(const std::string& path) try {
   throw InputError(error.what());
 }
 
-/// Whoever looks whether a run has the lock has it for a moment; a run has it for longer than this waits.
+/// Takes the lock, or fails as flock does. Whoever looks whether a run has the lock has it for a moment; a run has it
+/// for longer than this waits.
 int take_lock(int descriptor) {
   for (int tries = 5;; --tries) {
     const int result = flock(descriptor, LOCK_EX | LOCK_NB);

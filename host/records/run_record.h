@@ -25,33 +25,34 @@ struct RunPlace {
 /// Rows, checkpoint, log and summary of a run; its replicas are counted from 0 in all of them.
 class RunRecord {
  public:
-  /// With `resume`, looks for a checkpoint in the folder. Throws InputError if there is one that this run cannot go on
-  /// from. `backend` begins with its name, as describe_backend writes it.
+  /// Prepares to record a run; with `resume`, looks for a checkpoint in the folder. Throws InputError if there is one
+  /// that this run cannot go on from. `backend` begins with its name, as describe_backend writes it.
   RunRecord(const Experiment& experiment, int run, RunPlace place, std::string backend, bool resume);
 
-  /// What it goes on from.
+  /// Returns the head of the checkpoint that the run goes on from, if there is one.
   const std::optional<CheckpointHead>& resumed() const { return resumed_; }
   const std::string& checkpoint() const { return checkpoint_; }
-  /// Whether it is to be written: its end has not been told.
+  /// Returns whether the record is still to be written: its end has not been told.
   bool is_open() const { return is_open_; }
 
-  /// Begins or goes on with its files, and says what is to be said before the run.
+  /// Begins the run's files or goes on with them, and says what is to be said before the run.
   void open_files();
   /// Adds an evaluation: a row a replica.
   void append(std::vector<MetricsRow> rows);
-  /// Returns when all rows are on disk.
+  /// Waits until all rows are on disk.
   void sync();
   void log(const std::string& line) const { place_.folder->log(line); }
 
   /// Writes summary.json of a finished run that was killed before it could.
   void complete();
-  /// Ends it: writes summary.json; `status` is finished, interrupted, diverged or failed, the last two for a `reason`.
+  /// Ends the record: writes summary.json. `status` is finished, interrupted, diverged or failed, the last two for a
+  /// `reason`.
   void summarize(const std::string& status, const std::string& reason = "");
 
  private:
   void begin_tensorboard();
   void warn(const std::string& line);
-  /// Its share of the time since it began: that of its replicas among all.
+  /// Returns the run's share of the seconds since it began: the share of its replicas among all.
   double seconds() const;
 
   const Experiment& experiment_;

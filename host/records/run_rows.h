@@ -10,19 +10,20 @@ namespace sparsepush {
 /// The local rows of a run, which stand together: rows and replicas are counted from the run's first.
 template <class Backend>
 struct RunRows {
-  /// `nodes` must outlive it.
+  /// Finds the rows of `run` among those of `nodes`, which must outlive it.
   RunRows(Nodes<Backend>& nodes, const Run& run) : nodes(nodes), replicas(run.replicas()), shard(nodes.shard) {
     shard.replicas = replicas.count;
   }
 
   int first() const { return replicas.first * shard.nodes(); }
 
+  /// Returns the run's rows of an array, or all of an array that is not of nodes or replicas.
   template <class T>
   MatrixView<T> of(const Array<T>& array) const {
     if (array.is_of_nodes()) return of(nodes[array]);
     return array.per == Per::kReplica ? nodes[array].rows_from(replicas.first, replicas.count) : nodes[array];
   }
-  /// Of an array with a row for each local row.
+  /// Returns the run's rows among `rows`, which has one for each local row.
   template <class T>
   MatrixView<T> of(MatrixView<T> rows) const {
     return rows.rows_from(first(), shard.rows());
@@ -33,8 +34,8 @@ struct RunRows {
   }
 
   Nodes<Backend>& nodes;
-  const ReplicaRange replicas;  ///< of all
-  Shard shard;                  ///< as if the run were alone
+  const ReplicaRange replicas;  ///< the run's, among all
+  Shard shard;                  ///< the shard as if the run were alone
 };
 
 }  // namespace sparsepush

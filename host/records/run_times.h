@@ -12,7 +12,7 @@ struct RunTime {
   double seconds = 0;
 };
 
-/// Every line; empty if there is no such file. Throws InputError.
+/// Reads every line of timing.csv; none if there is no such file. Throws InputError.
 std::vector<RunTime> read_run_times(const std::filesystem::path& folder);
 
 }  // namespace sparsepush

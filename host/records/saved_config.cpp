@@ -24,12 +24,13 @@ void keep_copy(const fs::path& from, const fs::path& to) {
   fs::rename(temporary, to);
 }
 
-/// Named by the key, so that no two files of a folder get the same name.
+/// Names a copy by its key, so that no two files of a folder get the same name.
 std::string name_of_copy(const Field& field, const fs::path& path) {
   return fmt::format("{}_{}{}", field.section, field.key, path.extension().string());
 }
 
-/// Whether a key can be why checkpoints do not fit: the run's length is where learning rates fall towards its end.
+/// Returns whether a key can be why checkpoints do not fit: the run's length is where learning rates fall towards its
+/// end.
 bool counts(const Field& field, const Config& config) {
   const bool is_length = field.name() == "run.steps" || field.name() == "run.epochs";
   return field.changes_bits || (is_length && rates_depend_on_length(config.optimizer));
@@ -76,7 +77,7 @@ std::string differences_from_saved(const std::string& folder, const Config& conf
                 : fmt::format("{} is {}, and {} in {}", field.name(), value_text(here), value_text(there), path);
   }
   return text;
-} catch (const InputError&) {  // of another version, or not ours: then the hashes have to do
+} catch (const InputError&) {  // the file is of another version, or not ours: the hashes have to do
   return "";
 }
 

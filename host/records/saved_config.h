@@ -16,8 +16,9 @@ void save_config(const RunFolder& folder, const Config& config);
 /// Reads config.toml of the run in `folder`, with `overrides` as load_config takes them. Throws InputError.
 Config load_saved_config(const std::string& folder, const std::vector<std::string>& overrides);
 
-/// In which keys, or contents of files, `config` differs from the config.toml in `folder`, of those that count for the
-/// hash: "optimizer.lr is 0.01, and 0.1 in runs/a/config.toml". Empty if nothing is known: there may be no such file.
+/// Says in which keys, or contents of files, `config` differs from the config.toml in `folder`, among those that count
+/// for the hash: "optimizer.lr is 0.01, and 0.1 in runs/a/config.toml". Empty if nothing is known: there may be no such
+/// file.
 std::string differences_from_saved(const std::string& folder, const Config& config);
 
 }  // namespace sparsepush

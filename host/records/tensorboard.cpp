@@ -23,7 +23,7 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// What TensorBoard shows in one group stands before the stroke.
+/// Returns the tag of a column, empty if it has none. What TensorBoard shows in one group stands before the slash.
 std::string tag_of(std::string_view column) {
   if (column == "replica" || column == "step" || column == "epoch") return "";
   for (const auto& [prefix, group] : {std::pair("u_", "push_weight"), std::pair("bytes_", "bytes")})
@@ -36,14 +36,14 @@ std::string tag_of(std::string_view column) {
   return std::string(column);
 }
 
-/// When the run first took its folder: nothing writes into the lock.
+/// Returns when the run first took its folder, in seconds since 1970: nothing writes into the lock.
 double began_at(const fs::path& lock) {
   struct stat status {};
   if (stat(lock.c_str(), &status) != 0) return 0;
   return static_cast<double>(status.st_mtim.tv_sec);
 }
 
-/// Numbers, words and yes or no as they are; lists as TOML.
+/// Turns values into hyperparameters: numbers, words and yes or no as they are, lists as TOML.
 struct AsHyperparameter {
   template <class Value>
   Hyperparameter operator()(Value* value) const {
@@ -60,7 +60,7 @@ struct AsHyperparameter {
   }
 };
 
-/// Keys that count and are not at their default.
+/// Lists the keys that count and are not at their default.
 std::vector<std::pair<std::string, Hyperparameter>> hyperparameters_of(const Config& config) {
   Config copy = config, defaults;
   std::vector<std::pair<std::string, Hyperparameter>> found;

@@ -16,13 +16,13 @@ namespace sparsepush {
 /// timing.csv, counted from when the folder was made; all else is the same bytes for the same run.
 class TensorBoardFiles {
  public:
-  /// Begins them anew, with all that metrics.csv has. Throws std::runtime_error when the disk is full, as all that
-  /// follows.
+  /// Begins the files anew, with all that metrics.csv has. Throws std::runtime_error when the disk is full, as all
+  /// members below do.
   TensorBoardFiles(const RunFolder& folder, const Config& config);
 
   /// Appends lines of metrics.csv, measured so many seconds after this part of the run began.
   void append(const std::vector<std::string>& lines, double seconds);
-  /// Says that the run has ended, and how.
+  /// Records that the run has ended, and how.
   void end(bool succeeded) const;
 
  private:
@@ -35,7 +35,7 @@ class TensorBoardFiles {
 
   std::filesystem::path folder_;
   std::size_t replicas_;
-  std::vector<std::string> columns_ = {};  ///< of metrics.csv
+  std::vector<std::string> columns_ = {};  ///< columns of metrics.csv
   double began_ = 0;  ///< this part of the run, in seconds since 1970 as if it had followed the one before at once
   double last_ = 0;   ///< wall time of the last line
 };

@@ -9,9 +9,9 @@
 namespace sparsepush {
 namespace {
 
-constexpr double kRoom = 0.04;  // of an axis, beyond its numbers
+constexpr double kRoom = 0.04;  // share of an axis beyond its numbers
 
-/// The nearest of 1, 2, 5 times a power of ten above `step`.
+/// Rounds `step` up to 1, 2 or 5 times a power of ten.
 double round_step(double step) {
   const double power = std::pow(10, std::floor(std::log10(step)));
   for (const double factor : {1.0, 2.0, 5.0})
@@ -28,7 +28,7 @@ std::vector<AxisTick> linear_ticks(const ChartAxis& axis, int wanted) {
   return ticks;
 }
 
-/// Powers of ten; with few of them 2 and 5 times these as well, with many only every second, third, ...
+/// Chooses powers of ten; with few of them 2 and 5 times these as well, with many only every second, third, ...
 std::vector<AxisTick> log_ticks(const ChartAxis& axis, int wanted) {
   const double decades = std::log10(axis.high / axis.low);
   const int first = static_cast<int>(std::floor(std::log10(axis.low) + 1e-9));
@@ -52,7 +52,7 @@ std::vector<AxisTick> log_ticks(const ChartAxis& axis, int wanted) {
   return ticks;
 }
 
-/// As many decimals as tell it from others, "1e-5" and "2e6" instead of zeros that would be counted.
+/// Returns as many decimals as tell a number from others, "1e-5" and "2e6" instead of zeros that would be counted.
 std::string plain_words(double value, double step) {
   const double size = std::max(std::abs(value), std::abs(step));
   if (value == 0) return "0";

@@ -15,13 +15,14 @@ struct ChartAxis {
   double low = 0, high = 1;      ///< at its ends; above 0 on a logarithmic one
   double begin = 0, length = 0;  ///< pixels from `low` to `high`, which may be negative
 
+  /// Returns the pixel at which a number stands.
   double at(double value) const;
-  /// Whether the axis has a place for a number.
+  /// Returns whether the axis has a place for a number.
   bool takes(double value) const;
 };
 
-/// An axis around finite `values`, those above 0 for a logarithmic one, with some room on both sides if `is_padded`.
-/// Without any it goes from 0 to 1, or from 0.1 to 1.
+/// Makes an axis around finite `values`, those above 0 for a logarithmic one, with some room on both sides if
+/// `is_padded`. Without any it goes from 0 to 1, or from 0.1 to 1.
 ChartAxis axis_around(const std::vector<double>& values, bool is_log, bool is_padded);
 
 struct AxisTick {
@@ -29,10 +30,11 @@ struct AxisTick {
   std::string text = {};  ///< empty: a line without a number
 };
 
-/// About `wanted` of them, at round numbers.
+/// Chooses about `wanted` ticks at round numbers.
 std::vector<AxisTick> ticks_of(const ChartAxis& axis, int wanted);
 
-/// A number as axes and readers have it: 0.25 as "25 %", 1.5e6 bytes as "1.5 MB". `step`: what it should be told from.
+/// Returns a number as axes and readers have it: 0.25 as "25 %", 1.5e6 bytes as "1.5 MB". `step` is the smallest
+/// difference that should show.
 std::string number_words(NumberForm form, double value, double step);
 
 }  // namespace sparsepush

@@ -10,12 +10,13 @@
 namespace sparsepush {
 namespace {
 
-/// The smallest and the largest number that it may be.
+/// The smallest and the largest number of steps that an epoch may have.
 struct Bounds {
   double least = 1, most = std::numeric_limits<double>::infinity();
 };
 
-/// An evaluation after `step` steps that has seen `epoch` whole epochs: epoch * length <= step < (epoch + 1) * length.
+/// Bounds the length of an epoch. An evaluation after `step` steps has seen `epoch` whole epochs: epoch * length <=
+/// step < (epoch + 1) * length.
 Bounds bounds_of(const ReportRun& run) {
   const ReplicaMetrics& metrics = run.metrics.front();
   const std::size_t step = metrics.column("step"), epoch = *metrics.find("epoch");
@@ -29,7 +30,8 @@ Bounds bounds_of(const ReportRun& run) {
   return bounds;
 }
 
-/// As many steps as all nodes that have samples need for all of them, as partition.csv has these; none without it.
+/// Computes the length: as many steps as all nodes that have samples need for all of them, as partition.csv has these;
+/// none without it.
 std::optional<double> length_in_partition(const ReportRun& run) try {
   const NumberTable table = read_numbers(run.folder / "partition.csv");
   const auto replica = table.find("replica"), own = table.find("samples");
@@ -63,7 +65,7 @@ std::optional<std::int64_t> epoch_length(const ReportRun& run) {
   if (const std::int64_t given = run.config.data.epoch_steps; given > 0 && fits(static_cast<double>(given)))
     return given;
   if (const auto length = length_in_partition(run); fits(length)) return static_cast<std::int64_t>(*length);
-  constexpr double kHardly = 0.01;  // of the length: within the width of a line
+  constexpr double kHardly = 0.01;  // share of the length: within the width of a line
   if (bounds.least <= bounds.most && bounds.most - bounds.least <= kHardly * bounds.most)
     return static_cast<std::int64_t>(bounds.most);
   return std::nullopt;

@@ -29,7 +29,7 @@ bool is_reference_row(const ReportRow& row, const std::vector<ReportTable>& tabl
 
 ChartPoint end_of(const ReportRow& row) { return {row.last("bytes_wire"), row.last("accuracy_mean")}; }
 
-/// No other row has at least its accuracy for fewer bytes, or more for as many.
+/// Returns whether no other row has at least its accuracy for fewer bytes, or more for as many.
 bool is_on_frontier(const ReportRow& row, const RowPanel& panel) {
   const ChartPoint own = end_of(row);
   return std::ranges::none_of(panel.rows, [&](const ReportRow* other) {
@@ -38,7 +38,7 @@ bool is_on_frontier(const ReportRow& row, const RowPanel& panel) {
   });
 }
 
-/// Where a claim's bound stands: at an accuracy, or at a number of bytes; none where it is about something else.
+/// Finds where a claim's bound stands: at an accuracy, or at a number of bytes; none where it is about something else.
 std::optional<ChartRule> rule_of_claim(const std::map<std::string, std::string>& claim, const ReportRow* reference) {
   Column column;
   try {

@@ -10,8 +10,8 @@
 
 namespace sparsepush {
 
-/// A point a row, with references and the claims of `tables` that are about accuracy or bytes. None where no row has
-/// both an accuracy and bytes.
+/// Draws a point a row, with references and the claims of `tables` that are about accuracy or bytes. None where no row
+/// has both an accuracy and bytes.
 std::optional<Figure> frontier_chart(const RowPanel& panel, const std::vector<ReportTable>& tables,
                                      const std::string& prefix);
 

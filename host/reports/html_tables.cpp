@@ -20,7 +20,7 @@ constexpr std::pair<const char*, const char*> kResults[] = {
     {"test_loss", "test loss"},       {"consensus", "consensus"},
     {"bytes_wire", "bytes sent"},     {"seconds", "seconds"}};
 
-/// One of another version is shown as a plain number.
+/// Reads a column; one of another version is shown as a plain number.
 Column shown_column(const std::string& text) try { return parse_column(text, ""); } catch (const InputError&) {
   return {.text = text, .metric = text};
 }
@@ -36,7 +36,7 @@ std::optional<double> number_in(const std::string& text) {
   return value;
 }
 
-/// The end of a row's column, as tables have it.
+/// Returns the end of a row's column, as tables have it.
 HtmlCell last_cell(const ReportRow& row, const std::string& name) {
   const RowColumn& column = row.columns.at(name);
   if (!std::isfinite(column.mean.back())) return {};
@@ -45,7 +45,7 @@ HtmlCell last_cell(const ReportRow& row, const std::string& name) {
   return number_cell(name, statistic);
 }
 
-/// Why a row has not ended as it should, of the first run that has not.
+/// Says how the first run of a row that has not finished ended, and why.
 std::string status_of_row(const ReportRow& row) {
   for (const ReportRun* run : row.runs)
     if (run->status != "finished") return run->status + (run->reason.empty() ? "" : ": " + run->reason);

@@ -11,23 +11,24 @@ namespace sparsepush {
 
 struct HtmlCell {
   std::string text = {};
-  std::optional<double> value = {};  ///< by which it is sorted; else by the text
+  std::optional<double> value = {};  ///< number to sort by; without it the text counts
 };
 
-/// The page's script sorts it by columns.
+/// Returns a table that the page's script sorts by columns.
 std::string html_table(const std::vector<std::string>& head, const std::vector<std::vector<HtmlCell>>& rows);
 
-/// What every row ended with.
+/// Returns the table of what every row ended with.
 std::string results_table(const std::vector<ReportRow>& rows);
 
-/// What table.md shows, and claims.csv.
+/// Returns the table that table.md shows.
 std::string rows_of_table(const ReportTable& table);
+/// Returns the table of what claims.csv says.
 std::string claims_of_table(const ReportTable& table);
 
-/// The keys in which rows differ, with their values. Empty where they differ in none.
+/// Returns the table of the keys in which rows differ, with their values. Empty where they differ in none.
 std::string settings_table(const std::vector<ReportRow>& rows);
 
-/// Each run's folder, status, version, device, seconds and configuration, folded.
+/// Lists each run's folder, status, version, device, seconds and configuration, folded.
 std::string runs_list(const std::vector<ReportRow>& rows);
 
 }  // namespace sparsepush

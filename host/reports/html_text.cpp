@@ -5,7 +5,7 @@
 namespace sparsepush {
 namespace {
 
-/// Bytes of the character of UTF-8 that begins at `at`; 0 where none does.
+/// Counts the bytes of the character of UTF-8 that begins at `at`; 0 where none does.
 std::size_t character_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(at);

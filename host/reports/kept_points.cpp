@@ -10,7 +10,7 @@ namespace {
 
 using Series = std::vector<const std::vector<double>*>;
 
-/// Adds the ends of one series among [begin, end).
+/// Adds the places of the smallest and the largest number of one series among [begin, end).
 void keep_ends(const std::vector<double>& values, std::size_t begin, std::size_t end, std::vector<std::size_t>& kept) {
   std::size_t smallest = end, largest = end;
   for (std::size_t i = begin; i < end; ++i) {
@@ -43,7 +43,7 @@ std::vector<std::size_t> kept_points(const Series& series, std::size_t count, st
     for (std::size_t i = 0; i < count; ++i) all[i] = i;
     return all;
   }
-  // Parts in which the ends of several series meet have room for more parts.
+  // Where several series have these places in common, there is room for more parts.
   std::size_t parts = most / 2;
   std::vector<std::size_t> kept = kept_of_parts(series, count, always, parts);
   while (kept.size() > most) {

@@ -15,7 +15,7 @@ constexpr double kPlotLeft = 58, kPlotRight = 14, kPlotTop = 30, kPlotBottom = 4
 constexpr int kTicksAcross = 6, kTicksUp = 5;
 constexpr const char* kStill = " vector-effect=\"non-scaling-stroke\"";  // when the page zooms
 
-/// A pixel, without needless digits.
+/// Returns a pixel as text, without needless digits.
 std::string pixel(double value) {
   std::string text = fmt::format("{:.1f}", value);
   if (text.ends_with(".0")) text.erase(text.size() - 2);
@@ -106,7 +106,7 @@ class Drawing {
     return svg + final_rounds_svg(line);
   }
 
-  /// A dot where final rounds begin, and an arrow to what they end with.
+  /// Draws a dot where final rounds begin, and an arrow to what they end with.
   std::string final_rounds_svg(const ChartLine& line) const {
     if (!line.merged || !line.after) return "";
     const ChartPoint from = *line.merged, to = *line.after;
@@ -127,7 +127,7 @@ class Drawing {
                      html_text(line.style.label), corner(1), pixel(x), pixel(y), corner(-1), line.style.colour, kStill);
   }
 
-  /// A line without length and with round ends, which stays round when the page zooms.
+  /// Draws a line without length and with round ends, which stays round when the page zooms.
   std::string dot(const LineStyle& style, const ChartPoint& at, double size) const {
     if (!x_.takes(at.x) || !y_.takes(at.y)) return "";
     return fmt::format(
@@ -197,7 +197,7 @@ class Drawing {
                        kStill);
   }
 
-  /// Names of points where there is room, and of the lines across. Zoomed out of place, the page hides them.
+  /// Returns names of points where there is room, and of the lines across. The page hides them while a chart is zoomed.
   std::string words() const {
     struct Box {
       double left, top, right, bottom;
@@ -252,8 +252,8 @@ class Drawing {
           {{x + 8, y - 6}, {-(x - 8), y - 6}, {x + 4, y + 6}, {x + 4, y - 18}, {-(x - 4), y + 6}, {-(x - 4), y - 18}});
     }
     if (svg.empty()) return "";
-    // On a rim of the paper's colour, which the page's style knows. It is drawn by elements of its own: few renderers
-    // know paint-order.
+    // Words have a rim of the paper's colour, which the page's style knows. The rim has elements of its own: few
+    // renderers know paint-order.
     return fmt::format(
         "<g class=\"words\" font-size=\"10\" fill=\"currentColor\">\n"
         "<g class=\"rim\" aria-hidden=\"true\" fill=\"none\" stroke=\"#fff\" stroke-width=\"3\" "

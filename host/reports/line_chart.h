@@ -16,12 +16,12 @@ struct ChartPoint {
 struct ChartLine {
   LineStyle style = {};
   std::string column = {};
-  std::vector<ChartPoint> points = {};    ///< those that an axis does not take are left out
+  std::vector<ChartPoint> points = {};    ///< points that an axis does not take are left out
   std::optional<ChartPoint> merged = {};  ///< where final rounds begin, if there are any
   std::optional<ChartPoint> after = {};   ///< what they end with
 };
 
-/// Between two lines.
+/// The area between two lines.
 struct ChartBand {
   LineStyle style = {};
   double opacity = 0.15;
@@ -57,6 +57,7 @@ struct LineChart {
   double width = 480, height = 300;
 };
 
+/// Draws a chart, with its legend for the file.
 Figure draw(const LineChart& chart);
 
 }  // namespace sparsepush

@@ -12,7 +12,7 @@ namespace sparsepush {
 namespace {
 
 struct TimeAxis {
-  std::string name, column, title;  ///< `name`: of the element's data-x
+  std::string name, column, title;  ///< `name`: the element's data-x
   NumberForm form = NumberForm::kPlain;
   bool is_log = false;
 };
@@ -61,7 +61,7 @@ ChartLine line_of(const ReportRow& row, const MetricKind& kind, const TimeAxis& 
   return line;
 }
 
-/// One deviation to both sides.
+/// Makes a band of one deviation to both sides.
 ChartBand deviation_band(const ReportRow& row, const MetricKind& kind, const TimeAxis& axis) {
   const RowColumn& column = row.columns.at(kind.column);
   ChartBand band{.style = row.style};
@@ -81,7 +81,7 @@ ChartBand range_band(const ReportRow& row, const MetricKind& kind, const TimeAxi
   return band;
 }
 
-/// Where lines are, also without a number: the charts of a panel have the same axis.
+/// Lists where lines are, also without a number: the charts of a panel have the same axis.
 std::vector<double> places_of(const LineChart& chart) {
   std::vector<double> places;
   for (const ChartLine& line : chart.lines)
@@ -89,7 +89,7 @@ std::vector<double> places_of(const LineChart& chart) {
   return places;
 }
 
-/// Numbers that lines and bands have, where the axis of places takes them.
+/// Lists the numbers that lines and bands have, where the axis of places takes them.
 std::vector<double> values_of(const LineChart& chart) {
   std::vector<double> values;
   const auto add = [&](double x, double y) {
@@ -112,7 +112,7 @@ ChartAxis fitted(const ChartAxis& axis, const std::vector<double>& values, bool 
   return around;
 }
 
-/// Losses that fall by much are seen on a logarithmic axis only.
+/// Returns whether losses fall by much: then only a logarithmic axis shows it.
 bool falls_by_much(const RowPanel& panel, const std::string& column) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
   for (const ReportRow* row : panel.rows)
@@ -145,7 +145,7 @@ LineChart chart_of(const RowPanel& panel, const MetricKind& kind, const TimeAxis
       chart.lines.push_back(line_of(*row, kind, axis));
     }
   }
-  // Of many bands on each other none would be seen.
+  // Bands get fainter where there are many: none would be seen below the others.
   constexpr double kManyBands = 10;
   for (ChartBand& band : chart.bands)
     band.opacity *= std::min(1.0, kManyBands / static_cast<double>(chart.bands.size()));
@@ -162,12 +162,13 @@ bool has_numbers(const LineChart& chart) {
   return false;
 }
 
-/// Epochs are an axis for all rows or for none: one that is missing would be taken for one that did not learn.
+/// Returns whether epochs are an axis. They are for all rows or for none: a row that is missing would be taken for one
+/// that did not learn.
 bool have_epochs(const RowPanel& panel) {
   return std::ranges::all_of(panel.rows, [](const ReportRow* row) { return row->has("epochs"); });
 }
 
-/// Whether all push-sum weights stay 1.
+/// Returns whether all push-sum weights stay 1.
 bool are_idle(const RowPanel& panel) {
   return std::ranges::all_of(panel.rows, [](const ReportRow* row) {
     const auto is_one = [](double u) { return !(std::abs(u - 1) > 1e-9); };

@@ -13,11 +13,11 @@ struct FigureGroup {
   std::vector<Figure> figures = {};
 };
 
-/// How the lines of these rows look, for a legend.
+/// Lists how the lines of these rows look, for a legend.
 std::vector<LineStyle> styles_of(const std::vector<const ReportRow*>& rows);
 
-/// Accuracies and losses over steps, epochs, bytes and seconds; consensus, push-sum weights and error memory over
-/// steps. Those without numbers are left out. Names begin with `prefix`.
+/// Draws accuracies and losses over steps, epochs, bytes and seconds; consensus, push-sum weights and error memory over
+/// steps. Charts without numbers are left out. Names begin with `prefix`.
 std::vector<FigureGroup> metric_charts(const RowPanel& panel, const std::string& prefix);
 
 }  // namespace sparsepush

@@ -17,12 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kQuantiles[] = {0, 25, 50, 75, 100};  // percent
-constexpr int kMostNodes = 64;                      // of a class chart
+constexpr int kMostNodes = 64;                      // in a class chart
 constexpr int kNumbersUpTo = 16;                    // nodes whose cells have room for numbers
 
 std::string quantile_column(int percent) { return fmt::format("node_q{}", percent); }
 
-/// Between the two values that are next to it.
+/// Interpolates between the two values that are next to it.
 double quantile(const std::vector<double>& sorted, int percent) {
   const double at = static_cast<double>(sorted.size() - 1) * percent / 100;
   const auto below = static_cast<std::size_t>(at);
@@ -36,7 +36,7 @@ std::size_t needed_column(const NumberTable& table, const char* name, const fs::
   return *index;
 }
 
-using NodeValues = std::map<std::pair<std::int64_t, int>, std::vector<double>>;  // of step and replica
+using NodeValues = std::map<std::pair<std::int64_t, int>, std::vector<double>>;  // by step and replica
 
 /// Adds the values of one run at the steps that its row shows.
 void read_node_values(const ReportRun& run, const std::vector<std::int64_t>& steps, bool of_accuracy, int first_replica,
@@ -51,11 +51,11 @@ void read_node_values(const ReportRun& run, const std::vector<std::int64_t>& ste
       values[{at, first_replica + static_cast<int>(row[replica])}].push_back(row[value]);
   }
   if (!is_torn || table.rows.empty()) return;
-  const auto& last = table.rows.back();  // of that evaluation nodes are missing
+  const auto& last = table.rows.back();  // nodes of this evaluation are missing
   values.erase({static_cast<std::int64_t>(last[step]), first_replica + static_cast<int>(last[replica])});
 }
 
-/// The columns that a spread chart of the row draws: smallest, lower quartile, middle, upper quartile, largest.
+/// Lists the columns that a spread chart of the row draws: smallest, lower quartile, middle, upper quartile, largest.
 std::vector<std::string> spread_columns(const ReportRow& row) {
   if (row.columns.contains("node_q50")) return {"node_q0", "node_q25", "node_q50", "node_q75", "node_q100"};
   return {"accuracy_min", "", "accuracy_mean", "", "accuracy_max"};
@@ -118,7 +118,7 @@ std::optional<ClassCounts> read_class_counts(const fs::path& path) {
   return counts;
 }
 
-/// A square a node and class, the darker the more samples.
+/// Draws a square for each node and class, the darker the more samples.
 std::string cells_svg(const ClassCounts& counts, double left, double top, double width, double height) {
   const std::size_t classes = counts.of_class.front().size();
   double most = 1;
@@ -141,7 +141,7 @@ std::string cells_svg(const ClassCounts& counts, double left, double top, double
   return cells + "</g>\n" + numbers + "</g>\n";
 }
 
-/// Every so many, that there is room for their names.
+/// Returns names of nodes and classes, so many of them that there is room.
 std::string cell_names(const ClassCounts& counts, double left, double top, double width, double height) {
   const std::size_t nodes = counts.node.size(), classes = counts.of_class.front().size();
   const double dx = width / static_cast<double>(nodes), dy = height / static_cast<double>(classes);

@@ -56,7 +56,7 @@ std::string section_html(const PageSection& section) {
   return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", html_text(section.title), section.html);
 }
 
-/// Where there are several panels, a way to each.
+/// Returns links to the panels, where there are several.
 std::string contents_html(const std::vector<PagePanel>& panels) {
   if (panels.size() < 2) return "";
   std::string html = "<nav aria-label=\"Panels\"><ol>\n";

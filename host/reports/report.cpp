@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRowsOfPanel = 40;
 constexpr std::size_t kPanelsOfPage = 20, kLinesOfPage = 120;  // lines: of the same chart in all panels
 constexpr std::size_t kPointsOfLine = 500;
-constexpr std::size_t kPointsOfPage = 6000;  // of these lines together, where there are many
+constexpr std::size_t kPointsOfPage = 6000;  // in these lines together, where there are many
 
 /// Leaves out what stands behind the first `kept`, and says which.
 template <class List, class Name>
@@ -41,7 +41,7 @@ void limit(List& list, std::size_t kept, const char* what, const Name& name_of, 
   list.resize(kept);
 }
 
-/// How many panels a page has room for, the first at least.
+/// Counts the panels that a page has room for, the first at least.
 std::size_t panels_with_room(const std::vector<RowPanel>& panels) {
   std::size_t kept = 0, lines = 0;
   for (; kept < std::min(panels.size(), kPanelsOfPage); ++kept) {
@@ -101,7 +101,7 @@ class ReportMaker {
   std::size_t rows() const { return rows_.size(); }
 
  private:
-  /// A row ends where the first of its runs does.
+  /// Notes that a row ends with the first of its runs that does, where others go on.
   void note_shorter_runs(const ReportRow& row) {
     const auto by_end = std::ranges::minmax(row.runs, {}, [](const ReportRun* run) { return run->last_step(); });
     if (by_end.min->last_step() < by_end.max->last_step())
@@ -109,7 +109,7 @@ class ReportMaker {
                                         row.step.back(), by_end.min->folder.filename().string()));
   }
 
-  /// Its means have replicas in them that learn nothing.
+  /// Notes that a row's means have replicas in them that learn nothing.
   void note_divergence(const ReportRow& row) {
     std::int64_t count = 0;
     for (const ReportRun* run : row.runs) count += std::ranges::count_if(run->metrics, seems_to_diverge);
@@ -155,7 +155,7 @@ class ReportMaker {
     }
   }
 
-  /// Messages name folders as they were given; the page as readers see them.
+  /// Replaces folders in a message, which stand there as they were given, by folders as readers see them.
   static std::string without_folder(const ReportRow& row, std::string message) {
     for (const ReportRun* run : row.runs)
       if (const std::size_t at = message.find(run->folder.string()); at != std::string::npos)
@@ -188,7 +188,7 @@ class ReportMaker {
     drawn.spread_note = spread_note_;
   }
 
-  /// What cannot be read for one chart leaves the others.
+  /// Draws a chart; what cannot be read for one leaves the others.
   template <class Draw>
   void try_to(PagePanel& drawn, const char* what, const RowPanel& panel, const Draw& draw_it) {
     try {
@@ -198,7 +198,7 @@ class ReportMaker {
     }
   }
 
-  /// Tables above and below the charts, and the numbers of what is drawn.
+  /// Writes the tables above and below the charts, and the numbers of what is drawn.
   void write_around() {
     page_.title = source_.title;
     for (const ReportTable& table : source_.tables) {
@@ -223,7 +223,8 @@ class ReportMaker {
   ReportPage page_;
 };
 
-/// Refuses to replace what is not ours. Drawings can be made again: they do not wait for the disk.
+/// Writes a file unless it has this content, but replaces none that is not ours. Drawings can be made again: they do
+/// not wait for the disk.
 void write_if_other(const fs::path& path, const std::string& text) {
   std::error_code error;
   if (fs::exists(path, error)) {
@@ -242,7 +243,7 @@ void make_folder(const fs::path& folder) {
   if (error) throw InputError("cannot use the folder {}: {}", folder.string(), error.message());
 }
 
-/// In the first folder that there is.
+/// Returns report.html in the first folder that there is.
 fs::path default_page(const std::vector<fs::path>& folders) {
   for (const fs::path& folder : folders)
     if (std::error_code error; fs::is_directory(folder, error)) return folder / "report.html";

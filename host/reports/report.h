@@ -23,8 +23,8 @@ struct ReportEnd {
 /// same already are left as they are. Throws InputError where nothing is left to show.
 ReportEnd write_report(const ReportFiles& files);
 
-/// report.html and figures/*.svg in a table's folder, without figures of before that are not drawn any more. Nothing
-/// where no point has anything to show yet.
+/// Writes report.html and figures/*.svg in a table's folder, and removes figures of before that are not drawn any more.
+/// Writes nothing where no point has anything to show yet.
 void write_table_report(const std::filesystem::path& table);
 
 }  // namespace sparsepush

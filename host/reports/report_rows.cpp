@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-/// What runs of one row have in common.
+/// Returns what the runs of one row have in common, as text.
 std::string row_key(const ReportRun& run) {
   Config config = run.config;
   config.run.seed = 0;
@@ -62,7 +62,7 @@ std::vector<std::int64_t> common_steps(const std::vector<StepsOfReplica>& replic
 
 RowColumn column_of(const std::string& name, const ReportRow& row, const std::vector<StepsOfReplica>& replicas) {
   RowColumn column;
-  std::vector<std::optional<std::size_t>> places;  // of the column, in each replica
+  std::vector<std::optional<std::size_t>> places;  // the column's, in each replica
   for (const StepsOfReplica& replica : replicas) places.push_back(replica.metrics->find(name));
   for (const std::int64_t step : row.step) {
     std::vector<std::optional<double>> values;
@@ -77,8 +77,8 @@ RowColumn column_of(const std::string& name, const ReportRow& row, const std::ve
   return column;
 }
 
-/// Epochs that have parts, as the mean over replicas: runs of one row may have epochs of other lengths. Without numbers
-/// where one's length is not known.
+/// Counts epochs with their parts, as the mean over replicas: runs of one row may have epochs of other lengths. Without
+/// numbers where the length is not known of some run.
 RowColumn parts_of_epochs(const ReportRow& row) {
   double a_step = 0;  // epochs
   for (const ReportRun* run : row.runs) {

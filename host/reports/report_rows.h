@@ -20,28 +20,28 @@ struct RowColumn {
 struct ReportRow {
   LineStyle style = {};
   std::string method = {};
-  std::string point = {};                   ///< what a table's files call it; empty: it is no point's
+  std::string point = {};                   ///< name of a point in the table's files; empty: it is none
   std::vector<const ReportRun*> runs = {};  ///< at least one
   std::vector<std::int64_t> step = {};      ///< evaluations that every replica has
-  std::size_t trained = 0;                  ///< which of these is the last before final rounds
+  std::size_t trained = 0;                  ///< place in `step` of the last one before final rounds
   std::map<std::string, RowColumn> columns = {};
 
   const Config& config() const { return runs.front()->config; }
   int replicas() const;
-  /// Whether it counts epochs whose length is not known.
+  /// Returns whether the row counts epochs whose length is not known.
   bool has_open_epochs() const { return has("epoch") && !has("epochs"); }
   bool has_final_rounds() const { return trained + 1 < step.size(); }
-  /// Whether a column has any number, and is not all `idle`.
+  /// Returns whether a column has any finite number.
   bool has(const std::string& column) const;
   const std::vector<double>& mean(const std::string& column) const { return columns.at(column).mean; }
-  /// The mean at the last evaluation; NaN if there is none.
+  /// Returns the mean at the last evaluation; NaN if there is none.
   double last(const std::string& column) const;
 };
 
-/// Columns that a report draws or lists; "epochs" is `epoch` with the part of an epoch that steps tell.
+/// Lists the columns that a report draws or lists; "epochs" is `epoch` with the part of an epoch that steps tell.
 const std::vector<std::string>& row_columns();
 
-/// Rows in the order of their first runs, labelled and coloured by method.
+/// Makes rows in the order of their first runs, labelled and coloured by method. `runs` must outlive them.
 std::vector<ReportRow> make_report_rows(const std::vector<ReportRun>& runs);
 
 /// Leaves at most `most` evaluations of each column.

@@ -16,7 +16,7 @@ std::string content_of(const fs::path& path) {
   return text_of(path);
 }
 
-/// What summary.json says; a run that goes on or was killed has none.
+/// Adds what summary.json says; a run that goes on or was killed has none.
 void add_summary(const nlohmann::json& summary, ReportRun& run) {
   run.status = summary.value("status", "");
   run.reason = summary.value("reason", "");
@@ -25,7 +25,7 @@ void add_summary(const nlohmann::json& summary, ReportRun& run) {
   run.sgd_steps = summary.value("sgd_steps", run.sgd_steps);
 }
 
-/// Without them there is still much to show.
+/// Reads the run's times; without them there is still much to show.
 std::vector<RunTime> times_of(ReportRun& run) try { return read_run_times(run.folder); } catch (const InputError&) {
   run.left_out.emplace_back("seconds: timing.csv is damaged");
   return {};

@@ -15,8 +15,8 @@ struct ReportRun {
   std::filesystem::path folder = {};
   std::string shown = {};  ///< the folder, as readers see it
   std::string table = {};  ///< the table that it is a point of, as readers see its folder; empty: none
-  std::string point = {};  ///< its name there
-  std::pair<std::size_t, std::size_t> place = {};  ///< of the table among all, from 1, and of the point in it
+  std::string point = {};  ///< name of the point there
+  std::pair<std::size_t, std::size_t> place = {};  ///< number of the table among all, from 1, and of the point in it
   Config config = {};
   std::string config_text = {};  ///< config.toml
   std::string status = {}, reason = {}, version = {}, device = {};
@@ -28,7 +28,7 @@ struct ReportRun {
   std::int64_t last_step() const;
 };
 
-/// Throws InputError that names the file that is missing or damaged.
+/// Reads a run. Throws InputError that names the file that is missing or damaged.
 ReportRun read_report_run(const std::filesystem::path& folder);
 
 }  // namespace sparsepush

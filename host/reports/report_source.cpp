@@ -18,7 +18,7 @@ fs::path real_path(const fs::path& path) {
   return error ? path.lexically_normal() : real;
 }
 
-/// Does not depend on how a folder below `base` is spelt.
+/// Returns a path as readers see it, which does not depend on how a folder below `base` is spelt.
 std::string shown_path(const fs::path& path, const fs::path& base) {
   const fs::path real = real_path(path), below = real.lexically_relative(real_path(base));
   if (below == ".") return real.filename().string();
@@ -50,7 +50,7 @@ class SourceReader {
   void add_run(const fs::path& path) {
     const ReportTable* table = table_of(path);
     const auto* point = table ? table->point("points/" + path.filename().string()) : nullptr;
-    if (table && !point) return;  // of an earlier version of the table's file
+    if (table && !point) return;  // the table's file does not have the point any more
     try {
       ReportRun run = read_report_run(path);
       run.shown = shown_path(path, base_);
@@ -65,7 +65,7 @@ class SourceReader {
     }
   }
 
-  /// The table that the run is a point of, read when its first point is.
+  /// Finds the table that the run is a point of, read when its first point is.
   const ReportTable* table_of(const fs::path& run) {
     if (run.parent_path().filename() != "points") return nullptr;
     const fs::path folder = run.parent_path().parent_path();

@@ -36,7 +36,7 @@ void check_columns(const CsvTable& table, std::initializer_list<const char*> col
       throw InputError("{}: expected a column {}", path.string(), column);
 }
 
-/// A value of TOML as CSV files of tables have it.
+/// Returns a value of TOML as CSV files of tables have it.
 std::string csv_words(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (const auto number = node.value_exact<std::int64_t>()) return fmt::format("{}", *number);
@@ -45,7 +45,7 @@ std::string csv_words(const toml::node& node) {
   return "";
 }
 
-/// table.toml has been checked when the table was made; what cannot be read now is no reference.
+/// Reads the reference. table.toml was checked when the table was made; what cannot be read now is no reference.
 void read_reference(const std::string& text, ReportTable& table) {
   try {
     const toml::table document = toml::parse(text);

@@ -22,17 +22,18 @@ struct ReportTable {
   MarkdownTable rows = {};  ///< what table.md shows
   CsvTable points = {}, claims = {};
   std::string reference = {};                                ///< a point's name; empty: none, or settings alone
-  std::map<std::string, std::string> reference_values = {};  ///< of keys, as in CSV files
+  std::map<std::string, std::string> reference_values = {};  ///< values of keys, as in CSV files
   bool has_reference = false;
-  std::map<std::string, std::size_t> line_of_folder = {};  ///< of points
+  std::map<std::string, std::size_t> line_of_folder = {};  ///< line in `points` of a folder
 
-  /// The line of points.csv of a folder "points/NAME"; null if the table does not show it.
+  /// Returns the line of points.csv of a folder "points/NAME"; null if the table does not show it.
   const std::map<std::string, std::string>* point(const std::string& folder) const;
-  /// Whether others are compared with this line of points.csv.
+  /// Returns whether others are compared with this line of points.csv.
   bool is_reference(const std::map<std::string, std::string>& point) const;
 };
 
-/// What is missing is empty. Throws InputError where the files cannot be read as a table's.
+/// Reads a table's folder; other files than points.csv may be missing. Throws InputError where the files cannot be read
+/// as a table's.
 ReportTable read_report_table(const std::filesystem::path& folder);
 
 }  // namespace sparsepush

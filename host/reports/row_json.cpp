@@ -8,7 +8,7 @@
 namespace sparsepush {
 namespace {
 
-/// As a string of JSON that HTML sees no markup in.
+/// Returns a string of JSON that HTML sees no markup in.
 std::string json_text(const std::string& text) {
   std::string safe;
   for (const char c : nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))

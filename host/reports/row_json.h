@@ -7,8 +7,8 @@
 
 namespace sparsepush {
 
-/// A list of {label, method, colour, folders, step, <column>: [means], <column>_sd: [...]}, of which columns without
-/// numbers are left out. Nothing in it ends a <script>.
+/// Returns a list of {label, method, colour, folders, step, <column>: [means], <column>_sd: [...]}, without columns
+/// that have no numbers. Nothing in it ends a <script>.
 std::string rows_json(const std::vector<const ReportRow*>& rows);
 
 }  // namespace sparsepush

@@ -18,7 +18,7 @@ bool is_length_key(const std::string& name) {
   return name == "run.steps" || name == "run.epochs" || name == "algorithm.final_rounds";
 }
 
-/// As names of points have it: without its section, and that instead of "name".
+/// Names a key as names of points do: without its section, or by the section instead of "name".
 std::string short_key(const Field& field, const std::vector<const Field*>& among) {
   const auto word = [](const Field& of) { return of.key == "name" ? of.section : of.key; };
   const auto same = std::ranges::count_if(among, [&](const Field* other) { return word(*other) == word(field); });
@@ -42,13 +42,13 @@ KeysOfMethods keys_within_methods(const std::vector<const Field*>& keys, const s
   return differ;
 }
 
-/// Whether the averaging rate is the one that method, compressor and keep stand for.
+/// Returns whether the averaging rate is the one that method, compressor and keep stand for.
 bool is_default_rate(const Field& field, const Config& config) {
   return field.name() == "algorithm.averaging_rate" &&
          config.algorithm.averaging_rate == default_averaging_rate(rows_of(config), config.algorithm);
 }
 
-/// Settings of [algorithm] that follow from others are left out.
+/// Labels a row by its settings, without those of [algorithm] that follow from others.
 std::string settings_label(const ReportRow& row, const std::vector<const Field*>& keys, const KeysOfMethods& within) {
   std::string label = row.method;
   for (const Field* field : keys)
@@ -58,7 +58,7 @@ std::string settings_label(const ReportRow& row, const std::vector<const Field*>
   return label;
 }
 
-/// The name of a point, or of several that differ in their seeds: what their names have in common.
+/// Returns the name of a point, or of several that differ in their seeds: what their names have in common.
 std::string point_label(const ReportRow& row) {
   std::string name = row.runs.front()->point;
   if (row.runs.size() == 1) return name;
@@ -72,7 +72,7 @@ std::string point_label(const ReportRow& row) {
   return name;
 }
 
-/// The rows that share a label with others.
+/// Lists the rows that share a label with others.
 std::vector<ReportRow*> with_same_label(std::vector<ReportRow>& rows) {
   std::map<std::string, std::vector<ReportRow*>> of_label;
   for (ReportRow& row : rows) of_label[row.style.label].push_back(&row);

@@ -8,13 +8,14 @@
 
 namespace sparsepush {
 
+/// Returns whether the key counts in the configuration.
 bool counts_in(const Field& field, const Config& config);
-/// The value of a key, of a file its content's hash. Throws InputError if that cannot be read.
+/// Returns a key's value for comparison, of a file its content's hash. Throws InputError if the file cannot be read.
 std::string compared_words(const Field& field, const Config& config);
-/// The same for readers; of a file its name.
+/// Returns a key's value for readers, of a file its name.
 std::string shown_words(const Field& field, const Config& config);
 
-/// Keys that change results and in which rows differ, where they count; without seeds and replicas.
+/// Lists the keys that change results and in which rows differ, where they count; without seeds and replicas.
 std::vector<const Field*> keys_that_differ(const std::vector<ReportRow>& rows);
 
 /// Labels all rows, each differently: the names of points, else method and the keys that differ, else folders.

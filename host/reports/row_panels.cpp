@@ -11,7 +11,7 @@
 namespace sparsepush {
 namespace {
 
-/// Key and value of what decides which samples a node learns from, and how many nodes there are.
+/// Returns keys and values of what decides which samples a node learns from, and how many nodes there are.
 std::string data_key(const Config& config) {
   static const std::set<std::string> left_out = {"data.path", "data.seed", "data.batch", "data.augment"};
   std::string key = fmt::format("{}", config.run.nodes);
@@ -29,7 +29,7 @@ std::string topology_key(const Config& config) {
   return key;
 }
 
-/// "synthetic, skew=0.8 · random_out, degree=3 · 8 nodes", with other keys where they differ between panels.
+/// Returns "synthetic, skew=0.8 · random_out, degree=3 · 8 nodes", with other keys where they differ between panels.
 std::string panel_title(const Config& config, const std::vector<const Field*>& differ) {
   std::string data, topology;
   const auto is_said = [&](const Field& field) {

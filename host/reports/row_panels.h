@@ -7,7 +7,7 @@
 
 namespace sparsepush {
 
-/// Whether the keys of [topology] count.
+/// Returns whether the keys of [topology] count.
 bool has_topology(const Config& config);
 
 /// Rows with the same data, partition, topology and nodes: they share charts.
@@ -16,7 +16,7 @@ struct RowPanel {
   std::vector<const ReportRow*> rows = {};
 };
 
-/// Rows whose method has no topology stand in every panel of their data and nodes.
+/// Sorts rows into panels. Rows whose method has no topology stand in every panel of their data and nodes.
 std::vector<RowPanel> make_panels(const std::vector<ReportRow>& rows);
 
 /// Gives rows of one method in one panel dashes that tell them apart, in print and for every eye.

@@ -13,8 +13,8 @@ namespace sparsepush {
 namespace {
 
 constexpr int kMostDrawn = 64;              // nodes
-constexpr std::int64_t kRoundsDrawn = 4;    // of a topology that changes
-constexpr std::size_t kBars = 24;           // of a histogram
+constexpr std::int64_t kRoundsDrawn = 4;    // for a topology that changes
+constexpr std::size_t kBars = 24;           // in a histogram
 constexpr int kMostNodesMeasured = 20'000;  // above it the spectral gap takes seconds
 
 std::string replace_all(std::string text, const std::string& from, const std::string& to) {
@@ -30,7 +30,7 @@ std::string title_svg(const std::string& title) {
                      html_text(title));
 }
 
-/// In the middle below its title, smaller where it is wider than other charts.
+/// Draws the topology in the middle below its title, smaller where it is wider than other charts.
 Figure drawn_topology(const Topology& topology, const std::string& name) {
   const TopologyPicture picture = topology_picture(topology, kRoundsDrawn);
   const double scale = std::min(1.0, (kFrameWidth - 2 * kFrameMargin) / picture.width);
@@ -52,14 +52,14 @@ Figure drawn_topology(const Topology& topology, const std::string& name) {
   return figure;
 }
 
-/// Nodes by degree.
+/// Counts nodes by degree.
 std::map<int, int> histogram_of(const std::vector<int>& degrees) {
   std::map<int, int> nodes;
   for (const int degree : degrees) ++nodes[degree];
   return nodes;
 }
 
-/// Bars for as many ranges of degrees as there is room for.
+/// Draws bars for as many ranges of degrees as there is room for.
 std::string bars_svg(const std::map<int, int>& nodes, const std::string& title, double left, double width, double top,
                      double height) {
   const int least = nodes.begin()->first, most = nodes.rbegin()->first;

@@ -13,7 +13,7 @@ struct TopologyFigure {
   std::string words = {};  ///< how fast it mixes
 };
 
-/// Of the first row that has a topology; none where no row has. Throws InputError where it cannot be made.
+/// Draws the topology of the first row that has one; none where no row has. Throws InputError where it cannot be made.
 std::optional<TopologyFigure> topology_figure(const RowPanel& panel, const std::string& prefix);
 
 }  // namespace sparsepush

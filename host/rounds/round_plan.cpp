@@ -8,20 +8,20 @@
 namespace sparsepush {
 namespace {
 
-constexpr std::int64_t kMostPeriodEdges = 1 << 24;  // of places that all stay: 128 MiB of slots and weights
+constexpr std::int64_t kMostPeriodEdges = 1 << 24;  // in a period that stays whole: 128 MiB of slots and weights
 
-/// Whether the backend draws every round where it is due.
+/// Returns whether the backend draws every round when it is due.
 bool is_drawn(const RoundRules& rules, const Shard& shard) {
   return rules.drawn && shard.shards == 1 && !rules.weights && !rules.delivers;
 }
 
-/// Whether all places stay as they are while the rates do.
+/// Returns whether all places keep their rounds as long as the rates stay.
 bool is_periodic(const RoundRules& rules, const RoundBounds& bounds) {
   return rules.period > 0 && !rules.delivers &&
          (rules.period <= 2 * kRoundsAhead || rules.period * bounds.edges <= kMostPeriodEdges);
 }
 
-/// `needed`, and half as much again of what has grown, because more rounds will.
+/// Returns `needed`, and half as much again of what has grown, because more rounds will grow.
 RoundBounds with_room(const RoundBounds& before, RoundBounds needed, int most_halo) {
   if (needed.edges > before.edges) needed.edges += needed.edges / 2;
   if (needed.halo > before.halo) needed.halo = std::min(needed.halo + needed.halo / 2, most_halo);
@@ -86,7 +86,7 @@ bool RoundPlan<Backend>::has(std::int64_t t) const {
 template <class Backend>
 bool RoundPlan<Backend>::prepare(std::int64_t first, std::int64_t last) {
   CHECK(first >= 0 && first < last && last - first <= kRoundsAhead, "rounds ", first, " to ", last);
-  if (repeats()) last = first + 1;  // later ones may have other rates, and stand in the same places
+  if (repeats()) last = first + 1;  // later rounds may have other rates, and stand in the same places
   bool outgrown = false;
   for (std::int64_t t = first; t < last;) {
     if (!has(t) && make_batch(t)) {
@@ -120,7 +120,7 @@ bool RoundPlan<Backend>::make_batch(std::int64_t t) {
 
 template <class Backend>
 void RoundPlan<Backend>::fill(Batch& batch, std::vector<MadeRound> made) {
-  wait_for(batch.uploaded);  // it reads what is overwritten now, and was called two batches ago
+  wait_for(batch.uploaded);  // the upload reads what is overwritten now; it was begun two batches ago
   const int rounds = rounds_per_batch();
   batch.rounds.assign(rounds, {});
   for (int i = 0; i < rounds; ++i) {
@@ -183,7 +183,7 @@ PlannedRound RoundPlan<Backend>::at(const std::int64_t* due) {
   return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_, .number = due};
 }
 
-/// Replaces the edges of the only place.
+/// Draws the edges of round *due, in place of the edges drawn before.
 template <class Backend>
 void RoundPlan<Backend>::draw(const std::int64_t* due) {
   draw_random_out(backend_,

@@ -22,12 +22,12 @@ inline constexpr int kRoundsAhead = 16;
 struct PlannedRound {
   RoundEdges edges;                      ///< delivered ones; slots: local rows, then the halo
   std::span<const std::int64_t> copies;  ///< [local rows] messages each local node sends
-  const Halo* const* halo = nullptr;     ///< of the round that is played now, in host memory: for host calls
-  const std::int64_t* number = nullptr;  ///< [1] the round's, in backend memory
+  const Halo* const* halo = nullptr;     ///< halo of the round played now, in host memory, for host calls
+  const std::int64_t* number = nullptr;  ///< [1] the round's number, in backend memory
 };
 
-/// Round t stands in place t mod places: of one period that repeats itself as long as rates do, or of two batches that
-/// are filled in turn. What a backend draws itself has one place.
+/// The rounds of a run, round t at place t mod places. The places hold one period, which repeats itself as long as
+/// rates do, or two batches that are filled in turn. Where a backend draws the rounds itself there is one place.
 template <class Backend>
 class RoundPlan {
  public:
@@ -35,8 +35,8 @@ class RoundPlan {
   RoundPlan(const Backend& backend, RoundRules rules, const Shard& shard);
 
   /// Makes, on the host, the rounds [first, last), at most kRoundsAhead, where they are not there yet, and does not
-  /// wait for the steps that are on their way: the upload does, until all of them have read what stood there. True if
-  /// rounds have outgrown their places: what was recorded with at() is void, and halo_slots() may have grown.
+  /// wait for the steps that are on their way: the upload does, until all of them have read what stood there. Returns
+  /// true if rounds have outgrown their places: what was recorded with at() is void, and halo_slots() may have grown.
   bool prepare(std::int64_t first, std::int64_t last);
   /// Lets the backend wait for the upload of round t; to be called on the host, between recorded steps, before the one
   /// that plays it.
@@ -48,7 +48,7 @@ class RoundPlan {
   /// Returns an upper bound of the halo of every round so far, and of the rules' bounds.
   int halo_slots() const { return bounds_.halo; }
 
-  /// Places of a plan with these rules, each with room for `bounds.edges` edges.
+  /// Counts the places of a plan with these rules, each with room for `bounds.edges` edges.
   static int places(const RoundRules& rules, const Shard& shard, const RoundBounds& bounds);
 
  private:
@@ -59,7 +59,7 @@ class RoundPlan {
   };
   /// Places that are filled together.
   struct Batch {
-    std::int64_t first = 0;         ///< its first round
+    std::int64_t first = 0;         ///< number of its first round
     std::vector<HostRound> rounds;  ///< [rounds_per_batch()] by place; empty: none is there
     Event<Backend> uploaded;
     bool awaited = true;  ///< by the ops
@@ -82,12 +82,12 @@ class RoundPlan {
   }
   bool repeats() const { return batches_.size() == 1; }
   bool has(std::int64_t t) const;
-  /// Makes the batch that round t stands in; true if it had outgrown its places.
+  /// Makes the batch that round t stands in; returns true if it had outgrown its places.
   bool make_batch(std::int64_t t);
   void fill(Batch& batch, std::vector<MadeRound> made);
   void write(const MadeRound& made, int place);
   void upload(int first_place, int count);
-  /// Places for rounds of up to `bounds`, all empty.
+  /// Allocates places for rounds of up to `bounds`, all empty.
   void allocate(const RoundBounds& bounds);
   void draw(const std::int64_t* due);
 
@@ -97,7 +97,7 @@ class RoundPlan {
   RoundBounds bounds_;
   int places_count_;
   std::vector<Batch> batches_;
-  Event<Backend> read_;  ///< behind the steps that may read what is filled next
+  Event<Backend> read_;  ///< recorded behind the steps that may read what is filled next
   std::optional<Places> places_;
   std::optional<DueRound<Backend>> due_;
   std::optional<Drawn> drawn_;

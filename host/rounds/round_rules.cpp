@@ -20,7 +20,7 @@ void sort_once(std::vector<T>& values) {
   values.erase(repeated.begin(), repeated.end());
 }
 
-/// The nodes of other shards that send along edges that `counts`, ascending.
+/// Lists the nodes of other shards that send along edges e for which counts(e), ascending.
 template <class Counts>
 std::vector<int> remote_sources(const Shard& shard, const std::vector<Edge>& edges, const Counts& counts) {
   std::vector<int> remote;
@@ -37,7 +37,7 @@ struct SentRow {
   friend auto operator<=>(const SentRow&, const SentRow&) = default;
 };
 
-/// Those of a replica along edges that `counts`, in the order of a halo.
+/// Lists the rows of a replica that are sent along edges e for which counts(e), in the order of a halo.
 template <class Counts>
 std::vector<SentRow> sent_rows(const Shard& shard, int replica, const std::vector<Edge>& edges, const Counts& counts) {
   std::vector<SentRow> sent;
@@ -48,7 +48,8 @@ std::vector<SentRow> sent_rows(const Shard& shard, int replica, const std::vecto
   return sent;
 }
 
-/// The weight of edges that are not delivered becomes 0, which no other has. On the grid the sums are exact.
+/// Gives the weights of edges that are not delivered back to their senders, and sets them to 0, which no other edge
+/// has. On the grid the sums are exact.
 void return_to_senders(const RoundRules& rules, int replica, std::int64_t t, const std::vector<Edge>& edges,
                        MixingWeights& weights) {
   if (!rules.delivers) return;
@@ -56,7 +57,7 @@ void return_to_senders(const RoundRules& rules, int replica, std::int64_t t, con
     if (!rules.delivers(replica, t, edges[e])) weights.self[edges[e].source] += std::exchange(weights.edge[e], 0.0f);
 }
 
-/// Appends a replica's nodes; its part of the halo stands behind those of the replicas before.
+/// Appends a replica's nodes to the round; its part of the halo stands behind those of the replicas before.
 void append(const Shard& shard, int replica, const std::vector<Edge>& edges, const MixingWeights& weights,
             MadeRound& round, std::vector<SentRow>& sent) {
   const auto counts = [&](std::size_t e) { return weights.edge[e] != 0.0f; };

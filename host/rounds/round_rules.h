@@ -19,7 +19,7 @@ struct RoundBounds {
   int sent = 0;            ///< rows that other shards receive, each counted once a shard
 };
 
-/// Rounds of `random_out` that a backend can draw for itself: those that `edges` has.
+/// Rounds of `random_out` that a backend can draw for itself: the same as `edges` gives.
 struct DrawnRounds {
   RandomOut topology;
   std::vector<std::uint64_t> seed;  ///< [replicas]
@@ -29,7 +29,7 @@ struct DrawnRounds {
 /// the weight of an edge that is not delivered returns to its sender. All shards have the same rules, which depend on
 /// their arguments only.
 struct RoundRules {
-  std::int64_t period = 0;                                                 ///< of `edges`; 0: none is known
+  std::int64_t period = 0;                                                 ///< period of `edges`; 0: none is known
   std::function<std::vector<Edge>(int replica, std::int64_t t)> edges;     ///< ordered by target, then by source
   std::function<void(std::vector<Edge>& edges)> weights;                   ///< empty: those that the edges have
   std::function<bool(int replica, std::int64_t t, const Edge&)> delivers;  ///< empty: everything
@@ -42,7 +42,7 @@ struct RoundRules {
 RoundRules topology_rules(const std::vector<Topology>& topologies, int replicas,
                           std::function<double(int replica, std::int64_t t)> averaging_rate);
 
-/// Returns the bounds in those rules.
+/// Returns the bounds of the rounds of these topologies, as topology_rules has them.
 RoundBounds topology_bounds(const std::vector<Topology>& topologies, const Shard& shard);
 
 /// One round for the nodes of one shard, on the host; all replicas stand in it, side by side.
@@ -54,7 +54,7 @@ struct MadeRound {
   Halo halo;
   std::vector<double> rate;  ///< [replicas]
 };
-/// Throws InputError as `mixing_weights` does.
+/// Makes round t for a shard. Throws InputError as `mixing_weights` does.
 MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t);
 
 }  // namespace sparsepush

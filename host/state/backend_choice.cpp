@@ -10,7 +10,7 @@
 namespace sparsepush {
 namespace {
 
-/// Why no GPU can be used; empty if one can.
+/// Says why no GPU can be used; empty if one can.
 std::string gpu_problem() {
   if (!Cuda::is_built_in()) return "this program was built without CUDA";
   if (!Cuda::is_available()) return "there is no NVIDIA GPU with a working driver";
@@ -25,7 +25,7 @@ std::string gpu_problem() {
   return "";
 }
 
-/// Whether run.precision decides anything.
+/// Returns whether run.precision decides anything.
 bool has_precisions(const Config& config) { return why_unused(*find_field("run", "precision"), config) == nullptr; }
 
 }  // namespace

@@ -9,11 +9,11 @@
 
 namespace sparsepush {
 
-/// "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. InputError if a GPU is
-/// wanted and none works, or a precision that the backend does not have.
+/// Returns "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. Throws InputError
+/// if a GPU is wanted and none works, or where the backend does not have the precision.
 std::string choose_backend(const Config& config);
 
-/// InputError if the backend, which runs because of `why`, does not have the precision and it counts.
+/// Throws InputError if run.precision counts and the backend, which runs because of `why`, does not have it.
 template <class Backend>
 void check_precision(const Config& config, const std::string& why);
 
@@ -23,11 +23,11 @@ struct ShardPlace {
   int device = 0;   ///< number of the GPU
 };
 
-/// The backend of one shard.
+/// Opens the backend of one shard.
 template <class Backend>
 Backend open_backend(const ShardPlace& place);
 
-/// Such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3, tf32".
+/// Describes the backend of all shards, such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3, tf32".
 template <class Backend>
 std::string describe_backend(const Config& config, const ShardPlace& place);
 

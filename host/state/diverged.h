@@ -9,11 +9,12 @@
 
 namespace sparsepush {
 
-/// `what()` names step, node, tensor and a remedy: those of the first run, where there are several side by side.
+/// The error of runs that have all diverged. `what()` names step, node, tensor and a remedy, for the first run where
+/// there are several side by side.
 class Diverged : public std::runtime_error {
  public:
   explicit Diverged(const std::string& reason) : Diverged(std::vector{reason}) {}
-  /// reasons: [runs].
+  /// Takes the reason of each run, [runs].
   explicit Diverged(std::vector<std::string> reasons)
       : std::runtime_error(reasons.at(0)), reasons_(std::move(reasons)) {}
 
@@ -24,8 +25,8 @@ class Diverged : public std::runtime_error {
 };
 
 /// Says which settings are known to be unstable together: error memory (or a public copy) that gives back less than
-/// averaging takes of parameters, because a round moves models further than messages of that size can follow. Empty if
-/// none are.
+/// averaging takes of parameters, because a round moves models further than messages of that size can follow. Returns
+/// nothing if none are.
 std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 /// Says what to try after a divergence, by its likely key.

@@ -17,7 +17,7 @@
 namespace sparsepush {
 namespace {
 
-/// Whether nodes without data have no weight decay, where others do.
+/// Returns whether nodes without data have no weight decay, where others do.
 bool nodes_differ(const Experiment& experiment) {
   if (experiment.rows().method.steps_alike) return false;
   const RunConfig& run = experiment.config().run;
@@ -27,14 +27,14 @@ bool nodes_differ(const Experiment& experiment) {
   return false;
 }
 
-/// With settings for each row where these differ.
+/// Plans the nodes, with settings for each row where these differ.
 NodesPlan plan_of_nodes(const Experiment& experiment, int halo_slots) {
   NodesPlan plan = nodes_plan(experiment, halo_slots);
   plan.settings_of_rows = nodes_differ(experiment);
   return plan;
 }
 
-/// Topologies are checked when an experiment is made; what rules do to them, here.
+/// Checks what rules do to topologies, which themselves were checked when the experiment was made.
 RoundRules checked(RoundRules rules, const Method& method) {
   CHECK(!rules.delivers || !(method.needs.is_static || method.needs.doubly_stochastic), method.name,
         " needs every message delivered");
@@ -186,7 +186,7 @@ void Emulator<Backend>::resume_at(std::int64_t step) {
   const StepClock now{.step = step, .round = schedule.rounds_in(sgd_steps) + step - sgd_steps};
   clock_.assign(std::vector<StepClock>(nodes_.shard.replicas, now));
 
-  Message kept;  // from round to round in every slot, by methods whose rounds are all alike: checkpoints hold no halo
+  Message kept;  // kept in every slot, by methods whose rounds are all alike: checkpoints hold no halo
   std::ranges::copy_if(nodes_.arrays, std::back_inserter(kept.arrays),
                        [](const StateArray* array) { return array->saved && array->per == Per::kSlot; });
   if (kept.arrays.empty()) return;
@@ -256,7 +256,7 @@ void Emulator<Backend>::check_finite() {
   const std::vector<Run>& runs = experiment_.runs();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (!lost_[i].empty()) continue;
-    const StepClock* first = nullptr;  // of a step's rows the first one too: clocks stand in their order
+    const StepClock* first = nullptr;  // the earliest; within a step the first, in the order of rows
     for (const StepClock& clock : std::span(clocks).subspan(runs[i].first, runs[i].replicas().count))
       if (clock.diverged_step != 0 && (first == nullptr || clock.diverged_step < first->diverged_step)) first = &clock;
     if (first != nullptr) lost_[i] = describe_divergence(runs[i], *first);

@@ -25,7 +25,7 @@ class Emulator {
  public:
   /// Makes the nodes in their initial state. `backend`, `experiment` and `transport` must outlive it.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport);
-  /// Makes the nodes likewise, with other rounds than the experiment's.
+  /// Makes the nodes in their initial state, with `rules` instead of the experiment's rounds.
   Emulator(const Backend& backend, const Experiment& experiment, Transport<Backend>& transport, RoundRules rules);
 
   /// Counts the SGD steps and final rounds that are done.
@@ -40,30 +40,30 @@ class Emulator {
   /// Updates, selects, delivers, mixes and de-biases, as the method says.
   void run_method();
 
-  /// Plays one round of merging after the last SGD step; after the last one also running statistics are merged.
+  /// Plays one round of merging after the last SGD step; after the last round running statistics are merged as well.
   void run_final_round();
   /// Chooses whether steps repeat what was recorded; if not, every step launches its work anew, with the same bits.
   void set_recorded(bool recorded) { recorded_ = recorded; }
   /// Looks for runs with nodes that have diverged since the last look: lost() has them. Throws Diverged if none is
   /// left. Backends look every few steps, and before anything is saved.
   void check_finite();
-  /// Returns [runs] why a run has diverged, where that was seen; else empty. It goes on, to no end.
+  /// Returns why each run has diverged, [runs]; empty where that was not seen. A lost run still takes steps, to no end.
   const std::vector<std::string>& lost() const { return lost_; }
 
-  /// Measures losses, accuracies, consensus, mass and bytes of each replica, but those of lost runs. `ends_window`
-  /// starts a new window for train_loss. Returns no rows, and nothing else has happened, if `watch` said in any shard
-  /// not to go on with the tests.
+  /// Measures losses, accuracies, consensus, mass and bytes of each replica, without the replicas of lost runs.
+  /// `ends_window` starts a new window for train_loss. Returns no rows, and leaves everything else as it was, if
+  /// `watch` said in any shard not to go on with the tests.
   std::vector<MetricsRow> measure(bool ends_window, const TestWatch& watch = nullptr);
 
   const Experiment& experiment() const { return experiment_; }
   Nodes<Backend>& nodes() { return nodes_; }
   const Gradients<Backend>& gradients() const { return *gradients_; }
 
-  /// Copies what the nodes have now to the arrays that start as others do; to be called after nodes have been given
-  /// other parameters to start with.
+  /// Fills the arrays that start as others do (StateArray::starts_as) from what the nodes have now; to be called after
+  /// nodes have been given other parameters to start with.
   void start_arrays();
 
-  /// Returns the losses since the last measure, which are saved with checkpoints.
+  /// Returns the sums of losses since the last measure, which are saved with checkpoints.
   LossWindow<Backend>& loss_window() { return loss_; }
   /// Goes on at `step` from a checkpoint whose arrays have been read into nodes().
   void resume_at(std::int64_t step);
@@ -75,7 +75,8 @@ class Emulator {
   std::vector<SgdSettings> settings_of_rows(const std::vector<SgdSettings>& of_replicas) const;
   /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
   void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);
-  /// Makes rounds first to last - 1 ready. Where they need more places than recorded work knows, that is recorded anew.
+  /// Makes rounds first to last - 1 ready. Where they need more places than recorded work knows, forgets that work: it
+  /// is recorded anew.
   void prepare_rounds(std::int64_t first, std::int64_t last);
   /// Makes running statistics for the merged model, after the last final round.
   void merge_statistics();
@@ -86,7 +87,7 @@ class Emulator {
   /// Loses runs whose parameters are finite, but not their squares.
   void check_norms();
   void check_any_left() const;
-  /// Replicas of runs that are not lost.
+  /// Lists the replicas of runs that are not lost.
   std::vector<int> live_replicas() const;
   StepClock* clock() const { return clock_.span().data(); }
 
@@ -95,8 +96,8 @@ class Emulator {
   std::unique_ptr<Gradients<Backend>> gradients_;
   RoundPlan<Backend> plan_;
   Nodes<Backend> nodes_;
-  const bool nodes_differ_;            ///< those of a replica, in their settings
-  std::vector<SgdSettings> settings_;  ///< that the nodes have
+  const bool nodes_differ_;            ///< whether nodes of a replica differ in their settings
+  std::vector<SgdSettings> settings_;  ///< the settings that the nodes have
   LossWindow<Backend> loss_;
   Buffer<Backend, StepClock> clock_;  ///< [replicas]
   std::vector<std::string> lost_;     ///< [runs]

@@ -18,7 +18,7 @@
 namespace sparsepush {
 namespace {
 
-/// Runs in the order of their replicas.
+/// Numbers the runs' replicas one after the other.
 std::vector<Run> side_by_side(const std::vector<Config>& configs) {
   std::vector<Run> runs;
   int first = 0;
@@ -64,13 +64,14 @@ std::vector<std::uint64_t> seeds_of(const std::vector<ReplicaSettings>& replicas
   return seeds;
 }
 
-/// Final rounds of the run; "auto" must give the same number for every replica, because they share a launch.
+/// Returns the final rounds of the run; "auto" must give the same number for every replica, because they share a
+/// launch.
 std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method,
                           const std::vector<Topology>& topologies) {
   if (!method.final_message) return 0;
   if (merges_by_all_reduce(algorithm)) return 1;
   if (algorithm.final_rounds) return *algorithm.final_rounds;
-  constexpr double kRemaining = 1e-3;  // of the disagreement
+  constexpr double kRemaining = 1e-3;  // share of the disagreement
   std::vector<std::int64_t> rounds;
   for (const Topology& topology : topologies) rounds.push_back(rounds_to_contract(topology, kRemaining));
   const auto [least, most] = std::ranges::minmax(rounds);
@@ -81,7 +82,7 @@ std::int64_t final_rounds(const AlgorithmConfig& algorithm, const Method& method
   return most;
 }
 
-/// The topology counts for no method that needs none: any will do.
+/// Replaces the topology by the default for methods that need none: there it does not count.
 Config with_topology_that_counts(Config config, const Method& method) {
   if (!method.needs.topology) config.topology = {};
   return config;
@@ -89,7 +90,7 @@ Config with_topology_that_counts(Config config, const Method& method) {
 
 /// Refuses a round in which a weight would vanish at the averaging rate `eta`. Throws InputError.
 void check_weights(const Topology& topology, double eta) {
-  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // others have degrees alike
+  if (topology.period() == 0) mixing_weights(topology.round(0), eta, 0);  // other rounds have degrees like these
   std::int64_t t = 0;
   for (const TopologyRound& round : topology.stored_rounds()) mixing_weights(round, eta, t++);
 }

@@ -15,7 +15,7 @@
 
 namespace sparsepush {
 
-/// In what replicas may differ.
+/// The settings in which replicas may differ.
 struct ReplicaSettings {
   std::uint64_t seed = 1;
   DataConfig data;            ///< partition and its seed
@@ -25,7 +25,7 @@ struct ReplicaSettings {
 
 /// A run of an experiment, which has a folder of its own: some of the replicas, with seeds seed, seed + 1, ...
 struct Run {
-  Config config;  ///< as if it were alone
+  Config config;  ///< the configuration as if the run were alone
   int first = 0;  ///< number of its first replica
 
   ReplicaRange replicas() const { return {first, config.run.replicas}; }
@@ -37,10 +37,10 @@ class Experiment {
   /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
   /// InputError.
   explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
-  /// Builds them likewise, with a method, optimizer, compressor or task that need not be in any table.
+  /// Builds the same with a method, optimizer, compressor or task that need not be in any table. Throws InputError.
   Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
-  /// Of runs that differ in nothing but replicas and what ReplicaSettings says, and are equally long: each has the bits
-  /// that it has alone. Throws InputError where their lengths differ.
+  /// Builds one experiment of runs that differ in nothing but replicas and what ReplicaSettings says, and are equally
+  /// long: each has the bits that it has alone. Throws InputError where their lengths differ.
   explicit Experiment(const std::vector<Config>& runs);
 
   /// Refuses at once what a run would refuse later, before data are made: weights that vanish, and what the task
@@ -50,11 +50,11 @@ class Experiment {
   /// it.
   void prepare_data() { task_->prepare(); }
 
-  /// In all that runs have in common; run.replicas are those of all runs.
+  /// Returns what all runs have in common; run.replicas counts the replicas of all of them.
   const Config& config() const { return config_; }
   const std::vector<Run>& runs() const { return runs_; }
   const Rows& rows() const { return rows_; }
-  /// Returns the [replicas] settings of all runs.
+  /// Returns the settings of each replica of all runs, [replicas].
   const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
   /// Returns one topology per replica, or one that all share.
   const std::vector<Topology>& topologies() const { return topologies_; }
@@ -63,12 +63,12 @@ class Experiment {
   const RowLayout& layout() const { return layout_; }
   /// Returns whether all nodes of a replica have the same scores after `step` steps, whatever they learn: at the start.
   bool nodes_are_equal_at(std::int64_t step) const;
-  /// Hashes all that changes the bits of a run: see config_hash.
+  /// Hashes all that changes the bits of a run, as config_hash says.
   std::string hash(int run = 0) const;
 
  private:
   Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task);
-  /// Those whose rounds are the topology's.
+  /// Returns the settings of the replicas that play the rounds of topology number `topology`.
   std::span<const ReplicaSettings> replicas_on(std::size_t topology) const;
   void check_topologies() const;
 
@@ -85,9 +85,9 @@ class Experiment {
 /// Lists the arrays of the task's own, and z where it is wanted in memory and u does not stay 1.
 StateList own_state(const Experiment& experiment);
 
-/// Makes one topology, or one per replica where they differ, checked over the rounds of the run.
+/// Makes one topology, or one per replica where they differ. Throws InputError, also where they do not fit into memory.
 std::vector<Topology> make_topologies(const Config& config);
-/// The same for replicas with these seeds.
+/// Makes the topologies of replicas with these seeds: one where the seed does not matter. Throws InputError.
 std::vector<Topology> make_topologies(const Config& config, std::span<const std::uint64_t> seeds);
 
 }  // namespace sparsepush

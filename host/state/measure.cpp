@@ -16,7 +16,7 @@ namespace {
 
 double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
-/// Losses of some models, then their other scores.
+/// Scores of some models: losses in column 0, then their other scores.
 struct ScoreTable {
   ScoreTable(int models, int columns) : columns(columns), values(static_cast<std::size_t>(models) * columns) {}
 
@@ -31,7 +31,7 @@ struct ScoreTable {
   std::vector<double> values;  ///< [models, columns]
 };
 
-/// [rows of all shards] squared norms.
+/// Computes the squared norms of an array's rows, [rows of all shards].
 template <class Backend>
 std::vector<double> norms_of(const Backend& backend, Nodes<Backend>& nodes, const Array<float>& array) {
   std::vector<double> local(nodes.shard.rows()), all(nodes.shard.all_rows());
@@ -75,7 +75,7 @@ class Measures {
     }
   }
 
-  /// Disagreement and the mean model's scores of one replica.
+  /// Adds disagreement and the mean model's scores of one replica.
   void add_mean_model(MetricsRow& row) {
     const int nodes = shard_.nodes(), first = row.replica * nodes;
     const auto x = nodes_[state::x].rows_from(first, nodes);
@@ -102,7 +102,7 @@ class Measures {
     for (int s = 1; s < columns(); ++s) summary_of(row, s).mean_model = mean_of(s);
   }
 
-  /// ||E|| / ||X||.
+  /// Adds ||E|| / ||X||.
   void add_error_ratio(std::vector<MetricsRow>& rows) {
     if (!nodes_.state.has(state::error)) return;
     const auto x = norms_of(backend_, nodes_, state::x), error = norms_of(backend_, nodes_, state::error);
@@ -112,7 +112,7 @@ class Measures {
     }
   }
 
-  /// Scores of `evaluated` nodes of each replica (0: all). Nodes that are `equal` have those of the first one.
+  /// Adds the scores of `evaluated` nodes of each replica (0: all). Nodes that are `equal` get those of the first one.
   void add_node_scores(std::vector<MetricsRow>& rows, int evaluated, bool equal) {
     const std::vector<int> reported = spread_over(shard_.all_nodes, evaluated);
     const auto tested = std::span(reported).first(equal ? 1 : reported.size());
@@ -167,7 +167,7 @@ class Measures {
     nodes_.transport.gather(local, all);
     return all;
   }
-  /// The same for one value per local node of a single replica.
+  /// Gathers one value per local node of a single replica.
   std::vector<double> gather_replica(const std::vector<double>& local) {
     std::vector<double> rows(shard_.rows());
     std::ranges::copy(local, rows.begin());
@@ -180,7 +180,7 @@ class Measures {
   }
   bool by_blocks() const { return nodes_.rows.method.block_weights; }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
-  /// Score `column` of the tested nodes.
+  /// Adds the score in column `column` of the tested nodes.
   void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, const std::vector<double>& of_nodes) {
     const double mean = sum_of(of_nodes) / static_cast<double>(tested.size());
     row.nodes.resize(tested.size());
@@ -212,7 +212,7 @@ class Measures {
   Gradients<Backend>& gradients_;
   Nodes<Backend>& nodes_;
   const Shard& shard_;
-  const std::vector<std::string> names_;                            ///< of the scores beside loss
+  const std::vector<std::string> names_;                            ///< names of the scores beside loss
   std::vector<std::int64_t> block_begin_ = {0, nodes_.layout.row};  ///< [blocks + 1] of a row
   std::vector<std::vector<double>> u_;                              ///< [blocks] of all rows
 };

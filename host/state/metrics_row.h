@@ -36,8 +36,8 @@ struct MetricsRow {
   std::int64_t messages = 0;  ///< cumulative, as the bytes
   std::int64_t bytes_authors = 0, bytes_coo32 = 0, bytes_wire = 0, bytes_dense = 0;
   std::optional<std::int64_t> syncs = {};       ///< cumulative; a column of methods that decide themselves when
-  std::vector<ScoreSummary> other_scores = {};  ///< of the task, in its order
-  std::vector<NodeScores> nodes = {};           ///< of every tested node; lines of nodes.csv
+  std::vector<ScoreSummary> other_scores = {};  ///< the task's scores but accuracy, in its order
+  std::vector<NodeScores> nodes = {};           ///< every tested node; lines of nodes.csv
 };
 
 }  // namespace sparsepush

@@ -7,7 +7,8 @@
 namespace sparsepush {
 namespace {
 
-/// Lists how many entries each slot's message has; what stands here for the halo is replaced by what its messages have.
+/// Lists how many entries each slot's message has. The halo's numbers arrive with its messages and replace what stands
+/// here.
 std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
   std::vector<std::int64_t> entries(extent.rows + extent.halo, extent.entries);
   for (std::int64_t row = 0; row < extent.rows; ++row)
@@ -31,7 +32,7 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
   std::vector<MessageBytes> bytes;
   for (const AlgorithmConfig& algorithm : plan.algorithm) {
     bytes.push_back(bytes_of(*message, plan.rows, algorithm, layout, extent));
-    if (message->compressed && plan.rows.compressor->differs_on_wire)  // beside what the backend measures of each
+    if (message->compressed && plan.rows.compressor->differs_on_wire)  // the backend adds what it measures of each
       bytes.back().wire -= wire_size_bound(layout.params, entries_of(plan.rows, algorithm, layout));
   }
   return Outgoing<Backend>{*message, {backend, bytes}};

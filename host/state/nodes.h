@@ -36,7 +36,7 @@ template <class Backend>
 struct Trigger {
   Outgoing<Backend> monitor;             ///< exchanged in every step
   Buffer<Backend, VarianceLimit> limit;  ///< [replicas]
-  Buffer<Backend, std::int32_t> due;     ///< [replicas] of this step
+  Buffer<Backend, std::int32_t> due;     ///< [replicas] whether one is due in this step
 };
 
 /// All local nodes, rows replica-major. A method is a function over this, in the words of verbs.h.
@@ -46,12 +46,12 @@ class Nodes {
   /// Allocates all arrays. `backend`, `transport` and `layout` must outlive it.
   Nodes(const Backend& backend, Transport<Backend>& transport, const RowLayout& layout, const NodesPlan& plan);
 
-  /// Returns the [local rows, columns] of an array of the run.
+  /// Returns an array's local rows, [local rows, columns].
   template <class T>
   MatrixView<T> operator[](const Array<T>& array) const {
     return state.local(array);
   }
-  /// Returns the [local rows] elements of an array with one element a row.
+  /// Returns the elements of an array with one element a row, [local rows].
   template <class T>
   std::span<T> list(const Array<T>& array) const {
     const MatrixView<T> view = state.local(array);
@@ -92,9 +92,10 @@ class Nodes {
   }
   /// Rounds the values of entries to 16 bits, if that is wanted: what is cut off goes to v.
   void round_entries(const Array<float>& v);
-  /// Makes room for what so many remote in-neighbours send; between steps, and work must be recorded anew.
+  /// Makes room for what so many remote in-neighbours send. To be called between steps; work must be recorded anew
+  /// after it.
   void allocate_halo(int halo_slots);
-  /// Counts `copies` [local rows] messages, in backend memory, of replicas that are due.
+  /// Counts the messages that each node has sent, `copies` [local rows] in backend memory, of replicas that are due.
   void count(const Outgoing<Backend>& sent, std::span<const std::int64_t> copies, Due due = {});
 
   const Backend& backend;
@@ -103,7 +104,7 @@ class Nodes {
   const RowLayout& layout;
   const LayoutOn<Backend> backend_layout;
   const Rows rows;
-  const AlgorithmConfig algorithm;  ///< in all that replicas have in common
+  const AlgorithmConfig algorithm;  ///< what all replicas have in common
   const bool verify;
   Extent extent;
   const StateList arrays;  ///< in the order of checkpoints

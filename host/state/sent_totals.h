@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// [kSentCounts][replicas].
+/// Totals by count and replica: [kSentCounts][replicas].
 using SentTotals = std::array<std::vector<std::int64_t>, kSentCounts>;
 
 /// Adds up the counts of the nodes of each replica. Collective.

@@ -10,7 +10,7 @@
 namespace sparsepush {
 namespace {
 
-/// The same as the op over the nodes of all shards, which all decide alike.
+/// Does what the op flag_due does, over the nodes of all shards, which all decide alike.
 template <class Backend>
 void flag_due_over_shards(Nodes<Backend>& n, const Array<float>& drift) {
   const int nodes = n.shard.nodes();

@@ -16,7 +16,7 @@
 namespace sparsepush {
 namespace {
 
-/// Of a round in which the first `rows` slots hear themselves alone, with weight 1.
+/// Returns the edges of a round in which the first `rows` slots hear themselves alone, with weight 1.
 template <class Backend>
 RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
   return {.begin = n.own_begin.span().first(rows + 1),
@@ -25,7 +25,7 @@ RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
           .self_weight = n.own_weight.span().first(rows)};
 }
 
-/// to += eta (P - I) Q, for the rows of `to`.
+/// Computes to += eta (P - I) Q for the rows of `to`.
 template <class Backend>
 void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges) {
   if (sends_rows(*n.rows.compressor)) {
@@ -35,7 +35,7 @@ void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges) {
   }
 }
 
-/// The rows of all slots of what was sent.
+/// Returns the rows of all slots of an array that was sent.
 template <class Backend>
 MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q) {
   const MatrixView<float> slots = n.state.slots(q);
@@ -43,13 +43,13 @@ MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q) {
   return slots;
 }
 
-/// As ops take them; `due` [1] in backend memory: the round.
+/// Returns the blocks as ops take them; `due` [1] in backend memory is the round's number.
 template <class Backend>
 ModelBlocks model_blocks(const Nodes<Backend>& n, const std::int64_t* due = nullptr) {
   return {.begin = n.block_begin.span(), .round = due, .params = n.extent.params};
 }
 
-/// The mean over the nodes of all shards, which agree on what is due.
+/// Takes the mean over the nodes of all shards, which agree on what is due.
 template <class Backend>
 void average_over_shards(Nodes<Backend>& n, const Array<float>& x, Due due) {
   const int nodes = n.shard.nodes();
@@ -164,7 +164,7 @@ template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
   if (n.shard.shards == 1 && fuses(n.rows)) {
     update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
-    send(n, round);  // counts: no row is remote
+    send(n, round);  // only counts: no row is remote
   } else {
     local_step(n);
     send(n, round);

@@ -88,7 +88,7 @@ void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
 template <class Backend>
 void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
 
-/// Mixes the block that was cut and sent: x += eta (P - I) x within it, and likewise its weights.
+/// Mixes the block that was cut and sent: x += eta (P - I) x within it, and its weights in the same way.
 template <class Backend>
 void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
 

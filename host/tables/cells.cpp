@@ -11,7 +11,7 @@
 namespace sparsepush {
 namespace {
 
-/// Without the sign of what is rounded to nothing.
+/// Returns a number with so many decimals, without the sign of what is rounded to nothing.
 std::string fixed(double value, int decimals) {
   std::string text = fmt::format("{:.{}f}", value, decimals);
   if (text.starts_with('-') && text.find_first_of("123456789") == std::string::npos) text.erase(0, 1);
@@ -25,10 +25,10 @@ std::string without_zeros(std::string text) {
   return text;
 }
 
-/// The decimal digit that a number begins with: 0 for 1 to 9.99, -1 for 0.1.
+/// Returns the power of ten of a number's first digit: 0 for 1 to 9.99, -1 for 0.1.
 int first_digit(double value) { return static_cast<int>(std::floor(std::log10(std::abs(value)))); }
 
-/// A mean of `digits` digits and its deviation with as many decimals, more where those would not show it.
+/// Returns a mean of `digits` digits and its deviation with as many decimals, or more where these would not show it.
 std::string plain_cell(double mean, const std::optional<double>& width, int digits, const char* unit) {
   const double scale = std::max(std::abs(mean), width.value_or(0));
   constexpr double kTiny = 1e-4, kHuge = 1e15;  // beyond, zeros would be counted
@@ -75,7 +75,7 @@ std::string cell_of(const Column& column, const Statistic& statistic, Spread spr
   auto width = spread == Spread::kSd         ? statistic.sd
                : spread == Spread::kInterval ? interval_of(statistic)
                                              : std::nullopt;
-  constexpr double kNothing = 5e-4;  // of the mean
+  constexpr double kNothing = 5e-4;  // share of the mean
   if (width && may_hide_deviation(column) && *width <= kNothing * std::abs(mean)) width.reset();
   const auto cell = [&](const auto& write) { return write(mean) + (width ? " ± " + write(*width) : ""); };
   if (is_percent(column)) return cell([](double value) { return fixed(100 * value, 1); });

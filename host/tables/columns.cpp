@@ -13,9 +13,9 @@
 namespace sparsepush {
 namespace {
 
-constexpr int kFewestRows = 2, kMostRows = 1'000'000;  // of lastK
+constexpr int kFewestRows = 2, kMostRows = 1'000'000;  // K of lastK
 
-/// K of "lastK", if that is what `word` is.
+/// Reads K of "lastK", if that is what `word` is.
 std::optional<int> rows_of_mean(std::string_view word) {
   if (!word.starts_with("last")) return std::nullopt;
   word.remove_prefix(4);
@@ -51,7 +51,7 @@ void set_relation(Column& column, std::string_view word, const std::string& wher
 
 std::optional<double> number(double value) { return std::isnan(value) ? std::nullopt : std::optional(value); }
 
-/// The row at the last SGD step; null if there is none.
+/// Finds the row at a step; null if there is none.
 const std::vector<double>* row_at(const ReplicaMetrics& replica, std::int64_t step) {
   const auto same = std::ranges::find_if(
       replica.rows, [&](const auto& row) { return row[replica.column("step")] == static_cast<double>(step); });

@@ -38,13 +38,13 @@ bool is_digit(const std::string& text, std::size_t at) {
   return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
 }
 
-/// Control characters, also those of two bytes, which LaTeX refuses.
+/// Returns whether a control character begins at `at`, of one byte or two: LaTeX refuses them.
 bool is_control_character(const std::string& text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
   return byte(at) < 0x20 || byte(at) == 0x7f || (byte(at) == 0xc2 && byte(at + 1) >= 0x80 && byte(at + 1) < 0xa0);
 }
 
-/// Two of these are one sign: "--" a dash.
+/// Returns whether a character would make one sign with the same one before it: "--" is a dash.
 bool would_join(const std::string& text, std::size_t at) {
   return at > 0 && text[at] == text[at - 1] && std::string_view("-',").find(text[at]) != std::string_view::npos;
 }

@@ -4,8 +4,8 @@
 
 namespace sparsepush {
 
-/// Any text as LaTeX shows it, on one line. Latin letters stay as they are; Greek ones and signs of mathematics are
-/// commands that pdflatex has without packages.
+/// Returns any text as LaTeX shows it, on one line. Latin letters stay as they are; Greek ones and signs of mathematics
+/// become commands that pdflatex has without packages.
 std::string latex_text(const std::string& text);
 
 }  // namespace sparsepush

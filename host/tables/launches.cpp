@@ -12,7 +12,7 @@
 namespace sparsepush {
 namespace {
 
-/// What points of a launch have in common, as text.
+/// Returns what points of a launch have in common, as text.
 std::string settings_of_launch(const TablePoint& point, const PointPlan& plan) {
   Config config = point.config, defaults;
   for (const Field& field : config_fields()) {
@@ -23,8 +23,8 @@ std::string settings_of_launch(const TablePoint& point, const PointPlan& plan) {
   return fmt::format("{}\n{} {} {}", to_toml(config), plan.sgd_steps, plan.final_rounds, plan.epoch_steps);
 }
 
-/// Shards meet at every step, and a selection that is verified has to be finite: neither bears a neighbour that
-/// diverges.
+/// Returns whether a point has a launch of its own. Shards meet at every step, and a selection that is verified has to
+/// be finite: neither bears a neighbour that diverges.
 bool is_alone(const Config& config) { return config.run.shards > 1 || config.run.verify; }
 
 }  // namespace

@@ -8,11 +8,11 @@ namespace sparsepush {
 
 struct PointPlan;
 
-/// Files that a point keeps open set a limit to how many are side by side.
+/// Most points side by side: each keeps files open.
 inline constexpr int kMostPointsAtOnce = 100;
 
-/// Sets the launch of each plan, numbered from 1 in the order of points: those of one launch differ in keys that
-/// replicas have values of their own for (Field::by_replica), and are equally long.
+/// Sets the launch of each plan, numbered from 1 in the order of points. Points of one launch are equally long, and
+/// differ only in keys in which replicas may differ (Field::by_replica).
 void number_launches(const std::vector<TablePoint>& points, std::vector<PointPlan>& plans);
 
 }  // namespace sparsepush

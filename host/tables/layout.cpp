@@ -41,7 +41,7 @@ std::string value_label(const TableFile& file, std::size_t key, const std::optio
   return value ? file.label(file.sweep.grid[key].field->name() + "=" + *value, *value) : "";
 }
 
-/// The values that stand across, in the order of the rows.
+/// Lists the values that stand across, in the order of the rows.
 std::vector<std::string> values_across(const TableFile& file, std::size_t key) {
   std::vector<std::string> values;
   for (const Row& row : file.rows)

@@ -15,6 +15,7 @@ struct TableLayout {
   std::vector<std::vector<std::string>> rows = {};  ///< [rows][stub + groups * columns]
 };
 
+/// Lays out the table: rows that differ only in the key that stands across share a line.
 TableLayout layout_of(const TableFile& file, const Results& results);
 
 /// The claims, as a table: a head and its rows.
@@ -22,6 +23,7 @@ struct ClaimTable {
   std::vector<std::string> head = {};
   std::vector<std::vector<std::string>> rows = {};
 };
+/// Lists the claims with their verdicts, a row for each row of the table that a claim is about.
 ClaimTable claim_table(const TableFile& file, const Results& results);
 
 }  // namespace sparsepush

@@ -6,7 +6,7 @@
 namespace sparsepush {
 namespace {
 
-/// Between bars that no backslash stands before, without the space on each side. None where the line is no row.
+/// Splits a line at bars that no backslash stands before, without the space on each side. Empty where it is no row.
 std::vector<std::string> cells_of_line(std::string_view line) {
   if (!line.starts_with("| ") || !line.ends_with(" |")) return {};
   std::vector<std::string> cells;

@@ -10,7 +10,7 @@ struct MarkdownTable {
   std::vector<std::vector<std::string>> rows = {};  ///< [rows][columns]
 };
 
-/// The table that `text` begins with. Empty where it begins with none, or lines have other numbers of cells.
+/// Reads the table that `text` begins with. Empty where it begins with none, or lines have other numbers of cells.
 MarkdownTable first_markdown_table(const std::string& text);
 
 }  // namespace sparsepush

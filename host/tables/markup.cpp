@@ -16,7 +16,8 @@ bool is_word(const std::string& text, std::size_t at) {
   return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at]));
 }
 
-/// Where the text begins as a heading, list or rule would, the character that has to be escaped; else its end.
+/// Finds the character that has to be escaped where the text begins as a heading, list or rule would; else the text's
+/// end.
 std::size_t block_mark(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(' ');
   if (begin == std::string::npos) return text.size();
@@ -30,7 +31,7 @@ std::size_t block_mark(const std::string& text) {
   return is_item ? end : text.size();
 }
 
-/// The head of a group of `columns` columns, beginning with column `first` (from 1).
+/// Returns the head of a group of `columns` columns.
 std::string latex_group(const std::string& head, std::size_t columns) {
   return fmt::format("\\multicolumn{{{}}}{{c}}{{{}}}", columns, latex_text(head));
 }
@@ -81,7 +82,7 @@ std::string table_markdown(const TableFile& file, const std::vector<PointState>&
 }
 
 std::string command_note(const std::string& command) {
-  std::size_t longest = 0, run = 0;  // of backticks: a fence has one more
+  std::size_t longest = 0, run = 0;  // backticks in a row: a fence has one more
   for (const char c : command) longest = std::max(longest, run = c == '`' ? run + 1 : 0);
   const std::string fence(longest + 1, '`');
   const char* space = command.starts_with('`') || command.ends_with('`') ? " " : "";

@@ -6,7 +6,7 @@
 namespace sparsepush {
 namespace {
 
-/// P(|t| <= x) of Student's distribution with whole degrees of freedom, as a finite sum ([AS] 26.7.3 and 26.7.4).
+/// Computes P(|t| <= x) of Student's distribution with whole degrees of freedom, by a finite sum ([AS] 26.7.3, 26.7.4).
 double share_within(double x, int degrees) {
   const double angle = std::atan(x / std::sqrt(degrees));
   const double square = std::cos(angle) * std::cos(angle);

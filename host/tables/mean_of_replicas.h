@@ -11,12 +11,13 @@ struct Statistic {
   std::optional<double> sd = {};    ///< with n - 1; none for n = 1
 };
 
+/// Computes mean and deviation of the values.
 Statistic statistic_of(const std::vector<std::optional<double>>& values);
 
-/// t(0.975, degrees) of Student's distribution: half the width of the 95 % interval of a mean, in sd / sqrt(n).
+/// Computes t(0.975, degrees) of Student's distribution: half the width of a mean's 95 % interval, in sd / sqrt(n).
 double student_t(int degrees);
 
-/// Half the width of the 95 % interval of the mean; none for n = 1.
+/// Computes half the width of the 95 % interval of the mean; none for n = 1.
 std::optional<double> interval_of(const Statistic& statistic);
 
 }  // namespace sparsepush

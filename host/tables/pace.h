@@ -13,10 +13,11 @@ namespace sparsepush {
 /// Seconds of a step and of a test of a replica, by what decides about them: data, model, nodes.
 class Pace {
  public:
-  /// `replicas` side by side, of runs such as `config`, were at `before` and are at `now`, `seconds` later.
+  /// Notes that `replicas` side by side, of runs such as `config`, were at `before` and are at `now`, `seconds` later.
   void note(const Config& config, int replicas, const RunPosition& before, const RunPosition& now, double seconds);
 
-  /// Seconds of so many steps and tests of a run of `config`; none where no step of its kind was measured.
+  /// Estimates the seconds of so many steps and tests of a run of `config`; none where no step of its kind was
+  /// measured.
   std::optional<double> seconds(const Config& config, double steps, double tests) const;
 
  private:

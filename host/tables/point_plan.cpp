@@ -26,7 +26,7 @@ std::vector<std::string> columns_of(const Experiment& experiment) {
   return {columns.begin(), columns.end()};
 }
 
-/// Rows up to the last SGD step; the first is at step 0.
+/// Counts the rows up to the last SGD step; the first is at step 0.
 std::int64_t evaluations_of(const Schedule& schedule) {
   return 1 + schedule.evaluations_after(0) - schedule.evaluations_after(schedule.sgd_steps());
 }

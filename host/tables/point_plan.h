@@ -15,9 +15,9 @@ struct PointPlan {
   std::int64_t epoch_steps = 0;  ///< 0: there are no epochs
   std::int64_t evaluations = 0;  ///< rows of metrics.csv up to the last SGD step
   double memory = 0;             ///< bytes
-  double bytes_wire = 0;         ///< of all replicas, at most; about where not exact
+  double bytes_wire = 0;         ///< sent by all replicas: at most, or about where not exact
   bool bytes_are_exact = true;
-  std::vector<std::string> columns = {};  ///< of metrics.csv
+  std::vector<std::string> columns = {};  ///< columns of metrics.csv
 };
 
 /// Makes each point's experiment, and refuses what `run` would refuse. `check_memory` also refuses what does not fit.
@@ -28,12 +28,12 @@ std::vector<PointPlan> plan_points(const TableFile& file, bool check_memory);
 /// Throws InputError where a column or claim reads what no point measures, or more evaluations than one has.
 void check_metrics(const TableFile& file, const std::vector<PointPlan>& plans);
 
-/// [launches] Bytes that the points of a launch take side by side, of at most kMostPointsAtOnce; 0 where they are
-/// refused together.
+/// Counts the bytes that the points of each launch take side by side, at most kMostPointsAtOnce of them: [launches], 0
+/// where they are refused together.
 template <class Backend>
 std::vector<double> launch_memory(const TableFile& file, const std::vector<PointPlan>& plans);
 
-/// The text of `sparsepush plan` of a table: a line a point, one a launch of several, and all together.
+/// Returns the text of `sparsepush plan` of a table: a line a point, one a launch of several points, and the sums.
 std::string describe_points(const TableFile& file, const std::vector<PointPlan>& plans,
                             const std::vector<double>& launch_memory);
 

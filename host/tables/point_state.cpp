@@ -13,7 +13,7 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// The day on which the run's log ends.
+/// Returns the day on which the run's log ends.
 std::string last_date(const fs::path& folder) {
   constexpr std::size_t kDate = 10;  // YYYY-MM-DD
   std::string log = text_of(folder / "log.txt");
@@ -22,7 +22,7 @@ std::string last_date(const fs::path& folder) {
   return line.size() > kDate ? line.substr(0, kDate) : "";
 }
 
-/// The replica that a divergence names: the only one where it names none.
+/// Finds the replica that a divergence names: the only one where it names none.
 int replica_in(const std::string& reason) {
   constexpr std::string_view kBefore = " of replica ";
   const std::size_t at = reason.find(kBefore);
@@ -46,7 +46,7 @@ bool is_begun(const fs::path& folder) {
                              [](const fs::directory_entry& entry) { return entry.path().filename() != ".lock"; });
 }
 
-/// Digits in the folder's name are few, and folders are copied by hand.
+/// Returns whether a summary is of this point: digits in the folder's name are few, and folders are copied by hand.
 bool is_of_point(const nlohmann::json& summary, const PointPlan& plan) {
   return summary.value("config_hash", plan.hash) == plan.hash &&
          summary.value("sgd_steps", plan.sgd_steps) == plan.sgd_steps &&

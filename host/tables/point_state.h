@@ -13,7 +13,7 @@ namespace sparsepush {
 
 enum class Status { kWaiting, kRunning, kFinished, kDiverged, kFailed, kInterrupted };
 
-/// As in points.csv: "waiting", ...
+/// Returns the word of points.csv: "waiting", ...
 std::string word_of(Status status);
 
 /// What a checkpoint says of how far its run is.
@@ -25,18 +25,18 @@ struct SavedPosition {
 
 struct PointState {
   Status status = Status::kWaiting;
-  std::string folder = {};  ///< its name below points/
+  std::string folder = {};  ///< name of the folder below points/
   std::int64_t steps_done = 0;
-  std::optional<SavedPosition> saved = {};  ///< of a point that is not finished and has a checkpoint
+  std::optional<SavedPosition> saved = {};  ///< none if the point is finished or has no checkpoint
   double seconds = 0;
-  std::string reason = {};  ///< of a divergence or failure
+  std::string reason = {};  ///< why it diverged or failed
   std::optional<int> diverged_replica = {};
   bool damaged = false;                              ///< what it has left cannot be read, and its run has ended
   std::vector<ReplicaMetrics> metrics = {};          ///< [replicas] of a finished point
-  std::string version = {}, device = {}, date = {};  ///< of its training; empty until it has ended
+  std::string version = {}, device = {}, date = {};  ///< what trained it, and when; empty until it has ended
 };
 
-/// Reads `points`/NAME of a point that is not being trained.
+/// Reads the state of a point that is not being trained from its folder `points`/`folder`.
 PointState read_point_state(const std::filesystem::path& points, const std::string& folder, const TablePoint& point,
                             const PointPlan& plan);
 

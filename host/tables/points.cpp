@@ -17,10 +17,10 @@ namespace sparsepush {
 namespace {
 
 constexpr std::size_t kMostPoints = 10'000;
-constexpr std::size_t kIdDigits = 8;         // of an id, in a folder's name
+constexpr std::size_t kIdDigits = 8;         // digits of an id in a folder's name
 constexpr std::size_t kLongestFolder = 200;  // bytes; file systems take 255
 
-/// The values of all keys of the grid at combination `index`, the last key's fastest.
+/// Lists the values of all keys of the grid at combination `index`, the last key's fastest.
 std::vector<const toml::node*> combination(const std::vector<SweptKey>& grid, std::size_t index) {
   std::vector<const toml::node*> values(grid.size());
   for (std::size_t k = grid.size(); k-- > 0;) {
@@ -42,7 +42,7 @@ std::size_t combinations(const Sweep& sweep, const Origins& origins) {
   return all;
 }
 
-/// The file without what makes a table of it.
+/// Returns the document without what makes a table of it.
 toml::table base_of(const toml::table& document) {
   toml::table base = document;
   for (const char* section : {"sweep", "table", "claim"}) base.erase(section);
@@ -51,8 +51,8 @@ toml::table base_of(const toml::table& document) {
 
 bool counts(const Field& field, const Config& config) { return why_unused(field, config) == nullptr; }
 
-/// Whether a run would refuse another value than the default: in a grid, such a key is left out as any that does not
-/// count.
+/// Returns whether a run would refuse another value than the default: in a grid, such a key is left out as any that
+/// does not count.
 bool cannot_be_honoured(const Field& field, const Config& config) {
   const OnlyFor* rule = why_unused(field, config);
   return rule && rule->must_be_default;
@@ -129,7 +129,7 @@ class PointMaker {
   Origins base_origins_;
 };
 
-/// Why `field` counts for none of `points`: "data.partition is "iid"".
+/// Says why `field` counts for none of `points`: "data.partition is "iid"".
 std::string why_nowhere(const Field& field, const std::vector<const TablePoint*>& points) {
   std::vector<std::string> reasons;
   for (const TablePoint* point : points) {
@@ -140,7 +140,8 @@ std::string why_nowhere(const Field& field, const std::vector<const TablePoint*>
   return fmt::format("{}", fmt::join(reasons, ", "));
 }
 
-/// What is swept has to count somewhere, and cannot be set on the command line.
+/// Checks that each swept key, each setting of a named point and each override counts for some point. Throws
+/// InputError.
 void check_settings(const Sweep& sweep, const std::vector<std::vector<TablePoint>>& of_named,
                     const std::vector<std::string>& overrides) {
   std::vector<const TablePoint*> all;
@@ -196,7 +197,7 @@ void refuse_swept(const Sweep& sweep, const std::vector<std::string>& overrides)
         throw InputError("--set {}: {}: is swept by the table ({})", assignment, key.field->name(), key.where);
 }
 
-/// Of a point's configuration, what all points of its row have in common.
+/// Hashes what all points of a row have in common.
 std::string row_id(Config config) {
   config.run.seed = 0;
   config.run.replicas = 1;

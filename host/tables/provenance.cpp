@@ -27,7 +27,7 @@ bool hides_deviations(const TableSettings& settings) {
   return settings.spread != Spread::kNone && std::ranges::any_of(settings.columns, may_hide_deviation);
 }
 
-/// "0.1.0" where all points say the same, else "0.1.0 (3 points), 0.2.0 (1 point)".
+/// Says "0.1.0" where all points say the same, else "different ones, 0.1.0 (3 of the points); 0.2.0 (1 of the points)".
 std::string said_by(const std::vector<PointState>& states, std::string PointState::*what) {
   std::map<std::string, int> counts;
   for (const PointState& state : states)
@@ -56,7 +56,7 @@ std::string training_line(const std::vector<PointState>& states) {
                      dates_of(states));
 }
 
-/// Rows that are shown with means though replicas of them seem to have diverged; empty if there are none.
+/// Names rows that are shown with means though replicas of them seem to have diverged; empty if there are none.
 std::string diverging_line(const TableFile& file, const std::vector<PointState>& states, const Results& results) {
   std::vector<std::string> parts;
   for (std::size_t r = 0; r < file.rows.size(); ++r) {

@@ -7,7 +7,7 @@
 
 namespace sparsepush {
 
-/// A line a column, then n and what stands behind means, then version, device, seconds and dates of the training.
+/// Lists a line a column, then n and what stands behind means, then version, device, seconds and dates of the training.
 std::vector<std::string> notes_of(const TableFile& file, const std::vector<PointState>& states, const Results& results);
 
 }  // namespace sparsepush

@@ -6,7 +6,7 @@
 namespace sparsepush {
 namespace {
 
-/// What a row is called whose points differ: the first of these that one of them is.
+/// The order in which a row takes its status from points that differ: the first of these that one of them has.
 constexpr Status kTelling[] = {Status::kDiverged,    Status::kFailed,  Status::kRunning,
                                Status::kInterrupted, Status::kWaiting, Status::kFinished};
 
@@ -38,7 +38,7 @@ std::vector<ReplicaResult> Results::replicas_of(const Row& row) const {
     const PointState& state = states_[p];
     const RunConfig& run = file_.points[p].config.run;
     for (int r = 0; r < run.replicas; ++r) {
-      // One that diverges ends the run of all.
+      // A replica that diverges ends the run of all.
       const bool cut_off = state.status == Status::kDiverged && state.diverged_replica != r;
       replicas.push_back(
           {.point = p, .replica = r, .seed = run.seed + r, .status = cut_off ? Status::kInterrupted : state.status});
@@ -91,7 +91,7 @@ void Results::judge(int claim_index, int row) {
   const bool is_there = rows_[row].status == Status::kFinished &&
                         (!compares || rows_[file_.reference_rows[row]].status == Status::kFinished);
   if (is_there) {
-    // A number that a finished run does not have, such as when it reached what it never did, holds nothing.
+    // A claim fails where a finished run lacks its number, such as the step of a score that it never reached.
     const bool passes = result.value.mean && holds(claim, *result.value.mean);
     result.verdict = passes ? Verdict::kPass : Verdict::kFail;
   }

@@ -42,10 +42,10 @@ class Results {
 
   const std::vector<RowResult>& rows() const { return rows_; }
   const std::vector<ClaimResult>& claims() const { return claims_; }
-  /// The number that a column has for a replica of a row; none where it is empty.
+  /// Returns the number that a column has for a replica of a row; none where it is empty.
   std::optional<double> value(const Column& column, int row, const ReplicaResult& replica) const;
   bool all_finished() const;
-  /// Whether every judged claim holds.
+  /// Returns whether every judged claim holds.
   bool claims_hold() const;
 
  private:

@@ -19,12 +19,13 @@ std::string words_of_node(const KeyValue& setting, const Origins& origins) {
   return exact_words_of_value(*setting.field, config);
 }
 
-/// Of a file the name that the table's file has, else the value that counts, which may be a default.
+/// Returns a point's value of a key: of a file the name that the table's file has, else the value that counts, which
+/// may be a default.
 std::string words_of_point(const Field& field, const TablePoint& point) {
   return exact_words_of_value(field, field.is_file || field.is_folder ? point.as_written : point.config);
 }
 
-/// The first of them, each once.
+/// Lists the first of the words, each once.
 std::string listed(const std::vector<std::string>& words) {
   constexpr std::size_t kMostListed = 12;
   std::vector<std::string> some;

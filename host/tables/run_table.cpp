@@ -38,7 +38,7 @@ using Launch = std::vector<int>;
 /// Where a launch is that is being trained.
 struct Running {
   Launch points = {};
-  int replicas = 0;  ///< of all its points
+  int replicas = 0;  ///< replicas of all its points
   std::int64_t step = 0;
   std::optional<RunPosition> at = {};  ///< once it has said so
   Clock::time_point since = {};
@@ -76,7 +76,7 @@ class TableRun {
   }
 
  private:
-  /// A point's folder is found by its id, whatever it was called when it was made.
+  /// Finds each point's folder by its id, whatever the folder was called when it was made.
   void find_folders() {
     const auto folders = folder_.folders();
     std::set<std::string> used;
@@ -96,7 +96,7 @@ class TableRun {
       caller_.say(fmt::format("not in the table any more, left as they are: {}", fmt::join(others, ", ")));
   }
 
-  /// A folder keeps the name that its point had when it was made.
+  /// Returns whether --only names the point, whose folder keeps the name that the point had when it was made.
   bool is_chosen(int p) const {
     const auto has = [this](const std::string& name) { return name.find(options_.only) != std::string::npos; };
     return has(states_[p].folder) || has(folder_name(file_.points[p]));
@@ -127,7 +127,7 @@ class TableRun {
   using Place = std::tuple<int, std::optional<SavedPosition>>;
   Place place_of(int p) const { return {plans_[p].launch, begins_anew(states_[p]) ? std::nullopt : states_[p].saved}; }
 
-  /// `last` has the last launch of each place.
+  /// Adds a point to those to be trained; `last` has the last launch of each place.
   void add_to_do(int p, std::map<Place, std::size_t>& last) {
     const Place place = place_of(p);
     const auto found = last.find(place);
@@ -159,7 +159,7 @@ class TableRun {
     return bytes;
   }
 
-  /// The next launch, once there is memory for it; empty if there is none.
+  /// Takes the next launch, once there is memory for it; empty if there is none.
   Launch take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] {
@@ -180,7 +180,7 @@ class TableRun {
     changed_.notify_all();
   }
 
-  /// A launch that fails is divided: it may want more memory than there is, or one of its points be to blame.
+  /// Trains a launch. One that fails is divided: it may want more memory than there is, or one point be to blame.
   void train(const Launch& points) {
     const std::vector<WantedRun> runs = begin(points);
     std::string failure;
@@ -221,7 +221,7 @@ class TableRun {
     to_do_.insert(to_do_.begin(), launches.begin(), launches.end());
   }
 
-  /// Says that points run.
+  /// Says that points run, and prepares their folders.
   std::vector<WantedRun> begin(const Launch& points) {
     const std::lock_guard lock(mutex_);
     Running running{.points = points};
@@ -244,7 +244,7 @@ class TableRun {
     return runs;
   }
 
-  /// Takes what a point's folder says, or that it has failed, of one that was at `step`.
+  /// Takes over what a point's folder says, or that it has failed; it was at `step`.
   void end(int p, std::int64_t step, const std::string& failure) {
     PointState state = read_point_state(folder_.points(), states_[p].folder, file_.points[p], plans_[p]);
     if (!failure.empty() && state.status != Status::kDiverged && state.status != Status::kFinished) {
@@ -271,7 +271,7 @@ class TableRun {
     if (line.starts_with("warning: ")) caller_.say(file_.points[p].name + ": " + line);
   }
 
-  /// One request to save is for all points that are running; `saves` counts those that this one has seen.
+  /// Asks the caller. A request to save is for all points that run; `saves` counts those that this launch has seen.
   Request request(int& saves) {
     const std::lock_guard lock(mutex_);
     const Request wanted = caller_.request();
@@ -301,14 +301,14 @@ class TableRun {
     caller_.progress({.step = steps_done_, .last = steps_, .among = how_many(), .seconds_left = seconds_left()});
   }
 
-  /// "3 of 12 points done, 2 running"
+  /// Says how far the table is: "3 of 12 points done, 2 running".
   std::string how_many() const {
     const auto count = [&](Status status) { return std::ranges::count(states_, status, &PointState::status); };
     return fmt::format("{} of {} points done, {} running", count(Status::kFinished) + count(Status::kDiverged),
                        states_.size(), count(Status::kRunning));
   }
 
-  /// Until all points are trained; none while a kind of them has not been measured.
+  /// Estimates the time until all points are trained; none while a kind of them has not been measured.
   std::optional<double> seconds_left() const {
     double seconds = 0;
     bool known = true;
@@ -341,7 +341,7 @@ class TableRun {
     return text;
   }
 
-  /// At each change, so without waiting for the disk: what it says can be read from the points' folders again.
+  /// Writes a point's new line, without waiting for the disk: the points' folders say the same again.
   void write_point(int p) {
     point_lines_[p] = point_line(file_, plans_, states_, p);
     folder_.write_unsynced(kPointsFile, points_csv());
@@ -374,17 +374,17 @@ class TableRun {
   const Caller& caller_;
   const TableFolder folder_;
 
-  std::mutex mutex_;  ///< of all that follows, and the caller, while workers run
+  std::mutex mutex_;  ///< guards all that follows, and the caller, while workers run
   std::condition_variable changed_;
   std::vector<PointState> states_;        ///< [points]
-  std::vector<std::string> point_lines_;  ///< [points] of points.csv
+  std::vector<std::string> point_lines_;  ///< [points] lines of points.csv
   std::deque<Launch> to_do_;
   std::map<int, Running> running_launches_;  ///< by their first point
   Pace pace_;
   Clock::time_point told_ = Clock::now();
-  std::int64_t steps_ = 0, steps_done_ = 0;  ///< of all points
+  std::int64_t steps_ = 0, steps_done_ = 0;  ///< steps of all points
   int running_ = 0, saves_ = 0;
-  double memory_ = 0;  ///< that running launches take
+  double memory_ = 0;  ///< bytes that running launches take
   bool stopped_ = false;
   std::exception_ptr error_;
 };

@@ -25,23 +25,23 @@ using TrainPoints = std::function<RunEnd(const std::vector<WantedRun>&, const Ca
 
 struct TableOptions {
   std::filesystem::path out;
-  std::string command = {};  ///< that makes this table, for its readers
+  std::string command = {};  ///< the command that makes this table, for its readers
   int jobs = 1;              ///< launches that are trained at once, a thread each
   bool share = false;        ///< points of a launch are trained side by side; else each is a launch of its own
   double memory = 0;         ///< bytes that launches may take together; one is always trained
-  std::string only = {};     ///< part of the folder's name of the points to train; empty: all
-  bool retry = false;        ///< those that have diverged or are damaged, too, from their beginning
+  std::string only = {};     ///< part of the folders' names of the points to train; empty: all
+  bool retry = false;        ///< also points that have diverged or are damaged, from their beginning
 };
 
 struct TableEnd {
   bool stopped = false;       ///< by the caller
-  bool all_finished = false;  ///< points
-  bool claims_hold = false;   ///< those that are judged
+  bool all_finished = false;  ///< all points
+  bool claims_hold = false;   ///< all claims that are judged
   std::string markdown = {};  ///< table.md
 };
 
-/// `caller` is asked and told by one thread at a time; its progress counts the steps of all points. Throws InputError
-/// for a folder that is no table's or in use.
+/// Trains what is missing of a table, and writes its files. `caller` is asked and told by one thread at a time; its
+/// progress counts the steps of all points. Throws InputError for a folder that is no table's or in use.
 TableEnd run_table(const TableFile& file, const std::vector<PointPlan>& plans, const TableOptions& options,
                    const TrainPoints& train, const Caller& caller);
 

@@ -36,7 +36,7 @@ void collect(const toml::table& table, const std::string& prefix, std::vector<En
   }
 }
 
-/// In the order of the file: TOML's tables have none.
+/// Lists the entries in the order of the file: TOML's tables have none.
 std::vector<Entry> entries_of(const toml::table& table) {
   std::vector<Entry> entries;
   collect(table, "", entries);

@@ -37,11 +37,11 @@ struct Sweep {
   std::vector<NamedPoint> points = {};  ///< at least one, perhaps without settings
 };
 
-/// The keys of `table` in the order of the file, those of tables within it as "section.key". Throws InputError for a
-/// key that no configuration has. `name` is no key.
+/// Lists the keys of `table` in the order of the file, keys of tables within it as "section.key", without `name`.
+/// Throws InputError for a key that no configuration has.
 std::vector<KeyValue> key_values(const toml::table& table, const Origins& origins);
 
-/// [sweep] of `document`. Throws InputError with file, line and key.
+/// Reads [sweep] of `document`. Throws InputError with file, line and key.
 Sweep read_sweep(const toml::table& document, const Origins& origins);
 
 }  // namespace sparsepush

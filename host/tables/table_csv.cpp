@@ -11,7 +11,7 @@ std::vector<std::string> swept_keys(const TableFile& file) {
   return keys;
 }
 
-/// Of a row, which has no values of repetitions.
+/// Leaves out repetitions, of which a row has no values.
 template <class List>
 List of_rows(const TableFile& file, const List& of_keys) {
   List kept;

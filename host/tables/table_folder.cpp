@@ -13,7 +13,8 @@ namespace sparsepush {
 namespace {
 namespace fs = std::filesystem;
 
-/// points.csv is what a table writes first; one that was killed meanwhile leaves the beginning of it.
+/// Checks that the folder is new, empty or a table's. points.csv is written first: a table that was killed meanwhile
+/// leaves the beginning of it. Throws InputError.
 const fs::path& check_is_table(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error) || is_table_folder(path)) return path;

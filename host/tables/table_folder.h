@@ -11,7 +11,7 @@ namespace sparsepush {
 
 constexpr const char* kPointsFile = "points.csv";  ///< to be written before any other: it tells a table's folder
 
-/// Whether there is a table; others may call a file points.csv, too.
+/// Returns whether `path` is a table's folder; others may have a file called points.csv, too.
 bool is_table_folder(const std::filesystem::path& path);
 
 /// Owns a table's folder, so that a second table cannot write into it at the same time.
@@ -21,11 +21,11 @@ class TableFolder {
   explicit TableFolder(const std::filesystem::path& path);
 
   std::filesystem::path points() const { return folder_.file("points"); }
-  /// The folders below points/ by the short ids at the end of their names.
+  /// Lists the folders below points/ by the short ids at the end of their names.
   std::multimap<std::string, std::string> folders() const;
-  /// A file's content; empty where there is none.
+  /// Returns a file's content; empty where there is none.
   std::string read(const std::string& name) const;
-  /// Replaces a file whose content is another.
+  /// Replaces a file unless it has this content already.
   void write(const std::string& name, const std::string& text) const;
   /// Replaces a file that is written often: whole after a kill, on disk after `sync`.
   void write_unsynced(const std::string& name, const std::string& text) const;

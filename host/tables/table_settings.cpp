@@ -56,7 +56,7 @@ bool same_value(const std::string& a, const std::string& b) {
   return !a.empty() && !b.empty() && *end_of_a == '\0' && *end_of_b == '\0' && x == y;
 }
 
-/// What `text` is the label of, as tables look it up; empty if of nothing.
+/// Returns the column, key or "key=value" that `text` names, as tables look it up; empty if it names none.
 std::string labelled(const std::string& text, const TableFile& file, const std::vector<Column>& columns) {
   for (const Column& column : columns)
     if (column.text == text) return text;
@@ -118,7 +118,7 @@ void check_fraction(double value, const TomlKeys& keys, const char* key) {
     keys.refuse(key, "at most 1 in magnitude: accuracies and their gaps are fractions, such as 0.9 for 90 %");
 }
 
-/// Its bound, by the one key of the three that is there.
+/// Reads the claim's bound, by the one key of the three that is there.
 void read_bound(Claim& claim, const TomlKeys& keys) {
   constexpr std::pair<const char*, Bound> kBounds[] = {
       {"at_most", Bound::kAtMost}, {"at_least", Bound::kAtLeast}, {"near", Bound::kNear}};
@@ -181,7 +181,7 @@ std::set<std::uint64_t> seeds_of(const Row& row, const std::vector<TablePoint>& 
   return seeds;
 }
 
-/// Which keys of the grid tell `rows` apart, that all match the reference.
+/// Says which keys of the grid tell `rows` apart, which all match the reference.
 std::string what_chooses(const std::vector<int>& rows, const TableFile& file) {
   std::vector<std::string> keys;
   for (std::size_t k = 0; k < file.sweep.grid.size(); ++k) {
@@ -193,7 +193,7 @@ std::string what_chooses(const std::vector<int>& rows, const TableFile& file) {
   return fmt::format("they differ in {}: give the reference a value of it", fmt::join(keys, " and "));
 }
 
-/// Why there is no reference for `row`: none at all, or with other values than its own.
+/// Says why there is no reference for `row`: none at all, or with other values than its own.
 std::string why_no_reference(const Row& row, const TableFile& file) {
   const RowPattern& pattern = *file.settings.reference;
   std::vector<std::string> keys;

@@ -6,10 +6,10 @@
 
 namespace sparsepush {
 
-/// As names have it: numbers as %g.
+/// Returns a value as names have it: numbers as %g.
 std::string words_of_value(const Field& field, const Config& config);
 
-/// As CSV files have it: the shortest number that reads back as the same.
+/// Returns a value as CSV files have it: the shortest number that reads back as the same.
 std::string exact_words_of_value(const Field& field, const Config& config);
 
 }  // namespace sparsepush
