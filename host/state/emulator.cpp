@@ -42,7 +42,7 @@ RoundRules checked(RoundRules rules, const Method& method) {
   return rules;
 }
 
-/// Numbers of records.
+/// Numbers of recordings.
 enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 
 }  // namespace
@@ -99,14 +99,14 @@ void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
 }
 
 template <class Backend>
-void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, const std::function<void()>& work) {
+void Emulator<Backend>::play(int recording, std::optional<std::int64_t> round, const std::function<void()>& work) {
   if (round) {
     prepare_rounds(*round, *round + 1);
     plan_.play(*round);
   }
   gradients_failed_ = false;
   try {
-    recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+    recorded_ ? nodes_.work.run(backend_, recording, step_, work) : nodes_.work.run_unrecorded(step_, work);
   } catch (...) {
     broken_ = !gradients_failed_;
     throw;

@@ -120,7 +120,7 @@ class Nodes {
   QueuedArray<Backend, SgdSettings> settings;  ///< [replicas], or [rows] where some nodes do not learn
   Buffer<Backend, std::uint8_t> diverged;      ///< [local rows]
   Buffer<Backend, std::int64_t> sent;          ///< [kSentCounts, local rows]
-  RepeatedWork<Backend> work;                  ///< records of steps; verbs tell it what no graph can hold
+  RepeatedWork<Backend> work;                  ///< recordings of steps; verbs tell it what no graph can hold
 
  private:
   struct AnyMade {
