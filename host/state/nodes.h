@@ -102,7 +102,7 @@ class Nodes {
   const Shard shard;
   const RowLayout& layout;
   const LayoutOn<Backend> backend_layout;
-  const Rows rows;
+  const Recipe recipe;
   const AlgorithmConfig algorithm;  ///< in all that replicas have in common
   const bool verify;
   Extent extent;
