@@ -70,7 +70,8 @@ class Training {
         gradients_(backend, make_task(network, data_, nodes, batch)),
         config_(round_config(nodes)),
         transport_(meeting_, {.all_nodes = nodes}),
-        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
+        nodes_(backend, transport_, layout_,
+               {.recipe = recipe_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
         topologies_{make_topology(config_.topology, nodes, 1)},
         plan_(backend, topology_rules(topologies_, 1, [](int, std::int64_t) { return kKeep; }), transport_.shard()),
         loss_(backend, 1, nodes),
@@ -89,7 +90,7 @@ class Training {
       StepClock* const clock = clock_.span().data();
       gradients_.compute(backend_, {.at = {.x = nodes_[state::x], .u = nodes_.list(state::u)}, .step = &clock->step},
                          {.gradient = nodes_[state::gradient], .loss = loss_.span()}, 0);
-      if (whole_round) nodes_.rows.method.play(nodes_, plan_.at(&clock->round));
+      if (whole_round) nodes_.recipe.method.play(nodes_, plan_.at(&clock->round));
       end_step(backend_, nodes_.diverged.span(), 1, clock_.span());
     });
     backend_.synchronize();

@@ -25,7 +25,7 @@ inline Compressor qsgd_row() {
           [](auto& nodes, const Array<float>& v) {
             quantize_to_levels(nodes.backend, nodes.backend_layout, {.v = nodes[v], .q = nodes[state::q]},
                                {.levels = nodes.algorithm.levels,
-                                .unbiased = nodes.rows.method.needs.unbiased,
+                                .unbiased = nodes.recipe.method.needs.unbiased,
                                 .draws = nodes.draws()});
           }};
 }

@@ -64,7 +64,7 @@ void find_data_folder(Config& config, const Origins& origins) {
 }
 
 void resolve_averaging_rate(Config& config, const Origins& origins) {
-  const std::optional<double> rate = default_averaging_rate(rows_of(config), config.algorithm);
+  const std::optional<double> rate = default_averaging_rate(recipe_of(config), config.algorithm);
   if (!rate)
     throw InputError("{}: algorithm.averaging_rate: has to be set with algorithm.compressor = {}",
                      origins.of("algorithm.compressor"), in_quotes(config.algorithm.compressor));

@@ -86,15 +86,15 @@ void check_model_keys(const Config& config, const Origins& origins) {
 void check_compressor_keys(const Config& config, const Origins& origins) {
   const int bits = config.algorithm.value_bits;
   require(bits == 16 || bits == 32, origins, "algorithm.value_bits", fmt::format("expected 16 or 32, got {}", bits));
-  const Rows rows = rows_of(config);
-  if (!rows.method.needs.unbiased || rows.compressor->can_be_unbiased) return;
+  const Recipe recipe = recipe_of(config);
+  if (!recipe.method.needs.unbiased || recipe.compressor->can_be_unbiased) return;
   std::vector<std::string_view> unbiased;
   for (const Compressor& compressor : compressors())
     if (compressor.can_be_unbiased) unbiased.push_back(compressor.name);
   require(false, origins, "algorithm.compressor",
           fmt::format("expected {} with {}, which mixes at averaging rate 1 and so needs an unbiased one of small "
                       "variance; {} goes with choco",
-                      fmt::join(unbiased, " or "), rows.method.name, in_quotes(rows.compressor->name)));
+                      fmt::join(unbiased, " or "), recipe.method.name, in_quotes(recipe.compressor->name)));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ Words compressors_of(const Method& method) {
 std::string default_rate_text(Config config) {
   const auto rate_at = [&](double keep) -> std::optional<double> {
     config.algorithm.keep = keep;
-    return default_averaging_rate(rows_of(config), config.algorithm);
+    return default_averaging_rate(recipe_of(config), config.algorithm);
   };
   if (!rate_at(0.5)) return "to be set";
   return rate_at(0.25) == 0.25 && rate_at(0.5) == 0.5 ? "`keep`" : fmt::format("{}", *rate_at(AlgorithmConfig{}.keep));
@@ -153,7 +153,7 @@ std::string topologies_text(const Method& method, TextTable& refusals) {
 void note_optimizers(const Method& method, TextTable& refusals) {
   for (const Optimizer& optimizer : optimizers()) {
     const Settings settings = {"optimizer.kind=" + optimizer.name};
-    const std::string why = refusal_of([&] { check_optimizer(rows_of(config_of(method, settings))); });
+    const std::string why = refusal_of([&] { check_optimizer(recipe_of(config_of(method, settings))); });
     if (!why.empty()) note(refusals, in_backticks(method.name), in_backticks(optimizer.name), why);
   }
 }

@@ -58,8 +58,8 @@ void add_array(PlanBuilder& plan, const PlannedState& planned, const Extent& ext
 }
 
 void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experiment) {
-  const StateList list = state_of(experiment.rows(), own_state(experiment));
-  for (const PlannedState& planned : planned_state(list, experiment.rows(), extent)) {
+  const StateList list = state_of(experiment.recipe(), own_state(experiment));
+  for (const PlannedState& planned : planned_state(list, experiment.recipe(), extent)) {
     if (planned.array->dtype == Dtype::kF32) add_array<float>(plan, planned, extent, "f32");
     if (planned.array->dtype == Dtype::kF64) add_array<double>(plan, planned, extent, "f64");
     if (planned.array->dtype == Dtype::kI32) add_array<std::int32_t>(plan, planned, extent, "i32");
@@ -126,7 +126,7 @@ MessageCount messages_of_drawn(const Topology& topology, std::int64_t first_roun
 /// Counts the messages of the replica of `topology` in `rounds` rounds, each `stride` after the one before.
 MessageCount messages_in(const Experiment& experiment, const Topology& topology, std::int64_t first_round,
                          std::int64_t rounds, std::int64_t stride = 1) {
-  if (!experiment.rows().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
+  if (!experiment.recipe().method.needs.topology) return {static_cast<double>(rounds) * messages_in_mean(experiment)};
   const std::int64_t period = topology.period();
   if (period == 0) return messages_of_drawn(topology, first_round, rounds, stride);
   MessageCount count;
@@ -159,7 +159,7 @@ int workers_per_shard(const RunConfig& run) {
 
 /// Describes what a sync costs; how many there will be, nobody knows.
 std::string describe_sync(const Experiment& experiment) {
-  const MessageBytes each = bytes_of(*experiment.rows().method.message, experiment.rows(),
+  const MessageBytes each = bytes_of(*experiment.recipe().method.message, experiment.recipe(),
                                      experiment.config().algorithm, experiment.layout(), extent_of(experiment));
   return fmt::format("and in every sync: {:.0f} of {} bytes\n", messages_in_mean(experiment), each.wire);
 }
@@ -168,12 +168,12 @@ std::string describe_sync(const Experiment& experiment) {
 PlannedTraffic traffic_of(const Experiment& experiment, const Topology& topology, const Extent& extent) {
   const Config& config = experiment.config();
   const Schedule& schedule = experiment.schedule();
-  const Rows& rows = experiment.rows();
+  const Recipe& recipe = experiment.recipe();
   const std::int64_t gossip_rounds = schedule.rounds_in(schedule.sgd_steps());
   PlannedTraffic traffic;
-  const auto& message = rows.method.monitor ? rows.method.monitor : rows.method.message;
-  if (message && rows.method.block_weights) {
-    MessageBytes each = bytes_of(*message, rows, config.algorithm, experiment.layout(), extent);
+  const auto& message = recipe.method.monitor ? recipe.method.monitor : recipe.method.message;
+  if (message && recipe.method.block_weights) {
+    MessageBytes each = bytes_of(*message, recipe, config.algorithm, experiment.layout(), extent);
     for (std::int64_t b = 0; b < std::min(extent.blocks, gossip_rounds); ++b) {
       each.authors = each.coo32 = each.wire = block_message_bytes(extent.params, extent.blocks, b);
       add(traffic,
@@ -182,10 +182,11 @@ PlannedTraffic traffic_of(const Experiment& experiment, const Topology& topology
     }
   } else if (message) {
     add(traffic, messages_in(experiment, topology, 0, gossip_rounds),
-        bytes_of(*message, rows, config.algorithm, experiment.layout(), extent));
+        bytes_of(*message, recipe, config.algorithm, experiment.layout(), extent));
   }
-  if (!rows.method.final_message || schedule.final_rounds() == 0) return traffic;
-  const MessageBytes each = bytes_of(*rows.method.final_message, rows, config.algorithm, experiment.layout(), extent);
+  if (!recipe.method.final_message || schedule.final_rounds() == 0) return traffic;
+  const MessageBytes each =
+      bytes_of(*recipe.method.final_message, recipe, config.algorithm, experiment.layout(), extent);
   const bool all_reduce = merges_by_all_reduce(config.algorithm);
   add(traffic,
       all_reduce ? MessageCount{messages_in_mean(experiment)}
@@ -219,7 +220,7 @@ MemoryPlan plan_memory(const Experiment& experiment) {
                       .shards = config.run.shards,
                       .threads = workers,
                       .cuda = kOnGpu<Backend>};
-  if (const auto& compressor = experiment.rows().compressor; compressor && compressor->memory) {
+  if (const auto& compressor = experiment.recipe().compressor; compressor && compressor->memory) {
     PlannedArray largest;
     for (const Run& of : experiment.runs()) {
       const PlannedArray memory = compressor->memory(of.config.algorithm, experiment.layout(), run);
@@ -266,14 +267,14 @@ std::string describe_run_plan(const Experiment& experiment) {
   const std::string about = traffic.is_exact ? "" : "about ";
   text += fmt::format("messages a replica: {}{:.0f}{}\n", about, traffic.messages,
                       differ ? ", at most: each has a topology of its own" : "");
-  if (experiment.rows().method.monitor) text += describe_sync(experiment);
+  if (experiment.recipe().method.monitor) text += describe_sync(experiment);
   const auto line = [&](const char* name, double bytes, bool at_most) {
     text +=
         fmt::format("bytes {}: {}{:.0f} ({}{})\n", name, about, bytes, format_bytes(bytes), at_most ? ", at most" : "");
   };
   line("authors", traffic.authors, differ);
   line("coo32", traffic.coo32, differ);
-  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.rows().method.monitor);
+  line("wire", traffic.wire_bound, traffic.is_exact && !experiment.recipe().method.monitor);
   line("dense", traffic.dense, differ);
   return text;
 }

@@ -13,9 +13,9 @@ namespace sparsepush {
 namespace {
 
 /// Returns whether other shards receive the array's rows.
-bool is_sent(const StateArray& array, const Rows& rows) {
+bool is_sent(const StateArray& array, const Recipe& recipe) {
   const auto sends = [&](const std::optional<Message>& message) { return message && contains(message->arrays, array); };
-  return sends(rows.method.message) || sends(rows.method.final_message);
+  return sends(recipe.method.message) || sends(recipe.method.final_message);
 }
 
 /// Names what else checkpoints hold.
@@ -45,20 +45,20 @@ std::vector<std::string_view> methods_that_compress() {
   return names;
 }
 
-Rows rows_of(const Config& config) {
-  Rows rows{.method = row_named(methods(), "algorithm.name", config.algorithm.name),
-            .optimizer = row_named(optimizers(), "optimizer.kind", config.optimizer.kind),
-            .compressor = {}};
-  if (config.algorithm.compress == "update" && contains(rows.method.state, state::error))
-    rows.method = compressing_updates(std::move(rows.method));
-  if (rows.method.compresses())
-    rows.compressor = row_named(compressors(), "algorithm.compressor", config.algorithm.compressor);
-  return rows;
+Recipe recipe_of(const Config& config) {
+  Recipe recipe{.method = row_named(methods(), "algorithm.name", config.algorithm.name),
+                .optimizer = row_named(optimizers(), "optimizer.kind", config.optimizer.kind),
+                .compressor = {}};
+  if (config.algorithm.compress == "update" && contains(recipe.method.state, state::error))
+    recipe.method = compressing_updates(std::move(recipe.method));
+  if (recipe.method.compresses())
+    recipe.compressor = row_named(compressors(), "algorithm.compressor", config.algorithm.compressor);
+  return recipe;
 }
 
-void check_optimizer(const Rows& rows) {
-  const Method& method = rows.method;
-  const Optimizer& optimizer = rows.optimizer;
+void check_optimizer(const Recipe& recipe) {
+  const Method& method = recipe.method;
+  const Optimizer& optimizer = recipe.optimizer;
   constexpr std::string_view kInstead = "; use heavy_ball or nesterov";
   if (method.corrects_drift && optimizer.follows_mixing)
     throw InputError("optimizer.kind: {} corrects the drift between nodes a second time, after {}{}", optimizer.name,
@@ -74,10 +74,10 @@ void check_optimizer(const Rows& rows) {
 
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm) { return algorithm.final == "all_reduce"; }
 
-std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm) {
-  if (rows.method.averaging_rate || !rows.compressor) return rows.method.averaging_rate.value_or(1.0);
-  if (!rows.compressor->averaging_rate) return std::nullopt;
-  return rows.compressor->averaging_rate(algorithm);
+std::optional<double> default_averaging_rate(const Recipe& recipe, const AlgorithmConfig& algorithm) {
+  if (recipe.method.averaging_rate || !recipe.compressor) return recipe.method.averaging_rate.value_or(1.0);
+  if (!recipe.compressor->averaging_rate) return std::nullopt;
+  return recipe.compressor->averaging_rate(algorithm);
 }
 
 void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout) {
@@ -86,7 +86,7 @@ void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& alg
   extent.block = longest_block(layout, algorithm.blocks);
 }
 
-StateList state_of(const Rows& rows, const StateList& own) {
+StateList state_of(const Recipe& recipe, const StateList& own) {
   StateList list = {&state::x};
   const auto add = [&](const StateList& more) {
     for (const StateArray* array : more) {
@@ -96,21 +96,21 @@ StateList state_of(const Rows& rows, const StateList& own) {
       if (same == list.end()) list.push_back(array);
     }
   };
-  add(rows.optimizer.state);
-  add(rows.method.state);
-  if (rows.compressor) add(rows.compressor->state);
+  add(recipe.optimizer.state);
+  add(recipe.method.state);
+  if (recipe.compressor) add(recipe.compressor->state);
   add(own);
   add({&state::gradient, &state::u});
-  if (rows.compressor) add(rows.compressor->messages);
-  for (const auto& message : {rows.method.message, rows.method.final_message, rows.method.monitor})
+  if (recipe.compressor) add(recipe.compressor->messages);
+  for (const auto& message : {recipe.method.message, recipe.method.final_message, recipe.method.monitor})
     if (message) add(message->arrays);
   return list;
 }
 
-std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent) {
+std::vector<PlannedState> planned_state(const StateList& list, const Recipe& recipe, const Extent& extent) {
   std::vector<PlannedState> planned;
   for (const StateArray* array : list) {
-    const bool has_halo = array->per == Per::kSlot || (array->is_of_nodes() && is_sent(*array, rows));
+    const bool has_halo = array->per == Per::kSlot || (array->is_of_nodes() && is_sent(*array, recipe));
     const std::int64_t local = array->rows_in(extent);
     planned.push_back({array, local + (has_halo ? extent.halo : 0), local});
   }
@@ -124,12 +124,12 @@ std::int64_t extra_bytes(const Message& message, const Extent& extent) {
   return 4 * elements;
 }
 
-MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
+MessageBytes bytes_of(const Message& message, const Recipe& recipe, const AlgorithmConfig& algorithm,
                       const RowLayout& layout, const Extent& extent) {
   const std::int64_t extra = extra_bytes(message, extent);
   if (!message.compressed)
     return plain_message_bytes(extent.params, extra + (contains(message.arrays, state::sent_u) ? 4 : 0));
-  MessageBytes bytes = rows.compressor->bytes(algorithm, layout);
+  MessageBytes bytes = recipe.compressor->bytes(algorithm, layout);
   for (std::int64_t* part : {&bytes.authors, &bytes.coo32, &bytes.wire}) *part += extra;
   return bytes;
 }

@@ -72,48 +72,48 @@ std::vector<std::string_view> methods_that_compress();
 /// Returns the averaging rate of a method that has a fixed one, whatever is configured.
 std::optional<double> fixed_averaging_rate(const Method& method);
 
-/// The rows that a run is made of: those of the tables, or a user's own.
-struct Rows {
+/// What a run is made of: rows of the tables, or a user's own.
+struct Recipe {
   Method method;
   Optimizer optimizer;
   std::optional<Compressor> compressor;  ///< for methods that compress
 };
 
-/// Finds the rows that a configuration names. Throws InputError about a name that no table has.
-Rows rows_of(const Config& config);
+/// Finds the recipe that a configuration names. Throws InputError about a name that no table has.
+Recipe recipe_of(const Config& config);
 
 /// Returns whether the final rounds are one exact mean instead of gossip.
 bool merges_by_all_reduce(const AlgorithmConfig& algorithm);
 
 /// Returns whether an op may take the optimizer's step in a pass of its own.
-inline bool fuses(const Rows& rows) {
-  return rows.optimizer.fuses && !rows.method.steps_into && !rows.method.block_weights;
+inline bool fuses(const Recipe& recipe) {
+  return recipe.optimizer.fuses && !recipe.method.steps_into && !recipe.method.block_weights;
 }
 
 /// Throws InputError about an optimizer that comes to nothing with the method, and says why.
-void check_optimizer(const Rows& rows);
+void check_optimizer(const Recipe& recipe);
 
 /// Returns the row of a method with error memory that sends what its steps have added up to, instead of its parameters.
 Method compressing_updates(Method row);
 
 /// Returns the averaging rate where the configuration does not set one; 1 for methods that have none, nothing where it
 /// has to be set.
-std::optional<double> default_averaging_rate(const Rows& rows, const AlgorithmConfig& algorithm);
+std::optional<double> default_averaging_rate(const Recipe& recipe, const AlgorithmConfig& algorithm);
 
 /// Completes an extent by what rows are cut into, if the method does that.
 void set_blocks(Extent& extent, const Method& method, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 /// Lists every array of a run, in the order of checkpoints. `own`: arrays of what is learned.
-StateList state_of(const Rows& rows, const StateList& own = {});
+StateList state_of(const Recipe& recipe, const StateList& own = {});
 
 /// Gives each array of a list its rows: on a shard, or on all shards together.
-std::vector<PlannedState> planned_state(const StateList& list, const Rows& rows, const Extent& extent);
+std::vector<PlannedState> planned_state(const StateList& list, const Recipe& recipe, const Extent& extent);
 
 /// Counts the bytes of a message's arrays beside what the compressor counts, which includes u.
 std::int64_t extra_bytes(const Message& message, const Extent& extent);
 
 /// Counts the bytes of one message, by every convention.
-MessageBytes bytes_of(const Message& message, const Rows& rows, const AlgorithmConfig& algorithm,
+MessageBytes bytes_of(const Message& message, const Recipe& recipe, const AlgorithmConfig& algorithm,
                       const RowLayout& layout, const Extent& extent);
 
 }  // namespace sparsepush

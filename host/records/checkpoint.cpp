@@ -43,7 +43,7 @@ Extent extent_of_run(const Experiment& experiment, int run) {
 std::vector<TensorInfo> checkpoint_tensors(const Experiment& experiment, int run) {
   const Extent all = extent_of_run(experiment, run);
   std::vector<TensorInfo> tensors;
-  for (const StateArray* array : state_of(experiment.rows(), own_state(experiment))) {
+  for (const StateArray* array : state_of(experiment.recipe(), own_state(experiment))) {
     const std::int64_t statistics = elements_of(experiment.task().statistics());
     if (array->name == state::u.name && statistics > 0)
       tensors.push_back({std::string(kStatistics), "F32", {all.rows, statistics}});
@@ -270,7 +270,7 @@ CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& e
   if (head.step < 0) throw InputError("{}: tensor \"step\": expected at least 0, got {}", path, head.step);
   check_push_weights(file);
   for (const char* name : {"train_loss_steps", "bytes_wire", "traffic"}) check_counts(file, name);
-  if (contains(experiment.rows().method.state, state::syncs)) check_counts(file, "syncs");
+  if (contains(experiment.recipe().method.state, state::syncs)) check_counts(file, "syncs");
   return head;
 }
 

@@ -24,7 +24,7 @@ std::vector<std::string> warnings_before(const Experiment& experiment, int run) 
   const Run& of = experiment.runs().at(run);
   std::vector<std::string> warnings = of.config.warnings;
   std::ranges::copy(experiment.task().warnings(of.replicas()), std::back_inserter(warnings));
-  const std::string settings = unstable_settings(experiment.rows(), of.config.algorithm, experiment.layout());
+  const std::string settings = unstable_settings(experiment.recipe(), of.config.algorithm, experiment.layout());
   if (!settings.empty()) warnings.push_back(settings + ": the run may diverge");
   return warnings;
 }
@@ -47,7 +47,7 @@ std::optional<std::string> GrowthGuard::look_at(const MetricsRow& row) {
   if (what.empty()) return std::nullopt;
   warned_.insert(row.replica);
   return fmt::format("{}step {}: {}, so the run seems to diverge; {}", of_replica(run_, row.replica), row.step, what,
-                     likely_remedy(experiment_.rows(), run_.config.algorithm, experiment_.layout()));
+                     likely_remedy(experiment_.recipe(), run_.config.algorithm, experiment_.layout()));
 }
 
 }  // namespace sparsepush

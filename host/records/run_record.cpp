@@ -93,7 +93,7 @@ void RunRecord::open_files() {
     const bool row_goes = resumed_->untested || (lengthened && !schedule.evaluates_by_cadence(resumed_->step));
     keep = row_goes ? resumed_->step - 1 : resumed_->step;
   }
-  const bool counts_syncs = contains(experiment_.rows().method.state, state::syncs);
+  const bool counts_syncs = contains(experiment_.recipe().method.state, state::syncs);
   metrics_.emplace(folder.file("metrics.csv"), metrics_header(experiment_.task().scores(), counts_syncs), keep,
                    keep >= 0 ? schedule.last_evaluation_by_cadence(keep) : -1);
   nodes_.emplace(folder.file("nodes.csv"), std::string(kNodesHeader), keep);

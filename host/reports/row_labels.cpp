@@ -45,7 +45,7 @@ KeysOfMethods keys_within_methods(const std::vector<const Field*>& keys, const s
 /// Returns whether the averaging rate is the one that method, compressor and keep stand for.
 bool is_default_rate(const Field& field, const Config& config) {
   return field.name() == "algorithm.averaging_rate" &&
-         config.algorithm.averaging_rate == default_averaging_rate(rows_of(config), config.algorithm);
+         config.algorithm.averaging_rate == default_averaging_rate(recipe_of(config), config.algorithm);
 }
 
 /// Labels a row by its settings, without those of [algorithm] that follow from others.

@@ -27,9 +27,9 @@ class Diverged : public std::runtime_error {
 /// Says which settings are known to be unstable together: error memory (or a public copy) that gives back less than
 /// averaging takes of parameters, because a round moves models further than messages of that size can follow. Returns
 /// nothing if none are.
-std::string unstable_settings(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
+std::string unstable_settings(const Recipe& recipe, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 /// Says what to try after a divergence, by its likely key.
-std::string likely_remedy(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
+std::string likely_remedy(const Recipe& recipe, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 }  // namespace sparsepush

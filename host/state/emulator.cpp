@@ -19,7 +19,7 @@ namespace {
 
 /// Returns whether nodes without data have no weight decay, where others do.
 bool nodes_differ(const Experiment& experiment) {
-  if (experiment.rows().method.steps_alike) return false;
+  if (experiment.recipe().method.steps_alike) return false;
   const RunConfig& run = experiment.config().run;
   for (int replica = 0; replica < run.replicas; ++replica)
     for (int node = 0; node < run.nodes; ++node)
@@ -42,14 +42,14 @@ RoundRules checked(RoundRules rules, const Method& method) {
   return rules;
 }
 
-/// Numbers of records.
+/// Numbers of recordings.
 enum { kStepWithoutRound, kStepWithRound, kFinalRound };
 
 }  // namespace
 
 RoundRules round_rules(const Experiment& experiment) {
   const auto rate = [schedule = experiment.schedule(), replicas = experiment.replicas(),
-                     fixed = fixed_averaging_rate(experiment.rows().method)](int r, std::int64_t t) {
+                     fixed = fixed_averaging_rate(experiment.recipe().method)](int r, std::int64_t t) {
     return fixed ? *fixed : schedule.averaging_rate(t, replicas[r].algorithm, replicas[r].optimizer);
   };
   return topology_rules(experiment.topologies(), experiment.config().run.replicas, rate);
@@ -65,7 +65,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
     : backend_(backend),
       experiment_(experiment),
       gradients_(experiment.task().make_gradients(backend, transport.shard())),
-      plan_(backend, checked(std::move(rules), experiment.rows().method), transport.shard()),
+      plan_(backend, checked(std::move(rules), experiment.recipe().method), transport.shard()),
       nodes_(backend, transport, experiment.layout(), plan_of_nodes(experiment, plan_.halo_slots())),
       nodes_differ_(nodes_differ(experiment)),
       loss_{.sum = {backend, 1, nodes_.shard.rows()}},
@@ -73,7 +73,7 @@ Emulator<Backend>::Emulator(const Backend& backend, const Experiment& experiment
       lost_(experiment.runs().size()) {
   gradients_->use(nodes_.state);
   nodes_.round = &clock()->round;
-  const auto& compressor = experiment.rows().compressor;
+  const auto& compressor = experiment.recipe().compressor;
   if (compressor && compressor->start) compressor->start(nodes_);
   fill_rows(backend, nodes_[state::x], [&](int row, float* values) {
     const auto [replica, node] = nodes_.shard.id_of(row);
@@ -99,14 +99,14 @@ void Emulator<Backend>::prepare_rounds(std::int64_t first, std::int64_t last) {
 }
 
 template <class Backend>
-void Emulator<Backend>::play(int record, std::optional<std::int64_t> round, const std::function<void()>& work) {
+void Emulator<Backend>::play(int recording, std::optional<std::int64_t> round, const std::function<void()>& work) {
   if (round) {
     prepare_rounds(*round, *round + 1);
     plan_.play(*round);
   }
   gradients_failed_ = false;
   try {
-    recorded_ ? nodes_.work.run(backend_, record, step_, work) : nodes_.work.run_unrecorded(step_, work);
+    recorded_ ? nodes_.work.run(backend_, recording, step_, work) : nodes_.work.run_unrecorded(step_, work);
   } catch (...) {
     broken_ = !gradients_failed_;
     throw;
@@ -143,7 +143,7 @@ template <class Backend>
 void Emulator<Backend>::run_method() {
   const auto round = experiment_.schedule().round_after(step_);
   if (round)
-    experiment_.rows().method.play(nodes_, plan_.at(&clock()->round));
+    experiment_.recipe().method.play(nodes_, plan_.at(&clock()->round));
   else
     local_step(nodes_);
   end_step(backend_, nodes_.diverged.span(), round ? 1 : 0, clock_.span());
@@ -219,7 +219,7 @@ std::vector<MetricsRow> Emulator<Backend>::measure(bool ends_window, const TestW
 template <class Backend>
 void Emulator<Backend>::set_learning_rates() {
   std::vector<SgdSettings> settings;
-  const auto& adjust = experiment_.rows().optimizer.adjust;
+  const auto& adjust = experiment_.recipe().optimizer.adjust;
   for (const ReplicaSettings& replica : experiment_.replicas()) {
     settings.push_back({.lr = static_cast<float>(experiment_.schedule().learning_rate(step_, replica.optimizer)),
                         .momentum = static_cast<float>(replica.optimizer.momentum),
@@ -274,7 +274,7 @@ void Emulator<Backend>::check_norms() {
       if (!std::isfinite(norms[row]))
         lost_[i] = fmt::format(
             "diverged at step {}: the parameters of node {} are not finite; {}", step_, row % nodes,
-            likely_remedy(experiment_.rows(), experiment_.replicas()[row / nodes].algorithm, nodes_.layout));
+            likely_remedy(experiment_.recipe(), experiment_.replicas()[row / nodes].algorithm, nodes_.layout));
   }
   check_any_left();
 }
@@ -319,7 +319,7 @@ std::string Emulator<Backend>::describe_divergence(const Run& run, const StepClo
   return fmt::format("diverged at step {}: node {}{}, tensor {} is not finite; {}", clock.diverged_step, id.node,
                      run.replicas().count > 1 ? fmt::format(" of replica {}", id.replica - run.first) : "",
                      first_not_finite(row),
-                     likely_remedy(experiment_.rows(), experiment_.replicas()[id.replica].algorithm, nodes_.layout));
+                     likely_remedy(experiment_.recipe(), experiment_.replicas()[id.replica].algorithm, nodes_.layout));
 }
 
 template class Emulator<Cpu>;

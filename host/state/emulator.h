@@ -73,8 +73,8 @@ class Emulator {
   /// Spreads the replicas' settings over rows as Nodes::settings has them: nodes that do not learn have no weight
   /// decay, nor the momentum of their moves.
   std::vector<SgdSettings> settings_of_rows(const std::vector<SgdSettings>& of_replicas) const;
-  /// Does `work`, of the kind `record`, as step step(), with gossip round `round` if it has one.
-  void play(int record, std::optional<std::int64_t> round, const std::function<void()>& work);
+  /// Does `work`, under the number `recording`, as step step(), with gossip round `round` if it has one.
+  void play(int recording, std::optional<std::int64_t> round, const std::function<void()>& work);
   /// Makes rounds first to last - 1 ready. Where they need more places than recorded work knows, forgets that work: it
   /// is recorded anew.
   void prepare_rounds(std::int64_t first, std::int64_t last);

@@ -123,32 +123,32 @@ std::vector<Topology> make_topologies(const Config& config, std::span<const std:
   return topologies;
 }
 
-Experiment::Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task)
-    : Experiment(side_by_side({config}), std::move(rows), std::move(task)) {}
+Experiment::Experiment(const Config& config, Recipe recipe, std::unique_ptr<Task> task)
+    : Experiment(side_by_side({config}), std::move(recipe), std::move(task)) {}
 
 Experiment::Experiment(const std::vector<Config>& runs)
-    : Experiment(side_by_side(runs), rows_of(runs.at(0)), nullptr) {}
+    : Experiment(side_by_side(runs), recipe_of(runs.at(0)), nullptr) {}
 
-Experiment::Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task)
+Experiment::Experiment(std::vector<Run> runs, Recipe recipe, std::unique_ptr<Task> task)
     : runs_(std::move(runs)),
       config_(in_common(runs_)),
-      rows_(std::move(rows)),
+      recipe_(std::move(recipe)),
       replicas_(replicas_of(runs_)),
-      topologies_(make_topologies(with_topology_that_counts(config_, rows_.method), seeds_of(replicas_))),
+      topologies_(make_topologies(with_topology_that_counts(config_, recipe_.method), seeds_of(replicas_))),
       task_(task ? std::move(task) : make_task(config_, replicas_)),
       layout_(row_layout_of(task_->parameters())),
-      schedule_(config_, task_->steps_per_epoch(), final_rounds(config_.algorithm, rows_.method, topologies_)) {
+      schedule_(config_, task_->steps_per_epoch(), final_rounds(config_.algorithm, recipe_.method, topologies_)) {
   check_lengths(runs_, schedule_, task_->steps_per_epoch());
-  if (rows_.compressor && rows_.compressor->check)
-    for (const Run& run : runs_) rows_.compressor->check(run.config.algorithm, layout_);
-  for (const StateArray* array : rows_.method.state)
-    CHECK(array->per != Per::kSlot || !array->saved || rows_.method.needs.is_static, rows_.method.name, " keeps ",
+  if (recipe_.compressor && recipe_.compressor->check)
+    for (const Run& run : runs_) recipe_.compressor->check(run.config.algorithm, layout_);
+  for (const StateArray* array : recipe_.method.state)
+    CHECK(array->per != Per::kSlot || !array->saved || recipe_.method.needs.is_static, recipe_.method.name, " keeps ",
           array->name, " of neighbours, and so needs a static topology");
-  check_optimizer(rows_);
-  if (rows_.method.block_weights && (config_.algorithm.blocks < 1 || config_.algorithm.blocks > layout_.params))
+  check_optimizer(recipe_);
+  if (recipe_.method.block_weights && (config_.algorithm.blocks < 1 || config_.algorithm.blocks > layout_.params))
     throw InputError("algorithm.blocks: expected 1 to {}, the parameters of a node, got {}", layout_.params,
                      config_.algorithm.blocks);
-  if (rows_.method.message && rows_.method.needs.topology) check_topologies();
+  if (recipe_.method.message && recipe_.method.needs.topology) check_topologies();
 }
 
 std::span<const ReplicaSettings> Experiment::replicas_on(std::size_t topology) const {
@@ -163,9 +163,9 @@ void Experiment::check_topologies() const {
       rates.insert(algorithm.averaging_rate);
       for (const double factor : algorithm.averaging_decay) later.insert(algorithm.averaging_rate * factor);
     }
-    for (const double rate : rates) check_needs(rows_.method, topology, rate);
+    for (const double rate : rates) check_needs(recipe_.method, topology, rate);
     check_strongly_connected(topology, schedule_.rounds_in(schedule_.sgd_steps()) + schedule_.final_rounds());
-    if (rows_.method.block_weights)
+    if (recipe_.method.block_weights)
       check_blocks_connected(topology, config_.algorithm.blocks, schedule_.rounds_in(schedule_.sgd_steps()));
     for (const double rate : later) check_weights(topology, rate);
   }
@@ -173,8 +173,8 @@ void Experiment::check_topologies() const {
 
 void Experiment::check() {
   task_->check();
-  if (!rows_.method.message) return;
-  const std::optional<double> fixed = fixed_averaging_rate(rows_.method);
+  if (!recipe_.method.message) return;
+  const std::optional<double> fixed = fixed_averaging_rate(recipe_.method);
   for (std::size_t i = 0; i < topologies_.size(); ++i) {
     const Topology& topology = topologies_[i];
     std::set<double> rates;
@@ -188,7 +188,7 @@ void Experiment::check() {
 
 StateList own_state(const Experiment& experiment) {
   StateList own = experiment.task().state();
-  if (experiment.task().wants_z() && mixes_push_weights(experiment.rows().method)) own.push_back(&state::z);
+  if (experiment.task().wants_z() && mixes_push_weights(experiment.recipe().method)) own.push_back(&state::z);
   return own;
 }
 

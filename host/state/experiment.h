@@ -36,9 +36,9 @@ class Experiment {
  public:
   /// Builds the topologies and the task of the configuration's data set and model, and lays out the parameters. Throws
   /// InputError.
-  explicit Experiment(const Config& config) : Experiment(config, rows_of(config)) {}
+  explicit Experiment(const Config& config) : Experiment(config, recipe_of(config)) {}
   /// Builds the same with a method, optimizer, compressor or task that need not be in any table. Throws InputError.
-  Experiment(const Config& config, Rows rows, std::unique_ptr<Task> task = nullptr);
+  Experiment(const Config& config, Recipe recipe, std::unique_ptr<Task> task = nullptr);
   /// Builds one experiment of runs that differ in nothing but replicas and what ReplicaSettings says, and are equally
   /// long: each has the bits that it has alone. Throws InputError where their lengths differ.
   explicit Experiment(const std::vector<Config>& runs);
@@ -53,7 +53,7 @@ class Experiment {
   /// Returns what all runs have in common; run.replicas counts the replicas of all of them.
   const Config& config() const { return config_; }
   const std::vector<Run>& runs() const { return runs_; }
-  const Rows& rows() const { return rows_; }
+  const Recipe& recipe() const { return recipe_; }
   /// Returns the settings of each replica of all runs, [replicas].
   const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
   /// Returns one topology per replica, or one that all share.
@@ -67,14 +67,14 @@ class Experiment {
   std::string hash(int run = 0) const;
 
  private:
-  Experiment(std::vector<Run> runs, Rows rows, std::unique_ptr<Task> task);
+  Experiment(std::vector<Run> runs, Recipe recipe, std::unique_ptr<Task> task);
   /// Returns the settings of the replicas that play the rounds of topology number `topology`.
   std::span<const ReplicaSettings> replicas_on(std::size_t topology) const;
   void check_topologies() const;
 
   std::vector<Run> runs_;
   Config config_;
-  Rows rows_;
+  Recipe recipe_;
   std::vector<ReplicaSettings> replicas_;
   std::vector<Topology> topologies_;
   std::unique_ptr<Task> task_;

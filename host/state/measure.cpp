@@ -51,13 +51,13 @@ class Measures {
         nodes_(nodes),
         shard_(nodes.shard),
         names_(task_.scores()) {
-    if (!nodes.rows.method.block_weights) return;
+    if (!nodes.recipe.method.block_weights) return;
     block_begin_ = nodes.block_begin.to_host();
     debias_blocks(nodes);
   }
 
   void add_push_weights(std::vector<MetricsRow>& rows) {
-    const std::vector<double> weights = nodes_.to_host(by_blocks() ? *nodes_.rows.method.block_weights : state::u);
+    const std::vector<double> weights = nodes_.to_host(by_blocks() ? *nodes_.recipe.method.block_weights : state::u);
     const std::size_t blocks = block_begin_.size() - 1;
     for (std::size_t b = 0; b < blocks; ++b) {
       std::vector<double> of_rows(shard_.rows());
@@ -177,7 +177,7 @@ class Measures {
   std::span<const double> of_replica(const std::vector<double>& all, int replica) const {
     return std::span(all).subspan(static_cast<std::size_t>(replica) * shard_.all_nodes, shard_.all_nodes);
   }
-  bool by_blocks() const { return nodes_.rows.method.block_weights; }
+  bool by_blocks() const { return nodes_.recipe.method.block_weights; }
   int columns() const { return 1 + static_cast<int>(names_.size()); }
   /// Adds the score in column `column` of the tested nodes.
   void add_scores(MetricsRow& row, int column, const std::vector<int>& tested, const std::vector<double>& of_nodes) {

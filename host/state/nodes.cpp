@@ -12,7 +12,7 @@ namespace {
 std::vector<std::int64_t> entries_of_slots(const Extent& extent, const RowLayout& layout, const NodesPlan& plan) {
   std::vector<std::int64_t> entries(extent.rows + extent.halo, extent.entries);
   for (std::int64_t row = 0; row < extent.rows; ++row)
-    entries[row] = entries_of(plan.rows, plan.algorithm[row / (extent.rows / extent.replicas)], layout);
+    entries[row] = entries_of(plan.recipe, plan.algorithm[row / (extent.rows / extent.replicas)], layout);
   return entries;
 }
 
@@ -31,9 +31,9 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
   if (!message) return std::nullopt;
   std::vector<MessageBytes> bytes;
   for (const AlgorithmConfig& algorithm : plan.algorithm) {
-    bytes.push_back(bytes_of(*message, plan.rows, algorithm, layout, extent));
-    if (message->compressed && plan.rows.compressor->differs_on_wire)  // the backend adds what it measures of each
-      bytes.back().wire -= wire_size_bound(layout.params, entries_of(plan.rows, algorithm, layout));
+    bytes.push_back(bytes_of(*message, plan.recipe, algorithm, layout, extent));
+    if (message->compressed && plan.recipe.compressor->differs_on_wire)  // the backend adds what it measures of each
+      bytes.back().wire -= wire_size_bound(layout.params, entries_of(plan.recipe, algorithm, layout));
   }
   return Outgoing<Backend>{*message, {backend, bytes}};
 }
@@ -43,7 +43,7 @@ constexpr double kThresholdAParameter = 4.91e-5;  // the guide of [FDA]'s author
 template <class Backend>
 std::optional<Trigger<Backend>> trigger_of(const Backend& backend, const Extent& extent, const RowLayout& layout,
                                            const NodesPlan& plan) {
-  auto monitor = outgoing(backend, plan.rows.method.monitor, extent, layout, plan);
+  auto monitor = outgoing(backend, plan.recipe.method.monitor, extent, layout, plan);
   if (!monitor) return std::nullopt;
   std::vector<VarianceLimit> limit;
   for (const AlgorithmConfig& algorithm : plan.algorithm)
@@ -63,20 +63,20 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       shard(transport.shard()),
       layout(layout),
       backend_layout(layout_on(backend, layout)),
-      rows(plan.rows),
+      recipe(plan.recipe),
       algorithm(plan.algorithm.at(0)),
       verify(plan.verify),
       extent(extent_of(plan, layout, shard.nodes())),
-      arrays(state_of(rows, plan.own)),
-      state(backend, planned_state(arrays, rows, extent), extent),
+      arrays(state_of(recipe, plan.own)),
+      state(backend, planned_state(arrays, recipe, extent), extent),
       seed(backend, plan.seed),
       message_entries(backend, entries_of_slots(extent, layout, plan)),
       own_begin(backend, 1, static_cast<int>(extent.rows + extent.halo) + 1),
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
       chain_copies(backend, copies_in_chain(shard)),
       block_begin(backend, extent.blocks > 0 ? block_begins(layout, extent.blocks) : std::vector<std::int64_t>{}),
-      message(outgoing(backend, rows.method.message, extent, layout, plan)),
-      final_message(outgoing(backend, rows.method.final_message, extent, layout, plan)),
+      message(outgoing(backend, recipe.method.message, extent, layout, plan)),
+      final_message(outgoing(backend, recipe.method.final_message, extent, layout, plan)),
       trigger(trigger_of(backend, extent, layout, plan)),
       settings(backend, plan.settings_of_rows ? shard.rows() : shard.replicas),
       diverged(backend, 1, shard.rows()),
@@ -87,14 +87,14 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
     CHECK(other.levels == algorithm.levels && other.rank == algorithm.rank &&
               other.value_bits == algorithm.value_bits && other.blocks == algorithm.blocks,
           "replicas differ in levels, rank, value_bits or blocks");
-  if (rows.compressor && rows.compressor->make) rows.compressor->make(*this, plan.algorithm);
+  if (recipe.compressor && recipe.compressor->make) recipe.compressor->make(*this, plan.algorithm);
 }
 
 template <class Backend>
 void Nodes<Backend>::allocate_halo(int halo_slots) {
   if (halo_slots == extent.halo) return;
   extent.halo = halo_slots;
-  state.resize(planned_state(arrays, rows, extent));
+  state.resize(planned_state(arrays, recipe, extent));
   std::vector<std::int64_t> entries = message_entries.to_host();
   entries.resize(extent.rows + extent.halo, extent.entries);
   message_entries = {backend, entries};
@@ -109,10 +109,10 @@ SgdUpdate Nodes<Backend>::sgd() const {
           .gradient = state.local(state::gradient),
           .u = list(state::u),
           .settings = settings.span(),
-          .nesterov = rows.optimizer.nesterov,
+          .nesterov = recipe.optimizer.nesterov,
           .diverged = diverged.span(),
-          .z = rows.method.block_weights ? state.local(state::z) : MatrixView<float>{},
-          .steps = rows.method.steps_into ? state.local(*rows.method.steps_into) : MatrixView<float>{}};
+          .z = recipe.method.block_weights ? state.local(state::z) : MatrixView<float>{},
+          .steps = recipe.method.steps_into ? state.local(*recipe.method.steps_into) : MatrixView<float>{}};
 }
 
 template <class Backend>
@@ -124,7 +124,7 @@ void Nodes<Backend>::round_entries(const Array<float>& v) {
 template <class Backend>
 void Nodes<Backend>::count(const Outgoing<Backend>& outgoing, std::span<const std::int64_t> copies, Due due) {
   const Traffic traffic{.copies = copies, .each = outgoing.bytes.span(), .sent = sent.view(), .due = due};
-  if (!outgoing.message.compressed || !rows.compressor->differs_on_wire) return add_traffic(backend, traffic);
+  if (!outgoing.message.compressed || !recipe.compressor->differs_on_wire) return add_traffic(backend, traffic);
   const std::span<const std::int64_t> entries = message_entries.span().first(shard.rows());
   add_traffic(backend, traffic, {.layout = backend_layout, .messages = messages(), .entries = entries});
 }

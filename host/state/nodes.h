@@ -103,7 +103,7 @@ class Nodes {
   const Shard shard;
   const RowLayout& layout;
   const LayoutOn<Backend> backend_layout;
-  const Rows rows;
+  const Recipe recipe;
   const AlgorithmConfig algorithm;  ///< what all replicas have in common
   const bool verify;
   Extent extent;
@@ -121,7 +121,7 @@ class Nodes {
   QueuedArray<Backend, SgdSettings> settings;  ///< [replicas], or [rows] where some nodes do not learn
   Buffer<Backend, std::uint8_t> diverged;      ///< [local rows]
   Buffer<Backend, std::int64_t> sent;          ///< [kSentCounts, local rows]
-  RepeatedWork<Backend> work;                  ///< records of steps; verbs tell it what no graph can hold
+  RepeatedWork<Backend> work;                  ///< recordings of steps; verbs tell it what no graph can hold
 
  private:
   struct AnyMade {

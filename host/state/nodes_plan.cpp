@@ -5,7 +5,7 @@
 namespace sparsepush {
 
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
-  NodesPlan plan{.rows = experiment.rows(),
+  NodesPlan plan{.recipe = experiment.recipe(),
                  .algorithm = {},
                  .seed = {},
                  .own = own_state(experiment),
@@ -18,8 +18,8 @@ NodesPlan nodes_plan(const Experiment& experiment, int halo_slots) {
   return plan;
 }
 
-std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout) {
-  return rows.compressor && rows.compressor->entries ? rows.compressor->entries(algorithm, layout) : 0;
+std::int64_t entries_of(const Recipe& recipe, const AlgorithmConfig& algorithm, const RowLayout& layout) {
+  return recipe.compressor && recipe.compressor->entries ? recipe.compressor->entries(algorithm, layout) : 0;
 }
 
 Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes) {
@@ -29,11 +29,11 @@ Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t no
                 .replicas = replicas,
                 .params = layout.params,
                 .row = layout.row};
-  if (plan.rows.compressor && plan.rows.compressor->factors)
-    extent.factor = plan.rows.compressor->factors(plan.algorithm.at(0), layout);
+  if (plan.recipe.compressor && plan.recipe.compressor->factors)
+    extent.factor = plan.recipe.compressor->factors(plan.algorithm.at(0), layout);
   for (const AlgorithmConfig& algorithm : plan.algorithm)
-    extent.entries = std::max(extent.entries, entries_of(plan.rows, algorithm, layout));
-  set_blocks(extent, plan.rows.method, plan.algorithm.at(0), layout);
+    extent.entries = std::max(extent.entries, entries_of(plan.recipe, algorithm, layout));
+  set_blocks(extent, plan.recipe.method, plan.algorithm.at(0), layout);
   return extent;
 }
 

@@ -8,7 +8,7 @@
 namespace sparsepush {
 
 struct NodesPlan {
-  Rows rows;
+  Recipe recipe;
   std::vector<AlgorithmConfig> algorithm;  ///< [replicas] that may differ in scope, keep and averaging rate
   std::vector<std::uint64_t> seed;         ///< [replicas]
   StateList own = {};                      ///< arrays of what is learned
@@ -21,7 +21,7 @@ struct NodesPlan {
 NodesPlan nodes_plan(const Experiment& experiment, int halo_slots = 0);
 
 /// Counts the entries of a sparse message; 0 where none is sent.
-std::int64_t entries_of(const Rows& rows, const AlgorithmConfig& algorithm, const RowLayout& layout);
+std::int64_t entries_of(const Recipe& recipe, const AlgorithmConfig& algorithm, const RowLayout& layout);
 
 /// Returns the sizes of a shard with `nodes` nodes of each replica, or of all shards together.
 Extent extent_of(const NodesPlan& plan, const RowLayout& layout, std::int64_t nodes);

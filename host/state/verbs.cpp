@@ -28,7 +28,7 @@ RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
 /// Computes to += eta (P - I) Q for the rows of `to`.
 template <class Backend>
 void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges) {
-  if (sends_rows(*n.rows.compressor)) {
+  if (sends_rows(*n.recipe.compressor)) {
     dense_mix(n.backend, {.x = to, .q = n.state.slots(state::q), .edges = edges});
   } else {
     push_sum_mix(n.backend, {.x = to, .messages = n.messages(), .entries = n.message_entries.span(), .edges = edges});
@@ -81,7 +81,7 @@ template <class Backend>
 void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
   if (n.shard.shards == 1) return;
   StateList arrays = message.arrays;
-  if (message.compressed) std::ranges::copy(n.rows.compressor->messages, std::back_inserter(arrays));
+  if (message.compressed) std::ranges::copy(n.recipe.compressor->messages, std::back_inserter(arrays));
   std::vector<ExchangedArray> exchanged;
   for (const StateArray* array : arrays) {
     const auto bytes = n.state.bytes(*array);
@@ -135,7 +135,7 @@ void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round) {
 template <class Backend>
 void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
   cut_block(n.backend, {.x = n[state::x],
-                        .weight = n[*n.rows.method.block_weights],
+                        .weight = n[*n.recipe.method.block_weights],
                         .blocks = model_blocks(n, round.number),
                         .block = n[block],
                         .u = n.list(state::sent_u),
@@ -146,7 +146,7 @@ template <class Backend>
 void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
   const MatrixView<double> u = n.state.slots(state::sent_u);
   mix_block(n.backend, {.x = n[state::x],
-                        .weight = n[*n.rows.method.block_weights],
+                        .weight = n[*n.recipe.method.block_weights],
                         .blocks = model_blocks(n, round.number),
                         .block = sent_rows(n, block),
                         .u = std::span<const double>(u.data, u.size()),
@@ -155,12 +155,12 @@ void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
 
 template <class Backend>
 void debias_blocks(Nodes<Backend>& n) {
-  debias_blocks(n.backend, n[state::x], n[*n.rows.method.block_weights], model_blocks(n), n[state::z]);
+  debias_blocks(n.backend, n[state::x], n[*n.recipe.method.block_weights], model_blocks(n), n[state::z]);
 }
 
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
-  if (n.shard.shards == 1 && fuses(n.rows)) {
+  if (n.shard.shards == 1 && fuses(n.recipe)) {
     update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
     send(n, round);  // only counts: no row is remote
   } else {

@@ -12,13 +12,13 @@ namespace sparsepush {
 /// Takes the step X' = X - a D along the gradient at Z, without communication.
 template <class Backend>
 void local_step(Nodes<Backend>& n) {
-  n.rows.optimizer.step(n);
+  n.recipe.optimizer.step(n);
 }
 
 /// Compresses: Q = C(v) into the messages; v <- v - Q.
 template <class Backend>
 void compress(Nodes<Backend>& n, const Array<float>& v) {
-  n.rows.compressor->compress(n, v);
+  n.recipe.compressor->compress(n, v);
 }
 
 /// Adds rows: to += rows.
@@ -28,8 +28,8 @@ void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows);
 /// Takes the step with error memory: X' = X - a G(Z); V = X' + E; Q = C(V) into the messages; E <- V - Q.
 template <class Backend>
 void update_and_compress(Nodes<Backend>& n) {
-  const auto& in_one_pass = n.rows.compressor->update_and_compress;
-  if (fuses(n.rows) && in_one_pass) return in_one_pass(n);
+  const auto& in_one_pass = n.recipe.compressor->update_and_compress;
+  if (fuses(n.recipe) && in_one_pass) return in_one_pass(n);
   local_step(n);
   add(n, state::error, state::x);
   compress(n, state::error);
@@ -104,7 +104,7 @@ void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& 
 /// Gives a task what it takes gradients and scores at: x and u, or z alone, which is computed here unless it is x.
 template <class Backend>
 NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
-  if (n.rows.method.block_weights) {
+  if (n.recipe.method.block_weights) {
     debias_blocks(n);
     return {.x = n[state::z], .u = task.wants_z() ? std::span<double>{} : n.list(state::u)};
   }

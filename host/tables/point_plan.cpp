@@ -20,7 +20,7 @@ namespace sparsepush {
 namespace {
 
 std::vector<std::string> columns_of(const Experiment& experiment) {
-  const bool counts_syncs = contains(experiment.rows().method.state, state::syncs);
+  const bool counts_syncs = contains(experiment.recipe().method.state, state::syncs);
   const std::string header = metrics_header(experiment.task().scores(), counts_syncs);
   const auto columns = fields_of(header);
   return {columns.begin(), columns.end()};
@@ -62,7 +62,7 @@ PointPlan plan_point(const TablePoint& point, Checked& checked) try {
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);
   double bytes = 0;
-  bool is_exact = !experiment.rows().method.monitor;
+  bool is_exact = !experiment.recipe().method.monitor;
   for (const PlannedTraffic& replica : planned_traffic(experiment)) {
     bytes += replica.wire_bound;
     is_exact = is_exact && replica.is_exact;

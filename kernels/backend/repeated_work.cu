@@ -34,24 +34,24 @@ void launch_graph(const Cuda& gpu, void* graph) {
 
 void RepeatedWork<Cuda>::Destroy::operator()(void* graph) const noexcept { cudaGraphExecDestroy(handle_of(graph)); }
 
-void RepeatedWork<Cuda>::run(const Cuda& gpu, int record, std::int64_t step, const std::function<void()>& work) {
-  if (making_.record != nullptr) return work();
+void RepeatedWork<Cuda>::run(const Cuda& gpu, int recording, std::int64_t step, const std::function<void()>& work) {
+  if (making_.recording != nullptr) return work();
   step_ = step;
-  if (const auto made = records_.find(record); made != records_.end()) {
+  if (const auto made = recordings_.find(recording); made != recordings_.end()) {
     for (const Action& action : made->second) action.graph ? launch_graph(gpu, action.graph.get()) : action.call(step);
     return;
   }
-  Record actions;
+  Recording actions;
   make(gpu, actions, work);
-  records_[record] = std::move(actions);
+  recordings_[recording] = std::move(actions);
 }
 
-void RepeatedWork<Cuda>::make(const Cuda& gpu, Record& record, const std::function<void()>& work) {
-  begin_graph({&gpu, &record});
+void RepeatedWork<Cuda>::make(const Cuda& gpu, Recording& recording, const std::function<void()>& work) {
+  begin_graph({&gpu, &recording});
   try {
     work();
   } catch (...) {
-    if (std::exchange(making_, {}).record != nullptr) {  // what was noted is of no use, but the stream is
+    if (std::exchange(making_, {}).recording != nullptr) {  // what was noted is of no use, but the stream is
       cudaGraph_t graph = nullptr;
       cudaStreamEndCapture(stream_of(gpu), &graph);
       if (graph != nullptr) cudaGraphDestroy(graph);
@@ -68,10 +68,10 @@ void RepeatedWork<Cuda>::begin_graph(const Making& making) {
 }
 
 void RepeatedWork<Cuda>::end_graph() {
-  const auto [gpu, record] = std::exchange(making_, {});
+  const auto [gpu, recording] = std::exchange(making_, {});
   const cudaGraphExec_t executable = executable_of(end_capture(*gpu));
   if (executable == nullptr) return;
-  record->push_back({.graph = std::unique_ptr<void, Destroy>(executable), .call = {}});
+  recording->push_back({.graph = std::unique_ptr<void, Destroy>(executable), .call = {}});
   launch_graph(*gpu, executable);
 }
 
@@ -81,11 +81,11 @@ void RepeatedWork<Cuda>::run_unrecorded(std::int64_t step, const std::function<v
 }
 
 void RepeatedWork<Cuda>::host_call(std::function<void(std::int64_t step)> call) {
-  if (making_.record == nullptr) return call(step_);
+  if (making_.recording == nullptr) return call(step_);
   const Making making = making_;
   end_graph();
   call(step_);  // outside of what is noted: it may wait
-  making.record->push_back({.graph = {}, .call = std::move(call)});
+  making.recording->push_back({.graph = {}, .call = std::move(call)});
   begin_graph(making);
 }
 

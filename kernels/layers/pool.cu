@@ -8,18 +8,18 @@ namespace sparsepush {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kItems = 1024;  // of a sample that a block takes: four a thread
+constexpr int kItems = 1024;  // of a tile of a sample: four a thread
 
 // Samples of all nodes are alike, as there are no parameters: kernels take them without regard to nodes. A block takes
-// a part of a sample, in strides of the grid, and its threads take neighbouring channels of that.
+// a tile of a sample, in strides of the grid, and its threads take neighbouring channels of that.
 
 /// Calls body(sample, item) for `items` items of every sample.
 template <class Body>
 __device__ void for_each_item(std::int64_t samples, int items, const Body& body) {
-  const std::int64_t parts = divide_up(items, kItems);
-  for (std::int64_t part = blockIdx.x; part < samples * parts; part += gridDim.x) {
-    const std::int64_t sample = part / parts;
-    const int begin = static_cast<int>(part % parts) * kItems, end = std::min(items, begin + kItems);
+  const std::int64_t tiles = divide_up(items, kItems);
+  for (std::int64_t tile = blockIdx.x; tile < samples * tiles; tile += gridDim.x) {
+    const std::int64_t sample = tile / tiles;
+    const int begin = static_cast<int>(tile % tiles) * kItems, end = std::min(items, begin + kItems);
     for (int item = begin + static_cast<int>(threadIdx.x); item < end; item += kThreads) body(sample, item);
   }
 }

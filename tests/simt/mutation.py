@@ -39,9 +39,11 @@ WAITING = [ROOT / "host/rounds/round_plan.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Files whose tests have another stem.
 OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize"} | dict.fromkeys(
-    ["tensor_gradient", "tensor_few_channels", "tensor_sums"], "tensor_convolution")
+    ["tensor_gradient", "tensor_few_channels_forward", "tensor_few_channels_gradient", "tensor_sums"], "tensor_convolution")
 # Ops whose tests look at a file besides those of its own stem.
-MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"]}
+MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"],
+              "conv2d": ["conv2d_hard_values"], "normalize_forward": ["normalize_refusals"],
+              "normalize_backward": ["normalize_refusals"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 

@@ -26,7 +26,8 @@ class Gossip {
         layout_(c.row_layout()),
         meeting_(1),
         transport_(meeting_, {.all_nodes = c.nodes}),
-        nodes_(backend, transport_, layout_, {.rows = rows_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
+        nodes_(backend, transport_, layout_,
+               {.recipe = recipe_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
         topologies_{make_topology(config_.topology, c.nodes, 1)},
         plan_(backend,
               topology_rules(topologies_, 1, [this](int, std::int64_t) { return config_.algorithm.averaging_rate; }),
@@ -49,7 +50,7 @@ class Gossip {
   void round() {
     nodes_.work.run(backend_, static_cast<int>(gradient_), 0, [&] {
       const PlannedRound round = plan_.at(due_.span().data());
-      nodes_.rows.method.play(nodes_, round);
+      nodes_.recipe.method.play(nodes_, round);
     });
     take_next_gradient();
   }

@@ -20,8 +20,9 @@ enum class Pass {
   kPhases     ///< stride 2: every tap reaches inputs of one of four phases, even or odd in y and in x
 };
 
-/// A block computes tiles of kPixels pixels and kOutputs channels, and adds up kChannels channels of the other side at
-/// a time. A warp has kTiles fragments of 16 pixels: of its own each, or one of each phase of the same 16 pixels.
+/// A block computes tiles of kPixels pixels and kOutputs channels, and adds up a panel of kChannels channels of the
+/// other side at a time. A warp has kTiles fragments of 16 pixels: of its own each, or one of each phase of the same 16
+/// pixels.
 template <Pass pass, int outputs, int tiles, int channels>
 struct TensorShape {
   static constexpr Pass kPass = pass;
@@ -45,7 +46,7 @@ struct TensorConvolution {
   HaloTiles tiles;
   int halo = 0;         ///< floats of a buffer before its weights
   int tap[kTaps] = {};  ///< floats from what a pixel's first tap meets to what others do, in the order of the weights
-  Divisor chunks = {};  ///< of channels that are added up
+  Divisor panels = {};  ///< of channels that are added up
   Divisor blocks = {};  ///< of channels that are computed
   Divisor tile_count = {};  ///< tiles a node
   int items = 0;            ///< tiles of all nodes and blocks
@@ -67,14 +68,14 @@ struct Step {
 
 template <class Shape>
 __device__ Step step_at(const TensorConvolution& c, int number) {
-  const int item = c.chunks.divide(number), chunk = number - item * c.chunks.value();
+  const int item = c.panels.divide(number), panel = number - item * c.panels.value();
   const int block_of_node = c.tile_count.divide(item), tile = item - block_of_node * c.tile_count.value();
   const int node = c.blocks.divide(block_of_node), block = block_of_node - node * c.blocks.value();
   return {.node = node,
           .line = tile * c.tiles.lines(),
           .output = block * Shape::kOutputs,
-          .channel = chunk * Shape::kChannels,
-          .weights = block_of_node * c.chunks.value() + chunk};
+          .channel = panel * Shape::kChannels,
+          .weights = block_of_node * c.panels.value() + panel};
 }
 
 /// Begins to copy what a step reads to a buffer.
@@ -200,7 +201,7 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_convo
   float* const shared = dynamic_shared<float>();
   const auto buffer_of = [&](int number) { return shared + number % 2 * (c.halo + Shape::kWeights); };
   const auto first_of = [&](unsigned block) {
-    return static_cast<int>(std::int64_t{c.items} * block / gridDim.x) * c.chunks.value();
+    return static_cast<int>(std::int64_t{c.items} * block / gridDim.x) * c.panels.value();
   };
   const int first = first_of(blockIdx.x), end = first_of(blockIdx.x + 1);
   const auto needs_weights = [&](int number, const Step& step) {
@@ -248,12 +249,12 @@ bool launch_tensor_convolution(const Cuda& gpu, TensorConvolution c) {
   const int blocks = c.image.channels / Shape::kOutputs;
   c.halo = c.tiles.positions() * Shape::kPitch;
   for (int& tap : c.tap) tap *= Shape::kPitch;
-  c.chunks = Divisor(c.tiles.source().channels / Shape::kChannels);
+  c.panels = Divisor(c.tiles.source().channels / Shape::kChannels);
   c.blocks = Divisor(blocks);
   c.tile_count = Divisor(c.tiles.count());
   const std::int64_t items = std::int64_t{c.x.rows} * blocks * c.tiles.count();
-  CHECK(items * c.chunks.value() <= std::numeric_limits<int>::max(), "tiles ", items, ", steps of each ",
-        c.chunks.value());
+  CHECK(items * c.panels.value() <= std::numeric_limits<int>::max(), "tiles ", items, ", steps of each ",
+        c.panels.value());
   c.items = static_cast<int>(items);
   const std::int64_t shared_bytes = 2 * static_cast<std::int64_t>(sizeof(float)) * (c.halo + Shape::kWeights);
   launch(gpu,

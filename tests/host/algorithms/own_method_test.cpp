@@ -46,8 +46,8 @@ Config sgp_config(const QuadraticFile& file) {
 }
 
 template <class Backend>
-Outcome outcome_of_rows(const Config& config, const Rows& rows) {
-  Experiment experiment(config, rows);
+Outcome outcome_of_recipe(const Config& config, const Recipe& recipe) {
+  Experiment experiment(config, recipe);
   experiment.prepare_data();
   return outcomes_of<Backend>(experiment, kSteps).front();
 }
@@ -55,7 +55,7 @@ Outcome outcome_of_rows(const Config& config, const Rows& rows) {
 template <class Backend>
 Outcome outcome_with(Config config, const Method& method) {
   config.algorithm.name = method.name;
-  return outcome_of_rows<Backend>(config, {.method = method, .optimizer = optimizers().front(), .compressor = {}});
+  return outcome_of_recipe<Backend>(config, {.method = method, .optimizer = optimizers().front(), .compressor = {}});
 }
 
 template <class Backend>
@@ -91,10 +91,10 @@ TYPED_TEST(OwnMethodOn, PaysForAnArrayBesideACompressedMessage) {
   Config config = sgp_config(file);
   config.algorithm.keep = 0.2;
   static constexpr Array<float> kLuggage({.name = "luggage", .columns = kColumns});
-  Rows rows = rows_of(config), laden = rows;
+  Recipe recipe = recipe_of(config), laden = recipe;
   laden.method.state.push_back(&kLuggage);
   laden.method.message->arrays.push_back(&kLuggage);
-  const Outcome plain = outcome_of_rows<TypeParam>(config, rows), own = outcome_of_rows<TypeParam>(config, laden);
+  const Outcome plain = outcome_of_recipe<TypeParam>(config, recipe), own = outcome_of_recipe<TypeParam>(config, laden);
   EXPECT_EQ(own.arrays.at("x"), plain.arrays.at("x"));
   for (int node = 0; node < kNodes; ++node)
     for (const SentCount bytes : {kAuthorsBytes, kCoo32Bytes, kWireBytes})
@@ -108,16 +108,16 @@ TYPED_TEST(OwnMethodOn, AnOptimizerThatDoesNotFuseIsAsked) {
     Config config = sgp_config(file);
     config.algorithm.name = name;
     config.algorithm.keep = 0.2;
-    const Outcome fused = outcome_of_rows<Cpu>(config, rows_of(config));
+    const Outcome fused = outcome_of_recipe<Cpu>(config, recipe_of(config));
     for (const int shards : {1, 2}) {
       config.run.shards = shards;
-      Rows rows = rows_of(config);
+      Recipe recipe = recipe_of(config);
       std::atomic<int> steps = 0;
-      rows.optimizer = {.name = "own", .state = {&state::momentum}, .step = [&](auto& n) {
-                          ++steps;
-                          optimizers().front().step(n);
-                        }};
-      EXPECT_EQ(outcome_of_rows<TypeParam>(config, rows), fused) << name << ", " << shards << " shards";
+      recipe.optimizer = {.name = "own", .state = {&state::momentum}, .step = [&](auto& n) {
+                            ++steps;
+                            optimizers().front().step(n);
+                          }};
+      EXPECT_EQ(outcome_of_recipe<TypeParam>(config, recipe), fused) << name << ", " << shards << " shards";
       EXPECT_GE(steps, shards) << "recorded once, or taken each time";
     }
   }
@@ -127,14 +127,14 @@ TYPED_TEST(OwnMethodOn, AnOptimizerThatDoesNotFuseIsAsked) {
 TYPED_TEST(OwnMethodOn, AStepThatFailsHalfwayEndsTheRun) {
   const QuadraticFile file(kNodes, {1, 33, 20}, 1);
   Config config = sgp_config(file);
-  Rows rows = rows_of(config);
-  rows.method.play = [play = rows.method.play](auto& n, const PlannedRound& round) {
+  Recipe recipe = recipe_of(config);
+  recipe.method.play = [play = recipe.method.play](auto& n, const PlannedRound& round) {
     play(n, round);
     n.work.host_call([](std::int64_t step) {
       if (step == 2) throw std::runtime_error("no network");
     });
   };
-  Experiment experiment(config, rows);
+  Experiment experiment(config, recipe);
   experiment.prepare_data();
   const TypeParam backend = tested_backend<TypeParam>();
   run_shards<TypeParam>(1, 1, kNodes, [&](Transport<TypeParam>& transport) {

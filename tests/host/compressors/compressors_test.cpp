@@ -192,15 +192,15 @@ TEST_F(Compressors, MessagesCostWhatTheirRowSays) {
   for_each_pair([](const Config& config) {
     Experiment experiment(config);
     experiment.prepare_data();
-    const Rows& rows = experiment.rows();
-    const MessageBytes each = rows.compressor->bytes(config.algorithm, experiment.layout());
+    const Recipe& recipe = experiment.recipe();
+    const MessageBytes each = recipe.compressor->bytes(config.algorithm, experiment.layout());
     const Outcome outcome = outcomes_of<Cpu>(experiment, 5).front();
     for (const auto& sent : outcome.sent) {
       EXPECT_EQ(sent[kMessagesSent], 5 * 2);
       EXPECT_EQ(sent[kAuthorsBytes], 5 * 2 * each.authors);
       EXPECT_EQ(sent[kCoo32Bytes], 5 * 2 * each.coo32);
       EXPECT_EQ(sent[kDenseBytes], 5 * 2 * (4 * kParameters + 4));
-      if (rows.compressor->differs_on_wire)
+      if (recipe.compressor->differs_on_wire)
         EXPECT_LE(sent[kWireBytes], 5 * 2 * each.wire);
       else
         EXPECT_EQ(sent[kWireBytes], 5 * 2 * each.wire);

@@ -85,7 +85,7 @@ void measure_on(int shards, int evaluated, std::int64_t step, Body body, bool ha
   config.algorithm.name = "scsp";
   config.algorithm.final_rounds = 5;
   config.evaluate.nodes = evaluated;
-  const Experiment experiment(config, rows_of(config), std::make_unique<KnownTask>(has_scores));
+  const Experiment experiment(config, recipe_of(config), std::make_unique<KnownTask>(has_scores));
   run_shards<Cpu>(shards, kReplicas, kNodes, [&](Transport<Cpu>& transport) {
     const Cpu cpu = tested_cpu(1);
     const Shard& shard = transport.shard();

@@ -55,7 +55,7 @@ struct OwnRun {
 Experiment experiment_of(const OwnRun& run) {
   Config config = run.config;
   config.run.shards = run.shards;
-  return {config, rows_of(config), std::make_unique<OwnTask>(run.task)};
+  return {config, recipe_of(config), std::make_unique<OwnTask>(run.task)};
 }
 
 /// Trains with `advance_to_end`, which steps an emulator to its last step.

@@ -8,43 +8,15 @@
 #include <vector>
 
 #include "tests/backends.h"
-#include "tests/kernels/layers/conv2d/conv2d_case.h"
+#include "tests/kernels/layers/conv2d/tf32_case.h"
 #include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
 
+using Shape = Tf32Shape;
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-/// A 3 x 3 layer with padding 1, its weights on 16 bytes as networks' are.
-struct Shape {
-  int height, width, channels, out, stride = 1, samples = 1, nodes = 1;
-  bool bias = false;
-};
-
-Conv2dCase case_of(const Shape& s) {
-  Conv2dCase c({s.height, s.width, s.channels, s.out, 3, s.stride, 1, s.samples, s.nodes, s.bias});
-  c.layer.precision = Precision::kTf32;
-  c.layer.weight = 8;
-  if (s.bias) c.layer.bias = 8 + c.weights() + 4;
-  c.row = 8 + c.weights() + 4 + s.out + 4;
-  c.x = Conv2dCase::values(s.nodes * c.row, 1);
-  return c;
-}
-
-/// Widths of lines that divide a tile and that do not, lines that end beyond the last image, odd batches and odd
-/// images, channels of one and of several blocks on either side, and images of one and three; last, blocks of threads
-/// that go from one node to several tiles of the next.
-std::vector<Shape> shapes() {
-  return {
-      {8, 8, 16, 16, 1, 3, 2}, {8, 8, 16, 16, 1, 10, 1},      {8, 8, 32, 32, 1, 5},          {4, 32, 16, 16, 1, 3},
-      {6, 16, 32, 16, 1, 1},   {28, 28, 16, 16, 1, 1},        {14, 14, 16, 48, 1, 3},        {7, 7, 48, 32, 1, 3, 2},
-      {2, 2, 64, 128, 1, 1},   {1, 1, 16, 16, 1, 2},          {3, 40, 16, 16, 1, 1},         {8, 8, 16, 32, 2, 3, 2},
-      {8, 16, 32, 64, 2, 3},   {16, 32, 16, 32, 2, 1},        {28, 28, 16, 32, 2, 1},        {7, 9, 32, 16, 2, 3, 2},
-      {1, 1, 16, 16, 2, 2},    {2, 3, 16, 16, 2, 10},         {6, 8, 16, 32, 1, 3, 2, true}, {32, 32, 3, 16, 1, 1},
-      {28, 28, 1, 16, 1, 1},   {8, 8, 3, 48, 1, 10, 2, true}, {7, 9, 1, 16, 1, 3, 2},        {7, 6, 3, 32, 2, 3, 2},
-      {1, 1, 3, 16, 1, 2},     {16, 64, 16, 16, 1, 1, 10}};
-}
 
 /// A sum in double, and what its terms add up to without their signs.
 struct Sum {
@@ -106,7 +78,7 @@ class TensorConvolutionOn : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(TensorConvolutionOn, Backends);
 
 TYPED_TEST(TensorConvolutionOn, IsTheConvolutionWithinTheBoundOfTf32) {
-  for (const Shape& shape : shapes()) {
+  for (const Shape& shape : tf32_shapes()) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     expect_the_convolution(c, forward(tested_backend<TypeParam>(), c));
@@ -316,111 +288,6 @@ TYPED_TEST(TensorConvolutionOn, OtherShapesAreComputedInFp32) {
   c.layer.precision = Precision::kTf32;
   EXPECT_TRUE(same_values(forward(backend, c), forward(backend, Conv2dCase(c.shape))));
 }
-
-#if SPARSEPUSH_SIMULATED_CUDA
-/// What a pass did: matrix products, each of 16 x 8 x 8 numbers, turns of their reads beyond the first, bytes copied.
-simt::Counts work_of(const auto& body) {
-  const simt::Counts before = simt::counts;
-  body();
-  return {simt::counts.launches - before.launches, simt::counts.products - before.products,
-          simt::counts.bank_conflicts - before.bank_conflicts, simt::counts.copied_bytes - before.copied_bytes};
-}
-/// Of each pass: forward, the weights' gradients, the input's gradient.
-struct Work {
-  simt::Counts forward, weights, input;
-};
-Work work_of(const Cuda& gpu, const Conv2dCase& c) {
-  const auto input_alone = [&](const simt::Counts& both, const simt::Counts& weights) -> simt::Counts {
-    return {both.launches - weights.launches, both.products - weights.products,
-            both.bank_conflicts - weights.bank_conflicts, both.copied_bytes - weights.copied_bytes};
-  };
-  const simt::Counts weights = work_of([&] { backward(gpu, c, false); });
-  return {.forward = work_of([&] { forward(gpu, c); }),
-          .weights = weights,
-          .input = input_alone(work_of([&] { backward(gpu, c); }), weights)};
-}
-
-TEST(TensorConvolution, HasAKernelForEveryPassOfTheShapesAbove) {
-  const Cuda gpu;
-  for (const Shape& shape : shapes()) {
-    const Conv2dCase c = case_of(shape);
-    SCOPED_TRACE(testing::Message() << c.shape);
-    const Work work = work_of(gpu, c);
-    EXPECT_GT(work.forward.products, 0u);
-    EXPECT_GT(work.weights.products, 0u);
-    EXPECT_EQ(work.input.products > 0, shape.channels >= 16);
-  }
-}
-
-/// ResNet-20's stages and what leads from one to the next.
-TEST(TensorConvolution, TakesFewMoreProductsThanThereAreAndNoTurnsForTheirReads) {
-  const Cuda gpu;
-  for (const Shape& shape : {Shape{32, 32, 16, 16, 1, 1}, Shape{16, 16, 32, 32, 1, 1}, Shape{8, 8, 64, 64, 1, 4},
-                             Shape{32, 32, 16, 32, 2, 1}, Shape{16, 16, 32, 64, 2, 2}, Shape{28, 28, 16, 16, 1, 3}}) {
-    const Conv2dCase c = case_of(shape);
-    SCOPED_TRACE(testing::Message() << c.shape);
-    const double least = c.rows() * c.layer.out_shape().pixels() * double{9} * shape.channels * shape.out / 1024;
-    const Work work = work_of(gpu, c);
-    for (const simt::Counts& pass : {work.forward, work.weights, work.input}) {
-      EXPECT_GE(pass.products, least);
-      EXPECT_LE(pass.products, 1.15 * least);
-      EXPECT_TRUE(pass.bank_conflicts == 0 || shape.width == 28) << pass.bank_conflicts;
-    }
-  }
-}
-
-/// Sums of 27 terms take four products, of 9 two; their reads meet in banks.
-TEST(TensorConvolution, OfFewChannelsTakesTheFewestProducts) {
-  const Cuda gpu;
-  for (const Shape& shape : {Shape{32, 32, 3, 16, 1, 1}, Shape{28, 28, 1, 32, 1, 2}}) {
-    const Conv2dCase c = case_of(shape);
-    SCOPED_TRACE(testing::Message() << c.shape);
-    const double least =
-        c.rows() * c.layer.out_shape().pixels() * (shape.channels == 3 ? 32.0 : 16.0) * shape.out / 1024;
-    const Work work = work_of(gpu, c);
-    for (const simt::Counts& pass : {work.forward, work.weights}) {
-      EXPECT_GE(static_cast<double>(pass.products), least);
-      EXPECT_LE(static_cast<double>(pass.products), 1.15 * least);
-      EXPECT_LE(static_cast<double>(pass.bank_conflicts), 4.0 * static_cast<double>(pass.products));
-    }
-  }
-}
-
-TEST(TensorConvolution, LaunchesDoNotGrowWithTheNodes) {
-  const Cuda gpu;
-  const Work two = work_of(gpu, case_of({8, 8, 16, 16, 1, 1, 2, true}));
-  const Work many = work_of(gpu, case_of({8, 8, 16, 16, 1, 1, 64, true}));
-  EXPECT_EQ(two.forward.launches, 1u);
-  EXPECT_EQ(many.forward.launches, two.forward.launches);
-  EXPECT_EQ(many.weights.launches, two.weights.launches);
-  EXPECT_EQ(many.input.launches, two.input.launches);
-}
-
-/// Arrays are copied once for each block of 32 channels of the other side, with the lines above and below a tile.
-/// Weights are copied once for each of a block's buffers, or tile by tile where they do not fit in.
-TEST(TensorConvolution, CopiesArraysWithTheirHalosAndWeightsOnce) {
-  const Cuda gpu;
-  struct Layer {
-    Shape shape;
-    double lines, lines_for_weights;  ///< that are read for each line of an image
-    int weights;                      ///< times that all weights are read
-  };
-  const int blocks = 3 * simt::multiprocessors;
-  for (const Layer& l : {Layer{{32, 32, 16, 16, 1, 6}, 38.0 / 32, 46.0 / 32, 2 * blocks},
-                         Layer{{16, 16, 32, 32, 1, 6}, 1, 18.0 / 16, 6}, Layer{{8, 8, 64, 64, 1, 12}, 1, 1, 3}}) {
-    const Conv2dCase c = case_of(l.shape);
-    SCOPED_TRACE(testing::Message() << c.shape);
-    const double input_bytes = 4.0 * static_cast<double>(c.input.size()), weight_bytes = 4.0 * c.weights();
-    const int others = (l.shape.out + 31) / 32;  // blocks of channels on either side, which are equally many
-    const double data = others * l.lines * input_bytes + l.weights * weight_bytes;
-    const double weights = others * (l.lines_for_weights + 1) * input_bytes;
-    const Work work = work_of(gpu, c);
-    EXPECT_LE(static_cast<double>(work.forward.copied_bytes), 1.1 * data);
-    EXPECT_LE(static_cast<double>(work.input.copied_bytes), 1.1 * data);
-    EXPECT_LE(static_cast<double>(work.weights.copied_bytes), 1.1 * weights);
-  }
-}
-#endif
 
 }  // namespace
 }  // namespace sparsepush

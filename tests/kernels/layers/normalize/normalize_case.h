@@ -151,6 +151,16 @@ struct NormalizeCase {
   std::vector<double> u;
 };
 
+/// Calls the ops; the backward pass after a forward one.
+template <class Backend>
+NormalizeCase::Forward forward(const Backend& backend, const NormalizeCase& c) {
+  return c.forward(backend, [&](const NormalizeForward& f) { normalize_forward(backend, f); });
+}
+template <class Backend>
+NormalizeCase::Backward backward(const Backend& backend, const NormalizeCase& c) {
+  return c.backward(backend, forward(backend, c), [&](const NormalizeBackward& b) { normalize_backward(backend, b); });
+}
+
 /// One node of a case in double, to be changed at will.
 struct NormalizeNode {
   NormalizeNode(const NormalizeCase& c, int node) : c(c), layer(c.layer) {
