@@ -53,7 +53,7 @@ class Experiment {
   /// Returns what all runs have in common; run.replicas counts the replicas of all of them.
   const Config& config() const { return config_; }
   const std::vector<Run>& runs() const { return runs_; }
-  const Recipe& recipe() const { return rows_; }
+  const Recipe& recipe() const { return recipe_; }
   /// Returns the settings of each replica of all runs, [replicas].
   const std::vector<ReplicaSettings>& replicas() const { return replicas_; }
   /// Returns one topology per replica, or one that all share.
