@@ -88,7 +88,7 @@ RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller&
   std::string backend;
   together(ranks, [&] {
     made = std::make_unique<Experiment>(configs_of(wanted));  // topology, data, model
-    check_memory_fits<Backend>(plan_memory<Backend>(*made), place.device);
+    check_memory_fits<Backend>(plan_of_machine<Backend>(*made, ranks), place.device);
     check_run(*made);
     made->prepare_data();
     backend = describe_backend<Backend>(made->config(), place);

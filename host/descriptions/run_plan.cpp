@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "host/descriptions/shard_plan.h"
 #include "host/records/checkpoint.h"
 #include "host/state/emulator.h"
 #include "host/state/nodes_plan.h"
@@ -19,18 +20,25 @@
 namespace sparsepush {
 namespace {
 
-std::int64_t halo_slots(const Experiment& experiment) {
+Shard shard_of(const Experiment& experiment, int index) {
   const RunConfig& run = experiment.config().run;
-  std::int64_t slots = 0;
-  for (int s = 0; s < run.shards; ++s)
-    slots += topology_bounds(experiment.topologies(), {s, run.shards, run.replicas, run.nodes}).halo;
-  return slots;
+  return {index, run.shards, run.replicas, run.nodes};
 }
 
-/// Returns the sizes of all shards together.
-Extent extent_of(const Experiment& experiment) {
-  return extent_of(nodes_plan(experiment, halo_slots(experiment)), experiment.layout(), experiment.config().run.nodes);
+/// Returns the sizes of these shards together.
+Extent extent_of(const Experiment& experiment, const ShardRange& shards) {
+  int halo = 0, nodes = 0;
+  for (int s = shards.first; s < shards.first + shards.count; ++s) {
+    const Shard shard = shard_of(experiment, s);
+    halo += topology_bounds(experiment.topologies(), shard).halo;
+    nodes += shard.nodes();
+  }
+  return extent_of(nodes_plan(experiment, halo), experiment.layout(), nodes);
 }
+
+ShardRange all_shards(const Experiment& experiment) { return {0, experiment.config().run.shards}; }
+
+Extent extent_of(const Experiment& experiment) { return extent_of(experiment, all_shards(experiment)); }
 
 /// Adds arrays of one element type; leaves out empty ones.
 class PlanBuilder {
@@ -80,12 +88,11 @@ std::int64_t stored_edges(const Experiment& experiment) {
 }
 
 template <class Backend>
-void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent) {
-  const RunConfig& run = experiment.config().run;
+void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent& extent, const ShardRange& shards) {
   const RoundRules rules = round_rules(experiment);
   std::int64_t places = 0, edges = 0, sent = 0;
-  for (int s = 0; s < run.shards; ++s) {
-    const Shard shard{s, run.shards, run.replicas, run.nodes};
+  for (int s = shards.first; s < shards.first + shards.count; ++s) {
+    const Shard shard = shard_of(experiment, s);
     const RoundBounds bounds = rules.bounds(shard);
     places = std::max<std::int64_t>(places, RoundPlan<Backend>::places(rules, shard, bounds));
     edges += bounds.edges;
@@ -95,7 +102,7 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
   plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
   plan.add({"round plan", fmt::format("{} rounds of {} edges", places, edges),
             places * (edges * 8 + extent.rows * 20 + sent * 4)});
-  if (rules.drawn && run.shards == 1)
+  if (rules.drawn && experiment.config().run.shards == 1)
     plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});
 }
@@ -151,6 +158,20 @@ void add(PlannedTraffic& traffic, const MessageCount& counted, const MessageByte
 
 template <class Backend>
 constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
+
+/// Adds the packets in which rows travel between processes; a GPU's are in pinned host memory as well.
+template <class Backend>
+void add_packets(PlanBuilder& plan, const Experiment& experiment, const ShardRange& shards) {
+  std::int64_t packets = 0;
+  for (int s = shards.first; s < shards.first + shards.count; ++s) {
+    const RoundBounds bounds = topology_bounds(experiment.topologies(), shard_of(experiment, s));
+    packets += bounds.halo + bounds.sent;
+  }
+  const std::int64_t row_bytes = message_row_bytes(experiment);
+  const std::string shape = fmt::format("{} of {} bytes", packets, row_bytes);
+  plan.add({"packets of a round", shape, packets * row_bytes});
+  if (kOnGpu<Backend>) plan.add({"packets on the host", shape, packets * row_bytes, false});
+}
 
 /// Counts the threads of each shard that have memory of their own.
 template <class Backend>
@@ -211,14 +232,19 @@ std::vector<PlannedTraffic> planned_traffic(const Experiment& experiment) {
 
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment) {
+  return plan_memory<Backend>(experiment, all_shards(experiment));
+}
+
+template <class Backend>
+MemoryPlan plan_memory(const Experiment& experiment, const ShardRange& shards) {
   const Config& config = experiment.config();
-  const Extent extent = extent_of(experiment);
+  const Extent extent = extent_of(experiment, shards);
   const int workers = workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, experiment);
-  const RunExtent run{.nodes = config.run.nodes,
+  const RunExtent run{.nodes = static_cast<int>(extent.rows / extent.replicas),
                       .replicas = config.run.replicas,
-                      .shards = config.run.shards,
+                      .shards = shards.count,
                       .threads = workers,
                       .cuda = kOnGpu<Backend>};
   if (const auto& compressor = experiment.recipe().compressor; compressor && compressor->memory) {
@@ -229,18 +255,18 @@ MemoryPlan plan_memory(const Experiment& experiment) {
     }
     plan.add(largest);
   }
-  plan.add<double>("means and sums of measures", "f64", config.run.shards, 2 * extent.row, false);
-  plan.add<double>("weights of blocks", "f64", config.run.shards + 1, extent.rows * extent.blocks, false);
-  const std::int64_t rows_a_shard = (extent.rows + config.run.shards - 1) / config.run.shards;
-  plan.add({"rows on their way to files", fmt::format("{} shards", config.run.shards),
-            config.run.shards * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
-  plan.add<float>("running statistics", "f32", extent.rows + config.run.shards,
-                  elements_of(experiment.task().statistics()));
-  add_topology<Backend>(plan, experiment, extent);
+  plan.add<double>("means and sums of measures", "f64", shards.count, 2 * extent.row, false);
+  plan.add<double>("weights of blocks", "f64", shards.count + 1, extent.rows * extent.blocks, false);
+  const std::int64_t rows_a_shard = (extent.rows + shards.count - 1) / shards.count;
+  plan.add({"rows on their way to files", fmt::format("{} shards", shards.count),
+            shards.count * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
+  plan.add<float>("running statistics", "f32", extent.rows + shards.count, elements_of(experiment.task().statistics()));
+  add_topology<Backend>(plan, experiment, extent, shards);
   for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
+  if (shards.count < config.run.shards) add_packets<Backend>(plan, experiment, shards);
   plan.add({"program and libraries", "", kProgramBytes, false});
-  plan.add({"reserved address space", fmt::format("{} threads", workers * config.run.shards),
-            address_space_of_threads(workers * config.run.shards), false});
+  plan.add({"reserved address space", fmt::format("{} threads", workers * shards.count),
+            address_space_of_threads(workers * shards.count), false});
   return plan.take();
 }
 
@@ -277,11 +303,14 @@ std::string describe_run_plan(const Experiment& experiment) {
   line("coo32", traffic.coo32, differ);
   line("wire", traffic.wire_bound, traffic.is_exact && !experiment.recipe().method.monitor);
   line("dense", traffic.dense, differ);
+  if (experiment.config().run.shards > 1) text += fmt::format("\n{}", describe_shards<Backend>(experiment));
   return text;
 }
 
 template MemoryPlan plan_memory<Cpu>(const Experiment&);
+template MemoryPlan plan_memory<Cpu>(const Experiment&, const ShardRange&);
 template MemoryPlan plan_memory<Cuda>(const Experiment&);
+template MemoryPlan plan_memory<Cuda>(const Experiment&, const ShardRange&);
 template std::string describe_run_plan<Cpu>(const Experiment&);
 template std::string describe_run_plan<Cuda>(const Experiment&);
 

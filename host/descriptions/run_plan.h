@@ -8,9 +8,18 @@
 
 namespace sparsepush {
 
+/// Some of the shards of a run, one after the other: those of one process.
+struct ShardRange {
+  int first = 0;
+  int count = 1;
+};
+
 /// Lists every array that a run of `experiment` allocates, over all shards.
 template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment);
+/// Lists every array that a process with these shards allocates.
+template <class Backend>
+MemoryPlan plan_memory(const Experiment& experiment, const ShardRange& shards);
 
 /// What the nodes of one replica will send; bytes on the wire as an upper bound.
 struct PlannedTraffic {

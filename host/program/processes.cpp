@@ -6,10 +6,12 @@
 #include <new>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "data/files/input_error.h"
 #include "host/config/config_toml.h"
+#include "host/descriptions/run_plan.h"
 #include "host/program/standard_streams.h"
 #include "host/records/version.h"
 #include "host/state/diverged.h"
@@ -81,7 +83,8 @@ void share_out(Config& config, const Ranks* ranks) {
   RunConfig& run = config.run;
   if (ranks == nullptr) {
     if (run.transport == "mpi")
-      throw InputError("run.transport: \"mpi\" is for processes of a launcher, such as: mpirun -np 4 sparsepush run ...");
+      throw InputError(
+          "run.transport: \"mpi\" is for processes of a launcher, such as: mpirun -np 4 sparsepush run ...");
     return;
   }
   const int count = ranks->count();
@@ -89,23 +92,23 @@ void share_out(Config& config, const Ranks* ranks) {
     throw InputError("run.transport: \"local\" is for one process, and the launcher has started {}", count);
   if (run.shards != 1 && run.shards != count)
     throw InputError("run.shards: expected {}, the number of processes, got {}", count, run.shards);
-  if (run.nodes < count) throw InputError("run.nodes: expected at least {}, a node a process, got {}", count, run.nodes);
+  if (run.nodes < count)
+    throw InputError("run.nodes: expected at least {}, a node a process, got {}", count, run.nodes);
   run.shards = count;
 }
 
 void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& backend) {
   if (ranks == nullptr) return;
   const Config& config = experiment.config();
-  const std::string own = fmt::format("version {}\nbackend {}\n{}{}", version_line(), backend.substr(0, backend.find(',')),
-                                      to_toml(config), experiment.hash());
+  const std::string own = fmt::format("version {}\nbackend {}\n{}{}", version_line(),
+                                      backend.substr(0, backend.find(',')), to_toml(config), experiment.hash());
   // Paths may differ from machine to machine, so it is the hash that decides.
   const std::vector<std::string> keys = ranks->all_texts(own);
-  const std::vector<std::string> hashes = ranks->all_texts(fmt::format(
-      "{} {} {} {} {}", version_line(), backend.substr(0, backend.find(',')), experiment.hash(), results_hash(config),
-      config.run.checkpoint_steps));
+  const std::vector<std::string> hashes =
+      ranks->all_texts(fmt::format("{} {} {} {} {}", version_line(), backend.substr(0, backend.find(',')),
+                                   experiment.hash(), results_hash(config), config.run.checkpoint_steps));
   for (int rank = 1; rank < ranks->count(); ++rank)
-    if (hashes[rank] != hashes[0])
-      throw InputError("{}", first_difference(keys[0], keys[rank], ranks->name_of(rank)));
+    if (hashes[rank] != hashes[0]) throw InputError("{}", first_difference(keys[0], keys[rank], ranks->name_of(rank)));
 }
 
 void share(Ranks* ranks, std::optional<CheckpointHead>& resumed) {
@@ -128,11 +131,28 @@ ShardPlace place_of_shard<Cuda>(const RunConfig&, const Ranks* ranks) {
   return {.device = ranks == nullptr ? 0 : ranks->rank_here() % std::max(1, Cuda::count())};
 }
 
+template <class Backend>
+MemoryPlan plan_of_machine(const Experiment& experiment, const Ranks* ranks) {
+  if (ranks == nullptr) return plan_memory<Backend>(experiment);
+  MemoryPlan plan = plan_memory<Backend>(experiment, {ranks->rank(), 1});
+  const int gpus = std::max(1, Cuda::count());
+  const int on_gpu = (ranks->count_here() + gpus - 1) / gpus;
+  for (PlannedArray& array : plan.arrays) {
+    const int beside = std::is_same_v<Backend, Cuda> && array.on_backend ? on_gpu : ranks->count_here();
+    array.bytes *= beside;
+    if (beside > 1) array.shape += fmt::format(" x {} processes", beside);
+  }
+  return plan;
+}
+template MemoryPlan plan_of_machine<Cpu>(const Experiment&, const Ranks*);
+template MemoryPlan plan_of_machine<Cuda>(const Experiment&, const Ranks*);
+
 void give_up(Ranks& ranks, std::exception_ptr why) {
   Failure failure = failure_of(why);
   if (ranks.rank() > 0 && failure.kind != kDiverged && failure.kind != kInput)
-    failure = {.kind = kOther, .text = fmt::format("{}: {}", ranks.name_of(ranks.rank()),
-                                                   failure.kind == kMemory ? "out of memory" : failure.text)};
+    failure = {.kind = kOther,
+               .text = fmt::format("{}: {}", ranks.name_of(ranks.rank()),
+                                   failure.kind == kMemory ? "out of memory" : failure.text)};
   if (ranks.tell(failure)) return;
   print_error("sparsepush: " + failure.text);
   ranks.abort(1);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "data/memory_plan.h"
 #include "host/config/config.h"
 #include "host/ranks/rank_transport.h"
 #include "host/ranks/ranks.h"
@@ -22,12 +23,12 @@ inline bool is_first(const Ranks* ranks) { return ranks == nullptr || ranks->ran
 /// Does `work` in every process. If it fails in any, throws in all of them what it threw in the first of these.
 void together(Ranks* ranks, const std::function<void()>& work);
 
-/// Sets run.shards to the number of processes. Throws InputError if another number was asked for, or if run.transport is
-/// for another way to start.
+/// Sets run.shards to the number of processes. Throws InputError if another number was asked for, or if run.transport
+/// is for another way to start.
 void share_out(Config& config, const Ranks* ranks);
 
-/// Throws InputError, in all processes, if they do not agree on the version, the backend, the configuration or the data:
-/// it names the first difference.
+/// Throws InputError, in all processes, if they do not agree on the version, the backend, the configuration or the
+/// data: it names the first difference.
 void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& backend);
 
 /// Gives all processes what the first has found to go on from.
@@ -38,13 +39,17 @@ void share(Ranks* ranks, std::optional<CheckpointHead>& resumed);
 template <class Backend>
 ShardPlace place_of_shard(const RunConfig& run, const Ranks* ranks);
 
+/// Plans the memory of this process and of those that take theirs beside it, each as much as this one.
+template <class Backend>
+MemoryPlan plan_of_machine(const Experiment& experiment, const Ranks* ranks);
+
 /// Tells the other processes why this one gives up. Prints it and ends all of them if process 0 does not listen.
 void give_up(Ranks& ranks, std::exception_ptr why);
 /// Throws what another process has told.
 [[noreturn]] void throw_failure(const Ranks& ranks);
 
-/// Calls body(transport) once per shard: in threads of this process, or in this process for its rank. What a shard throws
-/// is thrown in all processes.
+/// Calls body(transport) once per shard: in threads of this process, or in this process for its rank. What a shard
+/// throws is thrown in all processes.
 template <class Backend, class Body>
 void run_shards(Ranks* ranks, const RunConfig& run, const Body& body) {
   if (ranks == nullptr) return run_shards<Backend>(run.shards, run.replicas, run.nodes, body);
