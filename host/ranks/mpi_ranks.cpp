@@ -96,6 +96,15 @@ struct Ranks::Connection {
 
 bool Ranks::is_built_in() { return true; }
 
+std::string Ranks::description() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int size = 0;
+  MPI_Get_library_version(text.data(), &size);
+  const std::string_view all(text.data(), size);
+  return fmt::format("processes: of a launcher, through {}\n", all.substr(0, all.find(',')));
+}
+
+
 Ranks::Ranks() : connection_(std::make_unique<Connection>()) {
   int level = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");

@@ -39,6 +39,8 @@ class Ranks {
   static int launched_rank();
   /// Returns the launcher's command for so many processes, such as "mpirun -np 4".
   static std::string launch_command(int count);
+  /// Describes what this program can join, as a line of its version.
+  static std::string description();
   /// Returns whether this program can join others.
   static bool is_built_in();
 

@@ -15,6 +15,7 @@ namespace {
 struct Ranks::Connection {};
 
 bool Ranks::is_built_in() { return false; }
+std::string Ranks::description() { return "processes: one (built without MPI)\n"; }
 Ranks::Ranks() { refuse(); }
 Ranks::~Ranks() = default;
 std::string Ranks::name_of(int) const { refuse(); }

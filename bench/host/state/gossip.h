@@ -7,39 +7,41 @@
 #include "bench/host/state/random_task.h"
 #include "host/compressors/top_k.h"
 #include "host/state/verbs.h"
-#include "host/transports/local_transport.h"
+#include "host/transports/transport.h"
 #include "kernels/backend/repeated_work.h"
 #include "kernels/messages/topk/topk_select.h"
 #include "kernels/mixing/update_mix.h"
 
 namespace sparsepush {
 
-/// What host/state/emulator.h does between two gradients, over and over: update, select, deliver, mix and de-bias.
+/// What host/state/emulator.h does between two gradients, over and over: update, select, deliver, mix and de-bias. For
+/// the nodes of one shard, which `transport` connects with the others.
 template <class Backend>
 class Gossip {
  public:
-  Gossip(const Backend& backend, const GossipCase& c)
+  Gossip(const Backend& backend, Transport<Backend>& transport, const GossipCase& c)
       : case_(c),
         backend_(backend),
         config_(config_of(c)),
         task_(sizes_of_layout(c.layout)),
         layout_(c.row_layout()),
-        meeting_(1),
-        transport_(meeting_, {.all_nodes = c.nodes}),
-        nodes_(backend, transport_, layout_,
-               {.recipe = recipe_of(config_), .algorithm = {config_.algorithm}, .seed = {0}}),
         topologies_{make_topology(config_.topology, c.nodes, 1)},
         plan_(backend,
               topology_rules(topologies_, 1, [this](int, std::int64_t) { return config_.algorithm.averaging_rate; }),
-              transport_.shard()),
+              transport.shard()),
+        nodes_(backend, transport, layout_,
+               {.recipe = recipe_of(config_),
+                .algorithm = {config_.algorithm},
+                .seed = {0},
+                .halo_slots = plan_.halo_slots()}),
         due_(backend, 1, 1) {
     plan_.play(0);
     nodes_.settings.assign(std::vector<SgdSettings>{{.lr = 0.01f, .momentum = 0.9f, .weight_decay = 1e-4f}});
     fill_distinct_rows(backend, nodes_[state::x], [&](int node, float* row) { task_.initialize(100, node, row); });
-    const auto gradients = task_.make_gradients(backend, transport_.shard());
+    const auto gradients = task_.make_gradients(backend, transport.shard());
     gradients->compute(backend, {}, {.gradient = nodes_[state::gradient], .loss = {}}, 0);
     for (int g = 1; g < c.gradients; ++g) {
-      waiting_.emplace_back(backend, c.nodes, static_cast<int>(layout_.row));
+      waiting_.emplace_back(backend, nodes_.shard.rows(), static_cast<int>(layout_.row));
       gradients->compute(backend, {}, {.gradient = waiting_.back().view(), .loss = {}}, g);
     }
   }
@@ -108,11 +110,9 @@ class Gossip {
   Config config_;
   RandomTask task_;
   RowLayout layout_;
-  LocalMeeting meeting_;
-  LocalTransport<Backend> transport_;
-  Nodes<Backend> nodes_;
   std::vector<Topology> topologies_;
   RoundPlan<Backend> plan_;
+  Nodes<Backend> nodes_;
   Buffer<Backend, std::int64_t> due_;            ///< [1] always round 0
   std::vector<Buffer<Backend, float>> waiting_;  ///< [gradients - 1] the one in use was here longest
   int gradient_ = 0;

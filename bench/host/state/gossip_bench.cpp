@@ -10,6 +10,7 @@
 
 #include "bench/ceilings.h"
 #include "bench/host/state/gossip.h"
+#include "host/transports/local_transport.h"
 #include "tests/vector_levels.h"
 
 namespace sparsepush {
@@ -121,7 +122,9 @@ std::vector<double> time_rounds(const Backend& backend, Gossip<Backend>& gossip,
 template <class Backend>
 void measure(const Backend& backend, const GossipCase& c, const Options& options, double best_copy, json& result) {
   const std::int64_t free_before = free_bytes(backend);
-  Gossip<Backend> gossip(backend, c);
+  LocalMeeting meeting(1);
+  LocalTransport<Backend> transport(meeting, {.all_nodes = c.nodes});
+  Gossip<Backend> gossip(backend, transport, c);
   result["allocated_bytes"] = free_before - free_bytes(backend);
   for (int i = 0; i < options.warm_up; ++i) gossip.round();
   const std::vector<double> round_s = time_rounds(backend, gossip, c, options.samples, result);
