@@ -1,5 +1,6 @@
 #include "host/ranks/rank_transport.h"
 
+#include <type_traits>
 #include <vector>
 
 #include "kernels/backend/backend.h"
@@ -43,6 +44,21 @@ void PacketMemory<Cuda>::put(std::size_t bytes) {
   if (bytes > 0) copy(there_->backend(), there(), here(), bytes);
 }
 
+/// Rows from so many bytes on travel from and to where they stand, each by itself: to pack them costs more.
+constexpr std::int64_t kLargeRow = 1 << 16;
+
+/// A parcel for every row of every array, row by row; row(k) is row number k in the arrays.
+template <class Row>
+std::vector<Parcel> row_parcels(std::span<const PacketArray> arrays, const std::vector<int>& rows, const Row& row) {
+  std::vector<Parcel> all;
+  std::int64_t next = 0;
+  for (std::size_t rank = 0; rank < rows.size(); ++rank)
+    for (int i = 0; i < rows[rank]; ++i, ++next)
+      for (const PacketArray& array : arrays)
+        all.push_back({static_cast<int>(rank), array.rows + row(next) * array.row_bytes, 1, array.row_bytes});
+  return all;
+}
+
 template <class Backend>
 void RankTransport<Backend>::exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
                                       const Halo& halo) {
@@ -53,6 +69,9 @@ void RankTransport<Backend>::exchange(const Backend& backend, std::span<const Ex
     remote.push_back({array.halo, array.row_bytes});
   }
   const std::int64_t each = packet_bytes(local);
+  if (std::is_same_v<Backend, Cpu> && each >= kLargeRow)
+    return ranks_.exchange(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
+                           row_parcels(remote, halo.from, [](std::int64_t k) { return k; }));
   const std::size_t sent = halo.sent.size() * each, received = halo.nodes.size() * each;
   sent_.reserve(backend, sent);
   received_.reserve(backend, received);

@@ -67,8 +67,8 @@ class Ranks {
   void receive(int from, std::span<std::byte> bytes);
   void broadcast(std::span<std::byte> bytes);
   void barrier();
-  /// Sends and receives parcels, at most one of each to and from another process, all at once. Empty ones do not
-  /// travel.
+  /// Sends and receives parcels, all at once. Those that one process sends to another arrive in their order. Empty ones
+  /// do not travel.
   void exchange(std::span<const Parcel> sent, std::span<const Parcel> received);
   /// Collects everybody's text, in the order of ranks, in every process.
   std::vector<std::string> all_texts(const std::string& own);
