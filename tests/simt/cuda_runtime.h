@@ -174,7 +174,7 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes
 }
 inline cudaError_t cudaMemsetAsync(void* p, int byte, std::size_t bytes, cudaStream_t stream) {
   if (simt::memory_at(p) != simt::Memory::kDevice) return cudaErrorInvalidValue;
-  simt::enqueue(stream, [=] { std::memset(p, byte, bytes); });
+  simt::fill(stream, p, byte, bytes);
   return cudaSuccess;
 }
 /// Recorded memory belongs to the record, and is filled with 0xff each time.

@@ -1,10 +1,15 @@
 // Streams, events and memory of the simulated GPU: when the work that streams have been given is done.
 #pragma once
+#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <thread>
 #include <vector>
 
 namespace simt {
@@ -12,8 +17,43 @@ namespace simt {
 /// When streams do their work: 0, at the call that gives it; 1, as late as somebody waits for it; every other value is
 /// another shuffled order, in which each stream has a pace of its own. What streams and events forbid never happens.
 extern unsigned stream_order;
+/// Returns one of 0 to count - 1: 0 where streams are not shuffled.
+unsigned chosen(unsigned count);
+
+/// A mutex that a thread may lock several times, and leave to others for a while.
+class SharedGpu {
+ public:
+  void lock();
+  void unlock();
+  /// Lets the other threads go on until one of them calls `notify`. Throws Error if two minutes pass before. The caller
+  /// has locked it.
+  void wait();
+  void notify();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable free_, changed_;
+  std::thread::id owner_;
+  unsigned depth_ = 0;
+  std::uint64_t changes_ = 0;
+};
 
 class Stream;
+
+/// What a stream does together with others, part by part; what was added behind it waits until all is done.
+class Joint {
+ public:
+  virtual ~Joint() = default;
+  /// Whether no part can be done now.
+  virtual bool is_blocked() const = 0;
+  /// While it is blocked: the stream that has to go on first; null: what is missing is a call of another thread. Throws
+  /// Error if it will never come.
+  virtual Stream* awaited() const = 0;
+  /// Does a part; returns whether it was the last.
+  virtual bool advance() = 0;
+  /// Called once if the rest will never be done.
+  virtual void drop(const std::string& why) = 0;
+};
 
 /// A point in a stream's work that others can wait for.
 struct Mark {
@@ -25,11 +65,12 @@ struct Event {
   std::shared_ptr<Mark> mark;
 };
 
-/// Does its work in the order in which it was given.
+/// Does its work in the order in which it was given. When a joint cannot go on, the stream has failed: it drops its
+/// work, and all that it is given later.
 class Stream {
  public:
   Stream();
-  /// Does what is left.
+  /// Does what is left, but for what waits for other threads.
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -38,28 +79,42 @@ class Stream {
   void record(Event& event);
   /// What is added from now on happens after what the event was recorded behind.
   void wait_for(const Event& event);
-  /// Does all that was added.
+  void add(std::shared_ptr<Joint> joint);
+  /// Does all that was added. Throws Error if the stream has failed.
   void synchronize();
+  /// Does what can be done without a call of another thread; does not throw because the stream has failed.
+  void advance_freely();
+  /// Does all that was added, unless the stream fails.
+  void finish();
 
   bool has_work() const { return !items_.empty(); }
-  /// Whether the next item waits for a mark that has not been reached.
+  /// Whether the next item waits for something that has not happened.
   bool is_blocked() const;
-  /// Does the next item or, where that waits for another stream, one of that stream's.
-  void advance();
+  /// Does the next item, or a part of it, or, where that waits for another stream, one of that stream's; returns false
+  /// if another thread has to call something first.
+  bool advance();
+  bool belongs_to_this_thread() const { return owner_ == std::this_thread::get_id(); }
 
  private:
   struct Item {
-    std::function<void()> work;
-    std::shared_ptr<Mark> mark, awaited;
+    std::function<void()> work = {};
+    std::shared_ptr<Mark> mark = {}, awaited = {};
+    std::shared_ptr<Joint> joint = {};
   };
   void add(Item item);
+  bool advance_blocked();
+  void fail(const std::string& why);
 
   std::deque<Item> items_;
+  const std::thread::id owner_ = std::this_thread::get_id();
+  bool in_chain_ = false;  ///< of streams of which each waits for the next
+  std::exception_ptr failure_;
 };
 
 /// Returns when the event has been reached.
 void synchronize(const Event& event);
-/// Does the work of all streams.
+/// Does the work of all streams. For other threads' calls it waits only where one of this thread's streams does: every
+/// thread has a GPU of its own.
 void synchronize_all();
 
 /// What a stream does later, and the memory that it uses.
@@ -89,8 +144,10 @@ std::size_t device_bytes();
 /// As cudaMemcpyAsync: pageable memory is read at the call, and has been written when it returns; other memory is read
 /// and written when the stream comes to it.
 void copy(Stream* stream, void* to, const void* from, std::size_t bytes);
+/// Sets bytes when the stream comes to it.
+void fill(Stream* stream, void* p, int byte, std::size_t bytes);
 
 /// Held while work is done; by others too that change what it reads.
-extern std::recursive_mutex gpu;
+extern SharedGpu gpu;
 
 }  // namespace simt
