@@ -114,8 +114,7 @@ RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller&
   }
   std::atomic<bool> finished = true;
   try {
-    run_shards<Backend>(ranks, experiment.config().run, [&](Transport<Backend>& transport) {
-      const auto on = open_backend<Backend>(place);
+    run_shards<Backend>(ranks, experiment.config().run, place, [&](const Backend& on, Transport<Backend>& transport) {
       Emulator<Backend> emulator(on, experiment, transport);
       if (!train(emulator, *recorder)) finished = false;
     });

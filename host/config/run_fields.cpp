@@ -69,9 +69,9 @@ std::vector<Field> run_fields() {
        .changes_bits = false},
       {.key = "transport",
        .meaning =
-           "between shards: local, threads of one process; mpi, processes of a launcher; auto: as it was started",
+           "between shards: local, threads of one process; mpi, nccl: processes of a launcher; auto: as it was started",
        .member = at<run, &C::transport>,
-       .constraint = Choices{"auto", "local", "mpi"},
+       .constraint = Choices{"auto", "local", "mpi", "nccl"},
        .also_called = "communication backend_comm dist_backend",
        .changes_bits = false},
       {.key = "checkpoint_steps",

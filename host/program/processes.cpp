@@ -82,9 +82,9 @@ void together(Ranks* ranks, const std::function<void()>& work) {
 void share_out(Config& config, const Ranks* ranks) {
   RunConfig& run = config.run;
   if (ranks == nullptr) {
-    if (run.transport == "mpi")
-      throw InputError(
-          "run.transport: \"mpi\" is for processes of a launcher, such as: mpirun -np 4 sparsepush run ...");
+    if (run.transport == "mpi" || run.transport == "nccl")
+      throw InputError("run.transport: \"{}\" is for processes of a launcher, such as: mpirun -np 4 sparsepush run ...",
+                       run.transport);
     return;
   }
   const int count = ranks->count();
@@ -129,6 +129,17 @@ ShardPlace place_of_shard<Cpu>(const RunConfig& run, const Ranks* ranks) {
 template <>
 ShardPlace place_of_shard<Cuda>(const RunConfig&, const Ranks* ranks) {
   return {.device = ranks == nullptr ? 0 : ranks->rank_here() % std::max(1, Cuda::count())};
+}
+
+bool wants_nccl(const RunConfig& run, Ranks& ranks) {
+  if (run.transport == "mpi") return false;
+  const bool is_possible = nccl_is_built_in() && ranks.count_here() <= Cuda::count();
+  const std::vector<std::string> all = ranks.all_texts(is_possible ? "yes" : "no");
+  if (std::ranges::find(all, "no") == all.end()) return true;
+  if (run.transport == "nccl")
+    throw InputError("run.transport: \"nccl\" wants a GPU for each process{}",
+                     nccl_is_built_in() ? "" : ", and a program that is built with NCCL");
+  return false;
 }
 
 template <class Backend>

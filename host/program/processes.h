@@ -3,9 +3,11 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <type_traits>
 
 #include "data/memory_plan.h"
 #include "host/config/config.h"
+#include "host/ranks/nccl_transport.h"
 #include "host/ranks/rank_transport.h"
 #include "host/ranks/ranks.h"
 #include "host/records/checkpoint.h"
@@ -48,14 +50,35 @@ void give_up(Ranks& ranks, std::exception_ptr why);
 /// Throws what another process has told.
 [[noreturn]] void throw_failure(const Ranks& ranks);
 
-/// Calls body(transport) once per shard: in threads of this process, or in this process for its rank. What a shard
-/// throws is thrown in all processes.
+/// Returns whether rows travel from GPU to GPU, in the run of all processes. Throws InputError if that is asked for and
+/// cannot be.
+bool wants_nccl(const RunConfig& run, Ranks& ranks);
+
+/// Calls body(backend, transport) for the shard of this process's rank.
 template <class Backend, class Body>
-void run_shards(Ranks* ranks, const RunConfig& run, const Body& body) {
-  if (ranks == nullptr) return run_shards<Backend>(run.shards, run.replicas, run.nodes, body);
-  RankTransport<Backend> transport(*ranks, run.replicas, run.nodes);
+void run_own_shard(Ranks& ranks, const RunConfig& run, const ShardPlace& place, const Body& body) {
+  const auto backend = open_backend<Backend>(place);
+  RankTransport<Backend> transport(ranks, run.replicas, run.nodes);
+  if constexpr (std::is_same_v<Backend, Cuda>) {
+    if (wants_nccl(run, ranks)) {
+      NcclTransport between_gpus(transport, backend);
+      return body(backend, between_gpus);
+    }
+  }
+  body(backend, transport);
+}
+
+/// Calls body(backend, transport) once per shard: in threads of this process, or in this process for its rank. What a
+/// shard throws is thrown in all processes.
+template <class Backend, class Body>
+void run_shards(Ranks* ranks, const RunConfig& run, const ShardPlace& place, const Body& body) {
+  if (ranks == nullptr)
+    return run_shards<Backend>(run.shards, run.replicas, run.nodes, [&](Transport<Backend>& transport) {
+      const auto backend = open_backend<Backend>(place);
+      body(backend, transport);
+    });
   try {
-    body(transport);
+    run_own_shard<Backend>(*ranks, run, place, body);
   } catch (const TransportAborted&) {
     throw_failure(*ranks);
   } catch (...) {

@@ -104,7 +104,6 @@ std::string Ranks::description() {
   return fmt::format("processes: of a launcher, through {}\n", all.substr(0, all.find(',')));
 }
 
-
 Ranks::Ranks() : connection_(std::make_unique<Connection>()) {
   int level = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");

@@ -70,16 +70,22 @@ void RankTransport<Backend>::exchange(const Backend& backend, std::span<const Ex
   }
   const std::int64_t each = packet_bytes(local);
   if (std::is_same_v<Backend, Cpu> && each >= kLargeRow)
-    return ranks_.exchange(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
-                           row_parcels(remote, halo.from, [](std::int64_t k) { return k; }));
+    return exchange(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
+                    row_parcels(remote, halo.from, [](std::int64_t k) { return k; }));
   const std::size_t sent = halo.sent.size() * each, received = halo.nodes.size() * each;
   sent_.reserve(backend, sent);
   received_.reserve(backend, received);
   pack_rows(backend, {.arrays = local, .row = halo.sent_there, .packets = {sent_.there(), sent}});
   sent_.bring(sent);
-  ranks_.exchange(parcels(sent_.here(), halo.to, each), parcels(received_.here(), halo.from, each));
+  exchange(parcels(sent_.here(), halo.to, each), parcels(received_.here(), halo.from, each));
   received_.put(received);
   unpack_rows(backend, {.arrays = remote, .packets = {received_.there(), received}});
+}
+
+template <class Backend>
+void RankTransport<Backend>::exchange(const std::vector<Parcel>& sent, const std::vector<Parcel>& received) {
+  for (const Parcel& parcel : sent) sent_row_bytes_ += parcel.units * parcel.unit_bytes;
+  ranks_.exchange(sent, received);
 }
 
 template class RankTransport<Cpu>;

@@ -1,9 +1,11 @@
 // Shards as processes.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "host/ranks/ranks.h"
 #include "host/transports/transport.h"
@@ -63,10 +65,16 @@ class RankTransport final : public Transport<Backend> {
   void broadcast(std::span<std::byte> bytes) override { ranks_.broadcast(bytes); }
   void barrier() override { ranks_.barrier(); }
 
+  /// Returns how many bytes `exchange` has sent.
+  std::int64_t sent_row_bytes() const { return sent_row_bytes_; }
+
  private:
+  void exchange(const std::vector<Parcel>& sent, const std::vector<Parcel>& received);
+
   Ranks& ranks_;
   Shard shard_;
   PacketMemory<Backend> sent_, received_;
+  std::int64_t sent_row_bytes_ = 0;
 };
 
 }  // namespace sparsepush
