@@ -94,7 +94,9 @@ class Launch:
         if self.mpirun.poll() is None:
             self.look()
             self.mpirun.kill()
-            self.mpirun.communicate()
+        for stream in (self.mpirun.stdout, self.mpirun.stderr):
+            stream.close()
+        self.mpirun.wait()
         for pid in self.left():
             os.kill(pid, signal.SIGKILL)
 
@@ -124,13 +126,17 @@ class LaunchedTest(ProgramTest):
         """The finished launch of the program."""
         launch = self.start(ranks, *arguments, **options)
         launch.all_pids()
+        self.await_end(launch)
+        return launch
+
+    def await_end(self, launch):
+        """Waits for the end of mpirun and all of its processes."""
         try:
             launch.output(self.timeout)
         except subprocess.TimeoutExpired:
             launch.kill()
-            self.fail(f"{ranks} processes of {arguments} do not end within {self.timeout} s")
+            self.fail(f"{launch.mpirun.args} does not end within {self.timeout} s")
         self.assertEqual(launch.left(), [])
-        return launch
 
     def launch_ok(self, ranks, config, out, *arguments, **options):
         """Runs `config` in processes into the folder `out`, which must succeed, and returns the folder's path."""
