@@ -167,8 +167,9 @@ int run(const CommandLine& options, Ranks* ranks = nullptr) {
   RunEnd end;
   {
     Progress progress(quiet);
-    const auto say = [&](const std::string& line) { progress.line(line); };
-    end = run_on({{config, folder, say}}, options.resume, caller_of(interrupt, progress), ranks);
+    Caller caller = caller_of(interrupt, progress);
+    if (!is_first(ranks)) caller.request = [] { return Request::kNone; };  // the first process asks for all
+    end = run_on({{config, folder, caller.say}}, options.resume, caller, ranks);
   }
   if (end == RunEnd::kFinishedBefore && !quiet) fmt::print("{}: already finished\n", folder.string());
   if (end != RunEnd::kStopped) return 0;
@@ -184,6 +185,7 @@ int run_with_others(const CommandLine& options) {
     code = run(options, &ranks);
   } catch (...) {
     LastWords::keep_silent();
+    if (ranks.rank() == 0) ranks.flag_here() = 1;  // others here say no more than the line that comes now
     code = print_failure(std::current_exception());
   }
   if (!ranks.broken()) return code;

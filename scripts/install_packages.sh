@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian or Ubuntu packages that the project needs; without anything missing it needs
-# neither network nor root. Usage: scripts/install_packages.sh [GROUP...], GROUP = build | test | browser | latex | images |
-# bench | format | coverage; default: build.
+# neither network nor root. Usage: scripts/install_packages.sh [GROUP...], GROUP = build | mpi | test | browser | latex |
+# images | bench | format | coverage; default: build.
 set -euo pipefail
 
 packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev libopenblas-dev" \
       "libdnnl-dev zlib1g-dev ocl-icd-opencl-dev opencl-c-headers" ;;  # OpenCL: libdnnl-dev's CMake files want it
+    mpi) echo "libopenmpi-dev openmpi-bin" ;;  # found when configured; without it a run has one process
     test) echo "libgtest-dev libboost-context-dev python3 python3-numpy python3-venv" ;;
     browser) echo "chromium chromium-driver python3-selenium" ;;  # reports are tested in it where it is
     latex) echo "texlive-latex-base texlive-latex-recommended lmodern poppler-utils" ;;  # so are tables
@@ -16,7 +17,7 @@ packages_of() {
     # Another version of clang-format would format differently; it is better than none.
     format) if is_available clang-format-14; then echo "clang-format-14"; else echo "clang-format"; fi ;;
     coverage) echo "gcovr" ;;
-    *) echo "install_packages.sh: unknown group \"$1\"; expected build, test, browser, latex, images, bench, format or coverage" >&2; return 2 ;;
+    *) echo "install_packages.sh: unknown group \"$1\"; expected build, mpi, test, browser, latex, images, bench, format or coverage" >&2; return 2 ;;
   esac
 }
 

@@ -14,7 +14,7 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:suppressions=$PWD/tests/tsa
 unrandomized=()
 if [[ "$preset" == tsan ]] && setarch -R true 2>/dev/null; then unrandomized=(setarch -R); fi
 
-scripts/install_packages.sh build test
+scripts/install_packages.sh build mpi test
 scripts/python_environment.sh
 echo "== $preset: configure"
 cmake --preset "$preset" --log-level=WARNING >/dev/null

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "host/program/standard_streams.h"
+#include "host/ranks/ranks.h"
 
 namespace sparsepush {
 namespace {
@@ -32,6 +33,7 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+      if (Ranks::launched_rank() > 0) return error.get_exit_code() == 0 ? 0 : 2;  // one process prints it
       return app_.exit(error) == 0 ? 0 : 2;
     }
     line_.resume |= line_.command == Command::kResume;

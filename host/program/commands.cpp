@@ -17,6 +17,7 @@
 #include "host/descriptions/run_plan.h"
 #include "host/listing/run_listing.h"
 #include "host/program/standard_streams.h"
+#include "host/ranks/ranks.h"
 #include "host/records/guards.h"
 #include "host/records/saved_config.h"
 #include "host/reports/html_text.h"
@@ -126,8 +127,11 @@ std::vector<std::string> overrides_of(const CommandLine& options) {
 }
 
 Config configure(const CommandLine& options) {
-  const auto overrides = overrides_of(options);
-  return options.config.empty() ? load_saved_config(options.out, overrides) : load_config(options.config, overrides);
+  auto overrides = overrides_of(options);
+  if (!options.config.empty()) return load_config(options.config, overrides);
+  // A shard for each process, however many there were.
+  if (Ranks::launched() > 1) overrides.insert(overrides.begin(), "run.shards=1");
+  return load_saved_config(options.out, overrides);
 }
 
 int obey_without_training(const CommandLine& options) {

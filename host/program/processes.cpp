@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <sstream>
 #include <string>
@@ -10,7 +11,8 @@
 #include <vector>
 
 #include "data/files/input_error.h"
-#include "host/config/config_toml.h"
+#include "host/config/config_fields.h"
+#include "host/config/config_values.h"
 #include "host/descriptions/run_plan.h"
 #include "host/program/standard_streams.h"
 #include "host/records/version.h"
@@ -46,19 +48,27 @@ Failure failure_of(std::exception_ptr why) {
   throw std::runtime_error(text);
 }
 
+/// What processes have to agree on, a line for each: of keys those that change results or when they are saved, of files
+/// the contents, since paths may differ from machine to machine.
+std::vector<std::string> to_agree_on(const Experiment& experiment, const std::string& backend) {
+  std::vector<std::string> lines{version_line(), "the backend " + backend.substr(0, backend.find(','))};
+  Config config = experiment.config();
+  for (const Field& field : config_fields()) {
+    constexpr std::array kLengths = {"run.steps", "run.epochs", "run.checkpoint_steps", "algorithm.final_rounds"};
+    const bool counts = field.changes_bits || std::ranges::find(kLengths, field.name()) != kLengths.end();
+    if (!counts || why_unused(field, config) != nullptr) continue;
+    lines.push_back(fmt::format("{} {} {}", field.name(), field.is_file ? "of content" : "=",
+                                hashed_text(field, field.member(config))));
+  }
+  lines.push_back("data and model " + experiment.hash());
+  return lines;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
-}
-
-/// The first line in which two texts differ, as both have it.
-std::string first_difference(const std::string& own, const std::string& other, const std::string& who) {
-  const std::vector<std::string> a = lines_of(own), b = lines_of(other);
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-    if (a[i] != b[i]) return fmt::format("{} has {}, process 0 has {}", who, b[i], a[i]);
-  return fmt::format("{} has other data than process 0", who);
 }
 
 }  // namespace
@@ -99,16 +109,17 @@ void share_out(Config& config, const Ranks* ranks) {
 
 void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& backend) {
   if (ranks == nullptr) return;
-  const Config& config = experiment.config();
-  const std::string own = fmt::format("version {}\nbackend {}\n{}{}", version_line(),
-                                      backend.substr(0, backend.find(',')), to_toml(config), experiment.hash());
-  // Paths may differ from machine to machine, so it is the hash that decides.
-  const std::vector<std::string> keys = ranks->all_texts(own);
-  const std::vector<std::string> hashes =
-      ranks->all_texts(fmt::format("{} {} {} {} {}", version_line(), backend.substr(0, backend.find(',')),
-                                   experiment.hash(), results_hash(config), config.run.checkpoint_steps));
-  for (int rank = 1; rank < ranks->count(); ++rank)
-    if (hashes[rank] != hashes[0]) throw InputError("{}", first_difference(keys[0], keys[rank], ranks->name_of(rank)));
+  std::vector<std::string> own;
+  together(ranks, [&] { own = to_agree_on(experiment, backend); });
+  const std::vector<std::string> all = ranks->all_texts(fmt::format("{}", fmt::join(own, "\n")));
+  const std::vector<std::string> first = lines_of(all[0]);
+  for (int rank = 1; rank < ranks->count(); ++rank) {
+    const std::vector<std::string> other = lines_of(all[rank]);
+    const auto [a, b] = std::ranges::mismatch(first, other);
+    if (a == first.end() && b == other.end()) continue;
+    throw InputError("{}, has {}, process 0 has {}", ranks->name_of(rank), b == other.end() ? "less" : *b,
+                     a == first.end() ? "less" : *a);
+  }
 }
 
 void share(Ranks* ranks, std::optional<CheckpointHead>& resumed) {
@@ -165,6 +176,7 @@ void give_up(Ranks& ranks, std::exception_ptr why) {
                .text = fmt::format("{}: {}", ranks.name_of(ranks.rank()),
                                    failure.kind == kMemory ? "out of memory" : failure.text)};
   if (ranks.tell(failure)) return;
+  ranks.flag_here() = 1;  // others here say no more than this
   print_error("sparsepush: " + failure.text);
   ranks.abort(1);
 }
