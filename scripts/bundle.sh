@@ -22,7 +22,26 @@ libraries_of() {
 rm -rf build/bundle
 mkdir -p "$folder"/{bin,lib,bench,scripts}
 for program in "$build"/{sparsepush,*_bench,*_test}; do strip -o "$folder/bin/${program##*/}" "$program"; done
+# Open MPI for several processes on one machine: programs, plugins, help, as OPAL_PREFIX and PMIX_INSTALL_PREFIX lead there.
+if command -v orterun >/dev/null; then
+  plugins=$(ompi_info --parsable --path pkglibdir | cut -d: -f3)
+  mpi=$folder/mpi
+  mkdir -p "$mpi"/{bin,share,pmix/lib} "$mpi/${plugins#/usr/}"
+  cp -L "$(command -v orted)" "$mpi/bin/" && cp -L "$(command -v orterun)" "$mpi/bin/mpirun"
+  # Not those for networks, files and what else one machine does without.
+  find "$plugins" -name 'mca_*.so' | grep -vE '_(ucx|ofi|[a-z]*verbs|psm2?|portals4|openib|usnic|ompio|fs|fbtl|fcoll|io|sharedfp|spml|scoll|sshmem|memheap)(_|[.])' |
+    xargs cp -L -t "$mpi/${plugins#/usr/}"
+  cp -rL /usr/share/openmpi "$mpi/share/"
+  pmix=$(find /usr/lib -name 'pmix_mca_*.so' -printf '%h\n' -quit)  # .../lib/pmix
+  cp -rL "$pmix" "$mpi/pmix/lib/"
+  cp -rL "$pmix/../../share" "$mpi/pmix/"
+fi
 libraries_of "$folder/bin" | xargs cp -L -t "$folder/lib"
+if [[ -d "$folder/mpi" ]]; then
+  find "$folder/mpi" -type f \( -name '*.so' -o -path '*/bin/*' \) -print0 | xargs -0 ldd 2>/dev/null |
+    awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | grep -vE '/(lib(c|m|dl|rt|pthread)[.]so[.]|ld-linux)' |
+    xargs cp -L -t "$folder/lib"
+fi
 strip "$folder"/lib/*
 if libraries_of "$folder/bin" | grep -v "/$name/"; then
   echo "bundle.sh: the programs find these libraries outside of the bundle" >&2

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Checks and measures everything that needs a GPU, from the unpacked bundle of scripts/bundle.sh or from a build.
-# usage: scripts/gpu_check.sh first|tests|sanitize|networks|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
+# usage: scripts/gpu_check.sh first|tests|sanitize|networks|shards|bench|baselines [--results DIR] [--bin DIR] [--python PROGRAM]
 #                             [--device cuda|simulated|cpu]
 #   first      all of `tests` in 90 seconds at most: eight programs at a time, those of large memory alone at the end
 #   tests      runs of the program on the GPU against the same on the CPU; every test of the Cuda backend
 #   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
 #   networks   network_bench, and what PyTorch and JAX make of ResNet-20 beside it; in 4 minutes
+#   shards     a GPU that sends to itself through NCCL; 2 and 3 processes that share it against one; in 2 minutes
 #   bench      sweeps of gossip_bench
 #   baselines  the gossip round in PyTorch and JAX beside gossip_bench
-# A part takes at most nine minutes (first: 90 seconds, networks: 4 minutes) and consists of pieces whose results stay in DIR (gpu_check); run
+# A part takes at most nine minutes (first: 90 seconds, networks: 4 minutes, shards: 2 minutes) and consists of pieces whose results stay in DIR (gpu_check); run
 # again, it goes on where it stopped; without DIR it begins anew. DIR/PART.json, copied to the folder $OUT if that is set,
 # has all results; a table of them is printed last, after the beginning of what failed.
 # --device simulated or cpu tries the script itself: small sizes, on the simulator (from build/cpu) or on the CPU.
@@ -17,8 +18,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 part=${1:-}
-case "$part" in first | tests | sanitize | networks | bench | baselines) shift ;; *)
-  sed -n '3,10p' "${BASH_SOURCE[0]}" >&2
+case "$part" in first | tests | sanitize | networks | shards | bench | baselines) shift ;; *)
+  sed -n '3,11p' "${BASH_SOURCE[0]}" >&2
   exit 2
   ;;
 esac
@@ -55,6 +56,7 @@ if [[ "$part" == first ]]; then
   if [[ "$device" == cuda ]]; then part_seconds=90 piece_seconds=60; fi
 fi
 if [[ "$part" == networks ]]; then part_seconds=240 piece_seconds=90; fi
+if [[ "$part" == shards ]]; then part_seconds=120 piece_seconds=100; fi
 postponed=$pieces/postponed.txt  # a line a piece
 : >"$postponed"
 
@@ -190,6 +192,21 @@ run_networks() {
   network vgg11_others '/vgg11/cuda/fp32/nodes:64/batch:32/'
 }
 
+# The bundle has Open MPI beside the programs; it finds its own files through these variables.
+run_shards() {
+  if [[ -d "$root/mpi" ]]; then
+    export OPAL_PREFIX=$root/mpi PMIX_INSTALL_PREFIX=$root/mpi/pmix PMIX_MCA_pcompress_base_silence_warning=1
+    export PATH=$root/mpi/bin:$PATH LD_LIBRARY_PATH=$root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  fi
+  if [[ "$device" != cpu ]]; then
+    piece nccl "$bin/nccl_transport_test" --gtest_output="json:$pieces/nccl.data.json"
+    piece processes "$python" "$root/tests/program/cuda_ranks_test.py" "$program"
+  fi
+  if [[ "$device" == cuda && $(nvidia-smi --list-gpus 2>/dev/null | wc -l) -lt 2 ]]; then
+    echo "gpu_check.sh: here is one GPU; what goes from one to another through NCCL was not run" >&2
+  fi
+}
+
 # baseline NAME SCRIPT OPTION...
 baseline() {
   local name=$1 script=$root/bench/baselines/$2
@@ -242,6 +259,7 @@ case "$part" in
   first | tests) run_tests ;;
   sanitize) run_sanitizers ;;
   networks) run_networks ;;
+  shards) run_shards ;;
   bench) run_benchmarks ;;
   baselines) run_baselines ;;
 esac
