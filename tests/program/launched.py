@@ -52,7 +52,8 @@ class Launch:
     def __init__(self, ranks, command, **options):
         self.count = ranks
         self.mpirun = subprocess.Popen([*MPIRUN, str(ranks), *map(str, command)], env=ENVIRONMENT, text=True,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       **options)
         self.pids = {}  # by rank, of those seen so far
 
     def look(self):
@@ -151,8 +152,8 @@ class LaunchedTest(ProgramTest):
         return [line for line in lines if line and not LINE_OF_MPIRUN.match(line)]
 
     def per_rank(self, scripts):
-        """A program that does the lines of bash of `scripts` {rank: lines} in those ranks before it begins; they may add to
-        the arguments "$@"."""
+        """A program that does the lines of bash of `scripts` {rank: lines} in those ranks before it begins, which may
+        add to the arguments "$@"."""
         path = self.folder / "per_rank.sh"
         cases = "".join(f"{rank})\n{script}\n;;\n" for rank, script in scripts.items())
         path.write_text(f"#!/bin/bash\ncase $OMPI_COMM_WORLD_RANK in\n{cases}esac\nexec '{self.program}' \"$@\"\n")

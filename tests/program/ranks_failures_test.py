@@ -69,7 +69,7 @@ class FailuresTest(LaunchedTest):
         self.assertNotEqual(launch.code, 0, launch.stderr)
 
     def assert_same_as_undisturbed(self, out, launched):
-        """A run of TRAINING that was ended goes on, in one process or in `launched` ones, to what it is if left alone."""
+        """A run of TRAINING that was ended goes on, in one process or in `launched` ones, as if left alone."""
         step = 50 * (self.saved_step(out) // 50 + 2)  # which is tested anyway
         settings = ["--set", f"run.steps={step}"]
         if launched:

@@ -1,7 +1,5 @@
 """What a run in several processes is refused for: one line, from whichever process, and none is left waiting."""
 
-import os
-import shutil
 import signal
 
 from launched import LaunchedTest
@@ -80,7 +78,8 @@ class Refusals(LaunchedTest):
         (self.folder / "elsewhere").mkdir()
         self.write("elsewhere/problem.safetensors", quadratic(7, (1, 30, 66, 5)))
         program = self.per_rank({1: 'set -- "$@" --set data.file=elsewhere/problem.safetensors --set run.threads=2'})
-        self.assert_same_results(self.run_ok(self.config, "alone"), self.launch_ok(3, self.config, "out", program=program))
+        out = self.launch_ok(3, self.config, "out", program=program)
+        self.assert_same_results(self.run_ok(self.config, "alone"), out)
 
     def test_of_other_data_in_a_process(self):
         (self.folder / "elsewhere").mkdir()
@@ -106,7 +105,8 @@ class Refusals(LaunchedTest):
 
     def test_of_a_checkpoint_of_another_configuration(self):
         out = self.run_ok(self.config, "out", "--set", "run.steps=8")
-        self.run_in(3, "--resume", "--set", "optimizer.lr=0.2", words=["optimizer.lr is 0.2, and 0.05 in out/config.toml"])
+        self.run_in(3, "--resume", "--set", "optimizer.lr=0.2",
+                    words=["optimizer.lr is 0.2, and 0.05 in out/config.toml"])
         path = out / "checkpoint.safetensors"
         path.write_bytes(path.read_bytes()[:-40])
         self.run_in(3, "--resume", words=["checkpoint.safetensors"])
@@ -115,7 +115,7 @@ class Refusals(LaunchedTest):
         self.run_in(3, "--set", "run.start=problem.safetensors", words=["problem.safetensors"])
 
     def test_of_a_folder_in_use(self):
-        first = self.start(2, "run", self.config, "--out", "out", "--set", "run.steps=1000000", "--set", "evaluate.every_steps=0")
+        first = self.start(2, "run", self.config, "--out", "out", "--set", "run.steps=1000000")
         self.assertTrue(first.await_that(lambda: (self.folder / "out" / "checkpoint.safetensors").exists()))
         done = self.launch(2, "run", self.config, "--out", "out", "--resume")
         self.assertEqual(done.code, 2, done.stderr)

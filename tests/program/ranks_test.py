@@ -128,7 +128,8 @@ class Bits(RanksTest):
         self.assert_independent_of_ranks(exact, [2], "exact")
 
     def test_of_rounds_that_nodes_decide_on(self):
-        experiment = DIGITS | {"algorithm": {"name": "fda", "threshold": 0.05}, "run": {"nodes": 5, "steps": 12, "replicas": 2}}
+        experiment = DIGITS | {"algorithm": {"name": "fda", "threshold": 0.05},
+                               "run": {"nodes": 5, "steps": 12, "replicas": 2}}
         out = self.assert_independent_of_ranks(experiment, [3])
         self.assertTrue(0 < int(read_metrics(out)[-1]["syncs"]) < 12)
 
