@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <csignal>
 #include <deque>
 #include <exception>
 #include <filesystem>
@@ -163,7 +164,8 @@ int run(const CommandLine& options, Ranks* ranks = nullptr) {
   const bool quiet = options.quiet || !is_first(ranks);
   Interrupt interrupt;  // from here on SIGUSR1 ends nothing
   std::optional<LastWords> last_words;
-  if (ranks != nullptr) last_words.emplace(*ranks, folder / "checkpoint.safetensors", command_to_go_on(folder, ranks));
+  if (ranks != nullptr)
+    last_words.emplace(*ranks, folder / "checkpoint.safetensors", command_to_go_on(folder, ranks), !options.quiet);
   RunEnd end;
   {
     Progress progress(quiet);
@@ -179,6 +181,7 @@ int run(const CommandLine& options, Ranks* ranks = nullptr) {
 
 /// The part of one process of several. A failure of one ends all.
 int run_with_others(const CommandLine& options) {
+  std::signal(SIGUSR1, SIG_IGN);  // also before a run, and behind it
   Ranks ranks;
   int code = 0;
   try {

@@ -37,11 +37,14 @@ void say_and_end(int) {
 
 }  // namespace
 
-LastWords::LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command) {
+LastWords::LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command,
+                     bool within_line) {
+  const char* feed = within_line ? "\n" : "";
   keep(checkpoint_path, checkpoint.string());
-  keep(with_checkpoint, fmt::format("sparsepush: the run was ended; its last checkpoint is {}; go on with: {}\n",
-                                    checkpoint.string(), command));
-  keep(without_checkpoint, "sparsepush: the run was ended before its first checkpoint; start it again\n");
+  keep(with_checkpoint, fmt::format("{}sparsepush: the run was ended; its last checkpoint is {}; go on with: {}\n",
+                                    feed, checkpoint.string(), command));
+  keep(without_checkpoint,
+       fmt::format("{}sparsepush: the run was ended before its first checkpoint; start it again\n", feed));
   said_here = &ranks.flag_here();
   struct sigaction action {};
   action.sa_handler = say_and_end;

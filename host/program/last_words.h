@@ -9,12 +9,13 @@
 namespace sparsepush {
 
 /// While it lives, SIGTERM and SIGINT end the process at once: a launcher sends them when another process has ended, or
-/// the user presses Ctrl-C, and kills what is left a second later. One process of each machine then prints a line: how to go
-/// on from the last checkpoint, if there is one. At most one may live at a time.
+/// the user presses Ctrl-C, and kills what is left a second later. One process of each machine then prints a line: how
+/// to go on from the last checkpoint, if there is one. At most one may live at a time.
 class LastWords {
  public:
-  /// `checkpoint` is the file to go on from, and `command` goes on from it.
-  LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command);
+  /// `checkpoint` is the file to go on from, and `command` goes on from it. `within_line`: others may have begun a
+  /// line.
+  LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command, bool within_line);
   ~LastWords();  ///< restores the handlers that were there before
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;
