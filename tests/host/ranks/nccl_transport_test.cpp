@@ -2,17 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host/transports/run_shards.h"
 #include "tests/backends.h"
 #include "tests/host/outcome.h"
 #include "tests/host/transports/transport_cases.h"
+
+#if SPARSEPUSH_SIMULATED_CUDA
+#include "tests/simt/nccl.h"
+#endif
 
 namespace sparsepush {
 namespace {
@@ -221,6 +228,49 @@ TEST_F(NcclTransportTest, AShardThatHearsOfAFailureDropsItsExchange) {
       }
     };
     EXPECT_EQ(error_of([&] { run_shards<Cuda>(3, 1, 3, body); }), "disk full");
+  });
+}
+
+// Shard 0 has started an exchange that shard 1, which lives on, never joins.
+TEST_F(NcclTransportTest, AShardThatUnwindsWaitsForNoExchange) {
+  for (const bool hears : {true, false}) {
+    LocalMeeting meeting(2);
+    std::promise<void> gone;
+    std::jthread other([&] {
+      LocalTransport<Cuda> control(meeting, {1, 2, 1, 2});
+      const Cuda gpu;
+      const NcclTransport transport(control, gpu);
+      if (hears) meeting.abort();
+      EXPECT_EQ(gone.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    });
+    const auto fail = [&] {
+      LocalTransport<Cuda> control(meeting, {0, 2, 1, 2});
+      const Cuda gpu;
+      const Numbers numbers(gpu, control.shard(), 4);
+      NcclTransport transport(control, gpu);
+      numbers.exchange(gpu, transport);
+      if (!hears) throw std::runtime_error("disk full");
+      transport.barrier();
+    };
+    EXPECT_EQ(error_of(fail), hears ? "another shard failed" : "disk full");
+    gone.set_value();
+  }
+}
+
+TEST_F(NcclTransportTest, TheEndWaitsForExchangesUnderWay) {
+  for_each_stream_order<Cuda>([] {
+    run_shards<Cuda>(2, 1, 2, [](Transport<Cuda>& control) {
+      const Cuda gpu;
+      const Numbers numbers(gpu, control.shard(), 4);
+      {
+        NcclTransport transport(control, gpu);
+        numbers.exchange(gpu, transport);
+      }
+      EXPECT_EQ(numbers.array.received(), std::vector(4, 1 - control.shard().index));
+      if (control.shard().index == 1) {  // a thread that has called nothing else
+        EXPECT_STREQ(ncclGetLastError(nullptr), "");
+      }
+    });
   });
 }
 
