@@ -258,6 +258,7 @@ TEST_F(NcclTransportTest, AShardThatUnwindsWaitsForNoExchange) {
 }
 
 TEST_F(NcclTransportTest, TheEndWaitsForExchangesUnderWay) {
+  ASSERT_EQ(simt::nccl_ranks(), 0) << "of the tests before";
   for_each_stream_order<Cuda>([] {
     run_shards<Cuda>(2, 1, 2, [](Transport<Cuda>& control) {
       const Cuda gpu;
@@ -271,6 +272,7 @@ TEST_F(NcclTransportTest, TheEndWaitsForExchangesUnderWay) {
         EXPECT_STREQ(ncclGetLastError(nullptr), "");
       }
     });
+    EXPECT_EQ(simt::nccl_ranks(), 0);
   });
 }
 
@@ -279,19 +281,21 @@ TEST_F(NcclTransportTest, AnExchangeAfterAnotherShardHasFailedSaysSo) {
   run_shards<Cuda>(2, 1, 2, [&](Transport<Cuda>& control) {
     const Cuda gpu;
     const Numbers numbers(gpu, control.shard(), 4);
-    const auto exchange_and_fail = [&] {
+    const auto exchange = [&](const auto& then) {
       NcclTransport transport(control, gpu);
       numbers.exchange(gpu, transport);
       gpu.synchronize();
-      if (control.shard().index == 1) throw std::runtime_error("disk full");
-      control.barrier();
-      numbers.exchange(gpu, transport);
+      then(transport);
     };
-    if (control.shard().index == 0) {
-      error = error_of(exchange_and_fail);
-    } else {
-      EXPECT_EQ(error_of(exchange_and_fail), "disk full");
+    if (control.shard().index == 1) {
+      const auto fail = [](NcclTransport&) { throw std::runtime_error("disk full"); };
+      EXPECT_EQ(error_of([&] { exchange(fail); }), "disk full");
       control.barrier();
+    } else {
+      exchange([&](NcclTransport& transport) {
+        control.barrier();
+        error = error_of([&] { numbers.exchange(gpu, transport); });
+      });
     }
   });
   EXPECT_EQ(error,
