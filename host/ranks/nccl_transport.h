@@ -13,7 +13,8 @@ namespace sparsepush {
 bool nccl_is_built_in();
 
 /// One shard's end: rows travel through NCCL from memory of one GPU to that of another, without the host; all else goes
-/// through another transport between the same shards. Each shard needs a GPU of its own, and a process.
+/// through another transport between the same shards. Each shard needs a GPU of its own, and a process. Tested over the
+/// simulator's stand-in for NCCL, not run on GPUs.
 ///
 /// Nobody waits for a GPU here, so a shard may have exchanges under way when another one fails. What they wait for then
 /// never comes. Whoever hears of the failure in a call of this transport, or unwinds, drops its exchanges and ends as

@@ -367,3 +367,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
   return "unknown result code (simulated)";
 }
 const char* ncclGetLastError(ncclComm_t) { return last_error.c_str(); }
+
+int simt::nccl_ranks() {
+  const std::lock_guard lock(gpu);
+  return static_cast<int>(std::ranges::count_if(comms, [](const auto& comm) { return comm.second->is_alive(); }));
+}

@@ -38,3 +38,8 @@ ncclResult_t ncclGroupEnd();
 const char* ncclGetErrorString(ncclResult_t result);
 /// Says what was wrong with this thread's last call that returned an error.
 const char* ncclGetLastError(ncclComm_t comm);
+
+namespace simt {
+/// How many ranks are there that have neither left nor aborted.
+int nccl_ranks();
+}  // namespace simt

@@ -2,17 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host/transports/run_shards.h"
 #include "tests/backends.h"
 #include "tests/host/outcome.h"
 #include "tests/host/transports/transport_cases.h"
+
+#if SPARSEPUSH_SIMULATED_CUDA
+#include "tests/simt/nccl.h"
+#endif
 
 namespace sparsepush {
 namespace {
@@ -224,24 +231,71 @@ TEST_F(NcclTransportTest, AShardThatHearsOfAFailureDropsItsExchange) {
   });
 }
 
+// Shard 0 has started an exchange that shard 1, which lives on, never joins.
+TEST_F(NcclTransportTest, AShardThatUnwindsWaitsForNoExchange) {
+  for (const bool hears : {true, false}) {
+    LocalMeeting meeting(2);
+    std::promise<void> gone;
+    std::jthread other([&] {
+      LocalTransport<Cuda> control(meeting, {1, 2, 1, 2});
+      const Cuda gpu;
+      const NcclTransport transport(control, gpu);
+      if (hears) meeting.abort();
+      EXPECT_EQ(gone.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    });
+    const auto fail = [&] {
+      LocalTransport<Cuda> control(meeting, {0, 2, 1, 2});
+      const Cuda gpu;
+      const Numbers numbers(gpu, control.shard(), 4);
+      NcclTransport transport(control, gpu);
+      numbers.exchange(gpu, transport);
+      if (!hears) throw std::runtime_error("disk full");
+      transport.barrier();
+    };
+    EXPECT_EQ(error_of(fail), hears ? "another shard failed" : "disk full");
+    gone.set_value();
+  }
+}
+
+TEST_F(NcclTransportTest, TheEndWaitsForExchangesUnderWay) {
+  ASSERT_EQ(simt::nccl_ranks(), 0) << "of the tests before";
+  for_each_stream_order<Cuda>([] {
+    run_shards<Cuda>(2, 1, 2, [](Transport<Cuda>& control) {
+      const Cuda gpu;
+      const Numbers numbers(gpu, control.shard(), 4);
+      {
+        NcclTransport transport(control, gpu);
+        numbers.exchange(gpu, transport);
+      }
+      EXPECT_EQ(numbers.array.received(), std::vector(4, 1 - control.shard().index));
+      if (control.shard().index == 1) {  // a thread that has called nothing else
+        EXPECT_STREQ(ncclGetLastError(nullptr), "");
+      }
+    });
+    EXPECT_EQ(simt::nccl_ranks(), 0);
+  });
+}
+
 TEST_F(NcclTransportTest, AnExchangeAfterAnotherShardHasFailedSaysSo) {
   std::string error;
   run_shards<Cuda>(2, 1, 2, [&](Transport<Cuda>& control) {
     const Cuda gpu;
     const Numbers numbers(gpu, control.shard(), 4);
-    const auto exchange_and_fail = [&] {
+    const auto exchange = [&](const auto& then) {
       NcclTransport transport(control, gpu);
       numbers.exchange(gpu, transport);
       gpu.synchronize();
-      if (control.shard().index == 1) throw std::runtime_error("disk full");
-      control.barrier();
-      numbers.exchange(gpu, transport);
+      then(transport);
     };
-    if (control.shard().index == 0) {
-      error = error_of(exchange_and_fail);
-    } else {
-      EXPECT_EQ(error_of(exchange_and_fail), "disk full");
+    if (control.shard().index == 1) {
+      const auto fail = [](NcclTransport&) { throw std::runtime_error("disk full"); };
+      EXPECT_EQ(error_of([&] { exchange(fail); }), "disk full");
       control.barrier();
+    } else {
+      exchange([&](NcclTransport& transport) {
+        control.barrier();
+        error = error_of([&] { numbers.exchange(gpu, transport); });
+      });
     }
   });
   EXPECT_EQ(error,
