@@ -10,7 +10,7 @@ build=build/cuda
 folder=build/bundle/$name archive=build/bundle/$name.tar.xz
 
 PATH=$PATH:/usr/local/cuda/bin
-cmake --preset cuda -DSPARSEPUSH_NCCL=OFF --log-level=WARNING >/dev/null  # its library has three times the most bytes
+cmake --preset cuda --log-level=WARNING >/dev/null
 cmake --build --preset cuda
 
 # Where the programs of a folder find the libraries that they need besides the C library's.

@@ -149,7 +149,7 @@ bool wants_nccl(const RunConfig& run, Ranks& ranks) {
   if (std::ranges::find(all, "no") == all.end()) return true;
   if (run.transport == "nccl")
     throw InputError("run.transport: \"nccl\" wants a GPU for each process{}",
-                     nccl_is_built_in() ? "" : ", and a program that is built with NCCL");
+                     nccl_is_built_in() ? "" : ", and NCCL, which is not here");
   return false;
 }
 

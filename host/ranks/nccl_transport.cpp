@@ -146,8 +146,6 @@ void NcclTransport::Connection::start(std::span<std::byte> sent, std::span<std::
   check(group.end(), "ncclGroupEnd");
 }
 
-bool nccl_is_built_in() { return true; }
-
 NcclTransport::NcclTransport(Transport<Cuda>& control, const Cuda& gpu)
     : control_(control), connection_(std::make_unique<Connection>(control, gpu)) {}
 

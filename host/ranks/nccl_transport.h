@@ -9,7 +9,7 @@
 
 namespace sparsepush {
 
-/// Returns whether this program can send through NCCL.
+/// Returns whether this program can send through NCCL: it is built for it, and the library is on this machine.
 bool nccl_is_built_in();
 
 /// One shard's end: rows travel through NCCL from memory of one GPU to that of another, without the host; all else goes
