@@ -99,6 +99,8 @@ std::int64_t available_memory_below(const fs::path& root, std::int64_t address_s
   return left;
 }
 
+std::int64_t available_memory_of_all() { return available_memory_below("/", kUnlimited); }
+
 std::int64_t available_memory() { return available_memory_below("/", address_space_limit()); }
 
 std::int64_t address_space_of_threads(int threads) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sparsepush {
@@ -25,9 +26,16 @@ struct MemoryPlan {
 /// of the limits of its control groups, and what is left of its limit of address space.
 std::int64_t available_memory();
 
+/// Returns the bytes that all processes of this kind on the machine may still allocate: the same without the limit of
+/// address space, which each has for itself.
+std::int64_t available_memory_of_all();
+
 /// Returns available_memory() from the files of /proc and /sys below `root`, with `address_space` bytes as the
 /// process's limit of address space.
 std::int64_t available_memory_below(const std::filesystem::path& root, std::int64_t address_space);
+
+/// Names in a plan what threads reserve.
+inline constexpr std::string_view kReservedAddressSpace = "reserved address space";
 
 /// Counts the bytes that threads reserve in a limited address space without using them; 0 where it is not limited.
 std::int64_t address_space_of_threads(int threads);

@@ -89,8 +89,10 @@ RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller&
   std::string backend;
   together(ranks, [&] {
     made = std::make_unique<Experiment>(configs_of(wanted));  // topology, data, model
-    check_memory_fits<Backend>(plan_of_machine<Backend>(*made, ranks), place.device);
+    check_memory<Backend>(*made, place, ranks);
     check_run(*made);
+  });
+  together(ranks, [&] {
     made->prepare_data();
     backend = describe_backend<Backend>(made->config(), place);
   });
@@ -108,6 +110,7 @@ RunEnd run_into(const std::vector<WantedRun>& wanted, bool resume, const Caller&
     resumed = recorder->resumed();
   });
   share(ranks, resumed);
+  if (resumed) caller.saved();
   if (!recorder) recorder = std::make_unique<Recorder>(experiment, resumed, caller);
   if (recorder->finished()) {
     recorder->complete();
@@ -151,7 +154,7 @@ int run(const CommandLine& options, Ranks* ranks = nullptr) {
   together(ranks, [&] {
     config = configure(options);
     share_out(config, ranks);
-    if (!options.print_config) backend = choose_backend(config);
+    if (!options.print_config) backend = choose_backend(config, device_of(ranks));
   });
   if (options.print_config) {
     if (!is_first(ranks)) return 0;
@@ -171,11 +174,12 @@ int run(const CommandLine& options, Ranks* ranks = nullptr) {
     Progress progress(quiet);
     Caller caller = caller_of(interrupt, progress);
     if (!is_first(ranks)) caller.request = [] { return Request::kNone; };  // the first process asks for all
+    caller.saved = [] { LastWords::there_is_a_checkpoint(); };
     end = run_on({{config, folder, caller.say}}, options.resume, caller, ranks);
   }
   if (end == RunEnd::kFinishedBefore && !quiet) fmt::print("{}: already finished\n", folder.string());
   if (end != RunEnd::kStopped) return 0;
-  print_error("stopped; go on with: " + command_to_go_on(folder, ranks));
+  if (is_first(ranks)) print_error("stopped; go on with: " + command_to_go_on(folder, ranks));
   return 1;
 }
 
@@ -187,7 +191,7 @@ int run_with_others(const CommandLine& options) {
   try {
     code = run(options, &ranks);
   } catch (...) {
-    LastWords::keep_silent();
+    if (!ranks.broken() && !ranks.fails_alike()) give_up(ranks, std::current_exception());
     if (ranks.rank() == 0) ranks.flag_here() = 1;  // others here say no more than the line that comes now
     code = print_failure(std::current_exception());
   }

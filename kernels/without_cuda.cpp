@@ -2,6 +2,7 @@
 // ever called.
 #include <stdexcept>
 
+#include "kernels/backend/bus_id.h"
 #include "kernels/backend/event.h"
 #include "kernels/backend/repeated_work.h"
 #include "kernels/layers/conv2d/conv2d.h"
@@ -42,6 +43,7 @@ namespace {
 
 int Cuda::count() { return 0; }
 bool Cuda::is_built_in() { return false; }
+std::string bus_id(int) { refuse(); }
 Cuda::Cuda(int) { refuse(); }
 Cuda::~Cuda() = default;
 std::string Cuda::name() const { refuse(); }

@@ -159,15 +159,20 @@ void add(PlannedTraffic& traffic, const MessageCount& counted, const MessageByte
 template <class Backend>
 constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
 
-/// Adds the packets in which rows travel between processes; a GPU's are in pinned host memory as well.
+/// Bytes that Open MPI 4.1 takes in each of several processes of one machine, as measured.
+constexpr std::int64_t kMpiBytes = 12'000'000;
+
+/// Adds what a process of several takes besides its arrays: MPI, and packets in which rows travel; a GPU's are in
+/// pinned host memory as well.
 template <class Backend>
-void add_packets(PlanBuilder& plan, const Experiment& experiment, const ShardRange& shards) {
+void add_process(PlanBuilder& plan, const Experiment& experiment, const ShardRange& shards) {
+  plan.add({"MPI", "", kMpiBytes, false});
   std::int64_t packets = 0;
   for (int s = shards.first; s < shards.first + shards.count; ++s) {
     const RoundBounds bounds = topology_bounds(experiment.topologies(), shard_of(experiment, s));
     packets += bounds.halo + bounds.sent;
   }
-  const std::int64_t row_bytes = message_row_bytes(experiment);
+  const std::int64_t row_bytes = largest_packet_bytes<Backend>(experiment);
   const std::string shape = fmt::format("{} of {} bytes", packets, row_bytes);
   plan.add({"packets of a round", shape, packets * row_bytes});
   if (kOnGpu<Backend>) plan.add({"packets on the host", shape, packets * row_bytes, false});
@@ -239,7 +244,7 @@ template <class Backend>
 MemoryPlan plan_memory(const Experiment& experiment, const ShardRange& shards) {
   const Config& config = experiment.config();
   const Extent extent = extent_of(experiment, shards);
-  const int workers = workers_per_shard<Backend>(config.run);
+  const int workers = shards.threads > 0 ? shards.threads : workers_per_shard<Backend>(config.run);
   PlanBuilder plan;
   add_state(plan, extent, experiment);
   const RunExtent run{.nodes = static_cast<int>(extent.rows / extent.replicas),
@@ -263,9 +268,9 @@ MemoryPlan plan_memory(const Experiment& experiment, const ShardRange& shards) {
   plan.add<float>("running statistics", "f32", extent.rows + shards.count, elements_of(experiment.task().statistics()));
   add_topology<Backend>(plan, experiment, extent, shards);
   for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
-  if (shards.count < config.run.shards) add_packets<Backend>(plan, experiment, shards);
+  if (shards.count < config.run.shards) add_process<Backend>(plan, experiment, shards);
   plan.add({"program and libraries", "", kProgramBytes, false});
-  plan.add({"reserved address space", fmt::format("{} threads", workers * shards.count),
+  plan.add({std::string(kReservedAddressSpace), fmt::format("{} threads", workers * shards.count),
             address_space_of_threads(workers * shards.count), false});
   return plan.take();
 }

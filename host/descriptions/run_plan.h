@@ -12,6 +12,7 @@ namespace sparsepush {
 struct ShardRange {
   int first = 0;
   int count = 1;
+  int threads = 0;  ///< of each; 0: as many as shards of one process have
 };
 
 /// Lists every array that a run of `experiment` allocates, over all shards.

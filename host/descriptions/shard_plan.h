@@ -12,6 +12,11 @@ namespace sparsepush {
 /// method sends none along edges.
 std::int64_t message_row_bytes(const Experiment& experiment);
 
+/// Returns the bytes of the largest packet that processes make of any row of a run: larger rows of the Cpu travel
+/// without.
+template <class Backend>
+std::int64_t largest_packet_bytes(const Experiment& experiment);
+
 /// What a shard exchanges with the others in a round, as a mean over some rounds.
 struct ShardTraffic {
   double sent_rows = 0, received_rows = 0;  ///< each once for every other shard

@@ -129,6 +129,7 @@ std::vector<std::string> overrides_of(const CommandLine& options) {
 Config configure(const CommandLine& options) {
   auto overrides = overrides_of(options);
   if (!options.config.empty()) return load_config(options.config, overrides);
+  overrides.insert(overrides.begin(), "run.transport=auto");  // as it is started now
   // A shard for each process, however many there were.
   if (Ranks::launched() > 1) overrides.insert(overrides.begin(), "run.shards=1");
   return load_saved_config(options.out, overrides);

@@ -11,9 +11,10 @@
 namespace sparsepush {
 namespace {
 
-// A signal handler reaches nothing but static memory, and may call little: access, write and _exit.
-using Line = std::array<char, 4096>;
-constinit Line checkpoint_path{}, with_checkpoint{}, without_checkpoint{};
+// A signal handler reaches nothing but static memory, and may call little: write and _exit.
+using Line = std::array<char, 16384>;  // a path twice, and words
+constinit Line with_checkpoint{}, without_checkpoint{};
+constinit std::atomic<bool> is_there = false;
 constinit std::atomic<std::atomic<int>*> said_here = nullptr;
 static_assert(std::atomic<int>::is_always_lock_free, "signal handlers must not lock");
 
@@ -30,8 +31,7 @@ void print(const Line& line) {
 
 void say_and_end(int) {
   std::atomic<int>* said = said_here;
-  if (said != nullptr && said->exchange(1) == 0)
-    print(::access(checkpoint_path.data(), F_OK) == 0 ? with_checkpoint : without_checkpoint);
+  if (said != nullptr && said->exchange(1) == 0) print(is_there ? with_checkpoint : without_checkpoint);
   ::_exit(1);
 }
 
@@ -40,7 +40,7 @@ void say_and_end(int) {
 LastWords::LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, const std::string& command,
                      bool within_line) {
   const char* feed = within_line ? "\n" : "";
-  keep(checkpoint_path, checkpoint.string());
+  is_there = false;
   keep(with_checkpoint, fmt::format("{}sparsepush: the run was ended; its last checkpoint is {}; go on with: {}\n",
                                     feed, checkpoint.string(), command));
   keep(without_checkpoint,
@@ -58,9 +58,9 @@ LastWords::LastWords(Ranks& ranks, const std::filesystem::path& checkpoint, cons
 LastWords::~LastWords() {
   sigaction(SIGINT, &before_int_, nullptr);
   sigaction(SIGTERM, &before_term_, nullptr);
-  keep_silent();
+  said_here = nullptr;
 }
 
-void LastWords::keep_silent() { said_here = nullptr; }
+void LastWords::there_is_a_checkpoint() { is_there = true; }
 
 }  // namespace sparsepush

@@ -9,8 +9,8 @@
 namespace sparsepush {
 
 /// While it lives, SIGTERM and SIGINT end the process at once: a launcher sends them when another process has ended, or
-/// the user presses Ctrl-C, and kills what is left a second later. One process of each machine then prints a line: how
-/// to go on from the last checkpoint, if there is one. At most one may live at a time.
+/// the user presses Ctrl-C, and then kills what is left. One process of each machine prints a line: how to go on from
+/// the last checkpoint, if there is one. At most one may live at a time.
 class LastWords {
  public:
   /// `checkpoint` is the file to go on from, and `command` goes on from it. `within_line`: others may have begun a
@@ -20,8 +20,8 @@ class LastWords {
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;
 
-  /// Says nothing any more: the run's end has been told.
-  static void keep_silent();
+  /// Notes that the checkpoint has been written, on whichever machine.
+  static void there_is_a_checkpoint();
 
  private:
   struct sigaction before_int_ {

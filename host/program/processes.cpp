@@ -17,6 +17,7 @@
 #include "host/program/standard_streams.h"
 #include "host/records/version.h"
 #include "host/state/diverged.h"
+#include "kernels/backend/bus_id.h"
 #include "kernels/backend/processors.h"
 
 namespace sparsepush {
@@ -48,20 +49,31 @@ Failure failure_of(std::exception_ptr why) {
   throw std::runtime_error(text);
 }
 
-/// What processes have to agree on, a line for each: of keys those that change results or when they are saved, of files
-/// the contents, since paths may differ from machine to machine.
+/// What processes have to agree on, a line for each: of keys those that change results, when they are saved or how rows
+/// travel, of files the contents, since paths may differ from machine to machine.
 std::vector<std::string> to_agree_on(const Experiment& experiment, const std::string& backend) {
   std::vector<std::string> lines{version_line(), "the backend " + backend.substr(0, backend.find(','))};
   Config config = experiment.config();
   for (const Field& field : config_fields()) {
-    constexpr std::array kLengths = {"run.steps", "run.epochs", "run.checkpoint_steps", "algorithm.final_rounds"};
-    const bool counts = field.changes_bits || std::ranges::find(kLengths, field.name()) != kLengths.end();
+    constexpr std::array kMore = {"run.steps", "run.epochs", "run.checkpoint_steps", "algorithm.final_rounds",
+                                  "run.transport"};
+    const bool counts = field.changes_bits || std::ranges::find(kMore, field.name()) != kMore.end();
     if (!counts || why_unused(field, config) != nullptr) continue;
     lines.push_back(fmt::format("{} {} {}", field.name(), field.is_file ? "of content" : "=",
                                 hashed_text(field, field.member(config))));
   }
   lines.push_back("data and model " + experiment.hash());
   return lines;
+}
+
+/// What so many processes need that each need `plan`; address space is each one's own.
+MemoryPlan times(MemoryPlan plan, int processes) {
+  std::erase_if(plan.arrays, [](const PlannedArray& array) { return array.name == kReservedAddressSpace; });
+  for (PlannedArray& array : plan.arrays) {
+    array.bytes *= processes;
+    if (processes > 1) array.shape += fmt::format(" x {} processes", processes);
+  }
+  return plan;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -86,6 +98,7 @@ void together(Ranks* ranks, const std::function<void()>& work) {
   const auto failed = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
   if (failed == all.end()) return;
   const auto rank = static_cast<int>(failed - all.begin());
+  ranks->fail_alike();
   throw_as_it_was({.kind = failed->front() - '0', .text = failed->substr(1)}, rank == 0 ? "" : ranks->name_of(rank));
 }
 
@@ -117,6 +130,7 @@ void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& 
     const std::vector<std::string> other = lines_of(all[rank]);
     const auto [a, b] = std::ranges::mismatch(first, other);
     if (a == first.end() && b == other.end()) continue;
+    ranks->fail_alike();
     throw InputError("{}, has {}, process 0 has {}", ranks->name_of(rank), b == other.end() ? "less" : *b,
                      a == first.end() ? "less" : *a);
   }
@@ -132,42 +146,44 @@ void share(Ranks* ranks, std::optional<CheckpointHead>& resumed) {
   if (shared.is_there) resumed = shared.head;
 }
 
+int device_of(const Ranks* ranks) { return ranks == nullptr ? 0 : ranks->rank_here() % std::max(1, Cuda::count()); }
+
 template <>
-ShardPlace place_of_shard<Cpu>(const RunConfig& run, const Ranks* ranks) {
+ShardPlace place_of_shard<Cpu>(const RunConfig& run, Ranks* ranks) {
   const bool by_itself = ranks == nullptr || run.threads > 0;
   return {.threads = by_itself ? threads_per_shard(run.threads, run.shards) : threads_per_shard(0, ranks->sharing())};
 }
 template <>
-ShardPlace place_of_shard<Cuda>(const RunConfig&, const Ranks* ranks) {
-  return {.device = ranks == nullptr ? 0 : ranks->rank_here() % std::max(1, Cuda::count())};
+ShardPlace place_of_shard<Cuda>(const RunConfig&, Ranks* ranks) {
+  if (ranks == nullptr) return {};
+  std::string own;  // processes may see the same GPU under different numbers
+  together(ranks, [&] { own = ranks->machine() + ' ' + bus_id(device_of(ranks)); });
+  return {.device = device_of(ranks), .processes = static_cast<int>(std::ranges::count(ranks->all_texts(own), own))};
 }
 
-bool wants_nccl(const RunConfig& run, Ranks& ranks) {
-  if (run.transport == "mpi") return false;
-  const bool is_possible = nccl_is_built_in() && ranks.count_here() <= Cuda::count();
+bool wants_nccl(const RunConfig& run, const ShardPlace& place, Ranks& ranks) {
+  const bool is_possible = nccl_is_available() && place.processes == 1;
   const std::vector<std::string> all = ranks.all_texts(is_possible ? "yes" : "no");
+  if (run.transport == "mpi") return false;
   if (std::ranges::find(all, "no") == all.end()) return true;
   if (run.transport == "nccl")
     throw InputError("run.transport: \"nccl\" wants a GPU for each process{}",
-                     nccl_is_built_in() ? "" : ", and NCCL, which is not here");
+                     nccl_is_available() ? "" : ", and NCCL, which is not here");
   return false;
 }
 
 template <class Backend>
-MemoryPlan plan_of_machine(const Experiment& experiment, const Ranks* ranks) {
-  if (ranks == nullptr) return plan_memory<Backend>(experiment);
-  MemoryPlan plan = plan_memory<Backend>(experiment, {ranks->rank(), 1});
-  const int gpus = std::max(1, Cuda::count());
-  const int on_gpu = (ranks->count_here() + gpus - 1) / gpus;
-  for (PlannedArray& array : plan.arrays) {
-    const int beside = std::is_same_v<Backend, Cuda> && array.on_backend ? on_gpu : ranks->count_here();
-    array.bytes *= beside;
-    if (beside > 1) array.shape += fmt::format(" x {} processes", beside);
-  }
-  return plan;
+void check_memory(const Experiment& experiment, const ShardPlace& place, const Ranks* ranks) {
+  if (ranks == nullptr) return check_memory_fits<Backend>(plan_memory<Backend>(experiment));
+  const MemoryPlan own = plan_memory<Backend>(experiment, {ranks->rank(), 1, place.threads});
+  if (std::is_same_v<Backend, Cuda>)
+    check_memory_fits(times(own.part(true), place.processes), Cuda(place.device).free_bytes(), "GPU memory");
+  const MemoryPlan here = std::is_same_v<Backend, Cuda> ? own.part(false) : own;
+  check_memory_fits(here, available_memory());
+  check_memory_fits(times(here, ranks->count_here()), available_memory_of_all());
 }
-template MemoryPlan plan_of_machine<Cpu>(const Experiment&, const Ranks*);
-template MemoryPlan plan_of_machine<Cuda>(const Experiment&, const Ranks*);
+template void check_memory<Cpu>(const Experiment&, const ShardPlace&, const Ranks*);
+template void check_memory<Cuda>(const Experiment&, const ShardPlace&, const Ranks*);
 
 void give_up(Ranks& ranks, std::exception_ptr why) {
   Failure failure = failure_of(why);
@@ -175,10 +191,7 @@ void give_up(Ranks& ranks, std::exception_ptr why) {
     failure = {.kind = kOther,
                .text = fmt::format("{}: {}", ranks.name_of(ranks.rank()),
                                    failure.kind == kMemory ? "out of memory" : failure.text)};
-  if (ranks.tell(failure)) return;
-  ranks.flag_here() = 1;  // others here say no more than this
-  print_error("sparsepush: " + failure.text);
-  ranks.abort(1);
+  ranks.tell(failure);
 }
 
 void throw_failure(const Ranks& ranks) { throw_as_it_was(ranks.failure(), ""); }

@@ -36,23 +36,27 @@ void check_alike(Ranks* ranks, const Experiment& experiment, const std::string& 
 /// Gives all processes what the first has found to go on from.
 void share(Ranks* ranks, std::optional<CheckpointHead>& resumed);
 
-/// Returns what each shard of this process takes of its machine: processes that may use the same processors share
-/// them, and GPUs are taken in turn.
-template <class Backend>
-ShardPlace place_of_shard(const RunConfig& run, const Ranks* ranks);
+/// Returns the number of this process's GPU; processes of a machine take its GPUs in turn.
+int device_of(const Ranks* ranks);
 
-/// Plans the memory of this process and of those that take theirs beside it, each as much as this one.
+/// Returns what each shard of this process takes of its machine; processes that may use the same processors share them.
+/// Called by all processes.
 template <class Backend>
-MemoryPlan plan_of_machine(const Experiment& experiment, const Ranks* ranks);
+ShardPlace place_of_shard(const RunConfig& run, Ranks* ranks);
 
-/// Tells the other processes why this one gives up. Prints it and ends all of them if process 0 does not listen.
+/// Throws InputError if what this process needs does not fit, or what those on its machine need, each as much as this
+/// one. All check before any of them takes memory.
+template <class Backend>
+void check_memory(const Experiment& experiment, const ShardPlace& place, const Ranks* ranks);
+
+/// Tells the other processes why this one gives up; returns when process 0 knows.
 void give_up(Ranks& ranks, std::exception_ptr why);
 /// Throws what another process has told.
 [[noreturn]] void throw_failure(const Ranks& ranks);
 
 /// Returns whether rows travel from GPU to GPU, in the run of all processes. Throws InputError if that is asked for and
 /// cannot be.
-bool wants_nccl(const RunConfig& run, Ranks& ranks);
+bool wants_nccl(const RunConfig& run, const ShardPlace& place, Ranks& ranks);
 
 /// Calls body(backend, transport) for the shard of this process's rank.
 template <class Backend, class Body>
@@ -60,12 +64,14 @@ void run_own_shard(Ranks& ranks, const RunConfig& run, const ShardPlace& place, 
   const auto backend = open_backend<Backend>(place);
   RankTransport<Backend> transport(ranks, run.replicas, run.nodes);
   if constexpr (std::is_same_v<Backend, Cuda>) {
-    if (wants_nccl(run, ranks)) {
+    if (wants_nccl(run, place, ranks)) {
       NcclTransport between_gpus(transport, backend);
-      return body(backend, between_gpus);
+      body(backend, between_gpus);
+      return transport.barrier();
     }
   }
   body(backend, transport);
+  transport.barrier();  // nobody leaves whom another could still tell of a failure
 }
 
 /// Calls body(backend, transport) once per shard: in threads of this process, or in this process for its rank. What a

@@ -20,8 +20,8 @@ namespace sparsepush {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kMostWait{5};      // for process 0 to hear of a failure
-constexpr std::chrono::seconds kMostEndWait{10};  // for the launcher to end all processes
+constexpr std::chrono::seconds kMostWait{1};      // of process 0, for the others to hear of its failure
+constexpr std::chrono::minutes kMostEndWait{10};  // for the launcher to end all processes
 constexpr int kDataTag = 0, kFailureTag = 1, kHeardTag = 2;
 constexpr std::int64_t kMostAtOnce = 1 << 30;  // bytes of a message: MPI counts them in an int
 
@@ -81,7 +81,8 @@ struct Ranks::Connection {
     return true;
   }
 
-  /// Waits for all of them. Processes share processors, so it stands aside between two looks.
+  /// Waits for all of them. Once it has thrown, memory that requests still name may be gone: no call may follow but
+  /// `tell` and those that end processes. Processes share processors, so it stands aside between two looks.
   void wait(std::span<MPI_Request> requests, Failure& failure) {
     for (int done = 0;;) {
       check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
@@ -93,8 +94,6 @@ struct Ranks::Connection {
   }
   void wait(MPI_Request request, Failure& failure) { wait(std::span(&request, 1), failure); }
 };
-
-bool Ranks::is_built_in() { return true; }
 
 std::string Ranks::description() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
@@ -109,6 +108,7 @@ Ranks::Ranks() : connection_(std::make_unique<Connection>()) {
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");
   if (level < MPI_THREAD_FUNNELED) throw std::runtime_error("this MPI does not allow a process to have threads");
   Connection& c = *connection_;
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);  // and with it what is made of it: errors are thrown
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &c.data), "MPI_Comm_dup");
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &c.failures), "MPI_Comm_dup");
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &c.here),
@@ -117,6 +117,11 @@ Ranks::Ranks() : connection_(std::make_unique<Connection>()) {
   MPI_Comm_size(c.data, &count_);
   MPI_Comm_rank(c.here, &rank_here_);
   MPI_Comm_size(c.here, &count_here_);
+  if (count_ != launched() || rank_ != launched_rank())
+    throw std::runtime_error(fmt::format(
+        "the launcher has started {} processes, but MPI has joined {}: they do not know each other's ways (with srun, "
+        "try --mpi=pmix)",
+        launched(), count_));
 
   void* memory = nullptr;
   const MPI_Aint bytes = rank_here_ == 0 ? sizeof(std::atomic<int>) : 0;
@@ -142,6 +147,8 @@ Ranks::~Ranks() {
 
 bool Ranks::broken() const { return connection_->broken; }
 
+const std::string& Ranks::machine() const { return connection_->machines.at(rank_); }
+
 std::string Ranks::name_of(int rank) const {
   return fmt::format("process {} of {}, on {}", rank, count_, connection_->machines.at(rank));
 }
@@ -149,7 +156,8 @@ std::string Ranks::name_of(int rank) const {
 void Ranks::send(int to, std::span<const std::byte> bytes) {
   in_pieces(bytes.size(), [&](std::int64_t first, int count) {
     MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Isend(bytes.data() + first, count, MPI_BYTE, to, kDataTag, connection_->data, &request), "MPI_Isend");
+    check_mpi(MPI_Issend(bytes.data() + first, count, MPI_BYTE, to, kDataTag, connection_->data, &request),
+              "MPI_Issend");
     connection_->wait(request, failure_);
   });
 }
@@ -212,7 +220,7 @@ std::vector<std::string> Ranks::all_texts(const std::string& own) {
   return texts;
 }
 
-bool Ranks::tell(const Failure& failure) {
+void Ranks::tell(const Failure& failure) {
   Connection& c = *connection_;
   c.broken = true;
   const std::string text = std::to_string(failure.kind) + failure.text;
@@ -221,16 +229,16 @@ bool Ranks::tell(const Failure& failure) {
     if (other != rank_)
       MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, other, kFailureTag, c.failures,
                 &requests.emplace_back(MPI_REQUEST_NULL));
-  for (const auto start = Clock::now(); Clock::now() - start < kMostWait;) {
-    int heard = 0, done = 0;
+  const auto start = Clock::now();
+  for (int heard = 0, done = 0; heard == 0;) {  // if process 0 ends before, the launcher ends this one
     MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
-    if (rank_ > 0) MPI_Iprobe(0, kHeardTag, c.failures, &heard, MPI_STATUS_IGNORE);
-    if (heard != 0 || (rank_ == 0 && done != 0)) return true;
+    if (rank_ == 0) heard = done;  // or whoever does not listen is ended by `abort`
+    if (rank_ == 0 && Clock::now() - start > kMostWait) return;
     Failure other;
-    if (rank_ > 0 && c.hear(other) && other.rank == 0) return true;  // it has failed by itself
+    if (rank_ > 0) MPI_Iprobe(0, kHeardTag, c.failures, &heard, MPI_STATUS_IGNORE);
+    if (rank_ > 0 && heard == 0 && c.hear(other) && other.rank == 0) return;  // it has failed by itself
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return rank_ == 0;
 }
 
 void Ranks::abort(int code) {

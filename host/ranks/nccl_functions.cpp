@@ -28,7 +28,7 @@ Result pass_on(const char* name, Result (*)(Params...), std::type_identity_t<Par
 
 }  // namespace
 
-bool nccl_is_built_in() { return library() != nullptr; }
+bool nccl_is_available() { return library() != nullptr; }
 
 }  // namespace sparsepush
 

@@ -10,7 +10,7 @@
 namespace sparsepush {
 
 /// Returns whether this program can send through NCCL: it is built for it, and the library is on this machine.
-bool nccl_is_built_in();
+bool nccl_is_available();
 
 /// One shard's end: rows travel through NCCL from memory of one GPU to that of another, without the host; all else goes
 /// through another transport between the same shards. Each shard needs a GPU of its own, and a process. Tested over the

@@ -20,9 +20,22 @@ std::vector<Parcel> parcels(std::byte* bytes, const std::vector<int>& packets, s
   return all;
 }
 
+/// A parcel for every row of every array, row by row; row(k) is row number k in the arrays.
+template <class Row>
+std::vector<Parcel> row_parcels(std::span<const PacketArray> arrays, const std::vector<int>& rows, const Row& row) {
+  std::vector<Parcel> all;
+  std::int64_t next = 0;
+  for (std::size_t rank = 0; rank < rows.size(); ++rank)
+    for (int i = 0; i < rows[rank]; ++i, ++next)
+      for (const PacketArray& array : arrays)
+        all.push_back({static_cast<int>(rank), array.rows + row(next) * array.row_bytes, 1, array.row_bytes});
+  return all;
+}
+
 constexpr int kRow = 4096;  // bytes of a row of packet memory
 
-int rows_for(std::size_t bytes) { return static_cast<int>((bytes + kRow - 1) / kRow); }
+/// An eighth more, so that rounds that are drawn seldom outgrow those before.
+int rows_for(std::size_t bytes) { return static_cast<int>((bytes + bytes / 8 + kRow - 1) / kRow); }
 
 }  // namespace
 
@@ -42,21 +55,6 @@ void PacketMemory<Cuda>::bring(std::size_t bytes) {
 
 void PacketMemory<Cuda>::put(std::size_t bytes) {
   if (bytes > 0) copy(there_->backend(), there(), here(), bytes);
-}
-
-/// Rows from so many bytes on travel from and to where they stand, each by itself: to pack them costs more.
-constexpr std::int64_t kLargeRow = 1 << 16;
-
-/// A parcel for every row of every array, row by row; row(k) is row number k in the arrays.
-template <class Row>
-std::vector<Parcel> row_parcels(std::span<const PacketArray> arrays, const std::vector<int>& rows, const Row& row) {
-  std::vector<Parcel> all;
-  std::int64_t next = 0;
-  for (std::size_t rank = 0; rank < rows.size(); ++rank)
-    for (int i = 0; i < rows[rank]; ++i, ++next)
-      for (const PacketArray& array : arrays)
-        all.push_back({static_cast<int>(rank), array.rows + row(next) * array.row_bytes, 1, array.row_bytes});
-  return all;
 }
 
 template <class Backend>

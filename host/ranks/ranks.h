@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,7 +14,7 @@ namespace sparsepush {
 
 /// Why a process gives up, for the others. What `kind` means is the caller's affair.
 struct Failure {
-  int kind = 0;
+  int kind = 0;  ///< 0 to 9
   std::string text;
   int rank = 0;  ///< whose it is
 };
@@ -41,8 +40,6 @@ class Ranks {
   static std::string launch_command(int count);
   /// Describes what this program can join, as a line of its version.
   static std::string description();
-  /// Returns whether this program can join others.
-  static bool is_built_in();
 
   /// Joins the others, each of which must do the same. Throws std::runtime_error if this program cannot.
   Ranks();
@@ -58,8 +55,13 @@ class Ranks {
   int count_here() const { return count_here_; }
   /// Returns how many of those on its machine may use the same processors as this process, itself included.
   int sharing() const { return sharing_; }
-  /// Returns whether a process has failed: all that is left is `abort` or `await_end`.
+  /// Returns whether a process has told a failure: all that is left is `abort` or `await_end`.
   bool broken() const;
+  /// Notes that all processes fail alike, each knowing it of the others; and returns whether they do.
+  void fail_alike() { fails_alike_ = true; }
+  bool fails_alike() const { return fails_alike_; }
+  /// Names this machine.
+  const std::string& machine() const;
   /// Names process `rank` for messages, such as "process 2 of 4, on machine b".
   std::string name_of(int rank) const;
 
@@ -73,9 +75,9 @@ class Ranks {
   /// Collects everybody's text, in the order of ranks, in every process.
   std::vector<std::string> all_texts(const std::string& own);
 
-  /// Tells the others that this process has failed, and returns when process 0 knows, or does not listen for 5 seconds:
-  /// false. The process then ends by `abort` or `await_end`.
-  bool tell(const Failure& failure);
+  /// Tells the others that this process has failed, and returns when process 0 knows: once it waits for something. The
+  /// process then ends by `abort` or `await_end`, and does nothing else here: what was under way stays so.
+  void tell(const Failure& failure);
   /// Returns the failure that another process has told.
   const Failure& failure() const { return failure_; }
   /// Ends all processes: the launcher exits with `code`, which is not 0.
@@ -91,6 +93,7 @@ class Ranks {
 
   std::unique_ptr<Connection> connection_;
   int rank_ = 0, count_ = 1, rank_here_ = 0, count_here_ = 1, sharing_ = 1;
+  bool fails_alike_ = false;
   Failure failure_;
   std::atomic<int>* flag_here_ = nullptr;
 };

@@ -14,10 +14,10 @@ namespace {
 
 struct Ranks::Connection {};
 
-bool Ranks::is_built_in() { return false; }
 std::string Ranks::description() { return "processes: one (built without MPI)\n"; }
 Ranks::Ranks() { refuse(); }
 Ranks::~Ranks() = default;
+const std::string& Ranks::machine() const { refuse(); }
 std::string Ranks::name_of(int) const { refuse(); }
 bool Ranks::broken() const { refuse(); }
 void Ranks::send(int, std::span<const std::byte>) { refuse(); }
@@ -26,7 +26,7 @@ void Ranks::broadcast(std::span<std::byte>) { refuse(); }
 void Ranks::barrier() { refuse(); }
 void Ranks::exchange(std::span<const Parcel>, std::span<const Parcel>) { refuse(); }
 std::vector<std::string> Ranks::all_texts(const std::string&) { refuse(); }
-bool Ranks::tell(const Failure&) { refuse(); }
+void Ranks::tell(const Failure&) { refuse(); }
 void Ranks::abort(int) { refuse(); }
 void Ranks::await_end(int) { refuse(); }
 

@@ -11,7 +11,7 @@ namespace {
 
 struct NcclTransport::Connection {};
 
-bool nccl_is_built_in() { return false; }
+bool nccl_is_available() { return false; }
 NcclTransport::NcclTransport(Transport<Cuda>& control, const Cuda&) : control_(control) { refuse(); }
 NcclTransport::~NcclTransport() = default;
 void NcclTransport::exchange(const Cuda&, std::span<const ExchangedArray>, const Halo&) { refuse(); }

@@ -25,6 +25,7 @@ struct Caller {
   /// Says what to do now: nothing, save and go on, or save and end. A request to save counts once.
   std::function<Request()> request = [] { return Request::kNone; };
   std::function<void(const std::string& line)> say = [](const auto&) {};  ///< the backend, results of evaluations
+  std::function<void()> saved = [] {};  ///< in every process: there is a checkpoint now
   std::function<void(const RunPosition&)> progress = [](const auto&) {};  ///< at the start, each step, during tests
 };
 

@@ -22,10 +22,13 @@ bool is_periodic(const RoundRules& rules, const RoundBounds& bounds) {
 }
 
 /// Returns `needed`, and half as much again of what has grown, because more rounds will grow.
-RoundBounds with_room(const RoundBounds& before, RoundBounds needed, int most_halo) {
+RoundBounds with_room(const RoundBounds& before, RoundBounds needed, const Shard& shard) {
   if (needed.edges > before.edges) needed.edges += needed.edges / 2;
+  const int most_halo = shard.all_rows() - shard.rows();
   if (needed.halo > before.halo) needed.halo = std::min(needed.halo + needed.halo / 2, most_halo);
-  if (needed.sent > before.sent) needed.sent += needed.sent / 2;
+  const std::int64_t most_sent = std::int64_t{shard.rows()} * (shard.shards - 1);
+  if (needed.sent > before.sent)
+    needed.sent = static_cast<int>(std::min<std::int64_t>(needed.sent + needed.sent / 2, most_sent));
   return needed;
 }
 
@@ -112,7 +115,7 @@ bool RoundPlan<Backend>::make_batch(std::int64_t t) {
     most.sent = std::max(most.sent, static_cast<int>(made.back().halo.sent.size()));
   }
   const bool outgrown = most.edges > bounds_.edges || most.halo > bounds_.halo || most.sent > bounds_.sent;
-  if (outgrown) allocate(with_room(bounds_, most, shard_.all_rows() - shard_.rows()));
+  if (outgrown) allocate(with_room(bounds_, most, shard_));
   batch.first = first;
   fill(batch, std::move(made));
   return outgrown;

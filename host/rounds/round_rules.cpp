@@ -81,7 +81,7 @@ void append(const Shard& shard, int replica, const std::vector<Edge>& edges, con
   for (const Edge& edge : edges)
     if (shard.owns(edge.source)) ++round.copies[shard.row_of({replica, edge.source})];
   for (const int node : remote) round.halo.nodes.push_back({replica, node});
-  std::ranges::copy(sent_rows(shard, replica, edges, counts), std::back_inserter(sent));
+  if (shard.shards > 1) std::ranges::copy(sent_rows(shard, replica, edges, counts), std::back_inserter(sent));
 }
 
 /// Brings the halo, and what is sent, into the order of the other shards.

@@ -11,11 +11,11 @@ namespace sparsepush {
 namespace {
 
 /// Says why no GPU can be used; empty if one can.
-std::string gpu_problem() {
+std::string gpu_problem(int device) {
   if (!Cuda::is_built_in()) return "this program was built without CUDA";
   if (!Cuda::is_available()) return "there is no NVIDIA GPU with a working driver";
   try {
-    const Cuda gpu;
+    const Cuda gpu(device);
     const Buffer<Cuda, StepClock> clock(gpu, 1, 1);
     end_step(gpu, {}, 1, clock.span());  // fails on GPUs that the kernels are not built for
     if (clock.to_host().front().round != 1) return "its results are wrong";
@@ -41,14 +41,14 @@ void check_precision<Cpu>(const Config& config, const std::string& why) {
 template <>
 void check_precision<Cuda>(const Config&, const std::string&) {}
 
-std::string choose_backend(const Config& config) {
+std::string choose_backend(const Config& config, int device) {
   const std::string& wanted = config.run.backend;
   const auto cpu = [&](const std::string& why) {
     check_precision<Cpu>(config, why);
     return "cpu";
   };
   if (wanted == "cpu") return cpu("run.backend is \"cpu\"");
-  const std::string problem = gpu_problem();
+  const std::string problem = gpu_problem(device);
   if (problem.empty()) return "cuda";
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
   return cpu(problem);

@@ -11,7 +11,7 @@ namespace sparsepush {
 
 /// Returns "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. Throws InputError
 /// if a GPU is wanted and none works, or where the backend does not have the precision.
-std::string choose_backend(const Config& config);
+std::string choose_backend(const Config& config, int device = 0);
 
 /// Throws InputError if run.precision counts and the backend, which runs because of `why`, does not have it.
 template <class Backend>
@@ -19,8 +19,9 @@ void check_precision(const Config& config, const std::string& why);
 
 /// What a shard takes of its machine.
 struct ShardPlace {
-  int threads = 1;  ///< of the CPU
-  int device = 0;   ///< number of the GPU
+  int threads = 1;    ///< of the CPU
+  int device = 0;     ///< number of the GPU
+  int processes = 1;  ///< that take this GPU
 };
 
 /// Opens the backend of one shard.

@@ -8,6 +8,10 @@
 
 namespace sparsepush {
 
+/// Rows of so many bytes, all arrays together, travel between processes as they stand in a Cpu's memory: to pack them
+/// would cost more.
+inline constexpr std::int64_t kLargeRow = 1 << 16;
+
 /// The rows that a shard receives and sends in a round, each once to each shard, whoever wants it there. Both lists are
 /// ordered by the other shard, then by replica, then by node: what one shard sends stands as the other awaits it.
 struct Halo {

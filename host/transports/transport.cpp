@@ -23,6 +23,10 @@ void Transport<Backend>::sum_in_order(std::span<double> sums,
                                       const std::function<void(std::int64_t first, std::span<double>)>& add) {
   const Shard& own = shard();
   const int last = own.shards - 1;
+  if (last == 0) {
+    std::ranges::fill(sums, 0.0);
+    return add(0, sums);
+  }
   for (std::size_t first = 0; first < sums.size(); first += kSumsAtOnce) {
     const std::span<double> part = sums.subspan(first, std::min(kSumsAtOnce, sums.size() - first));
     std::ranges::fill(part, 0.0);
@@ -30,7 +34,6 @@ void Transport<Backend>::sum_in_order(std::span<double> sums,
     add(static_cast<std::int64_t>(first), part);
     if (own.index < last) send(own.index + 1, std::as_bytes(part));
   }
-  if (last == 0) return;
   if (own.index == last) send(0, std::as_bytes(sums));
   if (own.index == 0) receive(last, std::as_writable_bytes(sums));
   broadcast(std::as_writable_bytes(sums));

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/backend/backend.h"
+#include "kernels/backend/bus_id.h"
 #include "kernels/backend/cuda_launch.h"
 
 namespace sparsepush {
@@ -24,6 +25,12 @@ int Cuda::count() {
 }
 
 bool Cuda::is_built_in() { return true; }
+
+std::string bus_id(int device) {
+  char text[32] = {};
+  check_cuda(cudaDeviceGetPCIBusId(text, sizeof text, device), "cudaDeviceGetPCIBusId");
+  return text;
+}
 
 Cuda::Cuda(int device) : stream_(create_stream(device)), upload_stream_(create_stream(device)), device_(device) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),

@@ -3,6 +3,6 @@
 
 namespace sparsepush {
 
-bool nccl_is_built_in() { return true; }
+bool nccl_is_available() { return true; }
 
 }  // namespace sparsepush

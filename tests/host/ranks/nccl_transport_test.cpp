@@ -31,7 +31,7 @@ class NcclTransportTest : public BackendTest<Cuda> {
  protected:
   void SetUp() override {
     BackendTest<Cuda>::SetUp();
-    if (!nccl_is_built_in()) GTEST_SKIP() << "built without NCCL";
+    if (!nccl_is_available()) GTEST_SKIP() << "built without NCCL";
   }
 };
 
