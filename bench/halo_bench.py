@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What it costs to share a gossip round out to processes: the time of 2 processes with a thread each over that of one with
-2 threads, and of 4 over it. All are started in turn, so that what else the machine does meets them alike.
+"""What it costs to share a gossip round out to processes: the time of 2 processes with a thread each over that of one
+with 2 threads, and of 4 over it. All are started in turn, so that what else the machine does meets them alike.
 usage: bench/halo_bench.py [--turns T] [PROGRAM]   (PROGRAM: build/bench/halo_bench)"""
 import argparse
 import json
@@ -16,7 +16,8 @@ def measure(program, processes, threads, arguments):
     command = [program, "--threads", str(threads), *arguments]
     if processes > 1:
         command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(processes), *command]
-    done = subprocess.run(command, env=os.environ | LAUNCHED, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=os.environ | LAUNCHED, capture_output=True, text=True, check=True,
+                          timeout=600)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -26,7 +27,8 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--nodes", default="64")
     options = parser.parse_args()
-    print("| keep | topology | 1 process, ms | 2 processes, ratio | 4 processes, ratio | vectors |\n|---|---|---|---|---|---|")
+    print("| keep | topology | 1 process, ms | 2 processes, ratio | 4 processes, ratio | vectors |")
+    print("|---|---|---|---|---|---|")
     for keep, topology in CASES:
         arguments = ["--keep", keep, "--topology", topology, "--nodes", options.nodes]
         ratios = {2: [], 4: []}

@@ -77,7 +77,7 @@ void add_state(PlanBuilder& plan, const Extent& extent, const Experiment& experi
 }
 
 /// Bytes that a run takes besides its arrays, as measured with glibc 2.36 and OpenBLAS 0.3.21.
-constexpr std::int64_t kProgramBytes = 12'000'000;
+constexpr std::int64_t kProgramBytes = 14'000'000;
 
 /// Counts the edges of all rounds of a period, of all replicas.
 std::int64_t stored_edges(const Experiment& experiment) {
@@ -160,7 +160,7 @@ template <class Backend>
 constexpr bool kOnGpu = std::is_same_v<Backend, Cuda>;
 
 /// Bytes that Open MPI 4.1 takes in each of several processes of one machine, as measured.
-constexpr std::int64_t kMpiBytes = 12'000'000;
+constexpr std::int64_t kMpiBytes = 8'000'000;
 
 /// Adds what a process of several takes besides its arrays: MPI, and packets in which rows travel; a GPU's are in
 /// pinned host memory as well.

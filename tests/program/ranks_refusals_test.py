@@ -95,7 +95,7 @@ class Refusals(LaunchedTest):
                 self.assertEqual("process 2 of 3, on " in line, rank == 2)
 
     def test_of_memory_that_one_process_lacks(self):
-        settings = ["--set", "run.replicas=2000", "--set", "run.steps=1"]
+        settings = ["--set", "run.replicas=10000", "--set", "run.steps=1"]
         self.run_in(3, *settings, program=self.per_rank({1: "ulimit -v 600000"}),
                     words=["process 1 of 3, on ", "the run needs ", " of memory"])
 
