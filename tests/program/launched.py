@@ -105,7 +105,7 @@ class Launch:
 class LaunchedTest(ProgramTest):
     """A test that launches the program; skips where that cannot be."""
 
-    timeout = 20
+    timeout = 60
 
     @classmethod
     def setUpClass(cls):
