@@ -5,27 +5,13 @@
 #include <vector>
 
 #include "data/files/safetensors.h"
+#include "host/records/checkpoint_head.h"
 #include "host/state/emulator.h"
 #include "host/state/sent_totals.h"
 
 namespace sparsepush {
 
-/// What must hold before a checkpoint's arrays are read.
-struct CheckpointHead {
-  std::int64_t step = 0;        ///< SGD steps and final rounds done
-  std::int64_t sgd_steps = 0;   ///< SGD steps of the run that wrote it
-  bool untested = false;        ///< the evaluation that is due at this step is still to come
-  std::int64_t loss_steps = 0;  ///< steps that train_loss has summed up so far
-};
-
 // A checkpoint is of one run: below, `run` is its number among the runs of the experiment.
-
-/// Reads `path` and checks that it belongs to the run: its configuration, arrays and shapes. Throws InputError if not.
-CheckpointHead read_checkpoint_head(const std::string& path, const Experiment& experiment, int run = 0);
-
-/// Checks that nodes of the run can start at the parameters in the checkpoint `path`, of a run with as many nodes and
-/// replicas and the same tensors. Throws InputError if not.
-void check_start(const std::string& path, const Experiment& experiment, int run = 0);
 
 /// Starts the local nodes at x / u and with the running statistics of the checkpoint `path`, which shard 0 alone opens,
 /// and u = 1; all else is as in any new run. Collective. Throws InputError if a parameter is not finite.
