@@ -10,6 +10,7 @@
 #include "data/files/input_error.h"
 #include "host/comparison/compare_files.h"
 #include "host/config/config_document.h"
+#include "host/config/config_values.h"
 #include "host/listing/aligned.h"
 #include "host/listing/last_row.h"
 #include "host/records/run_times.h"
@@ -36,7 +37,10 @@ struct ComparedRun {
 
 KeyText text_of(const Field* field, const toml::node& value) {
   std::ostringstream text;
-  value.visit([&](const auto& node) { text << node; });
+  if (const auto* number = value.as_floating_point())
+    text << number_text(number->get());  // the library's own text has 17 digits
+  else
+    value.visit([&](const auto& node) { text << node; });
   const bool is_file = field != nullptr && field->is_file;
   return {.value = on_one_line(text.str()), .file = is_file ? value.value_or(std::string()) : ""};
 }

@@ -64,12 +64,13 @@ class Runs(DiffTest):
         self.assert_cells(lines, "test_loss", loss, loss)
 
     def test_differ_in_keys_and_numbers(self):
-        a, b = self.train("a"), self.train("b", "--set", "algorithm.keep=0.5", "--set", "run.threads=1")
+        a, b = self.train("a"), self.train("b", "--set", "algorithm.keep=0.5", "--set", "run.threads=1",
+                                          "--set", "optimizer.lr=0.05")
         text, lines = self.diff(a, b)
         self.assertNotIn("same", text)
         keys = lines[1:lines.index([""])]
         self.assertEqual(keys, [["algorithm.averaging_rate", "0.01", "0.5"], ["algorithm.keep", "0.01", "0.5"],
-                                ["run.threads", "0", "1"]])
+                                ["optimizer.lr", "0.1", "0.05"], ["run.threads", "0", "1"]])
         of_a, of_b = read_metrics(a)[-1], read_metrics(b)[-1]
         compared = 0
         for column in of_a:
