@@ -62,6 +62,7 @@ struct Ranks::Connection {
   MPI_Win shared = MPI_WIN_NULL;
   std::vector<std::string> machines;  ///< [ranks]
   bool broken = false;                ///< a process has failed
+  std::string told;                   ///< of this one's failure; who has not heard yet still reads it
 
   /// Takes the news of a failure, if there are any.
   bool hear(Failure& failure) {
@@ -223,7 +224,7 @@ std::vector<std::string> Ranks::all_texts(const std::string& own) {
 void Ranks::tell(const Failure& failure) {
   Connection& c = *connection_;
   c.broken = true;
-  const std::string text = std::to_string(failure.kind) + failure.text;
+  const std::string& text = c.told = std::to_string(failure.kind) + failure.text;
   std::vector<MPI_Request> requests;
   for (int other = 0; other < count_; ++other)
     if (other != rank_)
