@@ -8,9 +8,8 @@ namespace sparsepush {
 
 template <class Backend>
 void deep_squeeze(Nodes<Backend>& n, const PlannedRound& round) {
-  update_and_compress(n);  // X' = X - a G(X);  V = X' + E;  Q = C(V);  E <- V - Q
-  send(n, round);
-  mix_messages(n, round, state::x);  // X+ = X' + eta (W - I) Q
+  update_and_compress(n);            // X' = X - a G(X);  V = X' + E;  Q = C(V);  E <- V - Q
+  send_and_mix(n, round, state::x);  // X+ = X' + eta (W - I) Q
 }
 
 inline Method deep_squeeze_row() {

@@ -11,8 +11,7 @@ template <class Backend>
 void sparse_push(Nodes<Backend>& n, const PlannedRound& round) {
   update_and_compress(n);  // X' = X - a G(Z);  V = X' + E;  Q = C(V);  E <- V - Q
   keep_push_weights(n);
-  send(n, round);
-  mix_messages(n, round, state::x);  // X+ = X' + eta (P - I) Q
+  send_and_mix(n, round, state::x);  // X+ = X' + eta (P - I) Q
   mix_push_weights(n, round);        // u+ = u + eta (P - I) u;  Z+ = X+ / u+
 }
 

@@ -101,7 +101,7 @@ void add_topology(PlanBuilder& plan, const Experiment& experiment, const Extent&
   const std::int64_t period = rules.period;
   plan.add<Edge>("topology", "edges", period, stored_edges(experiment) / std::max<std::int64_t>(period, 1), false);
   plan.add({"round plan", fmt::format("{} rounds of {} edges", places, edges),
-            places * (edges * 8 + extent.rows * 20 + sent * 4)});
+            places * (edges * 8 + extent.rows * (experiment.config().run.shards > 1 ? 21 : 20) + sent * 4)});
   if (rules.drawn && experiment.config().run.shards == 1)
     plan.add({"memory to draw rounds", fmt::format("{} edges", edges),
               RandomOutScratch<Backend>::bytes(extent.rows, edges)});

@@ -63,6 +63,7 @@ struct Ranks::Connection {
   std::vector<std::string> machines;  ///< [ranks]
   bool broken = false;                ///< a process has failed
   std::string told;                   ///< of this one's failure; who has not heard yet still reads it
+  std::vector<MPI_Request> exchange;  ///< what has been started
 
   /// Takes the news of a failure, if there are any.
   bool hear(Failure& failure) {
@@ -186,8 +187,8 @@ void Ranks::barrier() {
   connection_->wait(request, failure_);
 }
 
-void Ranks::exchange(std::span<const Parcel> sent, std::span<const Parcel> received) {
-  std::vector<MPI_Request> requests;
+void Ranks::start_exchange(std::span<const Parcel> sent, std::span<const Parcel> received) {
+  std::vector<MPI_Request>& requests = connection_->exchange;
   const auto start = [&](std::span<const Parcel> parcels, const auto& call) {
     for (const Parcel& parcel : parcels)
       in_pieces(static_cast<std::size_t>(parcel.units * parcel.unit_bytes), [&](std::int64_t first, int count) {
@@ -201,7 +202,11 @@ void Ranks::exchange(std::span<const Parcel> sent, std::span<const Parcel> recei
   start(sent, [&](const std::byte* bytes, int count, int to, MPI_Request* request) {
     return MPI_Isend(bytes, count, MPI_BYTE, to, kDataTag, connection_->data, request);
   });
-  connection_->wait(requests, failure_);
+}
+
+void Ranks::finish_exchange() {
+  connection_->wait(connection_->exchange, failure_);
+  connection_->exchange.clear();
 }
 
 std::vector<std::string> Ranks::all_texts(const std::string& own) {

@@ -20,6 +20,43 @@ namespace {
 
 cudaStream_t stream_of(const Cuda& gpu) { return static_cast<cudaStream_t>(gpu.stream()); }
 
+void check_cuda(cudaError_t status, const char* call) {
+  if (status != cudaSuccess) throw std::runtime_error(fmt::format("{}: {}", call, cudaGetErrorString(status)));
+}
+
+/// A stream on which messages travel beside the ops.
+class MessageStream {
+ public:
+  MessageStream() {
+    check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  }
+  ~MessageStream() { cudaStreamDestroy(stream_); }
+  MessageStream(const MessageStream&) = delete;
+  MessageStream& operator=(const MessageStream&) = delete;
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// By which one stream waits for another.
+class Signal {
+ public:
+  Signal() { check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"); }
+  ~Signal() { cudaEventDestroy(event_); }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+
+  /// Lets what `later` is given from now on wait for all that `earlier` has been given.
+  void order(cudaStream_t earlier, cudaStream_t later) {
+    check_cuda(cudaEventRecord(event_, earlier), "cudaEventRecord");
+    check_cuda(cudaStreamWaitEvent(later, event_, 0), "cudaStreamWaitEvent");
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 /// Memory of packets, which only grows.
 class Packets {
  public:
@@ -60,6 +97,11 @@ struct NcclTransport::Connection {
   const std::string name;  ///< of shard and GPU, for errors
   const int exceptions = std::uncaught_exceptions();
   Packets sent, received;
+  MessageStream stream;
+  Signal packed, arrived;
+  // Of the exchange that has been started:
+  std::vector<PacketArray> halos;
+  std::span<std::byte> arriving;
   ncclComm_t comm = nullptr;
   bool drops = false;
 };
@@ -138,10 +180,10 @@ void NcclTransport::Connection::start(std::span<std::byte> sent, std::span<std::
   Group group(started);
   check(started, "ncclGroupStart");
   for_each_part(halo.to, sent, [&](const std::byte* first, std::size_t bytes, int to) {
-    check(ncclSend(first, bytes, ncclUint8, to, comm, stream_of(gpu)), fmt::format("ncclSend to shard {}", to));
+    check(ncclSend(first, bytes, ncclUint8, to, comm, stream.get()), fmt::format("ncclSend to shard {}", to));
   });
   for_each_part(halo.from, received, [&](std::byte* first, std::size_t bytes, int from) {
-    check(ncclRecv(first, bytes, ncclUint8, from, comm, stream_of(gpu)), fmt::format("ncclRecv from shard {}", from));
+    check(ncclRecv(first, bytes, ncclUint8, from, comm, stream.get()), fmt::format("ncclRecv from shard {}", from));
   });
   check(group.end(), "ncclGroupEnd");
 }
@@ -151,25 +193,34 @@ NcclTransport::NcclTransport(Transport<Cuda>& control, const Cuda& gpu)
 
 NcclTransport::~NcclTransport() = default;
 
-void NcclTransport::exchange(const Cuda& gpu, std::span<const ExchangedArray> arrays, const Halo& halo) {
+void NcclTransport::start_exchange(const Cuda& gpu, std::span<const ExchangedArray> arrays, const Halo& halo) {
   if (!connection_) throw TransportAborted();
   Connection& c = *connection_;
   CHECK(&gpu == &c.gpu, "an exchange of another GPU");
   CHECK(halo.sent_there.size() == halo.sent.size(), "rows to send ", halo.sent.size(), ", on the GPU ",
         halo.sent_there.size());
   c.check_progress();
+  c.halos.clear();
   if (halo.sent.empty() && halo.nodes.empty()) return;
-  std::vector<PacketArray> local, remote;
+  std::vector<PacketArray> local;
   for (const ExchangedArray& array : arrays) {
     local.push_back({array.local, array.row_bytes});
-    remote.push_back({array.halo, array.row_bytes});
+    c.halos.push_back({array.halo, array.row_bytes});
   }
   const std::int64_t each = packet_bytes(local);
   const std::span<std::byte> sent = c.sent.reserve(gpu, halo.sent.size() * each);
-  const std::span<std::byte> received = c.received.reserve(gpu, halo.nodes.size() * each);
+  c.arriving = c.received.reserve(gpu, halo.nodes.size() * each);
   pack_rows(gpu, {.arrays = local, .row = halo.sent_there, .packets = sent});
-  c.start(sent, received, halo);
-  unpack_rows(gpu, {.arrays = remote, .packets = received});
+  c.packed.order(stream_of(gpu), c.stream.get());
+  c.start(sent, c.arriving, halo);
+}
+
+void NcclTransport::finish_exchange() {
+  if (!connection_) throw TransportAborted();
+  Connection& c = *connection_;
+  if (c.halos.empty()) return;
+  c.arrived.order(c.stream.get(), stream_of(c.gpu));
+  unpack_rows(c.gpu, {.arrays = c.halos, .packets = c.arriving});
 }
 
 template <class Call>

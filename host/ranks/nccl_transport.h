@@ -30,10 +30,12 @@ class NcclTransport final : public Transport<Cuda> {
   NcclTransport& operator=(const NcclTransport&) = delete;
 
   const Shard& shard() const override { return control_.shard(); }
-  /// Puts the exchange on the stream of `gpu`, which is that of the constructor, and returns. The first one with
-  /// another shard may wait until that has called it too; more rows than ever before wait for those under way. Throws
-  /// std::runtime_error if NCCL fails, now or in an exchange before.
-  void exchange(const Cuda& gpu, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  /// Puts the exchange behind the ops of `gpu`, which is that of the constructor, on a stream of its own, and returns.
+  /// The first one with another shard may wait until that has called it too; more rows than ever before wait for those
+  /// under way. Throws std::runtime_error if NCCL fails, now or in an exchange before.
+  void start_exchange(const Cuda& gpu, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  /// Lets the ops that follow wait for the exchange, and returns.
+  void finish_exchange() override;
   void send(int to, std::span<const std::byte> bytes) override;
   void receive(int from, std::span<std::byte> bytes) override;
   using Transport<Cuda>::broadcast;

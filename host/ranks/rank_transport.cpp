@@ -58,32 +58,43 @@ void PacketMemory<Cuda>::put(std::size_t bytes) {
 }
 
 template <class Backend>
-void RankTransport<Backend>::exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
-                                      const Halo& halo) {
+void RankTransport<Backend>::start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
+                                            const Halo& halo) {
   if (shard_.shards == 1) return;
-  std::vector<PacketArray> local, remote;
+  std::vector<PacketArray> local;
+  halos_.clear();
   for (const ExchangedArray& array : arrays) {
     local.push_back({array.local, array.row_bytes});
-    remote.push_back({array.halo, array.row_bytes});
+    halos_.push_back({array.halo, array.row_bytes});
   }
   const std::int64_t each = packet_bytes(local);
+  unpacks_ = nullptr;
   if (std::is_same_v<Backend, Cpu> && each >= kLargeRow)
-    return exchange(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
-                    row_parcels(remote, halo.from, [](std::int64_t k) { return k; }));
-  const std::size_t sent = halo.sent.size() * each, received = halo.nodes.size() * each;
+    return start(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
+                 row_parcels(halos_, halo.from, [](std::int64_t k) { return k; }));
+  unpacks_ = &backend;
+  const std::size_t sent = halo.sent.size() * each;
+  received_bytes_ = halo.nodes.size() * each;
   sent_.reserve(backend, sent);
-  received_.reserve(backend, received);
+  received_.reserve(backend, received_bytes_);
   pack_rows(backend, {.arrays = local, .row = halo.sent_there, .packets = {sent_.there(), sent}});
   sent_.bring(sent);
-  exchange(parcels(sent_.here(), halo.to, each), parcels(received_.here(), halo.from, each));
-  received_.put(received);
-  unpack_rows(backend, {.arrays = remote, .packets = {received_.there(), received}});
+  start(parcels(sent_.here(), halo.to, each), parcels(received_.here(), halo.from, each));
 }
 
 template <class Backend>
-void RankTransport<Backend>::exchange(const std::vector<Parcel>& sent, const std::vector<Parcel>& received) {
+void RankTransport<Backend>::finish_exchange() {
+  if (shard_.shards == 1) return;
+  ranks_.finish_exchange();
+  if (unpacks_ == nullptr) return;
+  received_.put(received_bytes_);
+  unpack_rows(*unpacks_, {.arrays = halos_, .packets = {received_.there(), received_bytes_}});
+}
+
+template <class Backend>
+void RankTransport<Backend>::start(const std::vector<Parcel>& sent, const std::vector<Parcel>& received) {
   for (const Parcel& parcel : sent) sent_row_bytes_ += parcel.units * parcel.unit_bytes;
-  ranks_.exchange(sent, received);
+  ranks_.start_exchange(sent, received);
 }
 
 template class RankTransport<Cpu>;

@@ -10,6 +10,7 @@
 #include "host/ranks/ranks.h"
 #include "host/transports/transport.h"
 #include "kernels/backend/buffer.h"
+#include "kernels/messages/row_packets.h"
 
 namespace sparsepush {
 
@@ -58,22 +59,27 @@ class RankTransport final : public Transport<Backend> {
       : ranks_(ranks), shard_{ranks.rank(), ranks.count(), replicas, nodes} {}
 
   const Shard& shard() const override { return shard_; }
-  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void finish_exchange() override;
   void send(int to, std::span<const std::byte> bytes) override { ranks_.send(to, bytes); }
   void receive(int from, std::span<std::byte> bytes) override { ranks_.receive(from, bytes); }
   using Transport<Backend>::broadcast;
   void broadcast(std::span<std::byte> bytes) override { ranks_.broadcast(bytes); }
   void barrier() override { ranks_.barrier(); }
 
-  /// Returns how many bytes `exchange` has sent.
+  /// Returns how many bytes exchanges have sent.
   std::int64_t sent_row_bytes() const { return sent_row_bytes_; }
 
  private:
-  void exchange(const std::vector<Parcel>& sent, const std::vector<Parcel>& received);
+  void start(const std::vector<Parcel>& sent, const std::vector<Parcel>& received);
 
   Ranks& ranks_;
   Shard shard_;
   PacketMemory<Backend> sent_, received_;
+  // Of the exchange that has been started:
+  const Backend* unpacks_ = nullptr;  ///< packets that arrive; null where rows travel as they stand in memory
+  std::vector<PacketArray> halos_;
+  std::size_t received_bytes_ = 0;  ///< of packets
   std::int64_t sent_row_bytes_ = 0;
 };
 

@@ -69,9 +69,11 @@ class Ranks {
   void receive(int from, std::span<std::byte> bytes);
   void broadcast(std::span<std::byte> bytes);
   void barrier();
-  /// Sends and receives parcels, all at once. Those that one process sends to another arrive in their order. Empty ones
-  /// do not travel.
-  void exchange(std::span<const Parcel> sent, std::span<const Parcel> received);
+  /// Starts to send and receive parcels, all at once. Those that one process sends to another arrive in their order.
+  /// Empty ones do not travel. Their bytes may not be touched before `finish_exchange`, which is to be called next.
+  void start_exchange(std::span<const Parcel> sent, std::span<const Parcel> received);
+  /// Waits for all of these parcels.
+  void finish_exchange();
   /// Collects everybody's text, in the order of ranks, in every process.
   std::vector<std::string> all_texts(const std::string& own);
 

@@ -24,7 +24,8 @@ void Ranks::send(int, std::span<const std::byte>) { refuse(); }
 void Ranks::receive(int, std::span<std::byte>) { refuse(); }
 void Ranks::broadcast(std::span<std::byte>) { refuse(); }
 void Ranks::barrier() { refuse(); }
-void Ranks::exchange(std::span<const Parcel>, std::span<const Parcel>) { refuse(); }
+void Ranks::start_exchange(std::span<const Parcel>, std::span<const Parcel>) { refuse(); }
+void Ranks::finish_exchange() { refuse(); }
 std::vector<std::string> Ranks::all_texts(const std::string&) { refuse(); }
 void Ranks::tell(const Failure&) { refuse(); }
 void Ranks::abort(int) { refuse(); }

@@ -14,7 +14,8 @@ struct NcclTransport::Connection {};
 bool nccl_is_available() { return false; }
 NcclTransport::NcclTransport(Transport<Cuda>& control, const Cuda&) : control_(control) { refuse(); }
 NcclTransport::~NcclTransport() = default;
-void NcclTransport::exchange(const Cuda&, std::span<const ExchangedArray>, const Halo&) { refuse(); }
+void NcclTransport::start_exchange(const Cuda&, std::span<const ExchangedArray>, const Halo&) { refuse(); }
+void NcclTransport::finish_exchange() { refuse(); }
 void NcclTransport::send(int, std::span<const std::byte>) { refuse(); }
 void NcclTransport::receive(int, std::span<std::byte>) { refuse(); }
 void NcclTransport::broadcast(std::span<std::byte>) { refuse(); }

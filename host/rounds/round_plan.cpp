@@ -72,7 +72,8 @@ void RoundPlan<Backend>::allocate(const RoundBounds& bounds) {
                          {backend_, places, edges},
                          {backend_, places, bounds.sent},
                          {backend_, places, edges},
-                         {backend_, places, rows}});
+                         {backend_, places, rows},
+                         {backend_, places, shard_.shards > 1 ? rows : 0}});
   due_.emplace(backend_, rows, edges);
 }
 
@@ -148,6 +149,7 @@ void RoundPlan<Backend>::write(const MadeRound& made, int place) {
   copy_to_row(made.halo.sent, places_->sent.host(), place);
   copy_to_row(made.weight, places_->weight.host(), place);
   copy_to_row(made.self_weight, places_->self_weight.host(), place);
+  copy_to_row(made.is_boundary, places_->is_boundary.host(), place);
 }
 
 template <class Backend>
@@ -158,6 +160,7 @@ void RoundPlan<Backend>::upload(int first_place, int count) {
   places_->sent.upload(first_place, count);
   places_->weight.upload(first_place, count);
   places_->self_weight.upload(first_place, count);
+  places_->is_boundary.upload(first_place, count);
 }
 
 template <class Backend>
@@ -181,7 +184,8 @@ PlannedRound RoundPlan<Backend>::at(const std::int64_t* due) {
               .copies = places_->copies.span(),
               .slot = places_->slot.span(),
               .weight = places_->weight.span(),
-              .self_weight = places_->self_weight.span()},
+              .self_weight = places_->self_weight.span(),
+              .is_boundary = places_->is_boundary.span()},
              due);
   return {.edges = due_->edges(), .copies = due_->copies(), .halo = &playing_halo_, .number = due};
 }

@@ -69,6 +69,7 @@ class RoundPlan {
     StagedArray<Backend, std::int64_t> begin, copies;
     StagedArray<Backend, std::int32_t> slot, sent;
     StagedArray<Backend, float> weight, self_weight;
+    StagedArray<Backend, std::uint8_t> is_boundary;
   };
   struct Drawn {
     Buffer<Backend, std::uint64_t> seed;  ///< [replicas]

@@ -4,6 +4,7 @@
 #include <compare>
 #include <iterator>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "host/topologies/mixing.h"
@@ -84,6 +85,15 @@ void append(const Shard& shard, int replica, const std::vector<Edge>& edges, con
   if (shard.shards > 1) std::ranges::copy(sent_rows(shard, replica, edges, counts), std::back_inserter(sent));
 }
 
+/// Marks the rows that hear a node of another shard.
+void mark_boundary(const Shard& shard, MadeRound& round) {
+  for (int row = 0; row < shard.rows(); ++row) {
+    const std::span<const std::int32_t> heard(round.slot.begin() + round.begin[row],
+                                              round.slot.begin() + round.begin[row + 1]);
+    round.is_boundary.push_back(std::ranges::any_of(heard, [&](std::int32_t slot) { return slot >= shard.rows(); }));
+  }
+}
+
 /// Brings the halo, and what is sent, into the order of the other shards.
 void group_by_shard(const Shard& shard, MadeRound& round, std::vector<SentRow>& sent) {
   const auto owner_of = [&](NodeId id) { return shard.owner_of(id.node); };
@@ -124,7 +134,10 @@ MadeRound make_round(const RoundRules& rules, const Shard& shard, std::int64_t t
     return_to_senders(rules, r, t, topology.edges, weights);
     append(shard, r, topology.edges, weights, round, sent);
   }
-  if (shard.shards > 1) group_by_shard(shard, round, sent);
+  if (shard.shards > 1) {
+    mark_boundary(shard, round);
+    group_by_shard(shard, round, sent);
+  }
   return round;
 }
 

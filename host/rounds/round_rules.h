@@ -50,6 +50,7 @@ struct MadeRound {
   std::vector<std::int64_t> begin;         ///< [rows + 1] in-edges that are delivered, as in RoundEdges
   std::vector<std::int32_t> slot;          ///< [edges] local rows, then the halo
   std::vector<float> weight, self_weight;  ///< [edges], [rows]
+  std::vector<std::uint8_t> is_boundary;   ///< [rows] where there are several shards
   std::vector<std::int64_t> copies;        ///< [rows] messages that each node sends, delivered or not
   Halo halo;
   std::vector<double> rate;  ///< [replicas]

@@ -25,13 +25,20 @@ RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
           .self_weight = n.own_weight.span().first(rows)};
 }
 
-/// Computes to += eta (P - I) Q for the rows of `to`.
+/// Computes to += eta (P - I) Q for the rows of `to` that are mixed; the slots of interior ones are the local rows.
 template <class Backend>
-void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges) {
+void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges, MixedNodes mixed = MixedNodes::kAll) {
+  const int slots = mixed == MixedNodes::kInterior ? n.extent.rows : n.extent.rows + n.extent.halo;
   if (sends_rows(*n.recipe.compressor)) {
-    dense_mix(n.backend, {.x = to, .q = n.state.slots(state::q), .edges = edges});
+    const MatrixView<float> q = n.state.slots(state::q).rows_from(0, slots);
+    dense_mix(n.backend, {.x = to, .q = q, .edges = edges, .mixed = mixed});
   } else {
-    push_sum_mix(n.backend, {.x = to, .messages = n.messages(), .entries = n.message_entries.span(), .edges = edges});
+    const Messages all = n.messages();
+    push_sum_mix(n.backend, {.x = to,
+                             .messages = {all.position.rows_from(0, slots), all.value.rows_from(0, slots)},
+                             .entries = n.message_entries.span().first(slots),
+                             .edges = edges,
+                             .mixed = mixed});
   }
 }
 
@@ -70,17 +77,9 @@ void average_over_shards(Nodes<Backend>& n, const Array<float>& x, Due due) {
   }
 }
 
-}  // namespace
-
+/// Starts to fill the halo's rows of what the message holds.
 template <class Backend>
-void keep_push_weights(Nodes<Backend>& n) {
-  const auto u = n.list(state::u);
-  copy_within(n.backend, n.list(state::sent_u).data(), u.data(), u.size_bytes());
-}
-
-template <class Backend>
-void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
-  if (n.shard.shards == 1) return;
+void start_to_fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
   StateList arrays = message.arrays;
   if (message.compressed) std::ranges::copy(n.recipe.compressor->messages, std::back_inserter(arrays));
   std::vector<ExchangedArray> exchanged;
@@ -92,8 +91,29 @@ void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& mess
   const std::int64_t each = sizeof(n.message_entries.span()[0]);
   if (message.compressed) exchanged.push_back({entries.data(), entries.data() + n.shard.rows() * each, each});
   n.work.host_call([&n, exchanged = std::move(exchanged), halo = round.halo](std::int64_t) {
-    n.transport.exchange(n.backend, exchanged, **halo);
+    n.transport.start_exchange(n.backend, exchanged, **halo);
   });
+}
+
+/// Ends that.
+template <class Backend>
+void finish_halo(Nodes<Backend>& n) {
+  n.work.host_call([&n](std::int64_t) { n.transport.finish_exchange(); });
+}
+
+}  // namespace
+
+template <class Backend>
+void keep_push_weights(Nodes<Backend>& n) {
+  const auto u = n.list(state::u);
+  copy_within(n.backend, n.list(state::sent_u).data(), u.data(), u.size_bytes());
+}
+
+template <class Backend>
+void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
+  if (n.shard.shards == 1) return;
+  start_to_fill_halo(n, round, message);
+  finish_halo(n);
 }
 
 template <class Backend>
@@ -105,6 +125,20 @@ void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>&
 template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
   mix_q(n, n[to], round.edges);
+}
+
+template <class Backend>
+void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
+  if (n.shard.shards == 1) {
+    send(n, round);
+    mix_messages(n, round, to);
+    return;
+  }
+  start_to_fill_halo(n, round, n.message->message);
+  mix_q(n, n[to], round.edges, MixedNodes::kInterior);
+  n.count(*n.message, round.copies);
+  finish_halo(n);
+  mix_q(n, n[to], round.edges, MixedNodes::kBoundary);
 }
 
 template <class Backend>
@@ -186,6 +220,7 @@ template void keep_push_weights(Nodes<Cpu>&);
 template void fill_halo(Nodes<Cpu>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cpu>&, const PlannedRound&, const Outgoing<Cpu>&);
 template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void send_and_mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
 template void add_messages(Nodes<Cpu>&, const Array<float>&);
 template void add(Nodes<Cpu>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
@@ -200,6 +235,7 @@ template void keep_push_weights(Nodes<Cuda>&);
 template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cuda>&, const PlannedRound&, const Outgoing<Cuda>&);
 template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void send_and_mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
 template void add_messages(Nodes<Cuda>&, const Array<float>&);
 template void add(Nodes<Cuda>&, const Array<float>&, const Array<float>&);
 template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);

@@ -64,9 +64,14 @@ void send(Nodes<Backend>& n, const PlannedRound& round) {
   send(n, round, *n.message);
 }
 
-/// Mixes what was compressed: to += eta (P - I) Q.
+/// Mixes what was compressed and sent: to += eta (P - I) Q.
 template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
+
+/// Does `send` and `mix_messages`; `to` may not be in the message. Nodes that hear only nodes of their own shard are
+/// mixed while messages travel.
+template <class Backend>
+void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
 
 /// Adds what was compressed: to += Q for every slot, `to` being an array of slots.
 template <class Backend>

@@ -52,18 +52,26 @@ void LocalMeeting::abort() {
 }
 
 template <class Backend>
-void LocalTransport<Backend>::exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
-                                       const Halo& halo) {
+void LocalTransport<Backend>::start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays,
+                                             const Halo& halo) {
   if (shard_.shards == 1) return;
-  meeting_.shown(shard_.index) = arrays.data();
+  exchange_ = {&backend, {arrays.begin(), arrays.end()}, &halo};
+  meeting_.shown(shard_.index) = exchange_.arrays.data();
   backend.synchronize();  // the others read what it has written
+}
+
+template <class Backend>
+void LocalTransport<Backend>::finish_exchange() {
+  if (shard_.shards == 1) return;
+  const auto& [backend, arrays, exchanged] = exchange_;
+  const Halo& halo = *exchanged;
   meeting_.wait();
   for (std::size_t h = 0; h < halo.nodes.size(); ++h) {
     const Shard owner{shard_.owner_of(halo.nodes[h].node), shard_.shards, shard_.replicas, shard_.all_nodes};
     const auto* theirs = static_cast<const ExchangedArray*>(meeting_.shown(owner.index));
     for (std::size_t a = 0; a < arrays.size(); ++a) {
       const auto bytes = arrays[a].row_bytes;
-      copy(backend, arrays[a].halo + static_cast<std::int64_t>(h) * bytes,
+      copy(*backend, arrays[a].halo + static_cast<std::int64_t>(h) * bytes,
            theirs[a].local + owner.row_of(halo.nodes[h]) * bytes, bytes);
     }
   }

@@ -58,7 +58,8 @@ class LocalTransport final : public Transport<Backend> {
   LocalTransport(LocalMeeting& meeting, const Shard& shard) : meeting_(meeting), shard_(shard) {}
 
   const Shard& shard() const override { return shard_; }
-  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  void finish_exchange() override;
   void send(int to, std::span<const std::byte> bytes) override { meeting_.send(shard_.index, to, bytes); }
   void receive(int from, std::span<std::byte> bytes) override { meeting_.receive(from, shard_.index, bytes); }
   using Transport<Backend>::broadcast;
@@ -66,8 +67,16 @@ class LocalTransport final : public Transport<Backend> {
   void barrier() override;
 
  private:
+  /// What is exchanged; the other shards read it there.
+  struct Exchange {
+    const Backend* backend = nullptr;
+    std::vector<ExchangedArray> arrays;
+    const Halo* halo = nullptr;
+  };
+
   LocalMeeting& meeting_;
   Shard shard_;
+  Exchange exchange_;
 };
 
 }  // namespace sparsepush

@@ -25,8 +25,8 @@ struct ExchangedArray {
   std::int64_t row_bytes = 0;  ///< a multiple of 4
 };
 
-/// Collective operations among the shards of a run: every shard makes the same calls in the same order. All but
-/// `exchange` are of host memory.
+/// Collective operations among the shards of a run: every shard makes the same calls in the same order. All but an
+/// exchange are of host memory.
 template <class Backend>
 class Transport {
  public:
@@ -34,9 +34,17 @@ class Transport {
 
   virtual const Shard& shard() const = 0;
 
-  /// Fills every array's halo: row h with what the owner of halo.nodes[h] has for it. Arrays stand in the same order
-  /// everywhere.
-  virtual void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) = 0;
+  /// Starts to fill every array's halo: row h with what the owner of halo.nodes[h] has for it. Arrays stand in the same
+  /// order everywhere. Until `finish_exchange`, the next call, `halo` and the rows that are sent must stay as they are,
+  /// and nobody may look at the arrays' halos.
+  virtual void start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) = 0;
+  /// Ends what `start_exchange` began: ops that are called from now on find the halos filled, and may change the rows.
+  virtual void finish_exchange() = 0;
+  /// Does both.
+  void exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) {
+    start_exchange(backend, arrays, halo);
+    finish_exchange();
+  }
   /// Sends bytes to another shard, which must receive as many. May return before it has.
   virtual void send(int to, std::span<const std::byte> bytes) = 0;
   /// Waits for the next bytes that another shard sends to this one.

@@ -29,20 +29,23 @@ void load_panel(const DenseMix& mix, const DensePanel& panel) {
 void check_dense_mix_shapes(const DenseMix& mix) {
   CHECK(mix.x.cols % 4 == 0, "x ", mix.x);
   CHECK(mix.q.rows >= mix.x.rows && mix.q.cols == mix.x.cols, "q ", mix.q, ", x ", mix.x);
-  check_round_edges(mix.edges, mix.x.rows, mix.q.rows);
+  check_round_edges(mix.edges, mix.x.rows, mix.q.rows, mix.mixed);
+  CHECK(mix.mixed == MixedNodes::kAll || mix.apart(), "some nodes mixed in place, which others would read");
 }
 
 void dense_mix(const Cpu& cpu, const DenseMix& mix) {
   check_dense_mix_shapes(mix);
   const std::int64_t slots = mix.q.rows, row = mix.x.cols;
-  check_round_edge_values(mix.edges, mix.q.rows);
+  check_round_edge_values(mix.edges, mix.q.rows, mix.mixed);
   const std::int64_t columns = std::min(panel_columns(slots), std::max<std::int64_t>(1, row));
   cpu.pool().run(divide_up(row, columns), [&](std::int64_t item, int worker) {
     float* const before = cpu.pool().scratch<float>(worker, slots * columns).data();
     const DensePanel panel{before, item * columns, std::min(columns, row - item * columns)};
     load_panel(mix, panel);
     run_vectorized(
-        cpu.vector_level(), [&]() __attribute__((always_inline)) { mix_panel(mix.edges, panel, mix.x, mix.apart()); });
+        cpu.vector_level(), [&]() __attribute__((always_inline)) {
+          mix_panel(mix.edges, panel, mix.x, mix.apart(), mix.mixed);
+        });
   });
 }
 

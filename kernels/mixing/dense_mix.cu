@@ -17,6 +17,13 @@ __device__ void load_panel_quad(const DenseMix& mix, const Panel& panel, std::in
   if (column < mix.q.cols / 4) store_quad(load_quad(mix.q.row(slot), column), panel.before, i);
 }
 
+/// Mixes quad `i` of [nodes, 2^log2_quads], if its node is mixed.
+template <bool kApart>
+__device__ void mix_panel_quad(const DenseMix& mix, const Panel& panel, std::int64_t i) {
+  if (kApart && !is_mixed(mix.edges, mix.mixed, panel_quad(panel, i).slot)) return;
+  mix_quad<kApart>(mix.edges, panel, mix.x, i);
+}
+
 /// One block per panel, in strides of the grid; the panel lies in shared memory. Threads take its quads in turn.
 template <bool kApart>
 __global__ void __launch_bounds__(kMostPanelThreads) dense_mix_kernel(DenseMix mix, int log2_quads) {
@@ -25,7 +32,7 @@ __global__ void __launch_bounds__(kMostPanelThreads) dense_mix_kernel(DenseMix m
   for (; panel.begin < mix.x.cols / 4; panel.begin += static_cast<int>(gridDim.x << log2_quads)) {
     for (int i = threadIdx.x; i < slots << log2_quads; i += blockDim.x) load_panel_quad(mix, panel, i);
     __syncthreads();
-    for (int i = threadIdx.x; i < nodes << log2_quads; i += blockDim.x) mix_quad<kApart>(mix.edges, panel, mix.x, i);
+    for (int i = threadIdx.x; i < nodes << log2_quads; i += blockDim.x) mix_panel_quad<kApart>(mix, panel, i);
     __syncthreads();
   }
 }
@@ -38,7 +45,7 @@ __global__ void load_panel_kernel(DenseMix mix, Panel panel) {
 template <bool kApart>
 __global__ void mix_panel_kernel(DenseMix mix, Panel panel) {
   const std::int64_t quads = static_cast<std::int64_t>(mix.x.rows) << panel.log2_quads;
-  for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) mix_quad<kApart>(mix.edges, panel, mix.x, i);
+  for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) mix_panel_quad<kApart>(mix, panel, i);
 }
 
 /// Panel by panel: for more slots than shared memory holds.

@@ -11,6 +11,7 @@ struct DenseMix {
   MatrixView<float> x;        ///< [nodes, row] updated in place; row a multiple of 4
   MatrixView<const float> q;  ///< [slots, row] what is mixed, beginning with the nodes' own; x itself, or apart from it
   RoundEdges edges;
+  MixedNodes mixed = MixedNodes::kAll;  ///< others if q is apart; interior nodes need the slots of the nodes only
 
   constexpr bool apart() const { return q.data != x.data; }
 };

@@ -46,12 +46,13 @@ template <int kCount>
   if (sources.count == 4) add_sources<4>(sources, from, mixed, width);
 }
 
-/// The panel's columns of x [nodes, row] after the round: a node's first source is itself. The panel holds x, or, with
-/// `apart`, other rows that are mixed into x.
+/// The panel's columns of x [nodes, row] after the round, of nodes that are mixed: a node's first source is itself. The
+/// panel holds x, or, with `apart`, other rows that are mixed into x.
 [[gnu::always_inline]] inline void mix_panel(const RoundEdges& edges, const DensePanel& panel, MatrixView<float> x,
-                                             bool apart) {
+                                             bool apart, MixedNodes mixed_nodes = MixedNodes::kAll) {
   const auto row = [&](std::int64_t slot) { return panel.before + slot * panel.width; };
   for (std::int64_t node = 0; node < x.rows; ++node) {
+    if (!is_mixed(edges, mixed_nodes, node)) continue;
     float* const mixed = x.row(node) + panel.begin;
     const float* from = apart ? mixed : row(node);
     PanelSources sources{.row = {row(node)}, .weight = {edges.self_weight[node]}, .count = 1};

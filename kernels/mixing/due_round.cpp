@@ -12,6 +12,8 @@ void check_round_places(const RoundPlaces& places) {
         places.copies.size(), "], self_weight [", places.self_weight.size(), "], places ", count, ", nodes ", nodes);
   CHECK(places.slot.size() == count * edges && places.weight.size() == count * edges, "slot [", places.slot.size(),
         "], weight [", places.weight.size(), "], places ", count, ", edges ", edges);
+  CHECK(places.is_boundary.empty() || places.is_boundary.size() == count * nodes, "is_boundary [",
+        places.is_boundary.size(), "], places ", count, ", nodes ", nodes);
 }
 
 void DueRound<Cpu>::load(const Cpu&, const RoundPlaces& places, const std::int64_t* due) {
@@ -23,6 +25,7 @@ void DueRound<Cpu>::load(const Cpu&, const RoundPlaces& places, const std::int64
             .slot = places.slot.subspan(place * most, begin.back()),
             .weight = places.weight.subspan(place * most, begin.back()),
             .self_weight = places.self_weight.subspan(place * nodes, nodes)};
+  if (!places.is_boundary.empty()) edges_.is_boundary = places.is_boundary.subspan(place * nodes, nodes);
   copies_ = places.copies.subspan(place * nodes, nodes);
 }
 

@@ -17,6 +17,7 @@ struct RoundPlaces {
   std::span<const std::int32_t> slot;    ///< [places, most_edges]
   std::span<const float> weight;         ///< [places, most_edges]
   std::span<const float> self_weight;    ///< [places, nodes]
+  std::span<const std::uint8_t> is_boundary = {};  ///< [places, nodes], or empty
 
   constexpr std::int64_t places() const { return std::ssize(begin) / (nodes + 1); }
 };
@@ -41,8 +42,8 @@ class DueRound<Cpu> {
   std::span<const std::int64_t> copies_;  ///< [nodes] messages that each node sends
 };
 
-/// On a GPU the round is copied, 8 bytes an edge and 20 a node, unless there is one place only. The spans of its slots
-/// and weights hold room for the most edges of any round.
+/// On a GPU the round is copied, 8 bytes an edge and 20 or 21 a node, unless there is one place only. The spans of its
+/// slots and weights hold room for the most edges of any round.
 template <>
 class DueRound<Cuda> {
  public:
@@ -51,7 +52,8 @@ class DueRound<Cuda> {
         copies_(gpu, 1, nodes),
         slot_(gpu, 1, static_cast<int>(most_edges)),
         weight_(gpu, 1, static_cast<int>(most_edges)),
-        self_weight_(gpu, 1, nodes) {}
+        self_weight_(gpu, 1, nodes),
+        is_boundary_(gpu, 1, nodes) {}
 
   void load(const Cuda& gpu, const RoundPlaces& places, const std::int64_t* due);
   const RoundEdges& edges() const { return edges_; }
@@ -63,6 +65,7 @@ class DueRound<Cuda> {
   Buffer<Cuda, std::int64_t> begin_, copies_;  ///< [nodes + 1], [nodes]
   Buffer<Cuda, std::int32_t> slot_;            ///< [most edges]
   Buffer<Cuda, float> weight_, self_weight_;   ///< [most edges], [nodes]
+  Buffer<Cuda, std::uint8_t> is_boundary_;     ///< [nodes]
 };
 
 /// Checks the shapes above.

@@ -54,7 +54,7 @@ std::int64_t tiles_per_node(const Cpu& cpu, const PushSumMix& mix) {
 
 void check_push_sum_mix_shapes(const PushSumMix& mix) {
   const int slots = mix.messages.position.rows;
-  check_round_edges(mix.edges, mix.x.rows, slots);
+  check_round_edges(mix.edges, mix.x.rows, slots, mix.mixed);
   CHECK(mix.messages.value.rows == slots && mix.messages.value.cols == mix.messages.position.cols, "values ",
         mix.messages.value, ", positions ", mix.messages.position);
   CHECK(mix.entries.size() == static_cast<std::size_t>(slots), "entries [", mix.entries.size(), "], slots ", slots);
@@ -62,14 +62,16 @@ void check_push_sum_mix_shapes(const PushSumMix& mix) {
 
 void push_sum_mix(const Cpu& cpu, const PushSumMix& mix) {
   check_push_sum_mix_shapes(mix);
-  check_round_edge_values(mix.edges, mix.messages.position.rows);
+  check_round_edge_values(mix.edges, mix.messages.position.rows, mix.mixed);
   for (const std::int64_t entries : mix.entries) {
     CHECK(entries >= 0 && entries <= mix.messages.position.cols, "entries ", entries, ", positions ",
           mix.messages.position);
   }
   const std::int64_t tiles = tiles_per_node(cpu, mix), row = mix.x.cols;
   cpu.pool().run(mix.x.rows * tiles, [&](std::int64_t item, int) {
-    const std::int64_t node = item / tiles, begin = item % tiles * row / tiles, end = (item % tiles + 1) * row / tiles;
+    const std::int64_t node = item / tiles;
+    if (!is_mixed(mix.edges, mix.mixed, node)) return;
+    const std::int64_t begin = item % tiles * row / tiles, end = (item % tiles + 1) * row / tiles;
     const auto add_messages = [&]() __attribute__((always_inline)) {
       add_message(mix.x.row(node), mix.edges.self_weight[node], tile_of(mix, node, begin, end));
       for (std::int64_t e = mix.edges.begin[node]; e < mix.edges.begin[node + 1]; ++e) {

@@ -110,6 +110,7 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_ke
   const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_tiles.most; item += gridDim.x) {
     const std::int64_t node = item % mix.x.rows, tile = item / mix.x.rows;
+    if (!is_mixed(mix.edges, mix.mixed, node)) continue;
     const std::int64_t tiles = tiles_of_node(mix, node, most_tiles);
     if (tile >= tiles) continue;
     const std::int64_t first = tile * mix.x.cols / tiles, limit = (tile + 1) * mix.x.cols / tiles;

@@ -63,6 +63,9 @@ TEST_F(NcclTransportTest, PeersMayChangeFromRoundToRound) {
 TEST_F(NcclTransportTest, RowsMayChangeBehindAnExchange) {
   for_each_count([](const auto& run) { expect_rows_as_they_were_sent(run); });
 }
+TEST_F(NcclTransportTest, ShardsWorkWhileRowsTravel) {
+  for_each_count([](const auto& run) { expect_work_while_rows_travel(run); });
+}
 TEST_F(NcclTransportTest, SumsRunInNodeOrder) {
   for_each_count([](const auto& run) { expect_sums_in_node_order(run); }, 1);
 }
@@ -144,6 +147,29 @@ TEST_F(NcclTransportTest, NobodyWaitsForAGpu) {
     EXPECT_NE(numbers.array.received(), before);
   });
   simt::stream_order = 0;
+}
+
+// Shard 1 sends nothing before shard 0's GPU has done what was put behind the start of the exchange.
+TEST_F(NcclTransportTest, OpsBehindAStartWaitForNoMessage) {
+  for_each_stream_order<Cuda>([] {
+    run_shards<Cuda>(2, 1, 2, [](Transport<Cuda>& control) {
+      const Cuda gpu;
+      NcclTransport transport(control, gpu);
+      const Numbers numbers(gpu, transport.shard(), 4);
+      const ExchangedArray arrays[] = {numbers.array.exchanged()};
+      const Buffer<Cuda, std::int32_t> work(gpu, 1, 4);
+      const int own = transport.shard().index;
+      if (own == 0) {
+        transport.start_exchange(gpu, arrays, numbers.halo);
+        copy_within(gpu, work.span().data(), arrays[0].local, work.span().size_bytes());
+        EXPECT_EQ(work.to_host(), std::vector(4, 0));
+      }
+      control.barrier();
+      if (own == 1) transport.start_exchange(gpu, arrays, numbers.halo);
+      transport.finish_exchange();
+      EXPECT_EQ(numbers.array.received(), std::vector(4, 1 - own));
+    });
+  });
 }
 
 TEST_F(NcclTransportTest, AnExchangeThatOutgrowsItsMemoryWaitsForThoseUnderWay) {

@@ -28,6 +28,7 @@ TYPED_TEST_SUITE(RankTransportOn, Backends);
 TYPED_TEST(RankTransportOn, ExchangeBringsEveryRequestedRow) { expect_every_requested_row(this->run()); }
 TYPED_TEST(RankTransportOn, PeersMayChangeFromRoundToRound) { expect_rows_of_changing_peers(this->run()); }
 TYPED_TEST(RankTransportOn, RowsMayChangeBehindAnExchange) { expect_rows_as_they_were_sent(this->run()); }
+TYPED_TEST(RankTransportOn, ShardsWorkWhileRowsTravel) { expect_work_while_rows_travel(this->run()); }
 TYPED_TEST(RankTransportOn, SumsRunInNodeOrder) { expect_sums_in_node_order(this->run()); }
 TYPED_TEST(RankTransportOn, LongSumsArriveWhole) { expect_long_sums(this->run()); }
 TYPED_TEST(RankTransportOn, GatherJoinsRowsInGlobalOrder) { expect_rows_gathered_in_global_order(this->run()); }

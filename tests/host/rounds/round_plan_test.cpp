@@ -96,20 +96,25 @@ struct Player {
     const auto begin = on_host(backend, round.edges.begin);
     const auto slot = on_host(backend, round.edges.slot);
     const auto weight = on_host(backend, round.edges.weight), self_weight = on_host(backend, round.edges.self_weight);
+    const auto is_boundary = on_host(backend, round.edges.is_boundary);
     Weights weights;
     for (int row = 0; row < shard.rows(); ++row) {
       const NodeId target = shard.id_of(row);
       if (target.replica != replica) continue;
       weights[{target.node, target.node}] = self_weight[row];
       int last = -1;
+      bool hears_others = false;
       for (auto e = begin[row]; e < begin[row + 1]; ++e) {
         const NodeId source =
             slot[e] < shard.rows() ? shard.id_of(slot[e]) : (*round.halo)->nodes[slot[e] - shard.rows()];
         EXPECT_EQ(source.replica, replica);
         EXPECT_GT(source.node, last) << "sources ascend";
         last = source.node;
+        hears_others = hears_others || !shard.owns(source.node);
         weights[{target.node, source.node}] = weight[e];
       }
+      if (shard.shards == 1) continue;
+      EXPECT_EQ(is_boundary[row] != 0, hears_others) << "row " << row;
     }
     return weights;
   }

@@ -53,6 +53,9 @@ TYPED_TEST(LocalTransportOn, PeersMayChangeFromRoundToRound) {
 TYPED_TEST(LocalTransportOn, RowsMayChangeBehindAnExchange) {
   this->for_each_count([](const auto& run) { expect_rows_as_they_were_sent(run); });
 }
+TYPED_TEST(LocalTransportOn, ShardsWorkWhileRowsTravel) {
+  this->for_each_count([](const auto& run) { expect_work_while_rows_travel(run); });
+}
 TYPED_TEST(LocalTransportOn, SumsRunInNodeOrder) {
   this->for_each_count([](const auto& run) { expect_sums_in_node_order(run); });
 }

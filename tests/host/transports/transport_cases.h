@@ -122,6 +122,34 @@ void expect_rows_as_they_were_sent(const Run& run) {
   });
 }
 
+/// Work of a shard while rows travel: what it changes and what they bring do not touch each other.
+template <class Run>
+void expect_work_while_rows_travel(const Run& run) {
+  run(2, 7, []<class Backend>(const Backend& backend, Transport<Backend>& transport) {
+    const Shard& shard = transport.shard();
+    Halo halo = halo_where(shard, [](int, int) { return true; });
+    const Buffer<Backend, std::int32_t> sent(backend, halo.sent);
+    halo.sent_there = sent.span();
+    const auto value = [](const NodeId& id, int c) { return 100 * id.replica + 10 * id.node + c; };
+    const TestedArray<Backend, std::int32_t> array(backend, shard, halo.nodes.size(), 5, value);
+    const Buffer<Backend, std::int32_t> work(backend, shard.rows(), 5);
+    for (int turn = 0; turn < 3; ++turn) {
+      {
+        const ExchangedArray arrays[] = {array.exchanged()};
+        transport.start_exchange(backend, arrays, halo);
+      }  // the list need not stay
+      copy_within(backend, work.span().data(), array.local().span().data(), work.span().size_bytes());
+      EXPECT_EQ(work.to_host(), array.local().to_host());
+      clear(backend, work.span().data(), work.span().size_bytes());
+      transport.finish_exchange();
+      std::vector<std::int32_t> expected;
+      for (const NodeId& id : halo.nodes)
+        for (int c = 0; c < 5; ++c) expected.push_back(value(id, c));
+      EXPECT_EQ(array.received(), expected);
+    }
+  });
+}
+
 /// Doubles for which the order shows: 1e16 swallows a 1 that is added later, not one that is added before.
 template <class Run>
 void expect_sums_in_node_order(const Run& run) {

@@ -35,7 +35,15 @@ std::vector<float> mixed_apart(const Backend& backend, const std::vector<float>&
   const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
   const Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
   const RoundOn<Backend> there(backend, round);
-  dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges()});
+  if (round.is_boundary.empty()) {
+    dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges()});
+  } else {  // interior nodes while nothing of other shards is there, and then the others
+    const MatrixView<float> own = q.view().rows_from(0, round.nodes());
+    dense_mix(backend, {.x = state.view(), .q = own, .edges = there.edges(), .mixed = MixedNodes::kInterior});
+    const std::vector<float> first = state.to_host();
+    dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges(), .mixed = MixedNodes::kBoundary});
+    EXPECT_EQ(of_interior(x, state.to_host(), row, round), first);
+  }
   EXPECT_EQ(q.to_host(), slots);
   return state.to_host();
 }
@@ -92,6 +100,15 @@ TYPED_TEST(DenseMixOn, MixesNodesThatHearNobodyOneOrEverybody) {
   }
 }
 
+/// With panels in shared memory of a GPU, and in its global memory.
+TYPED_TEST(DenseMixOn, MixesInteriorNodesBeforeTheOthers) {
+  std::mt19937 generator(6);
+  for (const auto& [nodes, halo] : {std::pair{1, 2}, {9, 4}, {30, 7300}}) {
+    const Round round = random_parted_round(nodes, nodes + halo, generator);
+    for (const int row : {4, 36}) expect_definition<TypeParam>(nodes, halo, row, round, generator);
+  }
+}
+
 TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
   std::mt19937 generator(4);
   const int nodes = 8, row = 100;
@@ -125,6 +142,12 @@ TEST(DenseMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthAndEdgesThatDoNotFi
   for (const MatrixView<float>& q : {narrow.view(), MatrixView<float>{x.view().data, 0, 8}})
     EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = q, .edges = {begin, {}, {}, self}}), std::invalid_argument);
   EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {begin, {}, {}, {}}}), std::invalid_argument);
+  const std::vector<std::uint8_t> is_interior = {0};
+  const RoundEdges parted{begin, {}, {}, self, is_interior};
+  const Buffer<Cpu, float> apart(cpu, 1, 8);
+  EXPECT_NO_THROW(dense_mix(cpu, {.x = x.view(), .q = apart.view(), .edges = parted, .mixed = MixedNodes::kInterior}));
+  EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = parted, .mixed = MixedNodes::kInterior}),
+               std::invalid_argument);
   const std::vector<std::int64_t> one = {0, 1};
   const std::vector<std::int32_t> slot = {1};
   EXPECT_THROW(dense_mix(cpu, {.x = x.view(), .q = x.view(), .edges = {one, slot, self, self}}), std::invalid_argument);

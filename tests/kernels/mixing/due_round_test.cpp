@@ -27,7 +27,10 @@ struct Rounds {
       slot.resize(begin.size() / (nodes + 1) * most_edges, -1);
       weight.resize(slot.size(), -1);
       self_weight.insert(self_weight.end(), round.self_weight.begin(), round.self_weight.end());
-      for (int i = 0; i < nodes; ++i) copies.push_back(static_cast<std::int64_t>(generator() % 9));
+      for (int i = 0; i < nodes; ++i) {
+        copies.push_back(static_cast<std::int64_t>(generator() % 9));
+        is_boundary.push_back(generator() % 2);
+      }
     }
   }
   int nodes;
@@ -35,6 +38,7 @@ struct Rounds {
   std::vector<std::int64_t> begin, copies;
   std::vector<std::int32_t> slot;
   std::vector<float> weight, self_weight;
+  std::vector<std::uint8_t> is_boundary;
   std::int64_t most_edges = 0;
 };
 
@@ -56,13 +60,15 @@ TYPED_TEST(DueRoundOn, IsInThePlaceThatTheBackendsMemoryNames) {
       const Buffer<TypeParam, std::int64_t> begin(backend, r.begin), copies(backend, r.copies);
       const Buffer<TypeParam, std::int32_t> slot(backend, r.slot);
       const Buffer<TypeParam, float> weight(backend, r.weight), self_weight(backend, r.self_weight);
+      const Buffer<TypeParam, std::uint8_t> is_boundary(backend, r.is_boundary);
       const RoundPlaces places{.nodes = nodes,
                                .most_edges = r.most_edges,
                                .begin = begin.span(),
                                .copies = copies.span(),
                                .slot = slot.span(),
                                .weight = weight.span(),
-                               .self_weight = self_weight.span()};
+                               .self_weight = self_weight.span(),
+                               .is_boundary = is_boundary.span()};
       DueRound<TypeParam> due(backend, nodes, r.most_edges);
       for (std::int64_t t = 0; t < 2 * count; ++t) {  // the second pass repeats the first
         const Buffer<TypeParam, std::int64_t> number(backend, std::vector<std::int64_t>{t});
@@ -78,6 +84,8 @@ TYPED_TEST(DueRoundOn, IsInThePlaceThatTheBackendsMemoryNames) {
         EXPECT_EQ(on_host(backend, edges.weight, wanted.slot.size()), wanted.weight);
         EXPECT_EQ(on_host(backend, due.copies(), nodes),
                   std::vector(r.copies.begin() + k * nodes, r.copies.begin() + (k + 1) * nodes));
+        EXPECT_EQ(on_host(backend, edges.is_boundary, nodes),
+                  std::vector(r.is_boundary.begin() + k * nodes, r.is_boundary.begin() + (k + 1) * nodes));
       }
     });
   }
@@ -108,6 +116,7 @@ TYPED_TEST(DueRoundOn, RefusesPlacesOfOtherShapes) {
   refuses([](RoundPlaces& p) { p.most_edges -= 1; });
   refuses([](RoundPlaces& p) { p.slot = p.slot.first(p.slot.size() - 1); });
   refuses([](RoundPlaces& p) { p.weight = p.weight.first(p.weight.size() - 1); });
+  refuses([&](RoundPlaces& p) { p.is_boundary = std::span(r.is_boundary).first(5); });
 }
 
 }  // namespace

@@ -54,6 +54,22 @@ Sent random_messages(int slots, int row, int entries, std::mt19937& generator) {
   return sent;
 }
 
+/// Mixes interior nodes, while nothing of other shards is there, and then the others.
+template <class Backend>
+void mix_in_two(const Backend& backend, const PushSumMix& mix, const Round& round, const std::vector<float>& x,
+                const Buffer<Backend, float>& state) {
+  PushSumMix interior = mix;
+  interior.messages.position.rows = interior.messages.value.rows = round.nodes();
+  interior.entries = mix.entries.first(round.nodes());
+  interior.mixed = MixedNodes::kInterior;
+  push_sum_mix(backend, interior);
+  const std::vector<float> first = state.to_host();
+  PushSumMix boundary = mix;
+  boundary.mixed = MixedNodes::kBoundary;
+  push_sum_mix(backend, boundary);
+  EXPECT_EQ(of_interior(x, state.to_host(), mix.x.cols, round), first);
+}
+
 template <class Backend>
 std::vector<float> mixed(const Backend& backend, std::span<const float> x, int row, int entries, const Round& round,
                          const Sent& sent) {
@@ -69,10 +85,15 @@ std::vector<float> mixed(const Backend& backend, std::span<const float> x, int r
   const Buffer<Backend, float> value(backend, slots, entries, values);
   const Buffer<Backend, std::int64_t> count(backend, sent.count);
   const RoundOn<Backend> round_there(backend, round);
-  push_sum_mix(backend, {.x = state.view(),
-                         .messages = Messages{position.view(), value.view()},
-                         .entries = count.span(),
-                         .edges = round_there.edges()});
+  const PushSumMix mix{.x = state.view(),
+                       .messages = Messages{position.view(), value.view()},
+                       .entries = count.span(),
+                       .edges = round_there.edges()};
+  if (round.is_boundary.empty()) {
+    push_sum_mix(backend, mix);
+  } else {
+    mix_in_two(backend, mix, round, std::vector(x.begin(), x.end()), state);
+  }
   return state.to_host();
 }
 
@@ -120,6 +141,16 @@ TYPED_TEST(PushSumMixOn, AddsToNodesThatHearNobodyOneOrEverybody) {
 
 TYPED_TEST(PushSumMixOn, CutsTheRowsOfFewNodesWithoutChangingABit) {
   expect_definition<TypeParam>({.nodes = 2, .slots = 3, .row = 30000, .entries = 15000});
+}
+
+TYPED_TEST(PushSumMixOn, MixesInteriorNodesBeforeTheOthers) {
+  std::mt19937 generator(6);
+  for (const int nodes : {1, 2, 9, 40}) {
+    const Round round = random_parted_round(nodes, nodes + 5, generator);
+    for (const int entries : {3, 200})
+      expect_definition<TypeParam>({.nodes = nodes, .slots = nodes + 5, .row = 400, .entries = entries}, round,
+                                   generator);
+  }
 }
 
 /// More in-neighbours than a block of a GPU looks at together.
@@ -177,6 +208,15 @@ TEST(PushSumMix, RefusesShapesAndValuesThatDoNotFit) {
   bad = good;
   bad.edges.self_weight = {};
   EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument);
+  bad = good;
+  bad.mixed = MixedNodes::kInterior;
+  EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument) << "which ones are interior is not said";
+  const std::vector<std::uint8_t> is_interior = {0};
+  bad.edges.is_boundary = is_interior;
+  EXPECT_NO_THROW(push_sum_mix(cpu, bad));
+  bad.messages.position.rows = bad.messages.value.rows = 1;
+  bad.entries = bad.entries.first(1);
+  EXPECT_THROW(push_sum_mix(cpu, bad), std::invalid_argument) << "it hears slot 1";
   const std::vector<std::int32_t> outside = {2};
   bad = good;
   bad.edges.slot = outside;
