@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "data/files/input_error.h"
@@ -44,9 +46,8 @@ inline void check_rank(const AlgorithmConfig& algorithm, const RowLayout& layout
 
 /// Counts what all shards together need while they compute factors: a matrix a worker, or a block.
 inline PlannedArray planned_factors(const LowRankPlan& plan, const RunExtent& run) {
-  constexpr std::int64_t kMostBlocks = 2048;  // that a GPU runs at once
   const std::int64_t matrices = std::int64_t{run.nodes} * run.replicas * std::ssize(plan.tensors);
-  const std::int64_t at_once = run.cuda ? kMostBlocks : run.threads;
+  const std::int64_t at_once = run.cuda ? kMostMatricesAtOnce : run.threads;
   return {"memory for factors", fmt::format("{} workers", run.threads * run.shards),
           run.shards * std::min(matrices, at_once) * plan.scratch * std::int64_t{sizeof(float)}};
 }
@@ -56,7 +57,18 @@ template <class Backend>
 struct PlacedFactors {
   LowRankPlan plan;
   Buffer<Backend, LowRankTensor> tensors;  ///< [tensors]
+  Buffer<Backend, float> workspace;        ///< [matrices at once, plan.scratch] on a GPU
 };
+
+/// Places the plan for so many local nodes.
+template <class Backend>
+PlacedFactors<Backend> placed(const Backend& backend, LowRankPlan plan, int rows) {
+  const std::int64_t matrices = std::is_same_v<Backend, Cuda> ? std::int64_t{rows} * std::ssize(plan.tensors) : 0;
+  const auto at_once = static_cast<int>(std::min<std::int64_t>(matrices, kMostMatricesAtOnce));
+  Buffer<Backend, LowRankTensor> tensors(backend, plan.tensors);
+  Buffer<Backend, float> workspace(backend, at_once, static_cast<int>(plan.scratch));
+  return {std::move(plan), std::move(tensors), std::move(workspace)};
+}
 
 template <class Backend>
 void fill_factors(Nodes<Backend>& n) {
@@ -77,7 +89,8 @@ void compress_to_factors(Nodes<Backend>& n, const Array<float>& v) {
                        .q = n[state::q],
                        .factor = n[factor],
                        .tensors = placed.tensors.span(),
-                       .scratch = placed.plan.scratch});
+                       .scratch = placed.plan.scratch,
+                       .workspace = placed.workspace.view()});
 }
 
 inline Compressor low_rank_row() {
@@ -94,9 +107,7 @@ inline Compressor low_rank_row() {
               },
           .make =
               []<class Backend>(Nodes<Backend>& n, const std::vector<AlgorithmConfig>& replicas) {
-                LowRankPlan plan = low_rank_plan_of(replicas.front(), n.layout);
-                Buffer<Backend, LowRankTensor> tensors(n.backend, plan.tensors);
-                n.keep(PlacedFactors<Backend>{std::move(plan), std::move(tensors)});
+                n.keep(placed(n.backend, low_rank_plan_of(replicas.front(), n.layout), n.shard.rows()));
               },
           .memory = [](const AlgorithmConfig& algorithm, const RowLayout& layout,
                        const RunExtent& run) { return planned_factors(low_rank_plan_of(algorithm, layout), run); },

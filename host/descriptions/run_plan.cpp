@@ -16,6 +16,7 @@
 #include "host/state/row_batches.h"
 #include "host/transports/run_shards.h"
 #include "kernels/mixing/block_mix.h"
+#include "kernels/mixing/dense_mix.h"
 
 namespace sparsepush {
 namespace {
@@ -267,6 +268,9 @@ MemoryPlan plan_memory(const Experiment& experiment, const ShardRange& shards) {
             shards.count * row_batch_bytes(rows_a_shard, extent.row * sizeof(float)), false});
   plan.add<float>("running statistics", "f32", extent.rows + shards.count, elements_of(experiment.task().statistics()));
   add_topology<Backend>(plan, experiment, extent, shards);
+  if (kOnGpu<Backend>)
+    plan.add<float>("memory to mix", "f32", shards.count,
+                    dense_mix_workspace(rows_a_shard + extent.halo / shards.count, extent.row));
   for (const PlannedArray& array : experiment.task().planned_arrays(run)) plan.add(array);
   if (shards.count < config.run.shards) add_process<Backend>(plan, experiment, shards);
   plan.add({"program and libraries", "", kProgramBytes, false});

@@ -1,8 +1,11 @@
 #include "host/state/nodes.h"
 
+#include <type_traits>
+
 #include "kernels/messages/round_values.h"
 #include "kernels/messages/wire_size.h"
 #include "kernels/mixing/block_mix.h"
+#include "kernels/mixing/dense_mix.h"
 
 namespace sparsepush {
 namespace {
@@ -36,6 +39,14 @@ std::optional<Outgoing<Backend>> outgoing(const Backend& backend, const std::opt
       bytes.back().wire -= wire_size_bound(layout.params, entries_of(plan.recipe, algorithm, layout));
   }
   return Outgoing<Backend>{*message, {backend, bytes}};
+}
+
+template <class Backend>
+Buffer<Backend, float> workspace_to_mix(const Backend& backend, const Extent& extent) {
+  const std::int64_t slots = extent.rows + extent.halo;
+  if (std::is_same_v<Backend, Cpu> || slots == 0) return {backend, 0, 0};
+  const std::int64_t floats = dense_mix_workspace(slots, extent.row);
+  return {backend, static_cast<int>(slots), static_cast<int>(floats / slots)};
 }
 
 constexpr double kThresholdAParameter = 4.91e-5;  // the guide of [FDA]'s authors
@@ -75,6 +86,7 @@ Nodes<Backend>::Nodes(const Backend& backend, Transport<Backend>& transport, con
       own_weight(backend, std::vector<float>(extent.rows + extent.halo, 1.0f)),
       chain_copies(backend, copies_in_chain(shard)),
       block_begin(backend, extent.blocks > 0 ? block_begins(layout, extent.blocks) : std::vector<std::int64_t>{}),
+      workspace(workspace_to_mix(backend, extent)),
       message(outgoing(backend, recipe.method.message, extent, layout, plan)),
       final_message(outgoing(backend, recipe.method.final_message, extent, layout, plan)),
       trigger(trigger_of(backend, extent, layout, plan)),
@@ -100,6 +112,7 @@ void Nodes<Backend>::allocate_halo(int halo_slots) {
   message_entries = {backend, entries};
   own_begin = {backend, 1, static_cast<int>(entries.size()) + 1};
   own_weight = {backend, std::vector<float>(entries.size(), 1.0f)};
+  workspace = workspace_to_mix(backend, extent);
 }
 
 template <class Backend>

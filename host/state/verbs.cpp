@@ -31,7 +31,7 @@ void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges, Mix
   const int slots = mixed == MixedNodes::kInterior ? n.extent.rows : n.extent.rows + n.extent.halo;
   if (sends_rows(*n.recipe.compressor)) {
     const MatrixView<float> q = n.state.slots(state::q).rows_from(0, slots);
-    dense_mix(n.backend, {.x = to, .q = q, .edges = edges, .mixed = mixed});
+    dense_mix(n.backend, {.x = to, .q = q, .edges = edges, .mixed = mixed, .workspace = n.workspace.span()});
   } else {
     const Messages all = n.messages();
     push_sum_mix(n.backend, {.x = to,
@@ -149,12 +149,13 @@ void add_messages(Nodes<Backend>& n, const Array<float>& to) {
 
 template <class Backend>
 void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows) {
-  dense_mix(n.backend, {.x = n[to], .q = n[rows], .edges = own_edges(n, n.shard.rows())});
+  dense_mix(n.backend,
+            {.x = n[to], .q = n[rows], .edges = own_edges(n, n.shard.rows()), .workspace = n.workspace.span()});
 }
 
 template <class Backend>
 void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
-  dense_mix(n.backend, {.x = n[to], .q = sent_rows(n, q), .edges = round.edges});
+  dense_mix(n.backend, {.x = n[to], .q = sent_rows(n, q), .edges = round.edges, .workspace = n.workspace.span()});
 }
 
 template <class Backend>

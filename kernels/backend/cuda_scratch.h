@@ -8,7 +8,8 @@
 
 namespace sparsepush {
 
-/// Uninitialised elements that live until the stream has passed the end of their scope.
+/// Uninitialised elements that live until the stream has passed the end of their scope. Not within recorded work, whose
+/// memory is planned.
 template <class T>
 class CudaScratch {
  public:

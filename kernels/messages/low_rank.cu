@@ -1,5 +1,7 @@
+#include <algorithm>
+
+#include "kernels/backend/check.h"
 #include "kernels/backend/cuda_launch.h"
-#include "kernels/backend/cuda_scratch.h"
 #include "kernels/backend/ordered_sum.h"
 #include "kernels/messages/low_rank.h"
 #include "kernels/nodes/statistics.h"
@@ -84,8 +86,8 @@ __device__ void compress_matrix(const Matrix& x) {
   __syncthreads();  // the next matrix has its P here
 }
 
-/// One block per tensor of a node, in strides of the grid. scratch: [blocks, message.scratch].
-__global__ void low_rank_kernel(LowRank message, float* scratch) {
+/// One block per tensor of a node, in strides of the grid.
+__global__ void low_rank_kernel(LowRank message) {
   const std::int64_t tensors = std::ssize(message.tensors);
   for (std::int64_t item = blockIdx.x; item < message.v.rows * tensors; item += gridDim.x) {
     const std::int64_t row = item / tensors;
@@ -99,7 +101,7 @@ __global__ void low_rank_kernel(LowRank message, float* scratch) {
       }
       continue;
     }
-    float* const p = scratch + blockIdx.x * message.scratch;
+    float* const p = message.workspace.row(blockIdx.x);
     compress_matrix({tensor, v, q, message.factor.row(row) + tensor.factor_begin, p, p + tensor.rows * tensor.rank});
   }
 }
@@ -110,9 +112,11 @@ void low_rank(const Cuda& gpu, const LowRank& message) {
   check_low_rank_shapes(message);
   const std::int64_t items = message.v.rows * std::ssize(message.tensors);
   if (items == 0) return;
-  const LaunchShape shape = ordered_sum_shape(gpu, items);
-  const CudaScratch<float> scratch(gpu, shape.blocks * message.scratch);
-  launch(gpu, shape, low_rank_kernel, message, scratch.data());
+  CHECK(message.workspace.rows > 0 && message.workspace.cols >= message.scratch, "workspace ", message.workspace,
+        ", scratch ", message.scratch);
+  LaunchShape shape = ordered_sum_shape(gpu, items);
+  shape.blocks = std::min(shape.blocks, message.workspace.rows);
+  launch(gpu, shape, low_rank_kernel, message);
 }
 
 }  // namespace sparsepush

@@ -39,7 +39,10 @@ struct LowRank {
   MatrixView<float> factor;                ///< [nodes, factors] W, replaced by Q where a column of P is not 0
   std::span<const LowRankTensor> tensors;  ///< [tensors] the plan's
   std::int64_t scratch = 0;                ///< the plan's
+  MatrixView<float> workspace = {};        ///< [matrices at once, scratch] of a GPU; the Cpu has its own
 };
+
+inline constexpr int kMostMatricesAtOnce = 1024;  ///< for which a workspace is of use
 
 /// Compresses v to products of low rank and leaves them in q. Per matrix M of v, with exact products, sums in double
 /// (element j is added to partial sum j mod 16, these in order) and one rounding to fp32:

@@ -1,8 +1,10 @@
 #include "kernels/messages/random_k.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/backend/check.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/permutation_block.h"
 
 namespace sparsepush {
@@ -78,7 +80,9 @@ template <class Backend>
 RandomPlans<Backend>::RandomPlans(const Backend& backend, const RowLayout& layout, const std::vector<TopkPlan>& plans)
     : most_entries(most_entries_of(plans)),
       groups(backend, static_cast<int>(plans.size()), static_cast<int>(most_groups(plans)), all_groups(layout, plans)),
-      entries(backend, entries_of(plans)) {}
+      entries(backend, entries_of(plans)),
+      drawn(backend, std::is_same_v<Backend, Cuda> ? static_cast<int>(plans.size()) : 0,
+            static_cast<int>(divide_up(layout.row, 32))) {}
 
 template struct RandomPlans<Cpu>;
 template struct RandomPlans<Cuda>;

@@ -2,7 +2,6 @@
 
 #include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/cuda_launch.h"
-#include "kernels/backend/cuda_scratch.h"
 #include "kernels/messages/random_k.h"
 #include "kernels/nodes/unpadded_index.h"
 
@@ -14,8 +13,8 @@ constexpr int kBits = 32;  // of a word of the set
 
 /// The drawn positions of every replica as a set.
 struct PositionSets {
-  unsigned* word;      ///< [replicas, words]
-  std::int64_t words;  ///< of a row
+  std::uint32_t* word;  ///< [replicas, words]
+  std::int64_t words;   ///< of a row
 };
 
 /// A thread per entry of a replica's message, in strides of the grid: draws it, and adds its position to the set.
@@ -81,11 +80,11 @@ void random_k(const Cuda& gpu, const CudaLayout& layout, const RandomPlans<Cuda>
   check_random_k_shapes(layout.host(), groups.rows, plans.most_entries, round);
   const int nodes = round.v.rows / groups.rows;
   if (nodes == 0 || plans.most_entries == 0) return;
-  const std::int64_t words = divide_up(layout.host().row, kBits), most = round.messages.position.cols;
+  const std::int64_t most = round.messages.position.cols;
   const std::span<const std::int64_t> entries = plans.entries.span();
-  const CudaScratch<unsigned> memory(gpu, groups.rows * words);
-  const PositionSets sets{memory.data(), words};
-  clear(gpu, memory.data(), groups.rows * words * sizeof(unsigned));
+  const MatrixView<std::uint32_t> drawn = plans.drawn.view();
+  const PositionSets sets{drawn.data, drawn.cols};
+  clear(gpu, drawn.data, drawn.size() * sizeof(std::uint32_t));
   launch(gpu, thread_each(gpu, groups.rows * most, kThreads), draw_positions_kernel, round, groups, entries,
          layout.paddings(), sets);
   launch(gpu, {.blocks = blocks_for(gpu, groups.rows), .threads = kScanThreads}, list_positions_kernel,

@@ -32,6 +32,7 @@ struct RandomPlans {
   std::int64_t most_entries;
   Buffer<Backend, RandomGroup> groups;    ///< [replicas, most groups]; the last ones of a row may have no entries
   Buffer<Backend, std::int64_t> entries;  ///< [replicas] of a message
+  Buffer<Backend, std::uint32_t> drawn;   ///< [replicas, row / 32] bits of the positions that a GPU has drawn
 };
 
 /// Arguments of `random_k`. Rows are replica-major.

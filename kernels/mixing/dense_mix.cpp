@@ -1,6 +1,7 @@
 #include "kernels/mixing/dense_mix.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "kernels/backend/aligned_floats.h"
 #include "kernels/backend/check.h"
@@ -10,6 +11,10 @@
 
 namespace sparsepush {
 namespace {
+
+// Of a GPU: the least shared memory of a block on any that we know, the least width of a panel, and what stays in the
+// second level of cache.
+constexpr std::int64_t kLeastSharedBytes = 99 << 10, kLeastPanelColumns = 8, kWorkspaceBytes = 32 << 20;
 
 constexpr std::int64_t kPanelBytes = 1 << 18;  // of the old values, which every edge reads: they stay in L2
 
@@ -25,6 +30,13 @@ void load_panel(const DenseMix& mix, const DensePanel& panel) {
 }
 
 }  // namespace
+
+std::int64_t dense_mix_workspace(std::int64_t slots, std::int64_t row) {
+  constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
+  if (slots * kLeastPanelColumns * kFloat <= kLeastSharedBytes) return 0;
+  const std::int64_t columns = std::max(kLeastPanelColumns, std::min(kWorkspaceBytes / (slots * kFloat), row));
+  return slots * static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(columns)));
+}
 
 void check_dense_mix_shapes(const DenseMix& mix) {
   CHECK(mix.x.cols % 4 == 0, "x ", mix.x);

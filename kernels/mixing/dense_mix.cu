@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "kernels/backend/check.h"
 #include "kernels/backend/cuda_launch.h"
-#include "kernels/backend/cuda_scratch.h"
 #include "kernels/mixing/dense_mix.h"
 #include "kernels/mixing/mix_panel.h"
 
@@ -9,7 +9,6 @@ namespace sparsepush {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr std::int64_t kGlobalPanelBytes = 32 << 20;  // stays in the second level of cache
 
 /// Copies quad `i` of [slots, 2^log2_quads] to the panel.
 __device__ void load_panel_quad(const DenseMix& mix, const Panel& panel, std::int64_t i) {
@@ -50,14 +49,12 @@ __global__ void mix_panel_kernel(DenseMix mix, Panel panel) {
 
 /// Panel by panel: for more slots than shared memory holds.
 void mix_by_global_panels(const Cuda& gpu, const DenseMix& mix) {
-  const std::int64_t slots = mix.q.rows;
-  const std::int64_t fitting = kGlobalPanelBytes / (slots * static_cast<std::int64_t>(sizeof(Quad)));
-  const std::int64_t quads = std::max<std::int64_t>(kSector / 4, std::min<std::int64_t>(fitting, mix.x.cols / 4));
-  const int log2_quads = floor_log2(quads);
-  const CudaScratch<float> before(gpu, 4 * slots << log2_quads);
+  const std::int64_t slots = mix.q.rows, room = std::ssize(mix.workspace) / slots;  // columns
+  CHECK(room >= kSector, "workspace ", mix.workspace.size(), ", slots ", slots);
+  const int log2_quads = floor_log2(std::max<std::int64_t>(kSector, std::min<std::int64_t>(room, mix.x.cols)) / 4);
   const LaunchShape shape = thread_each(gpu, slots << log2_quads, kThreads);
   for (int begin = 0; begin < mix.x.cols / 4; begin += 1 << log2_quads) {
-    const Panel panel{before.data(), begin, log2_quads};
+    const Panel panel{mix.workspace.data(), begin, log2_quads};
     launch(gpu, shape, load_panel_kernel, mix, panel);
     launch(gpu, shape, mix.apart() ? mix_panel_kernel<true> : mix_panel_kernel<false>, mix, panel);
   }

@@ -27,8 +27,9 @@ Tiles tiles_for(std::int64_t entries) {
   return {tiles_of(kTileEntries), tiles_of(kFewestTileEntries)};
 }
 
-/// A node with many in-neighbours shares its work among more blocks.
+/// A node with many in-neighbours shares its work among more blocks; one that is not mixed has none.
 __device__ std::int64_t tiles_of_node(const PushSumMix& mix, std::int64_t node, const Tiles& tiles) {
+  if (!is_mixed(mix.edges, mix.mixed, node)) return 0;
   const std::int64_t messages = mix.edges.begin[node + 1] - mix.edges.begin[node];  // besides its own
   const std::int64_t work = messages * mix.messages.position.cols;
   return clamp_value(work / kTileWork, tiles.few, tiles.most);
@@ -110,7 +111,6 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksTogether) push_sum_mix_ke
   const std::int64_t edges_at_once = blockDim.x / 2;
   for (std::int64_t item = blockIdx.x; item < mix.x.rows * most_tiles.most; item += gridDim.x) {
     const std::int64_t node = item % mix.x.rows, tile = item / mix.x.rows;
-    if (!is_mixed(mix.edges, mix.mixed, node)) continue;
     const std::int64_t tiles = tiles_of_node(mix, node, most_tiles);
     if (tile >= tiles) continue;
     const std::int64_t first = tile * mix.x.cols / tiles, limit = (tile + 1) * mix.x.cols / tiles;

@@ -121,8 +121,10 @@ void expect_last_node_densely_mixed(const LargeMatrix<float>& x) {
   x.view().row(rows - 2)[cols - 1] = 2;
   x.view().row(rows - 1)[cols - 1] = 4;
   const LastEdge edge(rows);
-  run_last_blocks<Backend>(
-      8, [&](const Backend& backend) { dense_mix(backend, {.x = x.view(), .q = x.view(), .edges = edge.edges()}); });
+  run_last_blocks<Backend>(8, [&](const Backend& backend) {
+    const Buffer<Backend, float> workspace(backend, 1, static_cast<int>(dense_mix_workspace(rows, cols)));
+    dense_mix(backend, {.x = x.view(), .q = x.view(), .edges = edge.edges(), .workspace = workspace.span()});
+  });
   EXPECT_EQ(x.view().row(rows - 1)[cols - 1], 3.0f);
 }
 

@@ -181,16 +181,13 @@ inline cudaError_t cudaMemsetAsync(void* p, int byte, std::size_t bytes, cudaStr
   simt::fill(stream, p, byte, bytes);
   return cudaSuccess;
 }
-/// Recorded memory belongs to the record, and is filled with 0xff each time.
 inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t stream) {
+  if (simt::records(stream)) throw simt::Error("simt: memory that recorded work would allocate each time");
   *p = simt::allocate(bytes, simt::Memory::kDevice);
-  if (*p == nullptr) return cudaErrorMemoryAllocation;
-  if (!simt::records(stream)) return cudaSuccess;
-  simt::recording->memory.emplace_back(*p, simt::release);
-  return cudaMemsetAsync(*p, 0xff, bytes, stream);
+  return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
-  if (!simt::records(stream)) simt::enqueue(stream, [p] { simt::release(p); });
+  simt::enqueue(stream, [p] { simt::release(p); });
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {

@@ -117,11 +117,10 @@ void synchronize(const Event& event);
 /// thread has a GPU of its own.
 void synchronize_all();
 
-/// What a stream does later, and the memory that it uses.
+/// What a stream does later.
 struct Graph {
   Stream* recorded_from = nullptr;
   std::vector<std::function<void()>> work;
-  std::vector<std::shared_ptr<void>> memory;
 };
 /// Where this thread's work for one of the streams is noted instead of done; null: nowhere.
 extern thread_local std::unique_ptr<Graph> recording;
@@ -130,7 +129,7 @@ extern thread_local std::unique_ptr<Graph> recording;
 void enqueue(Stream* stream, std::function<void()> work);
 /// Whether this thread notes what it gives to `stream`.
 inline bool records(const Stream* stream) { return recording && recording->recorded_from == stream; }
-/// Adds what was noted; it, and its memory, live until that has been done.
+/// Adds what was noted, which lives until that has been done.
 void launch(const std::shared_ptr<const Graph>& graph, Stream* stream);
 
 enum class Memory { kPageable, kPinned, kDevice };

@@ -26,8 +26,6 @@ TEST(SimulatedStreams, RunsRecordedWorkOnlyWhenItIsLaunched) {
   RepeatedWork<Cuda> work;
   bool empty_while_recorded = false;
   const auto add_twice = [&] {
-    const CudaScratch<int> scratch(gpu, 1);
-    launch(gpu, {}, add_one_kernel, scratch.data());
     for (int i = 0; i < 2; ++i) launch(gpu, {}, add_one_kernel, number.span().data());
     empty_while_recorded = *number.span().data() == 0;
   };
@@ -35,7 +33,7 @@ TEST(SimulatedStreams, RunsRecordedWorkOnlyWhenItIsLaunched) {
   EXPECT_TRUE(empty_while_recorded);
   EXPECT_EQ(number.to_host(), std::vector<int>{6});
 }
-TEST(SimulatedStreams, RefusesToWaitWhileWorkIsRecorded) {
+TEST(SimulatedStreams, RefusesToWaitOrAllocateWhileWorkIsRecorded) {
   const Cuda gpu;
   const Buffer<Cuda, int> number(gpu, 1, 1);
   Event<Cuda> event(gpu);
@@ -45,6 +43,7 @@ TEST(SimulatedStreams, RefusesToWaitWhileWorkIsRecorded) {
   EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, 0, 0, [&] { gpu.synchronize(); }), std::runtime_error);
   EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, 0, 0, [&] { number.to_host(); }), std::runtime_error);
   EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, 0, 0, [&] { Buffer<Cuda, int>(gpu, 1, 1); }), std::exception);
+  EXPECT_THROW(RepeatedWork<Cuda>().run(gpu, 0, 0, [&] { CudaScratch<int>(gpu, 1); }), simt::Error);
   EXPECT_EQ(number.to_host(), std::vector<int>{0}) << "and works again afterwards";
 }
 

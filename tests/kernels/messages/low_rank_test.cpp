@@ -74,16 +74,20 @@ struct CaseOn {
         q(backend, c.nodes + 1, static_cast<int>(c.layout.row)),
         factor(backend, c.nodes, static_cast<int>(c.plan.factors), c.factor),
         tensors(backend, c.plan.tensors),
-        scratch(c.plan.scratch) {}
+        workspace(backend, 5, static_cast<int>(c.plan.scratch)) {}
   void send() const {
-    low_rank(backend,
-             {.v = v.view(), .q = q.view(), .factor = factor.view(), .tensors = tensors.span(), .scratch = scratch});
+    low_rank(backend, {.v = v.view(),
+                       .q = q.view(),
+                       .factor = factor.view(),
+                       .tensors = tensors.span(),
+                       .scratch = workspace.view().cols,
+                       .workspace = workspace.view()});
   }
 
   const Backend& backend;
   Buffer<Backend, float> v, q, factor;
   Buffer<Backend, LowRankTensor> tensors;
-  std::int64_t scratch;
+  Buffer<Backend, float> workspace;  ///< of fewer matrices at once than there are
 };
 
 template <class Backend>

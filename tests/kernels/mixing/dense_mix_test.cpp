@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
@@ -14,6 +15,11 @@
 namespace sparsepush {
 namespace {
 
+template <class Backend>
+Buffer<Backend, float> workspace_for(const Backend& backend, const MatrixView<float>& slots) {
+  return {backend, 1, static_cast<int>(dense_mix_workspace(slots.rows, slots.cols))};
+}
+
 /// The nodes' rows after x was mixed with itself; slots: [slots, row], the nodes' first.
 template <class Backend>
 std::vector<float> mixed_with_itself(const Backend& backend, const std::vector<float>& slots, int row,
@@ -21,7 +27,9 @@ std::vector<float> mixed_with_itself(const Backend& backend, const std::vector<f
   const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
   const RoundOn<Backend> there(backend, round);
   const int nodes = static_cast<int>(round.self_weight.size());
-  dense_mix(backend, {.x = q.view().rows_from(0, nodes), .q = q.view(), .edges = there.edges()});
+  const auto workspace = workspace_for(backend, q.view());
+  dense_mix(backend,
+            {.x = q.view().rows_from(0, nodes), .q = q.view(), .edges = there.edges(), .workspace = workspace.span()});
   std::vector<float> after = q.to_host();
   EXPECT_TRUE(std::equal(after.begin() + nodes * row, after.end(), slots.begin() + nodes * row)) << "halo";
   after.resize(static_cast<std::size_t>(nodes) * row);
@@ -35,13 +43,18 @@ std::vector<float> mixed_apart(const Backend& backend, const std::vector<float>&
   const Buffer<Backend, float> q(backend, static_cast<int>(slots.size()) / row, row, slots);
   const Buffer<Backend, float> state(backend, static_cast<int>(x.size()) / row, row, x);
   const RoundOn<Backend> there(backend, round);
+  const auto workspace = workspace_for(backend, q.view());
+  DenseMix mix{.x = state.view(), .q = q.view(), .edges = there.edges(), .workspace = workspace.span()};
   if (round.is_boundary.empty()) {
-    dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges()});
+    dense_mix(backend, mix);
   } else {  // interior nodes while nothing of other shards is there, and then the others
-    const MatrixView<float> own = q.view().rows_from(0, round.nodes());
-    dense_mix(backend, {.x = state.view(), .q = own, .edges = there.edges(), .mixed = MixedNodes::kInterior});
+    DenseMix interior = mix;
+    interior.q.rows = round.nodes();
+    interior.mixed = MixedNodes::kInterior;
+    dense_mix(backend, interior);
     const std::vector<float> first = state.to_host();
-    dense_mix(backend, {.x = state.view(), .q = q.view(), .edges = there.edges(), .mixed = MixedNodes::kBoundary});
+    mix.mixed = MixedNodes::kBoundary;
+    dense_mix(backend, mix);
     EXPECT_EQ(of_interior(x, state.to_host(), row, round), first);
   }
   EXPECT_EQ(q.to_host(), slots);
@@ -130,6 +143,31 @@ TEST(DenseMix, KeepsTheSumOverNodesOnTheWeightGrid) {
     }
     EXPECT_NEAR(after_sum, before_sum, 2 * 0x1p-24 * magnitude);
   }
+}
+
+TYPED_TEST(DenseMixOn, FitsItsPanelsIntoTheWorkspace) {
+  std::mt19937 generator(7);
+  constexpr int kNodes = 2, kSlots = 7302, kRow = 100;
+  const Round round = random_round(kNodes, kSlots, generator);
+  const std::vector<float> q = random_values(kSlots * kRow, generator);
+  EXPECT_EQ(dense_mix_workspace(kSlots, kRow), kSlots * 64) << "floats: as many columns as a power of two";
+  EXPECT_EQ(dense_mix_workspace(kNodes, kRow), 0) << "shared memory is enough";
+  const auto mixed = [&](const TypeParam& backend, int floats) {
+    const Buffer<TypeParam, float> there(backend, kSlots, kRow, q), workspace(backend, 1, floats);
+    const RoundOn<TypeParam> edges(backend, round);
+    dense_mix(backend, {.x = there.view().rows_from(0, kNodes),
+                        .q = there.view(),
+                        .edges = edges.edges(),
+                        .workspace = workspace.span()});
+    std::vector<float> after = there.to_host();
+    after.resize(kNodes * kRow);
+    return after;
+  };
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (const int columns : {8, 9, 31, 64, 1000})
+    EXPECT_EQ(mixed(backend, kSlots * columns), expected_mix(q, kRow, round)) << columns;
+  if (std::is_same_v<TypeParam, Cpu>) return;
+  EXPECT_THROW(mixed(backend, kSlots * 8 - 1), std::invalid_argument);
 }
 
 TEST(DenseMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthAndEdgesThatDoNotFit) {
