@@ -5,10 +5,13 @@
 #include <map>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
+#include "models/fusion.h"
 #include "models/gradient_slots.h"
 #include "models/gradients.h"
 #include "models/network.h"
@@ -27,10 +30,15 @@ class NetworkPass {
  public:
   /// Makes room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
   NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
+      : NetworkPass(backend, network, nodes, samples, fuse_calls_on<Backend>(network)) {}
+  /// The same with another plan of what calls do for each other.
+  NetworkPass(const Backend& backend, const Network& network, int nodes, int samples, std::vector<CallFusion> fusion)
       : network_(network),
+        fusion_(std::move(fusion)),
         slots_(assign_gradient_slots(network)),
         label_(backend, 1, samples),
-        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))) {
+        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))),
+        moments_(backend, nodes, static_cast<int>(moment_doubles(network, fusion_, samples / nodes))) {
     for (const int size : network.tensor_sizes) tensor_.emplace_back(backend, samples, size);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
     for (const LayerCall& call : network.calls) {
@@ -49,7 +57,9 @@ class NetworkPass {
     for (const int size : network.tensor_sizes) floats += size;
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
-    std::int64_t bytes = nodes * scratch(network, samples / nodes) * static_cast<std::int64_t>(sizeof(double));
+    const std::int64_t doubles =
+        scratch(network, samples / nodes) + moment_doubles(network, fuse_calls_on<Backend>(network), samples / nodes);
+    std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double));
     for (const LayerCall& call : network.calls) {
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
@@ -104,6 +114,18 @@ class NetworkPass {
   bool is_after_relu(int call) const { return call > 0 && network_.calls[call - 1].relu; }
   MatrixView<float> saved(const Place& p) const { return saved_[p.call].view().rows_from(0, p.nodes.at.x.rows); }
   MatrixView<double> scratch(const Place& p) const { return scratch_.view().rows_from(0, p.nodes.at.x.rows); }
+  /// Returns where the convolution at `call` leaves moments; no data if it does not.
+  MatrixView<double> moments(const Place& p, int call, bool training) const {
+    if (!training || call < 0 || !fusion_[call].leaves_moments) return {};
+    return moments_.view().rows_from(0, p.nodes.at.x.rows);
+  }
+  /// Returns what the convolution before a normalization has left.
+  TileMoments moments_before(const Place& p, bool training) const {
+    const MatrixView<double> sums = moments(p, p.call - 1, training);
+    if (sums.data == nullptr) return {};
+    const auto& before = std::get<Conv2dLayer>(network_.calls[p.call - 1].layer);
+    return {.sums = sums, .tiles = moment_tiles(before, p.samples / p.nodes.at.x.rows)};
+  }
   /// Doubles a node that any normalization works in.
   static std::int64_t scratch(const Network& network, int samples) {
     std::int64_t most = 0;
@@ -121,11 +143,12 @@ class NetworkPass {
                             .output = tensor(p.call + 1, p.samples),
                             .relu = network_.calls[p.call].relu});
   }
-  void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool /*training*/) {
+  void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool training) {
     convolutions_.at(p.call).forward(backend, {.x = p.nodes.at.x,
                                                .u = p.nodes.at.u,
                                                .input = tensor(p.call, p.samples),
-                                               .output = tensor(p.call + 1, p.samples)});
+                                               .output = tensor(p.call + 1, p.samples),
+                                               .moments = moments(p, p.call, training)});
   }
   void call_forward(const Backend& backend, const NormalizeLayer& layer, const Place& p, bool training) {
     const int skip = network_.calls[p.call].skip;
@@ -138,6 +161,7 @@ class NetworkPass {
                                 .saved = saved(p),
                                 .statistics = p.nodes.statistics,
                                 .scratch = scratch(p),
+                                .moments = moments_before(p, training),
                                 .training = training});
   }
   void call_forward(const Backend& backend, const PoolLayer& layer, const Place& p, bool /*training*/) {
@@ -188,12 +212,14 @@ class NetworkPass {
   }
 
   const Network& network_;
+  std::vector<CallFusion> fusion_;  ///< [calls]
   GradientSlots slots_;
   Buffer<Backend, std::int32_t> label_;           ///< [samples]
   std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
   std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
   Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
+  Buffer<Backend, double> moments_;               ///< [nodes, what a convolution leaves for the next call]
   std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 

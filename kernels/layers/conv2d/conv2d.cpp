@@ -6,6 +6,7 @@
 #include "kernels/backend/check.h"
 #include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
 #include "kernels/layers/few_channels/channel_convolution.h"
 #include "kernels/layers/few_channels/plane_convolution.h"
 #include "kernels/layers/few_channels/tap_gradient.h"
@@ -37,6 +38,11 @@ void check_layer_shapes(const Conv2dLayer& layer, MatrixView<const float> x, std
 
 void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& f) {
   check_layer_shapes(layer, f.x, f.u, f.input, f.output);
+  if (f.moments.data == nullptr) return;
+  const MomentTiles tiles = moment_tiles(layer, f.input.rows / f.x.rows);
+  CHECK(tiles.count > 0, "moments of a layer that leaves none: ", layer.in.channels, " to ", layer.out, " channels");
+  CHECK(f.moments.rows == f.x.rows && f.moments.cols >= tiles.doubles(layer.out), "moments ", f.moments, ", tiles ",
+        tiles.count, " of ", tiles.pixels, " pixels");
 }
 
 void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& b) {
@@ -110,6 +116,7 @@ const Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own(const Cpu& cpu) {
 
 void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
+  CHECK(f.moments.data == nullptr, "moments on a Cpu: ", f.moments);
   const int samples = f.input.rows / f.x.rows;
   const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < f.x.rows; ++node) {

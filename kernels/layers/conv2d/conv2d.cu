@@ -254,6 +254,8 @@ void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = samples_a_node(layer_, f.x, f.input);
   if (tensor_forward(gpu, layer_, samples, f)) return;
+  CHECK(f.moments.data == nullptr, "moments of outputs that are computed on no tensor cores: x ", f.x, ", input ",
+        f.input);
   const int taps = layer_.kernel * layer_.kernel;
   const ForwardPass pass{
       .arrays = f,

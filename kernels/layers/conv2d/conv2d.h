@@ -21,6 +21,11 @@ struct Conv2dForward {
   std::span<const double> u;      ///< [nodes] push-sum weights
   MatrixView<const float> input;  ///< [nodes * samples, in]
   MatrixView<float> output;       ///< [nodes * samples, out_shape] written
+  /// [nodes, >= doubles of moment_tiles(layer, samples)] written, on a Cuda only: what PivotSums says of each of those
+  /// tiles of the output. Sums are in fp32 over at most 64 pixels, about the mean of eight of them, and from there in
+  /// double, in an order that depends on the layer and the samples of a node only. No data: not wanted. Arrays begin on
+  /// 16 bytes then, and rows of x are multiples of 16 bytes.
+  MatrixView<double> moments = {};
 };
 
 /// Arguments of `Conv2d::backward`.

@@ -39,15 +39,6 @@ __device__ void copy_halo(const HaloTiles& tiles, int line, const float* source,
   });
 }
 
-/// Returns whether the 32 lanes of a warp meet all banks of shared memory, where lane 4 g + t reads a float at g *
-/// group + t * term.
-constexpr bool meets_all_banks(int group, int term) {
-  unsigned banks = 0;
-  for (int g = 0; g < 8; ++g)
-    for (int t = 0; t < 4; ++t) banks |= 1u << (g * group + t * term) % 32;
-  return banks == ~0u;
-}
-
 /// Calls body(i) for i = first, ..., end - 1 as constants.
 template <int first, int end, class Body>
 __device__ void for_each_constant(const Body& body) {

@@ -60,6 +60,14 @@ void check_normalize_forward_shapes(const NormalizeForward& f) {
     CHECK(f.statistics.rows == f.x.rows && layer.statistics >= 0 &&
               layer.statistics + std::int64_t{2} * layer.shape.channels <= f.statistics.cols,
           "statistics ", f.statistics, ", x ", f.x, ", first ", layer.statistics);
+  if (f.moments.sums.data == nullptr) return;
+  const auto [tiles, pixels] = f.moments.tiles;
+  const std::int64_t all = std::int64_t{f.input.rows / f.x.rows} * layer.shape.pixels();
+  CHECK(layer.norm == Norm::kBatch && f.training, "moments are of no batch");
+  CHECK(f.moments.sums.rows == f.x.rows && f.moments.sums.cols >= f.moments.tiles.doubles(layer.shape.channels),
+        "moments ", f.moments.sums, ", tiles ", tiles, ", x ", f.x);
+  CHECK(tiles >= 1 && pixels >= 1 && std::int64_t{tiles} * pixels >= all && std::int64_t{tiles - 1} * pixels < all,
+        "tiles ", tiles, " of ", pixels, " pixels, pixels ", all);
 }
 
 void check_normalize_backward_shapes(const NormalizeBackward& b) {

@@ -6,6 +6,7 @@
 #include "kernels/backend/backend.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/image_shape.h"
+#include "kernels/layers/tile_moments.h"
 
 namespace sparsepush {
 
@@ -61,6 +62,7 @@ struct NormalizeForward {
   /// they are what normalizes, and stay as they are.
   MatrixView<float> statistics;
   MatrixView<double> scratch = {};  ///< [nodes, >= layer.scratch(samples)] overwritten on Cuda; the Cpu needs none
+  TileMoments moments = {};         ///< of the input, where a convolution has left them: of kBatch in training, on Cuda
   bool training = true;
 };
 
@@ -68,8 +70,9 @@ struct NormalizeForward {
 /// in double, in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself,
 /// also where the mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far
 /// from it; and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that
-/// its statistics normalize. Outputs are within 2e-6 of the exact ones, times the largest of their node; backends agree
-/// to twice that, and vector levels exactly.
+/// its statistics normalize. With moments the input is not read for statistics: what they say is added up in order, and
+/// the variance is within 1e-5 of itself wherever its pixels lie. Outputs are within 2e-6 of the exact ones, times the
+/// largest of their node; backends agree to twice that, and vector levels exactly.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 void normalize_forward(const Cuda& gpu, const NormalizeForward& forward);
 
