@@ -15,12 +15,15 @@ bool is_batch_norm(const LayerCall& call) {
 
 }  // namespace
 
-std::vector<CallFusion> fuse_calls(const Network& network) {
+std::vector<CallFusion> fuse_calls(const Network& network, int samples) {
   std::vector<CallFusion> fusion(network.calls.size());
   for (std::size_t i = 0; i + 1 < network.calls.size(); ++i) {
-    const auto* conv = std::get_if<Conv2dLayer>(&network.calls[i].layer);
-    if (conv == nullptr || !is_batch_norm(network.calls[i + 1])) continue;
-    fusion[i].leaves_moments = moment_tiles(*conv, 1).count > 0;  // then there are some of any number of samples
+    const LayerCall &call = network.calls[i], &next = network.calls[i + 1];
+    if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+      fusion[i].leaves_moments = is_batch_norm(next) && moment_tiles(*conv, samples).count > 0;
+    if (const auto* reader = std::get_if<Conv2dLayer>(&next.layer))
+      fusion[i].leaves_terms = is_batch_norm(call) && call.skip == kNoTensor && call.skipped_to == kNoTensor &&
+                               can_normalize_on_load(*reader, samples);
   }
   return fusion;
 }

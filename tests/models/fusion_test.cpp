@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <string>
+#include <ostream>
 #include <variant>
 #include <vector>
 
@@ -22,30 +22,41 @@ Network in(Precision precision, Network network) {
   return network;
 }
 
-int convolutions_that_leave_moments(const Network& network) {
-  const auto fusion = fuse_calls(network);
-  return static_cast<int>(std::ranges::count_if(fusion, &CallFusion::leaves_moments));
+/// How many convolutions leave moments, and how many normalizations terms.
+struct Fused {
+  int moments = 0, terms = 0;
+  friend bool operator==(const Fused&, const Fused&) = default;
+};
+std::ostream& operator<<(std::ostream& os, const Fused& fused) {
+  return os << fused.moments << " moments, " << fused.terms << " terms";
+}
+Fused fused_of(const Network& network) {
+  Fused fused;
+  for (const CallFusion& call : fuse_calls(network, 32))
+    fused.moments += call.leaves_moments, fused.terms += call.leaves_terms;
+  return fused;
 }
 
-TEST(Fusion, ConvolutionsOnTensorCoresLeaveMomentsForBatchNorms) {
+TEST(Fusion, IsDecidedByTheShapesOfCalls) {
   const ImageShape image{32, 32, 3};
-  EXPECT_EQ(convolutions_that_leave_moments(in(Precision::kTf32, make_resnet20(image, 10, Norm::kBatch))), 19);
-  EXPECT_EQ(convolutions_that_leave_moments(in(Precision::kTf32, make_vgg11(image, 10, Norm::kBatch))), 8);
-  EXPECT_EQ(convolutions_that_leave_moments(in(Precision::kTf32, make_lenet5(image, 10, Norm::kBatch))), 0);
-  EXPECT_EQ(convolutions_that_leave_moments(in(Precision::kFp32, make_resnet20(image, 10, Norm::kBatch))), 0);
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, Norm::kBatch))), (Fused{19, 9}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch))), (Fused{19, 9}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_vgg11(image, 10, Norm::kBatch))), (Fused{8, 3}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_lenet5(image, 10, Norm::kBatch))), Fused{});
+  EXPECT_EQ(fused_of(in(Precision::kFp32, make_resnet20(image, 10, Norm::kBatch))), Fused{});
   for (const Norm norm : {Norm::kNone, Norm::kGroup, Norm::kEvoNorm})
-    EXPECT_EQ(convolutions_that_leave_moments(in(Precision::kTf32, make_resnet20(image, 10, norm))), 0);
+    EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, norm))), Fused{});
 }
 
 TEST(Fusion, OnACpuNothingIsFused) {
   const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
-  for (const CallFusion& call : fuse_calls_on<Cpu>(network)) EXPECT_FALSE(call.leaves_moments);
+  for (const CallFusion& call : fuse_calls_on<Cpu>(network, 32)) EXPECT_FALSE(call.leaves_moments || call.leaves_terms);
 }
 
 /// Fewer samples never have more tiles, so that the room for the most serves them all.
 TEST(Fusion, RoomForMomentsGrowsWithTheSamples) {
   const Network network = in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch));
-  const auto fusion = fuse_calls(network);
+  const auto fusion = fuse_calls(network, 70);
   for (int samples = 1; samples < 70; ++samples)
     EXPECT_LE(moment_doubles(network, fusion, samples), moment_doubles(network, fusion, samples + 1)) << samples;
 }
@@ -70,7 +81,32 @@ TYPED_TEST(FusionOn, AStepIsThatOfSeparateCalls) {
   }
 }
 
+/// A convolution reads the values that would have been stored.
+TYPED_TEST(FusionOn, ANormalizationOnLoadChangesNoBits) {
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (const bool relu : {false, true}) {
+    const Network network = residual_network(Precision::kTf32, relu);
+    std::vector<CallFusion> stored = fuse_calls_on<TypeParam>(network, kBatch);
+    for (CallFusion& call : stored) call.leaves_terms = false;
+    const StepOutcome fused = step_of(backend, network), wanted = step_of(backend, network, stored);
+    EXPECT_TRUE(same_values(fused.loss, wanted.loss));
+    EXPECT_TRUE(same_values(fused.gradient, wanted.gradient));
+    EXPECT_TRUE(same_values(fused.statistics, wanted.statistics));
+  }
+}
+
 #if SPARSEPUSH_SIMULATED_CUDA
+TEST(Fusion, APassHoldsTheBytesThatArePlanned) {
+  const Cuda gpu;
+  for (const Precision precision : {Precision::kFp32, Precision::kTf32}) {
+    const Network network = in(precision, make_resnet20({8, 8, 3}, 10, Norm::kBatch));
+    const std::size_t before = simt::device_bytes();
+    const NetworkPass<Cuda> pass(gpu, network, 3, 3 * 5);
+    EXPECT_NEAR(static_cast<double>(simt::device_bytes() - before),
+                static_cast<double>(NetworkPass<Cuda>::bytes(network, 3, 3 * 5)), 100);  // never 0
+  }
+}
+
 /// What a forward pass of one node in training moves: copied to shared memory, read and written by wide accesses.
 struct Traffic {
   double copied, read, written;
@@ -91,20 +127,25 @@ Traffic forward_traffic(const Network& network, const std::vector<CallFusion>& f
           static_cast<double>(simt::counts.written_bytes - before.written_bytes)};
 }
 
-/// ResNet-20 has 188,416 outputs of convolutions an image of 32 x 32. Separate calls read them twice to normalize them,
-/// with moments once. Identity shortcuts and the pool's input are read besides; sums are read and written by doubles.
-TEST(Fusion, MomentsSaveOneReadOfEveryOutputOfAConvolution) {
+/// ResNet-20 has 188,416 outputs of convolutions an image of 32 x 32, of which 86,016 are normalized for one
+/// convolution alone. Identity shortcuts and the pool's input are read besides; sums and terms are not counted.
+TEST(Fusion, SavesReadsAndWritesOfOutputsOfConvolutions) {
   const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
   constexpr int kSamples = 2;
-  const double bytes = kSamples * 4.0, outputs = 188'416 * bytes;
+  const double bytes = kSamples * 4.0, outputs = 188'416 * bytes, unstored = 86'016 * bytes;
   const double shortcuts = (3 * 16'384 + 2 * 8'192 + 2 * 4'096) * bytes, pooled = 4'096 * bytes, features = 64 * bytes;
-  const Traffic fused = forward_traffic(network, fuse_calls(network), kSamples);
+  std::vector<CallFusion> moments = fuse_calls(network, kSamples);
+  for (CallFusion& call : moments) call.leaves_terms = false;
   const Traffic apart = forward_traffic(network, std::vector<CallFusion>(network.calls.size()), kSamples);
-  EXPECT_EQ(fused.read, outputs + shortcuts + pooled);
+  const Traffic with_moments = forward_traffic(network, moments, kSamples);
+  const Traffic fused = forward_traffic(network, fuse_calls(network, kSamples), kSamples);
   EXPECT_GE(apart.read, 2 * outputs + shortcuts + pooled);
-  EXPECT_EQ(fused.written, 2 * outputs + features);
-  EXPECT_EQ(apart.written, fused.written);
-  EXPECT_EQ(apart.copied, fused.copied);
+  EXPECT_EQ(apart.written, 2 * outputs + features);
+  EXPECT_EQ(with_moments.read, outputs + shortcuts + pooled);
+  EXPECT_EQ(with_moments.written, 2 * outputs + features);
+  EXPECT_EQ(fused.read, outputs - unstored + shortcuts + pooled);
+  EXPECT_EQ(fused.written, 2 * outputs - unstored + features);
+  for (const Traffic& other : {with_moments, fused}) EXPECT_EQ(other.copied, apart.copied);
 }
 #endif
 

@@ -82,7 +82,7 @@ StepOutcome step_of(const Backend& backend, const Network& network, const std::v
 }
 template <class Backend>
 StepOutcome step_of(const Backend& backend, const Network& network, const Nodes& chosen = {}) {
-  return step_of(backend, network, fuse_calls_on<Backend>(network), chosen);
+  return step_of(backend, network, fuse_calls_on<Backend>(network, kBatch), chosen);
 }
 
 /// |a - b| over |b|.

@@ -33,6 +33,7 @@ struct TensorConvolution {
   float* output;        ///< [nodes * samples, image]
   ImageShape image;
   MatrixView<double> moments = {};  ///< as in Conv2dForward
+  NormOnLoad norm = {};             ///< of the source
 };
 
 /// What a block adds up between two barriers. Steps of a tile follow one another, and tiles with the same weights.
@@ -72,11 +73,15 @@ __device__ void copy_step(const TensorConvolution& c, const Step& step, bool wit
   });
 }
 
-/// Waits for the copies of a step and rounds what this thread has copied.
+/// Waits for the copies of a step; normalizes, if that is wanted, and rounds what this thread has copied.
 template <class Shape>
 __device__ void receive_step(const TensorConvolution& c, const Step& step, bool with_weights, float* buffer) {
   wait_for_copies();
-  round_rows<Shape::kChannels / 4>(buffer, c.tiles.positions(step.line), Shape::kPitch);
+  if (Shape::kPass == Pass::kForward && c.norm.is_wanted())
+    normalize_halo<Shape::kChannels, Shape::kPitch>(c.tiles, step.line, c.norm.terms.row(step.node) + step.channel,
+                                                    relu_cut(c.norm.relu), buffer);
+  else
+    round_rows<Shape::kChannels / 4>(buffer, c.tiles.positions(step.line), Shape::kPitch);
   if (with_weights) round_rows<Shape::kWeightRow / 4>(buffer + c.halo, Shape::kWeightRows, Shape::kWeightPitch);
 }
 
@@ -260,7 +265,8 @@ bool tensor_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, cons
                         .source = f.input.data,
                         .output = f.output.data,
                         .image = layer.out_shape(),
-                        .moments = f.moments};
+                        .moments = f.moments,
+                        .norm = f.norm};
     for (int tap = 0; tap < kTaps; ++tap) c.tap[tap] = c.tiles.tap(tap / 3, tap % 3);
     return launch_tensor_convolution<Shape>(gpu, c);
   };

@@ -68,6 +68,42 @@ HaloTiles forward_tiles(const Conv2dLayer& layer, int samples) {
   return {layer.in, layer.out_shape(), layer.stride, samples, room_of<Shape>()};
 }
 
+inline constexpr int kSquareSide = 16;  ///< channels of a warp's square in a parameter gradient, on both sides
+
+/// A block has the weights of 16 * down outputs and 16 * across inputs, a warp a square of 16 x 16 channels with all
+/// taps. Where there are fewer squares than warps, several warps share one: each has groups of eight pixels of its own.
+template <int down, int across>
+struct TensorGradientShape {
+  static constexpr int kAcross = across;
+  static constexpr int kPixels = 128;
+  static constexpr int kBlocksTogether = 2;
+  static constexpr int kOutputs = kSquareSide * down, kInputs = kSquareSide * across;
+  static constexpr int kOutputPitch = kOutputs + 8, kInputPitch = kInputs + 8;  ///< floats from one pixel to the next
+  static constexpr int kSquares = down * across, kShares = kTensorWarps / kSquares;
+  static_assert(meets_all_banks(1, kOutputPitch) && meets_all_banks(1, kInputPitch));
+};
+
+/// Calls body(shape) with the shape of a layer's parameter gradient.
+template <class Body>
+auto with_gradient_shape(const Conv2dLayer& layer, const Body& body) {
+  const bool two_down = layer.out % 32 == 0, two_across = layer.in.channels % 32 == 0;
+  if (two_down) return two_across ? body(TensorGradientShape<2, 2>{}) : body(TensorGradientShape<2, 1>{});
+  return two_across ? body(TensorGradientShape<1, 2>{}) : body(TensorGradientShape<1, 1>{});
+}
+template <class Shape>
+HaloTiles gradient_tiles(const Conv2dLayer& layer, int samples) {
+  constexpr int kFloatBytes = sizeof(float);
+  return {layer.in,
+          layer.out_shape(),
+          layer.stride,
+          samples,
+          {.pixels = Shape::kPixels,
+           .multiple = 8,
+           .bytes = kTensorSharedBytes / 2,
+           .position_bytes = kFloatBytes * Shape::kInputPitch,
+           .pixel_bytes = kFloatBytes * (Shape::kOutputPitch + 1)}};
+}
+
 /// A number of channels of images. The terms of a sum are the taps of each channel, as an output's weights stand in a
 /// node's row, in eights. Beyond the last, weights and images are zero.
 template <int channels>
@@ -106,6 +142,13 @@ inline MomentTiles moment_tiles(const Conv2dLayer& layer, int samples) {
                                         : few_channels_forward_tiles<FewChannels<3>>(layer, samples));
   if (!has_tensor_shape(layer)) return {};
   return with_forward_shape(layer, [&](auto shape) { return count(forward_tiles<decltype(shape)>(layer, samples)); });
+}
+
+/// Returns whether a Cuda can normalize the layer's input wherever it reads it, of so many samples a node or fewer.
+inline bool can_normalize_on_load(const Conv2dLayer& layer, int samples) {
+  return has_tensor_shape(layer) && moment_tiles(layer, samples).count > 0 &&
+         with_gradient_shape(layer,
+                             [&](auto shape) { return gradient_tiles<decltype(shape)>(layer, samples).lines() > 0; });
 }
 
 }  // namespace sparsepush

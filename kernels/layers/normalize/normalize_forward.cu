@@ -178,6 +178,19 @@ struct ChannelTerms {
   }
 };
 
+/// What normalizes the input wherever it is read: a thread per (node, channel) in strides of the grid.
+__global__ void __launch_bounds__(NormPlan::kThreads) write_terms_kernel(NormalizeForward f, NormPlan plan) {
+  for (std::int64_t i = grid_thread(); i < static_cast<std::int64_t>(f.x.rows) * plan.channels; i += grid_threads()) {
+    const NormInstance instance(plan, i / plan.channels);
+    const int channel = static_cast<int>(i % plan.channels);
+    const ChannelTerms<1> terms(f, plan, instance, channel);
+    float* const to = f.terms.row(instance.node) + channel;
+    to[0] = terms.mean[0];
+    to[plan.channels] = terms.scale[0];
+    to[2 * plan.channels] = terms.shift[0];
+  }
+}
+
 /// The skip tensor as it is added at a pixel.
 template <int kFloats>
 __device__ ChannelVector<kFloats> load_shortcut(const NormalizeForward& f, std::int64_t pixel, int channel) {
@@ -240,6 +253,10 @@ void normalize_forward(const Cuda& gpu, const NormalizeForward& forward) {
         launch(gpu, norm_tiles_shape(gpu, plan, nodes, kMomentSums), sum_moments_kernel<floats()>, forward, plan);
       launch(gpu, norm_instances_shape(gpu, plan, nodes), finish_moments_kernel, forward, plan, running);
     }
+    if (forward.terms.data != nullptr)
+      launch(gpu, thread_each(gpu, std::int64_t{nodes} * channels, NormPlan::kThreads), write_terms_kernel, forward,
+             plan);
+    if (forward.output.data == nullptr) return;
     launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), normalize_kernel<floats()>, forward, plan);
   });
 }
