@@ -5,10 +5,13 @@
 #include <map>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "kernels/backend/buffer.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
+#include "models/fusion.h"
 #include "models/gradient_slots.h"
 #include "models/gradients.h"
 #include "models/network.h"
@@ -27,16 +30,23 @@ class NetworkPass {
  public:
   /// Makes room for `samples` samples, of all nodes together, and `nodes` nodes. `network` must outlive it.
   NetworkPass(const Backend& backend, const Network& network, int nodes, int samples)
+      : NetworkPass(backend, network, nodes, samples, fuse_calls_on<Backend>(network, samples / nodes)) {}
+  /// The same with another plan of what calls do for each other.
+  NetworkPass(const Backend& backend, const Network& network, int nodes, int samples, std::vector<CallFusion> fusion)
       : network_(network),
+        fusion_(std::move(fusion)),
         slots_(assign_gradient_slots(network)),
         label_(backend, 1, samples),
-        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))) {
-    for (const int size : network.tensor_sizes) tensor_.emplace_back(backend, samples, size);
+        scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))),
+        moments_(backend, nodes, static_cast<int>(moment_doubles(network, fusion_, samples / nodes))) {
+    for (int t = 0; t <= calls(); ++t)
+      tensor_.emplace_back(backend, is_stored(fusion_, t) ? samples : 0, network.tensor_sizes[t]);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
     for (const LayerCall& call : network.calls) {
       const auto* norm = std::get_if<NormalizeLayer>(&call.layer);
       const std::int64_t saved = norm == nullptr ? 0 : norm->saved(samples / nodes);
       saved_.emplace_back(backend, nodes, static_cast<int>(saved));
+      terms_.emplace_back(backend, nodes, terms(network, fusion_, static_cast<int>(saved_.size()) - 1));
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
         convolutions_.emplace(static_cast<int>(saved_.size()) - 1,
                               Conv2d<Backend>(backend, *conv, nodes, samples / nodes));
@@ -45,12 +55,17 @@ class NetworkPass {
 
   /// Counts the bytes of `samples` samples of `nodes` nodes.
   static std::int64_t bytes(const Network& network, int nodes, int samples) {
+    const std::vector<CallFusion> fusion = fuse_calls_on<Backend>(network, samples / nodes);
     std::int64_t floats = 1;  // a label is as large as a float
-    for (const int size : network.tensor_sizes) floats += size;
+    for (std::size_t t = 0; t < network.tensor_sizes.size(); ++t)
+      if (is_stored(fusion, static_cast<int>(t))) floats += network.tensor_sizes[t];
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
-    std::int64_t bytes = nodes * scratch(network, samples / nodes) * static_cast<std::int64_t>(sizeof(double));
-    for (const LayerCall& call : network.calls) {
+    const std::int64_t doubles = scratch(network, samples / nodes) + moment_doubles(network, fusion, samples / nodes);
+    std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double));
+    for (std::size_t i = 0; i < network.calls.size(); ++i) {
+      const LayerCall& call = network.calls[i];
+      floats += std::int64_t{nodes} * terms(network, fusion, static_cast<int>(i));
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
         bytes += Conv2d<Backend>::bytes(*conv, nodes, samples / nodes);
@@ -95,7 +110,31 @@ class NetworkPass {
   };
 
   int calls() const { return static_cast<int>(network_.calls.size()); }
-  MatrixView<float> tensor(int number, int samples) const { return tensor_[number].view().rows_from(0, samples); }
+  /// Returns a tensor; no data where it is not stored.
+  MatrixView<float> tensor(int number, int samples) const {
+    if (!is_stored(fusion_, number)) return {nullptr, samples, network_.tensor_sizes[number]};
+    return tensor_[number].view().rows_from(0, samples);
+  }
+  /// Returns what a convolution reads: the tensor before it, or the one that is normalized on load in its place.
+  MatrixView<float> convolved(const Place& p) const {
+    return tensor(is_stored(fusion_, p.call) ? p.call : p.call - 1, p.samples);
+  }
+  /// Returns how it is normalized.
+  NormOnLoad norm_on_load(const Place& p) const {
+    if (is_stored(fusion_, p.call)) return {};
+    return {.terms = terms(p, p.call - 1), .relu = std::get<NormalizeLayer>(network_.calls[p.call - 1].layer).relu};
+  }
+  /// Returns the terms that the normalization at `call` leaves; no data if it leaves none.
+  MatrixView<float> terms(const Place& p, int call) const {
+    if (!fusion_[call].leaves_terms) return {};
+    return terms_[call].view().rows_from(0, p.nodes.at.x.rows);
+  }
+  /// Counts these, of a node.
+  static int terms(const Network& network, const std::vector<CallFusion>& fusion, int call) {
+    return fusion[call].leaves_terms
+               ? NormOnLoad::kNumbers * std::get<NormalizeLayer>(network.calls[call].layer).shape.channels
+               : 0;
+  }
   /// Returns the gradient of a tensor; no data where nobody wants it.
   MatrixView<float> gradient_of(int number, int samples) const {
     if (number <= 0) return {};
@@ -104,6 +143,18 @@ class NetworkPass {
   bool is_after_relu(int call) const { return call > 0 && network_.calls[call - 1].relu; }
   MatrixView<float> saved(const Place& p) const { return saved_[p.call].view().rows_from(0, p.nodes.at.x.rows); }
   MatrixView<double> scratch(const Place& p) const { return scratch_.view().rows_from(0, p.nodes.at.x.rows); }
+  /// Returns where the convolution at `call` leaves moments; no data if it does not.
+  MatrixView<double> moments(const Place& p, int call, bool training) const {
+    if (!training || call < 0 || !fusion_[call].leaves_moments) return {};
+    return moments_.view().rows_from(0, p.nodes.at.x.rows);
+  }
+  /// Returns what the convolution before a normalization has left.
+  TileMoments moments_before(const Place& p, bool training) const {
+    const MatrixView<double> sums = moments(p, p.call - 1, training);
+    if (sums.data == nullptr) return {};
+    const auto& before = std::get<Conv2dLayer>(network_.calls[p.call - 1].layer);
+    return {.sums = sums, .tiles = moment_tiles(before, p.samples / p.nodes.at.x.rows)};
+  }
   /// Doubles a node that any normalization works in.
   static std::int64_t scratch(const Network& network, int samples) {
     std::int64_t most = 0;
@@ -121,11 +172,13 @@ class NetworkPass {
                             .output = tensor(p.call + 1, p.samples),
                             .relu = network_.calls[p.call].relu});
   }
-  void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool /*training*/) {
+  void call_forward(const Backend& backend, const Conv2dLayer&, const Place& p, bool training) {
     convolutions_.at(p.call).forward(backend, {.x = p.nodes.at.x,
                                                .u = p.nodes.at.u,
-                                               .input = tensor(p.call, p.samples),
-                                               .output = tensor(p.call + 1, p.samples)});
+                                               .input = convolved(p),
+                                               .output = tensor(p.call + 1, p.samples),
+                                               .moments = moments(p, p.call, training),
+                                               .norm = norm_on_load(p)});
   }
   void call_forward(const Backend& backend, const NormalizeLayer& layer, const Place& p, bool training) {
     const int skip = network_.calls[p.call].skip;
@@ -138,6 +191,8 @@ class NetworkPass {
                                 .saved = saved(p),
                                 .statistics = p.nodes.statistics,
                                 .scratch = scratch(p),
+                                .moments = moments_before(p, training),
+                                .terms = terms(p, p.call),
                                 .training = training});
   }
   void call_forward(const Backend& backend, const PoolLayer& layer, const Place& p, bool /*training*/) {
@@ -158,10 +213,11 @@ class NetworkPass {
   void call_backward(const Backend& backend, const Conv2dLayer&, const Place& p, MatrixView<float> gradient) {
     convolutions_.at(p.call).backward(backend, {.x = p.nodes.at.x,
                                                 .u = p.nodes.at.u,
-                                                .input = tensor(p.call, p.samples),
+                                                .input = convolved(p),
                                                 .output_gradient = gradient_of(p.call + 1, p.samples),
                                                 .gradient = gradient,
-                                                .input_gradient = gradient_of(p.call, p.samples)});
+                                                .input_gradient = gradient_of(p.call, p.samples),
+                                                .norm = norm_on_load(p)});
   }
   void call_backward(const Backend& backend, const NormalizeLayer& layer, const Place& p, MatrixView<float> gradient) {
     const int later = network_.calls[p.call].skipped_to;
@@ -178,7 +234,8 @@ class NetworkPass {
                                                    : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
                   .gradient = gradient,
                   .input_gradient = gradient_of(p.call, p.samples),
-                  .scratch = scratch(p)});
+                  .scratch = scratch(p),
+                  .terms = terms(p, p.call)});
   }
   void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {
     pool_backward(backend, {.layer = layer,
@@ -188,12 +245,15 @@ class NetworkPass {
   }
 
   const Network& network_;
+  std::vector<CallFusion> fusion_;  ///< [calls]
   GradientSlots slots_;
   Buffer<Backend, std::int32_t> label_;           ///< [samples]
-  std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size]
+  std::vector<Buffer<Backend, float>> tensor_;    ///< [tensors] of [samples, tensor size], if it is stored
   std::vector<Buffer<Backend, float>> gradient_;  ///< [slots] of [samples, slot size]
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
+  std::vector<Buffer<Backend, float>> terms_;     ///< [calls] of [nodes, terms that normalization leaves]
   Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
+  Buffer<Backend, double> moments_;               ///< [nodes, what a convolution leaves for the next call]
   std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 

@@ -162,7 +162,9 @@ std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) cons
   const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
   const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
   const auto rows = static_cast<int>(divide_up(std::int64_t{run.nodes} * run.replicas, shards));
-  const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(network_, settings_.data.batch, rows)
+  Network on_gpu = network_;
+  set_precision(on_gpu, settings_.gpu_precision);
+  const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(on_gpu, settings_.data.batch, rows)
                                      : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
   const std::int64_t workers = run.threads * shards;
   std::vector<PlannedArray> arrays = {

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "kernels/backend/check.h"
-#include "kernels/backend/quad.h"
+#include "kernels/backend/global_memory.h"
 #include "kernels/layers/image_shape.h"
 
 namespace sparsepush {
@@ -19,7 +19,7 @@ template <int kFloats>
 __device__ ChannelVector<kFloats> load_channels(const float* first) {
   ChannelVector<kFloats> channels;
   if constexpr (kFloats == 4) {
-    const Quad quad = load_quad(first, 0);
+    const Quad quad = read_quad(first);
     for_each_lane(4, [&](int lane) { channels.lane[lane] = quad.lane[lane]; });
   } else {
     channels.lane[0] = *first;
@@ -32,7 +32,7 @@ __device__ void store_channels(const ChannelVector<kFloats>& channels, float* fi
   if constexpr (kFloats == 4) {
     Quad quad;
     for_each_lane(4, [&](int lane) { quad.lane[lane] = channels.lane[lane]; });
-    store_quad(quad, first, 0);
+    write_quad(quad, first);
   } else {
     *first = channels.lane[0];
   }

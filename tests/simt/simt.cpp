@@ -245,6 +245,12 @@ Warp::Fragments& next_fragments() {
   return block().warp[place.thread.x / kWarp].fragments[block().products[place.thread.x] % 2];
 }
 
+bool is_dynamic_shared(const void* first, std::size_t bytes) {
+  const std::span<unsigned char> memory(block().shared);
+  const auto* const begin = static_cast<const unsigned char*>(first);
+  return begin >= memory.data() && begin + bytes <= memory.data() + memory.size();
+}
+
 }  // namespace
 
 float load_fragment(const float* shared) {
@@ -275,13 +281,17 @@ void multiply_add_tf32(float (&sum)[4], const float (&a)[4], const float (&b)[2]
   counts.bank_conflicts += bank_conflicts(all.words);
 }
 
+void count_read(const void* first, std::size_t bytes) {
+  if (!is_dynamic_shared(first, bytes)) counts.read_bytes += bytes;
+}
+void count_write(const void* first, std::size_t bytes) {
+  if (!is_dynamic_shared(first, bytes)) counts.written_bytes += bytes;
+}
+
 void copy_async(float* shared, const float* global) {
   const auto is_aligned = [](const float* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
   if (!is_aligned(shared) || !is_aligned(global)) throw Error("simt: a copy of 16 bytes that are not aligned");
-  const std::span<unsigned char> memory(block().shared);
-  const auto* to = reinterpret_cast<unsigned char*>(shared);
-  if (to < memory.data() || to + 16 > memory.data() + memory.size())
-    throw Error("simt: a copy to what is not dynamic shared memory");
+  if (!is_dynamic_shared(shared, 16)) throw Error("simt: a copy to what is not dynamic shared memory");
   Copy copy{.to = shared, .from = global, .value = {}};
   if (global != nullptr) std::copy_n(global, 4, copy.value);
   block().copies[place.thread.x].push_back(copy);

@@ -100,8 +100,14 @@ struct Counts {
   std::uint64_t products = 0;        ///< of matrices, by warps
   std::uint64_t bank_conflicts = 0;  ///< turns that reads of fragments take beyond the first
   std::uint64_t copied_bytes = 0;    ///< by copy_async, zeros not counted
+  std::uint64_t read_bytes = 0;      ///< by accesses as in kernels/backend/global_memory.h
+  std::uint64_t written_bytes = 0;   ///< likewise
 };
 inline Counts counts;
+
+/// Counts an access to memory that is not the block's shared one.
+void count_read(const void* first, std::size_t bytes);
+void count_write(const void* first, std::size_t bytes);
 
 /// Whether GCC calls a function so that was made from a template.
 constexpr bool is_of_template(std::string_view pretty_function) {

@@ -6,6 +6,7 @@
 #include "kernels/backend/check.h"
 #include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
 #include "kernels/layers/few_channels/channel_convolution.h"
 #include "kernels/layers/few_channels/plane_convolution.h"
 #include "kernels/layers/few_channels/tap_gradient.h"
@@ -33,10 +34,26 @@ void check_layer_shapes(const Conv2dLayer& layer, MatrixView<const float> x, std
   CHECK(output.cols == layer.out_shape().size() && output.rows == input.rows, "output ", output, ", input ", input);
 }
 
+void check_norm(const Conv2dLayer& layer, MatrixView<const float> x, MatrixView<const float> input,
+                const NormOnLoad& norm) {
+  if (!norm.is_wanted()) return;
+  CHECK(can_normalize_on_load(layer, input.rows / x.rows), "a layer of ", layer.in.channels, " to ", layer.out,
+        " channels that cannot normalize its input");
+  CHECK(norm.terms.rows == x.rows && norm.terms.cols >= NormOnLoad::kNumbers * layer.in.channels &&
+            norm.terms.cols % 4 == 0 && is_on_quads(norm.terms.data),
+        "terms ", norm.terms, ", x ", x);
+}
+
 }  // namespace
 
 void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& f) {
   check_layer_shapes(layer, f.x, f.u, f.input, f.output);
+  check_norm(layer, f.x, f.input, f.norm);
+  if (f.moments.data == nullptr) return;
+  const MomentTiles tiles = moment_tiles(layer, f.input.rows / f.x.rows);
+  CHECK(tiles.count > 0, "moments of a layer that leaves none: ", layer.in.channels, " to ", layer.out, " channels");
+  CHECK(f.moments.rows == f.x.rows && f.moments.cols >= tiles.doubles(layer.out), "moments ", f.moments, ", tiles ",
+        tiles.count, " of ", tiles.pixels, " pixels");
 }
 
 void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward& b) {
@@ -45,6 +62,7 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
   CHECK(b.input_gradient.data == nullptr ||
             (b.input_gradient.rows == b.input.rows && b.input_gradient.cols == b.input.cols),
         "input gradient ", b.input_gradient, ", input ", b.input);
+  check_norm(layer, b.x, b.input, b.norm);
 }
 
 /// The loops that compute where oneDNN is slow with vectors of 16, at few channels as LeNet-5 has them:
@@ -110,6 +128,8 @@ const Conv2d<Cpu>::OwnLoops& Conv2d<Cpu>::own(const Cpu& cpu) {
 
 void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
+  CHECK(f.moments.data == nullptr && !f.norm.is_wanted(), "moments ", f.moments, " and terms ", f.norm.terms,
+        " on a Cpu");
   const int samples = f.input.rows / f.x.rows;
   const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < f.x.rows; ++node) {
@@ -128,6 +148,7 @@ void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
 
 void Conv2d<Cpu>::backward(const Cpu& cpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
+  CHECK(!b.norm.is_wanted(), "terms on a Cpu: ", b.norm.terms);
   const int samples = b.input.rows / b.x.rows;
   const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < b.x.rows; ++node) {

@@ -254,6 +254,8 @@ void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = samples_a_node(layer_, f.x, f.input);
   if (tensor_forward(gpu, layer_, samples, f)) return;
+  CHECK(f.moments.data == nullptr && !f.norm.is_wanted(), "no tensor cores, but moments ", f.moments, ", terms ",
+        f.norm.terms, ": x ", f.x, ", input ", f.input);
   const int taps = layer_.kernel * layer_.kernel;
   const ForwardPass pass{
       .arrays = f,
@@ -275,8 +277,10 @@ void Conv2d<Cuda>::backward(const Cuda& gpu, const Conv2dBackward& b) {
   CHECK(bytes(layer_, nodes, samples) <= room, "nodes ", nodes, ", samples of each ", samples, ", room for sums ",
         room);
   float* partial = partial_.view().data;
-  if (!tensor_parameter_gradient(gpu, layer_, samples, b, partial))
+  if (!tensor_parameter_gradient(gpu, layer_, samples, b, partial)) {
+    CHECK(!b.norm.is_wanted(), "no tensor cores, but terms ", b.norm.terms, ": x ", b.x, ", input ", b.input);
     compute_parameter_gradient(gpu, layer_, samples, b, partial);
+  }
   if (b.input_gradient.data != nullptr && !tensor_input_gradient(gpu, layer_, samples, b))
     compute_input_gradient(gpu, layer_, samples, b);
 }

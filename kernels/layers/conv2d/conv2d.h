@@ -12,6 +12,7 @@
 #include "kernels/backend/cache_line.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/conv2d_layer.h"
+#include "kernels/layers/norm_on_load.h"
 
 namespace sparsepush {
 
@@ -21,6 +22,14 @@ struct Conv2dForward {
   std::span<const double> u;      ///< [nodes] push-sum weights
   MatrixView<const float> input;  ///< [nodes * samples, in]
   MatrixView<float> output;       ///< [nodes * samples, out_shape] written
+  /// [nodes, >= doubles of moment_tiles(layer, samples)] written, on a Cuda only: what PivotSums says of each of those
+  /// tiles of the output. Sums are in fp32 over at most 64 pixels, about the mean of eight of them, and from there in
+  /// double, in an order that depends on the layer and the samples of a node only. No data: not wanted. Arrays begin on
+  /// 16 bytes then, and rows of x are multiples of 16 bytes.
+  MatrixView<double> moments = {};
+  /// How the input is normalized while it is read, on a Cuda where can_normalize_on_load(layer, samples); arrays and
+  /// rows as above. Zeros beyond the edges stay zeros.
+  NormOnLoad norm = {};
 };
 
 /// Arguments of `Conv2d::backward`.
@@ -30,7 +39,9 @@ struct Conv2dBackward {
   MatrixView<const float> input;            ///< [nodes * samples, in] as in the forward pass
   MatrixView<const float> output_gradient;  ///< [nodes * samples, out_shape]
   MatrixView<float> gradient;               ///< [nodes, row] the layer's weight and bias are written, at z
-  MatrixView<float> input_gradient;         ///< [nodes * samples, in] written; no data: not wanted
+  /// [nodes * samples, in] written: that of the input as it is multiplied; no data: not wanted.
+  MatrixView<float> input_gradient;
+  NormOnLoad norm = {};  ///< as in the forward pass
 };
 
 class OnednnConvolution;

@@ -3,44 +3,19 @@
 
 #include "kernels/backend/check.h"
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/global_memory.h"
 #include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/conv2d/tensor_copy.h"
 #include "kernels/layers/conv2d/tensor_few_channels.h"
-#include "kernels/layers/conv2d/tensor_shapes.h"
+#include "kernels/layers/conv2d/tensor_moments.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kWarps = 4, kThreads = 32 * kWarps, kTaps = 9;
-
-enum class Pass {
-  kForward,
-  kBackward,  ///< gradient of the input, stride 1: the same with mirrored taps and sides exchanged
-  kPhases     ///< stride 2: every tap reaches inputs of one of four phases, even or odd in y and in x
-};
-
-/// A block computes tiles of kPixels pixels and kOutputs channels, and adds up a panel of kChannels channels of the
-/// other side at a time. A warp has kTiles fragments of 16 pixels: of its own each, or one of each phase of the same 16
-/// pixels.
-template <Pass pass, int outputs, int tiles, int channels>
-struct TensorShape {
-  static constexpr Pass kPass = pass;
-  static constexpr int kOutputs = outputs, kTiles = tiles, kChannels = channels;
-  static constexpr int kPixels = kWarps * 16 * (pass == Pass::kPhases ? 1 : tiles);
-  static constexpr int kBlocksTogether = 3;
-  /// Floats from one position of the tile to the next.
-  static constexpr int kPitch = channels + 4;
-  /// Weights stand as in a node's row: of an output its channels and their taps; backward, of a channel that is added
-  /// up those that are computed and their taps.
-  static constexpr int kWeightRows = pass == Pass::kForward ? outputs : channels;
-  static constexpr int kWeightRow = kTaps * (pass == Pass::kForward ? channels : outputs);
-  static constexpr int kWeightPitch = kWeightRow + (pass == Pass::kForward ? 4 : 8);
-  static constexpr int kOutputPitch = pass == Pass::kForward ? kWeightPitch : kTaps;
-  static constexpr int kChannelPitch = pass == Pass::kForward ? kTaps : kWeightPitch;
-  static constexpr int kWeights = kWeightRows * kWeightPitch;
-  static_assert(meets_all_banks(kPitch, 1) && meets_all_banks(kOutputPitch, kChannelPitch));
-};
+constexpr int kWarps = kTensorWarps, kThreads = 32 * kWarps, kTaps = 9;
+using Pass = TensorPass;
 
 struct TensorConvolution {
   HaloTiles tiles;
@@ -57,11 +32,13 @@ struct TensorConvolution {
   const float* source;  ///< [nodes * samples, source]
   float* output;        ///< [nodes * samples, image]
   ImageShape image;
+  MatrixView<double> moments = {};  ///< as in Conv2dForward
+  NormOnLoad norm = {};             ///< of the source
 };
 
 /// What a block adds up between two barriers. Steps of a tile follow one another, and tiles with the same weights.
 struct Step {
-  int node, line;
+  int node, tile, line;
   int output, channel;  ///< the first of each
   int weights;          ///< number of the weights that it reads
 };
@@ -72,6 +49,7 @@ __device__ Step step_at(const TensorConvolution& c, int number) {
   const int block_of_node = c.tile_count.divide(item), tile = item - block_of_node * c.tile_count.value();
   const int node = c.blocks.divide(block_of_node), block = block_of_node - node * c.blocks.value();
   return {.node = node,
+          .tile = tile,
           .line = tile * c.tiles.lines(),
           .output = block * Shape::kOutputs,
           .channel = panel * Shape::kChannels,
@@ -95,11 +73,15 @@ __device__ void copy_step(const TensorConvolution& c, const Step& step, bool wit
   });
 }
 
-/// Waits for the copies of a step and rounds what this thread has copied.
+/// Waits for the copies of a step; normalizes, if that is wanted, and rounds what this thread has copied.
 template <class Shape>
 __device__ void receive_step(const TensorConvolution& c, const Step& step, bool with_weights, float* buffer) {
   wait_for_copies();
-  round_rows<Shape::kChannels / 4>(buffer, c.tiles.positions(step.line), Shape::kPitch);
+  if (Shape::kPass == Pass::kForward && c.norm.is_wanted())
+    normalize_halo<Shape::kChannels, Shape::kPitch>(c.tiles, step.line, c.norm.terms.row(step.node) + step.channel,
+                                                    relu_cut(c.norm.relu), buffer);
+  else
+    round_rows<Shape::kChannels / 4>(buffer, c.tiles.positions(step.line), Shape::kPitch);
   if (with_weights) round_rows<Shape::kWeightRow / 4>(buffer + c.halo, Shape::kWeightRows, Shape::kWeightPitch);
 }
 
@@ -158,13 +140,9 @@ __device__ void find_places(const TensorConvolution& c, int line, Places<Shape>&
     }
 }
 
-/// Two channels of a pixel.
-struct alignas(8) Pair {
-  float value[2];
-};
-
+/// Scales a tile's sums, adds the bias, and writes them; they become what was written.
 template <class Shape>
-__device__ void store_tile(const TensorConvolution& c, const Step& step, const Sums<Shape>& sum) {
+__device__ void store_tile(const TensorConvolution& c, const Step& step, Sums<Shape>& sum) {
   constexpr bool kPhases = Shape::kPass == Pass::kPhases;
   const float scale = debias_factor(c.u[step.node]);
   const int column = step.output + 2 * (static_cast<int>(threadIdx.x) % 4);
@@ -182,14 +160,24 @@ __device__ void store_tile(const TensorConvolution& c, const Step& step, const S
         pixel = (at.sample * c.image.height + y) * c.image.width + x;
       }
       for (int n = 0; n < Shape::kOutputs / 8; ++n) {
-        Pair pair;
+        float* const value = &sum[m][n][2 * high];
         for (int i = 0; i < 2; ++i) {
-          pair.value[i] = sum[m][n][2 * high + i] * scale;
-          if (bias != nullptr) pair.value[i] += bias[8 * n + i] * scale;
+          value[i] *= scale;
+          if (bias != nullptr) value[i] += bias[8 * n + i] * scale;
         }
-        *reinterpret_cast<Pair*>(node + pixel * c.image.channels + 8 * n) = pair;
+        write_pair({value[0], value[1]}, node + pixel * c.image.channels + 8 * n);
       }
     }
+}
+
+/// Leaves the moments of what store_tile has written, behind both buffers.
+template <class Shape>
+__device__ void leave_moments_of_tile(const TensorConvolution& c, const Step& step, const Sums<Shape>& written) {
+  const int channels = c.image.channels;
+  leave_moments({.of_warps = dynamic_shared<float>() + 2 * (c.halo + Shape::kWeights),
+                 .to = c.moments.row(step.node) + step.tile * MomentTiles::kNumbers * channels + step.output,
+                 .channels = channels},
+                c.tiles.pixels(step.line), written);
 }
 
 /// output = source * weights at z, gathered by the output's pixels: an implicit matrix product of (pixels, taps and
@@ -228,18 +216,11 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_convo
           for (float& value : column) value = 0;
     }
     if (warps_first < c.tiles.pixels(step.line)) multiply_step<Shape>(c, buffer_of(number), place, sum);
-    if (step.channel + Shape::kChannels == c.tiles.source().channels) store_tile<Shape>(c, step, sum);
+    if (step.channel + Shape::kChannels != c.tiles.source().channels) continue;
+    store_tile<Shape>(c, step, sum);
+    if constexpr (Shape::kPass == Pass::kForward)
+      if (c.moments.data != nullptr) leave_moments_of_tile<Shape>(c, step, sum);
   }
-}
-
-/// Bytes of one of a block's two buffers that weights leave.
-template <class Shape>
-TileRoom room_of() {
-  return {.pixels = Shape::kPixels,
-          .multiple = 1,
-          .bytes = kTensorSharedBytes / 2 - static_cast<std::int64_t>(sizeof(float)) * Shape::kWeights,
-          .position_bytes = static_cast<int>(sizeof(float)) * Shape::kPitch,
-          .pixel_bytes = 0};
 }
 
 /// Launches the kernel for a pass whose tiles are `c.tiles`; false if there are none.
@@ -256,20 +237,14 @@ bool launch_tensor_convolution(const Cuda& gpu, TensorConvolution c) {
   CHECK(items * c.panels.value() <= std::numeric_limits<int>::max(), "tiles ", items, ", steps of each ",
         c.panels.value());
   c.items = static_cast<int>(items);
-  const std::int64_t shared_bytes = 2 * static_cast<std::int64_t>(sizeof(float)) * (c.halo + Shape::kWeights);
+  const std::int64_t shared_bytes =
+      static_cast<std::int64_t>(sizeof(float)) * (2 * (c.halo + Shape::kWeights) + Shape::kMoments);
   launch(gpu,
          {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, Shape::kBlocksTogether)),
           .threads = kThreads,
           .shared_bytes = static_cast<std::size_t>(shared_bytes)},
          tensor_convolution_kernel<Shape>, c);
   return true;
-}
-
-/// Calls body(shape) with the shape that computes `outputs` channels; those of stride 2 read more for each pixel.
-template <Pass pass, int kTiles, int kChannels, class Body>
-bool with_tensor_shape(int outputs, const Body& body) {
-  if (outputs % 32 == 0) return body(TensorShape<pass, 32, kTiles, kChannels>{});
-  return body(TensorShape<pass, 16, kTiles, kChannels>{});
 }
 
 }  // namespace
@@ -281,7 +256,7 @@ bool tensor_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, cons
     return false;
   const auto run = [&](auto shape) {
     using Shape = decltype(shape);
-    TensorConvolution c{.tiles = HaloTiles(layer.in, layer.out_shape(), layer.stride, samples, room_of<Shape>()),
+    TensorConvolution c{.tiles = forward_tiles<Shape>(layer, samples),
                         .weight_row = layer.in.channels * kTaps,
                         .x = f.x,
                         .u = f.u.data(),
@@ -289,12 +264,13 @@ bool tensor_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, cons
                         .bias = layer.bias,
                         .source = f.input.data,
                         .output = f.output.data,
-                        .image = layer.out_shape()};
+                        .image = layer.out_shape(),
+                        .moments = f.moments,
+                        .norm = f.norm};
     for (int tap = 0; tap < kTaps; ++tap) c.tap[tap] = c.tiles.tap(tap / 3, tap % 3);
     return launch_tensor_convolution<Shape>(gpu, c);
   };
-  if (layer.stride == 1) return with_tensor_shape<Pass::kForward, 4, 16>(layer.out, run);
-  return with_tensor_shape<Pass::kForward, 2, 8>(layer.out, run);
+  return with_forward_shape(layer, run);
 }
 
 bool tensor_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b) {

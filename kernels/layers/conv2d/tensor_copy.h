@@ -6,6 +6,7 @@
 #include "kernels/backend/tensor_core.h"
 #include "kernels/backend/tf32.h"
 #include "kernels/layers/conv2d/halo_tiles.h"
+#include "kernels/layers/norm_on_load.h"
 
 namespace sparsepush {
 
@@ -27,6 +28,27 @@ __device__ void round_rows(float* shared, int rows, int pitch) {
   });
 }
 
+/// Normalizes and rounds what this thread has copied by copy_halo and waited for; zeros beyond the edges stay zeros.
+/// terms: what ChannelNorm says of the first of these channels, the source's all following.
+template <int kChannels, int kPitch>
+__device__ void normalize_halo(const HaloTiles& tiles, int line, const float* terms, float cut, float* shared) {
+  constexpr int kQuads = kChannels / 4;  // a power of two, as threads are: a thread has the same channels each time
+  const float* const of_thread = terms + static_cast<int>(threadIdx.x) % kQuads * 4;
+  const int channels = tiles.source().channels;
+  const Quad mean = load_quad(of_thread, 0), scale = load_quad(of_thread + channels, 0);
+  const Quad shift = load_quad(of_thread + 2 * channels, 0);
+  for_each_quad<kQuads>(tiles.positions(line), [&](int position, int channel) {
+    if (tiles.source_pixel(line, position) < 0) return;
+    float* const at = shared + position * kPitch + channel;
+    Quad quad = load_quad(at, 0);
+    for_each_lane(4, [&](int lane) {
+      const ChannelNorm norm{mean.lane[lane], scale.lane[lane], shift.lane[lane]};
+      quad.lane[lane] = round_to_tf32(norm.normalized(quad.lane[lane], cut));
+    });
+    store_quad(quad, at, 0);
+  });
+}
+
 /// Begins to copy `kChannels` channels of what the tile that begins with `line` reads, its positions `kPitch` apart.
 /// source: the first of these channels, of the node's first pixel.
 template <int kChannels, int kPitch>
@@ -37,15 +59,6 @@ __device__ void copy_halo(const HaloTiles& tiles, int line, const float* source,
     copy_quad_async(shared + position * kPitch + channel,
                     source + (inside ? pixel * tiles.source().channels + channel : 0), inside);
   });
-}
-
-/// Returns whether the 32 lanes of a warp meet all banks of shared memory, where lane 4 g + t reads a float at g *
-/// group + t * term.
-constexpr bool meets_all_banks(int group, int term) {
-  unsigned banks = 0;
-  for (int g = 0; g < 8; ++g)
-    for (int t = 0; t < 4; ++t) banks |= 1u << (g * group + t * term) % 32;
-  return banks == ~0u;
 }
 
 /// Calls body(i) for i = first, ..., end - 1 as constants.

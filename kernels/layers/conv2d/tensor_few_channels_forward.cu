@@ -3,16 +3,18 @@
 
 #include "kernels/backend/check.h"
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/backend/global_memory.h"
 #include "kernels/layers/conv2d/tensor_few_channels.h"
 #include "kernels/layers/conv2d/tensor_few_channels_images.h"
+#include "kernels/layers/conv2d/tensor_moments.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kThreads = FewChannelsLayer::kThreads, kWarps = kThreads / 32, kOutputs = FewChannelsLayer::kOutputs;
+constexpr int kThreads = FewChannelsLayer::kThreads, kOutputs = FewChannelsLayer::kOutputs;
 constexpr int kFloatBytes = sizeof(float);
-constexpr int kTiles = 4;  // of 16 pixels, by a warp
+constexpr int kMoments = kTensorWarps * MomentTiles::kNumbers * kOutputs;  // floats, of sums of a tile by warps
 
 /// Reads `term` of a pixel. The images begin with a column of zeros, which terms beyond the last read.
 template <class Shape>
@@ -28,20 +30,23 @@ struct FewChannelsForward {
   MatrixView<const float> x;
   const double* u;
   std::int64_t weight, bias;
-  float* output;  ///< [nodes * samples, image]
+  float* output;               ///< [nodes * samples, image]
+  MatrixView<double> moments;  ///< as in Conv2dForward
 };
 
 /// The tile and the outputs of one block's sums.
 struct ForwardItem {
-  int node, line;
+  int node, tile, line;
   int output;  ///< the first
 };
 
 __device__ ForwardItem forward_item_at(const FewChannelsForward& c, int number) {
   const FewChannelsLayer& layer = c.layer;
   const int block_of_node = c.tile_count.divide(number), node = layer.blocks.divide(block_of_node);
+  const int tile = number - block_of_node * c.tile_count.value();
   return {.node = node,
-          .line = (number - block_of_node * c.tile_count.value()) * layer.tiles.lines(),
+          .tile = tile,
+          .line = tile * layer.tiles.lines(),
           .output = (block_of_node - node * layer.blocks.value()) * kOutputs};
 }
 
@@ -58,7 +63,8 @@ __device__ void load_weights(const FewChannelsForward& c, const ForwardItem& ite
 }
 
 /// A lane's sums: see multiply_add_tf32, whose rows are pixels and whose columns are outputs.
-using ForwardSums = float[kTiles][kOutputs / 8][4];
+template <class Shape>
+using ForwardSums = float[Shape::kForwardTiles][kOutputs / 8][4];
 /// Where a lane's terms are behind the first of their pixel, eight by eight.
 template <class Shape>
 using TermPlaces = int[Shape::kEights][2];
@@ -66,13 +72,13 @@ using TermPlaces = int[Shape::kEights][2];
 /// Adds the products of the item's terms, eight at a time, from `first_pixel` of the tile on.
 template <class Shape>
 __device__ void multiply_terms(const FewChannelsForward& c, const ForwardItem& item, int first_pixel,
-                               const TermPlaces<Shape>& place, ForwardSums& sum) {
+                               const TermPlaces<Shape>& place, ForwardSums<Shape>& sum) {
   const float* const images = dynamic_shared<float>();
   const float* const weights = images + c.halo;
   const HaloTiles& tiles = c.layer.tiles;
   const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4, pixels = tiles.pixels(item.line);
-  int first[kTiles][2];
-  for (int m = 0; m < kTiles; ++m)
+  int first[Shape::kForwardTiles][2];
+  for (int m = 0; m < Shape::kForwardTiles; ++m)
     for (int high = 0; high < 2; ++high) {
       const int pixel = first_pixel + 16 * m + 8 * high + g;
       first[m][high] = pixel < pixels ? tiles.position(item.line, pixel) * Shape::kChannels : 0;
@@ -83,7 +89,7 @@ __device__ void multiply_terms(const FewChannelsForward& c, const ForwardItem& i
     for (int n = 0; n < 2; ++n)
       for (int high = 0; high < 2; ++high)
         b[n][high] = load_fragment(weights + (8 * n + g) * Shape::kTermPitch + 8 * kEight + t + 4 * high);
-    for (int m = 0; m < kTiles; ++m) {
+    for (int m = 0; m < Shape::kForwardTiles; ++m) {
       float a[4];
       for (int i = 0; i < 4; ++i)
         a[i] = load_term<Shape>(images, first[m][i % 2] + place[kEight][i / 2], 8 * kEight + t + i / 2 * 4);
@@ -92,14 +98,11 @@ __device__ void multiply_terms(const FewChannelsForward& c, const ForwardItem& i
   });
 }
 
-/// Two channels of a pixel.
-struct alignas(8) Pair {
-  float value[2];
-};
-
-/// Scales the sums of the pixels from `first_pixel` of the tile on, adds the bias, and writes them.
+/// Scales the sums of the pixels from `first_pixel` of the tile on, adds the bias, and writes them; they become what
+/// was written.
+template <class Shape>
 __device__ void store_outputs(const FewChannelsForward& c, const ForwardItem& item, int first_pixel,
-                              const ForwardSums& sum) {
+                              ForwardSums<Shape>& sum) {
   const FewChannelsLayer& layer = c.layer;
   const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, pixels = layer.tiles.pixels(item.line);
   const float scale = debias_factor(c.u[item.node]);
@@ -110,19 +113,30 @@ __device__ void store_outputs(const FewChannelsForward& c, const ForwardItem& it
                item.line * layer.tiles.width()) *
                   layer.channels +
               column;
-  for (int m = 0; m < kTiles; ++m)
+  for (int m = 0; m < Shape::kForwardTiles; ++m)
     for (int high = 0; high < 2; ++high) {
       const int pixel = first_pixel + 16 * m + 8 * high + g;
       if (pixel >= pixels) continue;
       for (int n = 0; n < 2; ++n) {
-        Pair pair;
+        float* const value = &sum[m][n][2 * high];
         for (int i = 0; i < 2; ++i) {
-          pair.value[i] = sum[m][n][2 * high + i] * scale;
-          if (bias != nullptr) pair.value[i] += bias[8 * n + i] * scale;
+          value[i] *= scale;
+          if (bias != nullptr) value[i] += bias[8 * n + i] * scale;
         }
-        *reinterpret_cast<Pair*>(to + pixel * layer.channels + 8 * n) = pair;
+        write_pair({value[0], value[1]}, to + pixel * layer.channels + 8 * n);
       }
     }
+}
+
+/// Leaves the moments of what store_outputs has written, behind images and weights.
+template <class Shape>
+__device__ void leave_moments_of_item(const FewChannelsForward& c, const ForwardItem& item,
+                                      const ForwardSums<Shape>& written) {
+  const int channels = c.layer.channels;
+  leave_moments({.of_warps = dynamic_shared<float>() + c.halo + kOutputs * Shape::kTermPitch,
+                 .to = c.moments.row(item.node) + item.tile * MomentTiles::kNumbers * channels + item.output,
+                 .channels = channels},
+                c.layer.tiles.pixels(item.line), written);
 }
 
 /// output = images * weights at z: an implicit matrix product of (pixels, terms) by (terms, outputs) for each node. A
@@ -131,7 +145,7 @@ template <class Shape>
 __global__ void __launch_bounds__(kThreads, FewChannelsLayer::kBlocksTogether)
     few_channels_forward_kernel(FewChannelsForward c) {
   const int lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
-  const int first_pixel = static_cast<int>(threadIdx.x) / 32 * 16 * kTiles;
+  const int first_pixel = static_cast<int>(threadIdx.x) / 32 * 16 * Shape::kForwardTiles;
   TermPlaces<Shape> place;
   for (int eight = 0; eight < Shape::kEights; ++eight)
     for (int high = 0; high < 2; ++high) place[eight][high] = place_of<Shape>(c.layer.tiles, 8 * eight + t + 4 * high);
@@ -141,18 +155,19 @@ __global__ void __launch_bounds__(kThreads, FewChannelsLayer::kBlocksTogether)
     load_images<Shape>(c.layer, item.node, item.line, dynamic_shared<float>());
     load_weights<Shape>(c, item);
     __syncthreads();
+    ForwardSums<Shape> sum = {};
     if (first_pixel < c.layer.tiles.pixels(item.line)) {
-      ForwardSums sum = {};
       multiply_terms<Shape>(c, item, first_pixel, place, sum);
-      store_outputs(c, item, first_pixel, sum);
+      store_outputs<Shape>(c, item, first_pixel, sum);
     }
+    if (c.moments.data != nullptr) leave_moments_of_item<Shape>(c, item, sum);
     __syncthreads();  // before the next item's images
   }
 }
 
 template <class Shape>
 bool launch_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dForward& f) {
-  FewChannelsForward c{.layer = {.tiles = few_channels_tiles<Shape>(layer, samples, kWarps * 16 * kTiles, 1),
+  FewChannelsForward c{.layer = {.tiles = few_channels_forward_tiles<Shape>(layer, samples),
                                  .channels = layer.out,
                                  .blocks = Divisor(layer.out / kOutputs),
                                  .input = f.input.data},
@@ -163,7 +178,8 @@ bool launch_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, cons
                        .u = f.u.data(),
                        .weight = layer.weight,
                        .bias = layer.bias,
-                       .output = f.output.data};
+                       .output = f.output.data,
+                       .moments = f.moments};
   const HaloTiles& tiles = c.layer.tiles;
   if (tiles.lines() == 0) return false;
   c.tile_count = Divisor(tiles.count());
@@ -171,7 +187,7 @@ bool launch_forward(const Cuda& gpu, const Conv2dLayer& layer, int samples, cons
   const std::int64_t items = std::int64_t{f.x.rows} * c.layer.blocks.value() * tiles.count();
   CHECK(items <= std::numeric_limits<int>::max(), "tiles ", items);
   c.items = static_cast<int>(items);
-  const int shared_bytes = kFloatBytes * (c.halo + kOutputs * Shape::kTermPitch);
+  const int shared_bytes = kFloatBytes * (c.halo + kOutputs * Shape::kTermPitch + kMoments);
   launch(gpu,
          {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, FewChannelsLayer::kBlocksTogether)),
           .threads = kThreads,

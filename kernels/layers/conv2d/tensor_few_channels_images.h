@@ -6,28 +6,19 @@
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/divisor.h"
 #include "kernels/layers/conv2d/tensor_copy.h"
-#include "kernels/layers/conv2d/tensor_shapes.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
 
 namespace sparsepush {
 
-/// A number of channels. The terms of a sum are the taps of each channel, as an output's weights stand in a node's row,
-/// in eights. Beyond the last, weights and images are zero.
-template <int channels>
-struct FewChannels {
-  static constexpr int kChannels = channels, kTerms = 9 * channels, kEights = (kTerms + 7) / 8;
-  static constexpr int kTermPitch = 8 * kEights + 4;  ///< floats from one output's terms to the next's
-  static_assert(meets_all_banks(kTermPitch, 1));
-};
-
 /// What the blocks of either pass are told of a layer.
 struct FewChannelsLayer {
-  static constexpr int kThreads = 128;       ///< of a block
-  static constexpr int kOutputs = 16;        ///< that a block computes
-  static constexpr int kBlocksTogether = 4;  ///< on a multiprocessor
-  HaloTiles tiles;                           ///< of outputs, which read the images
-  int channels;                              ///< of the output
-  Divisor blocks;                            ///< of kOutputs of these
-  const float* input;                        ///< [nodes * samples, in]
+  static constexpr int kThreads = 32 * kTensorWarps;  ///< of a block
+  static constexpr int kOutputs = 16;                 ///< that a block computes
+  static constexpr int kBlocksTogether = 4;           ///< on a multiprocessor
+  HaloTiles tiles;                                    ///< of outputs, which read the images
+  int channels;                                       ///< of the output
+  Divisor blocks;                                     ///< of kOutputs of these
+  const float* input;                                 ///< [nodes * samples, in]
 };
 
 /// Copies what the tile that begins with `line` reads, and rounds it.
@@ -47,20 +38,6 @@ template <class Shape>
 __device__ int place_of(const HaloTiles& tiles, int term) {
   const int channel = term / 9, tap = term - channel * 9;
   return term < Shape::kTerms ? tiles.tap(tap / 3, tap % 3) * Shape::kChannels + channel : 0;
-}
-
-/// Divides a layer's outputs into tiles of at most `pixels` pixels, whole ones of a multiple of `multiple`.
-template <class Shape>
-HaloTiles few_channels_tiles(const Conv2dLayer& layer, int samples, int pixels, int multiple) {
-  return {layer.in,
-          layer.out_shape(),
-          layer.stride,
-          samples,
-          {.pixels = pixels,
-           .multiple = multiple,
-           .bytes = kTensorSharedBytes / 2,
-           .position_bytes = static_cast<int>(sizeof(float)) * Shape::kChannels,
-           .pixel_bytes = 0}};
 }
 
 /// Returns the floats of a block's images, `least` or more, so that what follows stands on 16 bytes.

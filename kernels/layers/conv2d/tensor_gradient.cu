@@ -8,29 +8,15 @@
 #include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/conv2d/tensor_copy.h"
 #include "kernels/layers/conv2d/tensor_few_channels.h"
-#include "kernels/layers/conv2d/tensor_shapes.h"
 #include "kernels/layers/conv2d/tensor_sums.h"
+#include "kernels/layers/conv2d/tensor_tiles.h"
 
 namespace sparsepush {
 namespace {
 
-constexpr int kWarps = 4, kThreads = 32 * kWarps, kTaps = 9;
-constexpr int kSide = 16;                  // channels of a warp's square, on both sides
+constexpr int kThreads = 32 * kTensorWarps, kTaps = 9, kSide = kSquareSide;
 constexpr int kSquareRow = kSide * kTaps;  // floats of an output's weights in a square
 constexpr int kSquarePitch = kSquareRow + 4;
-
-/// A block has the weights of 16 * down outputs and 16 * across inputs, a warp a square of 16 x 16 channels with all
-/// taps. Where there are fewer squares than warps, several warps share one: each has groups of eight pixels of its own.
-template <int down, int across>
-struct GradientShape {
-  static constexpr int kAcross = across;
-  static constexpr int kPixels = 128;
-  static constexpr int kBlocksTogether = 2;
-  static constexpr int kOutputs = kSide * down, kInputs = kSide * across;
-  static constexpr int kOutputPitch = kOutputs + 8, kInputPitch = kInputs + 8;  ///< floats from one pixel to the next
-  static constexpr int kSquares = down * across, kShares = kWarps / kSquares;
-  static_assert(meets_all_banks(1, kOutputPitch) && meets_all_banks(1, kInputPitch));
-};
 
 struct TensorGradient {
   HaloTiles tiles;             ///< of outputs, which read inputs
@@ -44,6 +30,7 @@ struct TensorGradient {
   const float* output_gradient;  ///< [nodes * samples, out]
   float* sums = nullptr;         ///< where the weights' gradients of node 0, range 0 go
   std::int64_t node_pitch = 0;   ///< floats to the next node
+  NormOnLoad norm;               ///< of the input
 };
 
 /// Weights and tiles of one block's sums.
@@ -100,9 +87,13 @@ __device__ void copy_tile(const TensorGradient& c, const Item& item, int line, c
 }
 
 template <class Shape>
-__device__ void receive_tile(const TensorGradient& c, int line, const GradientBuffer<Shape>& buffer) {
+__device__ void receive_tile(const TensorGradient& c, const Item& item, int line, const GradientBuffer<Shape>& buffer) {
   wait_for_copies();
-  round_rows<Shape::kInputs / 4>(buffer.input, c.tiles.positions(line), Shape::kInputPitch);
+  if (c.norm.is_wanted())
+    normalize_halo<Shape::kInputs, Shape::kInputPitch>(c.tiles, line, c.norm.terms.row(item.node) + item.input,
+                                                       relu_cut(c.norm.relu), buffer.input);
+  else
+    round_rows<Shape::kInputs / 4>(buffer.input, c.tiles.positions(line), Shape::kInputPitch);
   round_rows<Shape::kOutputs / 4>(buffer.output_gradient, c.tiles.lines() * c.tiles.width(), Shape::kOutputPitch);
 }
 
@@ -183,7 +174,7 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_gradi
     copy_tile<Shape>(c, item, line_of(0), {c, 0});
     for (int tile = 0; tile < item.tiles; ++tile) {
       const GradientBuffer<Shape> buffer(c, tile);
-      receive_tile<Shape>(c, line_of(tile), buffer);
+      receive_tile<Shape>(c, item, line_of(tile), buffer);
       __syncthreads();  // nobody reads the other buffer any more
       if (tile + 1 < item.tiles) copy_tile<Shape>(c, item, line_of(tile + 1), {c, tile + 1});
       multiply_tile<Shape>(c, c.tiles.pixels(line_of(tile)), part, buffer, sum);
@@ -195,18 +186,14 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_gradi
 template <class Shape>
 bool launch_gradient(const Cuda& gpu, const Conv2dLayer& layer, int samples, const Conv2dBackward& b, float* partial) {
   const int float_bytes = sizeof(float);
-  TensorGradient c{.tiles = HaloTiles(layer.in, layer.out_shape(), layer.stride, samples,
-                                      {.pixels = Shape::kPixels,
-                                       .multiple = 8,
-                                       .bytes = kTensorSharedBytes / 2,
-                                       .position_bytes = float_bytes * Shape::kInputPitch,
-                                       .pixel_bytes = float_bytes * (Shape::kOutputPitch + 1)}),
+  TensorGradient c{.tiles = gradient_tiles<Shape>(layer, samples),
                    .down = Divisor(layer.out / Shape::kOutputs),
                    .across = Divisor(layer.in.channels / Shape::kInputs),
                    .in_channels = layer.in.channels,
                    .out_channels = layer.out,
                    .input = b.input.data,
-                   .output_gradient = b.output_gradient.data};
+                   .output_gradient = b.output_gradient.data,
+                   .norm = b.norm};
   if (c.tiles.lines() == 0) return false;
   const int weights = layer.out * layer.in.channels * kTaps;
   c.halo = c.tiles.positions() * Shape::kInputPitch;
@@ -241,10 +228,8 @@ bool tensor_parameter_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sa
   if (!has_tensor_shape(layer) || !is_on_quads(b.input.data) || !is_on_quads(b.output_gradient.data) ||
       !has_weights_on_quads(layer, b.gradient))
     return false;
-  const bool two_down = layer.out % 32 == 0, two_across = layer.in.channels % 32 == 0;
-  const auto run = [&](auto shape) { return launch_gradient<decltype(shape)>(gpu, layer, samples, b, partial); };
-  const bool done = two_down ? (two_across ? run(GradientShape<2, 2>{}) : run(GradientShape<2, 1>{}))
-                             : (two_across ? run(GradientShape<1, 2>{}) : run(GradientShape<1, 1>{}));
+  const bool done = with_gradient_shape(
+      layer, [&](auto shape) { return launch_gradient<decltype(shape)>(gpu, layer, samples, b, partial); });
   if (done && layer.bias != Conv2dLayer::kNoBias) add_up_bias_gradient(gpu, layer, samples, b);
   return done;
 }

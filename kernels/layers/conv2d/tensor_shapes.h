@@ -20,6 +20,15 @@ inline int blocks_together(const Cuda& gpu, std::int64_t shared_bytes, int most)
   return static_cast<int>(std::clamp<std::int64_t>(fit, 1, most));
 }
 
+/// Returns whether the 32 lanes of a warp meet all banks of shared memory, where lane 4 g + t reads a float at g *
+/// group + t * term.
+constexpr bool meets_all_banks(int group, int term) {
+  unsigned banks = 0;
+  for (int g = 0; g < 8; ++g)
+    for (int t = 0; t < 4; ++t) banks |= 1u << (g * group + t * term) % 32;
+  return banks == ~0u;
+}
+
 /// Returns whether there are kernels for the layer, if its lines fit a tile: those of tensor_convolution.h, and those
 /// of tensor_few_channels.h.
 inline bool is_of_tensor_cores(const Conv2dLayer& layer) {

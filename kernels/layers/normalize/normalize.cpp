@@ -18,7 +18,8 @@ void check_layer_shapes(const NormalizeLayer& layer, MatrixView<const float> x, 
   check_image(layer.shape);
   CHECK(x.rows >= 1 && u.size() == static_cast<std::size_t>(x.rows), "x ", x, ", u ", u.size());
   CHECK(input.cols == layer.shape.size() && input.rows >= 1 && input.rows % x.rows == 0, "input ", input, ", x ", x);
-  CHECK(output.rows == input.rows && output.cols == input.cols, "output ", output, ", input ", input);
+  CHECK(output.data == nullptr || (output.rows == input.rows && output.cols == input.cols), "output ", output,
+        ", input ", input);
   if (layer.norm == Norm::kNone) return;
   const auto check_parameter = [&](std::int64_t first) {
     CHECK(first >= 0 && first + channels <= x.cols, channels, " parameters at ", first, ", x ", x);
@@ -36,6 +37,18 @@ void check_saved(const NormalizeLayer& layer, MatrixView<const float> x, MatrixV
   CHECK(needed == 0 || (saved.rows == x.rows && saved.cols >= needed), "saved ", saved, ", needed ", needed, ", x ", x);
 }
 
+/// Checks the terms that stand for an output, or beside it.
+void check_terms(const NormalizeLayer& layer, MatrixView<const float> x, MatrixView<const float> output,
+                 MatrixView<const float> terms) {
+  CHECK(output.data != nullptr || terms.data != nullptr, "neither an output nor terms");
+  if (terms.data == nullptr) return;
+  CHECK(layer.norm == Norm::kBatch && !layer.has_skip, "terms of what is not batch normalization alone");
+  const int channels = layer.shape.channels;
+  CHECK(terms.rows == x.rows && terms.cols >= NormOnLoad::kNumbers * channels &&
+            terms.cols % floats_at_once(channels) == 0,
+        "terms ", terms, ", channels ", channels, ", x ", x);
+}
+
 void check_shortcut(const ImageShape& from, const ImageShape& to) {
   check_image(from);
   CHECK(from == to || is_option_a(from, to), "shortcut from ", from.height, " x ", from.width, " x ", from.channels,
@@ -51,6 +64,7 @@ std::int64_t NormalizeLayer::scratch(int samples) const {
 void check_normalize_forward_shapes(const NormalizeForward& f) {
   const NormalizeLayer& layer = f.layer;
   check_layer_shapes(layer, f.x, f.u, f.input, f.output);
+  check_terms(layer, f.x, f.output, f.terms);
   if (f.training) check_saved(layer, f.x, f.input, f.saved);
   if (layer.has_skip) {
     check_shortcut(layer.skip, layer.shape);
@@ -60,10 +74,19 @@ void check_normalize_forward_shapes(const NormalizeForward& f) {
     CHECK(f.statistics.rows == f.x.rows && layer.statistics >= 0 &&
               layer.statistics + std::int64_t{2} * layer.shape.channels <= f.statistics.cols,
           "statistics ", f.statistics, ", x ", f.x, ", first ", layer.statistics);
+  if (f.moments.sums.data == nullptr) return;
+  const auto [tiles, pixels] = f.moments.tiles;
+  const std::int64_t all = std::int64_t{f.input.rows / f.x.rows} * layer.shape.pixels();
+  CHECK(layer.norm == Norm::kBatch && f.training, "moments are of no batch");
+  CHECK(f.moments.sums.rows == f.x.rows && f.moments.sums.cols >= f.moments.tiles.doubles(layer.shape.channels),
+        "moments ", f.moments.sums, ", tiles ", tiles, ", x ", f.x);
+  CHECK(tiles >= 1 && pixels >= 1 && std::int64_t{tiles} * pixels >= all && std::int64_t{tiles - 1} * pixels < all,
+        "tiles ", tiles, " of ", pixels, " pixels, pixels ", all);
 }
 
 void check_normalize_backward_shapes(const NormalizeBackward& b) {
   check_layer_shapes(b.layer, b.x, b.u, b.input, b.output);
+  check_terms(b.layer, b.x, b.output, b.terms);
   check_saved(b.layer, b.x, b.input, b.saved);
   const auto check_like_input = [&](MatrixView<const float> gradient) {
     CHECK(gradient.rows == b.input.rows && gradient.cols == b.input.cols, "gradient ", gradient, ", input ", b.input);

@@ -6,6 +6,8 @@
 #include "kernels/backend/backend.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/image_shape.h"
+#include "kernels/layers/norm_on_load.h"
+#include "kernels/layers/tile_moments.h"
 
 namespace sparsepush {
 
@@ -52,7 +54,7 @@ struct NormalizeForward {
   std::span<const double> u;      ///< [nodes]
   MatrixView<const float> input;  ///< [nodes * samples, shape]
   MatrixView<const float> skip;   ///< [nodes * samples, layer.skip], if the layer has one
-  MatrixView<float> output;       ///< [nodes * samples, shape] written
+  MatrixView<float> output;       ///< [nodes * samples, shape] written; no data: not wanted, beside `terms`
   /// [nodes, >= layer.saved(samples)] written in training: means of all channels, or of all samples' groups, then 1 /
   /// sqrt(variance + kEpsilon) of them.
   MatrixView<float> saved;
@@ -61,6 +63,10 @@ struct NormalizeForward {
   /// they are what normalizes, and stay as they are.
   MatrixView<float> statistics;
   MatrixView<double> scratch = {};  ///< [nodes, >= layer.scratch(samples)] overwritten on Cuda; the Cpu needs none
+  TileMoments moments = {};         ///< of the input, where a convolution has left them: of kBatch in training, on Cuda
+  /// [nodes, >= NormOnLoad::kNumbers * channels] written, of kBatch without a skip tensor, on Cuda: what makes the same
+  /// output of the input, to the bit. No data: not wanted.
+  MatrixView<float> terms = {};
   bool training = true;
 };
 
@@ -68,8 +74,9 @@ struct NormalizeForward {
 /// in double, in an order that depends on the layer and `samples` only. The variance is then within 1e-5 of itself,
 /// also where the mean is 1000 standard deviations, unless most of 8 pixels, spread evenly from the first on, lie far
 /// from it; and 0 where all values are equal; beyond 1e18 squares overflow. A NaN or an infinity makes NaN of all that
-/// its statistics normalize. Outputs are within 2e-6 of the exact ones, times the largest of their node; backends agree
-/// to twice that, and vector levels exactly.
+/// its statistics normalize. With moments the input is not read for statistics: what they say is added up in order, and
+/// the variance is within 1e-5 of itself wherever its pixels lie. Outputs are within 2e-6 of the exact ones, times the
+/// largest of their node; backends agree to twice that, and vector levels exactly.
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward);
 void normalize_forward(const Cuda& gpu, const NormalizeForward& forward);
 
@@ -79,7 +86,7 @@ struct NormalizeBackward {
   MatrixView<const float> x;       ///< [nodes, row]
   std::span<const double> u;       ///< [nodes]
   MatrixView<const float> input;   ///< as in the forward pass
-  MatrixView<const float> output;  ///< that it left
+  MatrixView<const float> output;  ///< that it left; no data: `terms` say what it would be
   MatrixView<const float> saved;   ///< that it left
   /// [nodes * samples, shape] in: gradient of the output, from the next layer. Out: of h + shortcut, which is what the
   /// skip tensor's producer adds (below).
@@ -87,10 +94,11 @@ struct NormalizeBackward {
   /// If `output` is also the skip tensor of a later layer: that one's output_gradient after its backward pass, [nodes *
   /// samples, skip_shape], which is added through the shortcut; else no data.
   MatrixView<const float> skip_gradient;
-  ImageShape skip_shape;             ///< shape of that later layer
-  MatrixView<float> gradient;        ///< [nodes, row] gamma, beta and v are written, at z
-  MatrixView<float> input_gradient;  ///< [nodes * samples, shape] written
-  MatrixView<double> scratch = {};   ///< as in the forward pass; nothing of that needs to stand there
+  ImageShape skip_shape;               ///< shape of that later layer
+  MatrixView<float> gradient;          ///< [nodes, row] gamma, beta and v are written, at z
+  MatrixView<float> input_gradient;    ///< [nodes * samples, shape] written
+  MatrixView<double> scratch = {};     ///< as in the forward pass; nothing of that needs to stand there
+  MatrixView<const float> terms = {};  ///< that it left, where there is no output
 };
 
 /// Computes the gradients, with sums as in the forward pass. Running statistics have no part in it. Every tensor is

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/layers/normalize/channel_rows.h"
 #include "kernels/layers/normalize/normalize_terms.h"
@@ -251,6 +252,7 @@ class BackwardNode {
 
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
   check_normalize_backward_shapes(backward);
+  CHECK(backward.terms.data == nullptr, "terms on a Cpu: ", backward.terms);
   const std::int64_t lines = BackwardNode::scratch_lines(backward);
   cpu.pool().run(backward.x.rows, [&](std::int64_t i, int worker) {
     BackwardNode node(backward, static_cast<int>(i), ScratchArrays(cpu.pool().scratch<CacheLine>(worker, lines)));

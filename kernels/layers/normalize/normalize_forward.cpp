@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/backend/check.h"
 #include "kernels/backend/multiversion.h"
 #include "kernels/layers/normalize/channel_rows.h"
 #include "kernels/layers/normalize/normalize_terms.h"
@@ -242,6 +243,8 @@ class ForwardNode {
 
 void normalize_forward(const Cpu& cpu, const NormalizeForward& forward) {
   check_normalize_forward_shapes(forward);
+  CHECK(forward.moments.sums.data == nullptr && forward.terms.data == nullptr, "moments ", forward.moments.sums,
+        " and terms ", forward.terms, " on a Cpu");
   const std::int64_t lines = ForwardNode::scratch_lines(forward);
   cpu.pool().run(forward.x.rows, [&](std::int64_t i, int worker) {
     ForwardNode node(forward, static_cast<int>(i), ScratchArrays(cpu.pool().scratch<CacheLine>(worker, lines)));

@@ -7,6 +7,8 @@ namespace sparsepush {
 namespace {
 
 constexpr int kMomentSums = 2;  // of differences to the pivot, and of their squares
+// Of a block that adds up tiles: threads side by side read whole sectors, and there are blocks enough for few nodes.
+constexpr int kMomentChannels = 16, kMomentRows = NormPlan::kThreads / kMomentChannels;
 
 /// Near the mean of channels of an instance whose pixels begin at `x`: that of 8 pixels spread over it. Equal pixels
 /// give their value.
@@ -76,8 +78,22 @@ __device__ void update_statistics(const NormalizeForward& f, const NormPlan& pla
   running[plan.channels] = kOld * running[plan.channels] + kNew * static_cast<float>(bessel * batch.variance);
 }
 
-/// A block per instance: adds up what its tiles have summed, and writes mean and 1 / deviation of every group, a few
-/// threads each, to where they are needed. With running statistics these are what it writes.
+/// Writes mean and 1 / deviation of a group to where they are needed.
+__device__ void write_terms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int group,
+                            const Moments& moments) {
+  const auto mean = static_cast<float>(moments.mean);
+  const auto inverse = static_cast<float>(1.0 / std::sqrt(moments.variance + NormalizeLayer::kEpsilon));
+  double* terms = instance.terms(plan, f.scratch, group);
+  terms[0] = mean;
+  terms[1] = inverse;
+  if (!f.training) return;
+  f.saved.row(instance.node)[instance.saved_mean(plan, group)] = mean;
+  f.saved.row(instance.node)[instance.saved_inverse(plan, group)] = inverse;
+  if (f.layer.norm == Norm::kBatch) update_statistics(f, plan, instance.node, group, moments);
+}
+
+/// A block per instance: adds up what its tiles have summed, and writes the terms of every group, a few threads each.
+/// With running statistics these are what it writes.
 __global__ void __launch_bounds__(NormPlan::kThreads)
     finish_moments_kernel(NormalizeForward f, NormPlan plan, bool running) {
   for (std::int64_t i = blockIdx.x; i < static_cast<std::int64_t>(f.x.rows) * plan.groups.instances; i += gridDim.x) {
@@ -92,16 +108,51 @@ __global__ void __launch_bounds__(NormPlan::kThreads)
         const float* statistics = f.statistics.row(instance.node) + f.layer.statistics + group;
         moments = {statistics[0], statistics[plan.channels]};
       }
-      const auto mean = static_cast<float>(moments.mean);
-      const auto inverse = static_cast<float>(1.0 / std::sqrt(moments.variance + NormalizeLayer::kEpsilon));
-      double* terms = instance.terms(plan, f.scratch, group);
-      terms[0] = mean;
-      terms[1] = inverse;
-      if (!f.training) return;
-      f.saved.row(instance.node)[instance.saved_mean(plan, group)] = mean;
-      f.saved.row(instance.node)[instance.saved_inverse(plan, group)] = inverse;
-      if (f.layer.norm == Norm::kBatch) update_statistics(f, plan, instance.node, group, moments);
+      write_terms(f, plan, instance, group, moments);
     });
+  }
+}
+
+/// Of a channel of a node, the sums of every `rows`-th tile from `row` on, about the first tile's pivot.
+__device__ PivotSums sum_tiles(const NormalizeForward& f, const NormPlan& plan, std::int64_t node, int channel, int row,
+                               int rows) {
+  const MomentTiles& tiles = f.moments.tiles;
+  const double* of_channel = f.moments.sums.row(node) + channel;
+  PivotSums all{.pivot = of_channel[0]};
+  for (int tile = row; tile < tiles.count; tile += rows) {
+    const double* sums = of_channel + std::int64_t{tile} * MomentTiles::kNumbers * plan.channels;
+    const std::int64_t left = plan.groups.pixels - std::int64_t{tile} * tiles.pixels;
+    all.add({sums[0], sums[plan.channels], sums[2 * plan.channels]},
+            static_cast<double>(left < tiles.pixels ? left : tiles.pixels));
+  }
+  return all;
+}
+
+/// The same from the moments that a convolution has left: a block per 16 channels of a node, in strides of the grid.
+/// Threads side by side take channels, rows of such threads the tiles in turn; rows are added in order.
+__global__ void __launch_bounds__(NormPlan::kThreads) finish_tile_moments_kernel(NormalizeForward f, NormPlan plan) {
+  __shared__ double sum_of_row[kMomentRows][kMomentChannels], square_of_row[kMomentRows][kMomentChannels];
+  const int column = static_cast<int>(threadIdx.x) % kMomentChannels,
+            row = static_cast<int>(threadIdx.x) / kMomentChannels;
+  const int parts = (plan.channels + kMomentChannels - 1) / kMomentChannels;
+  for (std::int64_t i = blockIdx.x; i < static_cast<std::int64_t>(f.x.rows) * parts; i += gridDim.x) {
+    const NormInstance instance(plan, i / parts);
+    const int channel = static_cast<int>(i % parts) * kMomentChannels + column;
+    PivotSums all;
+    if (channel < plan.channels) all = sum_tiles(f, plan, instance.node, channel, row, kMomentRows);
+    sum_of_row[row][column] = all.sum;
+    square_of_row[row][column] = all.square;
+    __syncthreads();
+    if (row == 0 && channel < plan.channels) {
+      for (int other = 1; other < kMomentRows; ++other) {
+        all.sum += sum_of_row[other][column];
+        all.square += square_of_row[other][column];
+      }
+      const auto pixels = static_cast<double>(plan.groups.pixels);
+      const double offset = all.sum / pixels, squares = all.square - all.sum * offset;
+      write_terms(f, plan, instance, channel, {all.pivot + offset, squares < 0 ? 0 : squares / pixels});
+    }
+    __syncthreads();  // before the next channels' sums
   }
 }
 
@@ -126,6 +177,19 @@ struct ChannelTerms {
     }
   }
 };
+
+/// What normalizes the input wherever it is read: a thread per (node, channel) in strides of the grid.
+__global__ void __launch_bounds__(NormPlan::kThreads) write_terms_kernel(NormalizeForward f, NormPlan plan) {
+  for (std::int64_t i = grid_thread(); i < static_cast<std::int64_t>(f.x.rows) * plan.channels; i += grid_threads()) {
+    const NormInstance instance(plan, i / plan.channels);
+    const int channel = static_cast<int>(i % plan.channels);
+    const ChannelTerms<1> terms(f, plan, instance, channel);
+    float* const to = f.terms.row(instance.node) + channel;
+    to[0] = terms.mean[0];
+    to[plan.channels] = terms.scale[0];
+    to[2 * plan.channels] = terms.shift[0];
+  }
+}
 
 /// The skip tensor as it is added at a pixel.
 template <int kFloats>
@@ -180,11 +244,19 @@ void normalize_forward(const Cuda& gpu, const NormalizeForward& forward) {
   const NormPlan plan = norm_plan(forward.layer, forward.input.rows / nodes);
   const bool running = forward.layer.norm == Norm::kBatch && !forward.training;
   with_channel_vectors(channels, [&](auto floats) {
-    if (forward.layer.norm != Norm::kNone) {
+    if (forward.moments.sums.data != nullptr) {
+      const std::int64_t parts = divide_up(channels, kMomentChannels);
+      launch(gpu, {.blocks = blocks_for(gpu, nodes * parts), .threads = NormPlan::kThreads}, finish_tile_moments_kernel,
+             forward, plan);
+    } else if (forward.layer.norm != Norm::kNone) {
       if (!running)
         launch(gpu, norm_tiles_shape(gpu, plan, nodes, kMomentSums), sum_moments_kernel<floats()>, forward, plan);
       launch(gpu, norm_instances_shape(gpu, plan, nodes), finish_moments_kernel, forward, plan, running);
     }
+    if (forward.terms.data != nullptr)
+      launch(gpu, thread_each(gpu, std::int64_t{nodes} * channels, NormPlan::kThreads), write_terms_kernel, forward,
+             plan);
+    if (forward.output.data == nullptr) return;
     launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), normalize_kernel<floats()>, forward, plan);
   });
 }

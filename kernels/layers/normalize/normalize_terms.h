@@ -1,7 +1,6 @@
 // What both directions of normalization share.
 #pragma once
 #include <cstdint>
-#include <limits>
 
 #include "kernels/backend/exponential.h"
 #include "kernels/layers/normalize/normalize.h"
@@ -26,9 +25,6 @@ constexpr bool is_option_a(const ImageShape& from, const ImageShape& to) {
   return to.height == (from.height + 1) / 2 && to.width == (from.width + 1) / 2 && to.channels == 2 * from.channels &&
          to.channels % 4 == 0;
 }
-
-/// Returns what a ReLU raises smaller values to; without one NaN, below which nothing is.
-constexpr float relu_cut(bool relu) { return relu ? 0.0f : std::numeric_limits<float>::quiet_NaN(); }
 
 struct Sigmoid {
   float value, rest;  ///< rest: 1 - value, without cancellation

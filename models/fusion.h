@@ -1,0 +1,39 @@
+// What calls of a network do for their neighbours.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/backend/backend.h"
+#include "models/network.h"
+
+namespace sparsepush {
+
+/// What one call does beside its own work.
+struct CallFusion {
+  bool leaves_moments = false;  ///< a convolution: in training, those of its outputs for the normalization behind it
+  bool leaves_terms = false;    ///< a normalization: terms instead of its output, by which its one reader normalizes
+};
+
+/// Decides what calls do for each other on a GPU, by their shapes alone, for at most so many samples a node:
+///
+///   convolution on tensor cores, then batch normalization      leaves moments: its outputs are read once less
+///   batch normalization that adds no skip tensor and is none,  leaves terms: its output is never stored
+///   then convolution on tensor cores of 16s of channels
+///
+/// Nothing else is fused: no layer in fp32, no other norm, nothing on a Cpu.
+std::vector<CallFusion> fuse_calls(const Network& network, int samples);
+template <class Backend>
+std::vector<CallFusion> fuse_calls_on(const Network& network, int samples) {
+  return std::is_same_v<Backend, Cuda> ? fuse_calls(network, samples) : std::vector<CallFusion>(network.calls.size());
+}
+
+/// Returns whether tensor `number` is stored: no call leaves terms in its place.
+inline bool is_stored(const std::vector<CallFusion>& fusion, int number) {
+  return number == 0 || !fusion[number - 1].leaves_terms;
+}
+
+/// Counts the doubles of a node with so many samples that moments take, of one call at a time.
+std::int64_t moment_doubles(const Network& network, const std::vector<CallFusion>& fusion, int samples);
+
+}  // namespace sparsepush

@@ -1,0 +1,153 @@
+#include "models/fusion.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+#include <variant>
+#include <vector>
+
+#include "models/lenet5.h"
+#include "models/resnet20.h"
+#include "models/vgg11.h"
+#include "tests/backends.h"
+#include "tests/models/residual_step.h"
+#include "tests/same_values.h"
+
+namespace sparsepush {
+namespace {
+
+Network in(Precision precision, Network network) {
+  set_precision(network, precision);
+  return network;
+}
+
+/// How many convolutions leave moments, and how many normalizations terms.
+struct Fused {
+  int moments = 0, terms = 0;
+  friend bool operator==(const Fused&, const Fused&) = default;
+};
+std::ostream& operator<<(std::ostream& os, const Fused& fused) {
+  return os << fused.moments << " moments, " << fused.terms << " terms";
+}
+Fused fused_of(const Network& network) {
+  Fused fused;
+  for (const CallFusion& call : fuse_calls(network, 32))
+    fused.moments += call.leaves_moments, fused.terms += call.leaves_terms;
+  return fused;
+}
+
+TEST(Fusion, IsDecidedByTheShapesOfCalls) {
+  const ImageShape image{32, 32, 3};
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, Norm::kBatch))), (Fused{19, 9}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch))), (Fused{19, 9}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_vgg11(image, 10, Norm::kBatch))), (Fused{8, 3}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_lenet5(image, 10, Norm::kBatch))), Fused{});
+  EXPECT_EQ(fused_of(in(Precision::kFp32, make_resnet20(image, 10, Norm::kBatch))), Fused{});
+  for (const Norm norm : {Norm::kNone, Norm::kGroup, Norm::kEvoNorm})
+    EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, norm))), Fused{});
+}
+
+TEST(Fusion, OnACpuNothingIsFused) {
+  const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
+  for (const CallFusion& call : fuse_calls_on<Cpu>(network, 32)) EXPECT_FALSE(call.leaves_moments || call.leaves_terms);
+}
+
+/// Fewer samples never have more tiles, so that the room for the most serves them all.
+TEST(Fusion, RoomForMomentsGrowsWithTheSamples) {
+  const Network network = in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch));
+  const auto fusion = fuse_calls(network, 70);
+  for (int samples = 1; samples < 70; ++samples)
+    EXPECT_LE(moment_doubles(network, fusion, samples), moment_doubles(network, fusion, samples + 1)) << samples;
+}
+
+template <class Backend>
+class FusionOn : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(FusionOn, Backends);
+
+/// How far a fused step's gradients may be from those of separate calls, by norm: both have variances within 1e-5, and
+/// what differs in the last bits may be rounded to another TF32, or cut off by a ReLU.
+constexpr double kTolerance = 1e-3;
+
+TYPED_TEST(FusionOn, AStepIsThatOfSeparateCalls) {
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (const bool relu : {false, true}) {
+    const Network network = residual_network(Precision::kTf32, relu);
+    const StepOutcome fused = step_of(backend, network);
+    const StepOutcome apart = step_of(backend, network, std::vector<CallFusion>(network.calls.size()));
+    for (int node = 0; node < kNodes; ++node) EXPECT_NEAR(fused.loss[node], apart.loss[node], 2e-5 * apart.loss[node]);
+    EXPECT_LE(distance(fused.statistics, apart.statistics), 1e-5);
+    EXPECT_LE(distance(fused.gradient, apart.gradient), kTolerance);
+  }
+}
+
+/// A convolution reads the values that would have been stored.
+TYPED_TEST(FusionOn, ANormalizationOnLoadChangesNoBits) {
+  const TypeParam backend = tested_backend<TypeParam>();
+  for (const bool relu : {false, true}) {
+    const Network network = residual_network(Precision::kTf32, relu);
+    std::vector<CallFusion> stored = fuse_calls_on<TypeParam>(network, kBatch);
+    for (CallFusion& call : stored) call.leaves_terms = false;
+    const StepOutcome fused = step_of(backend, network), wanted = step_of(backend, network, stored);
+    EXPECT_TRUE(same_values(fused.loss, wanted.loss));
+    EXPECT_TRUE(same_values(fused.gradient, wanted.gradient));
+    EXPECT_TRUE(same_values(fused.statistics, wanted.statistics));
+  }
+}
+
+#if SPARSEPUSH_SIMULATED_CUDA
+TEST(Fusion, APassHoldsTheBytesThatArePlanned) {
+  const Cuda gpu;
+  for (const Precision precision : {Precision::kFp32, Precision::kTf32}) {
+    const Network network = in(precision, make_resnet20({8, 8, 3}, 10, Norm::kBatch));
+    const std::size_t before = simt::device_bytes();
+    const NetworkPass<Cuda> pass(gpu, network, 3, 3 * 5);
+    EXPECT_NEAR(static_cast<double>(simt::device_bytes() - before),
+                static_cast<double>(NetworkPass<Cuda>::bytes(network, 3, 3 * 5)), 100);  // never 0
+  }
+}
+
+/// What a forward pass of one node in training moves: copied to shared memory, read and written by wide accesses.
+struct Traffic {
+  double copied, read, written;
+};
+Traffic forward_traffic(const Network& network, const std::vector<CallFusion>& fusion, int samples) {
+  const Cuda gpu;
+  NetworkPass<Cuda> pass(gpu, network, 1, samples, fusion);
+  std::vector<float> row(network.layout.row), running(network.statistics);
+  initialize_network(network, 1, row.data());
+  initialize_statistics(network, running.data());
+  const Buffer<Cuda, float> x(gpu, 1, static_cast<int>(row.size()), row),
+      statistics(gpu, 1, static_cast<int>(running.size()), running);
+  const Buffer<Cuda, double> u(gpu, {1.0});
+  const simt::Counts before = simt::counts;
+  pass.forward(gpu, {.at = {.x = x.view(), .u = u.span()}, .statistics = statistics.view()}, samples, true);
+  return {static_cast<double>(simt::counts.copied_bytes - before.copied_bytes),
+          static_cast<double>(simt::counts.read_bytes - before.read_bytes),
+          static_cast<double>(simt::counts.written_bytes - before.written_bytes)};
+}
+
+/// ResNet-20 has 188,416 outputs of convolutions an image of 32 x 32, of which 86,016 are normalized for one
+/// convolution alone. Identity shortcuts and the pool's input are read besides; sums and terms are not counted.
+TEST(Fusion, SavesReadsAndWritesOfOutputsOfConvolutions) {
+  const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
+  constexpr int kSamples = 2;
+  const double bytes = kSamples * 4.0, outputs = 188'416 * bytes, unstored = 86'016 * bytes;
+  const double shortcuts = (3 * 16'384 + 2 * 8'192 + 2 * 4'096) * bytes, pooled = 4'096 * bytes, features = 64 * bytes;
+  std::vector<CallFusion> moments = fuse_calls(network, kSamples);
+  for (CallFusion& call : moments) call.leaves_terms = false;
+  const Traffic apart = forward_traffic(network, std::vector<CallFusion>(network.calls.size()), kSamples);
+  const Traffic with_moments = forward_traffic(network, moments, kSamples);
+  const Traffic fused = forward_traffic(network, fuse_calls(network, kSamples), kSamples);
+  EXPECT_GE(apart.read, 2 * outputs + shortcuts + pooled);
+  EXPECT_EQ(apart.written, 2 * outputs + features);
+  EXPECT_EQ(with_moments.read, outputs + shortcuts + pooled);
+  EXPECT_EQ(with_moments.written, 2 * outputs + features);
+  EXPECT_EQ(fused.read, outputs - unstored + shortcuts + pooled);
+  EXPECT_EQ(fused.written, 2 * outputs - unstored + features);
+  for (const Traffic& other : {with_moments, fused}) EXPECT_EQ(other.copied, apart.copied);
+}
+#endif
+
+}  // namespace
+}  // namespace sparsepush
