@@ -84,7 +84,7 @@ void SharedGpu::wait() {
   free_.wait(lock, [this] { return depth_ == 0; });
   owner_ = std::this_thread::get_id();
   depth_ = depth;
-  if (!in_time) throw Error("simt: for two minutes no other thread has called what this one waits for");
+  if (!in_time) throw Error("simt: for two minutes no other rank has called what this one waits for");
 }
 void SharedGpu::notify() {
   const std::lock_guard lock(mutex_);
