@@ -87,14 +87,14 @@ ncclResult_t launch(const std::vector<Call>& calls, bool is_grouped) {
   ncclComm& comm = *calls.front().comm;
   if (const std::string why = broken_rule(calls, is_grouped); !why.empty()) return refuse(ncclInvalidUsage, why);
   const auto exchange = std::make_shared<Exchange>(comm);
+  std::erase_if(comm.exchanges, [](const auto& old) { return old.expired(); });
+  comm.exchanges.push_back(exchange);
   std::string refusal;
   for (const Call& call : calls) exchange->add(call, comm.world->post(call, refusal));
   if (!refusal.empty()) {
     exchange->drop("simulated NCCL: " + refusal);
     return refuse(ncclInvalidUsage, refusal);
   }
-  std::erase_if(comm.exchanges, [](const auto& old) { return old.expired(); });
-  comm.exchanges.push_back(exchange);
   calls.front().stream->add([exchange] { exchange->begin(); });
   calls.front().stream->add(exchange);
   comm.world->serve();

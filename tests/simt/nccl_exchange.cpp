@@ -30,7 +30,7 @@ bool Exchange::is_blocked() const {
     if (part.message->is_deliverable()) return false;
     all_done = false;
   }
-  return !all_done && comm_.is_alive();
+  return !all_done;
 }
 
 Stream* Exchange::awaited() const {
@@ -52,7 +52,6 @@ Stream* Exchange::awaited() const {
 }
 
 bool Exchange::advance() {
-  if (!comm_.is_alive()) return true;
   std::vector<Part*> next;
   for (Part& part : parts_)
     if (!part.is_done() && part.message->is_deliverable()) next.push_back(&part);

@@ -45,8 +45,8 @@ struct PostOptions {
 /// Returns when all ranks are there. Throws Error if they do not agree how many they are, or two have the same number.
 using OpenPost = std::unique_ptr<Post> (*)(const PostOptions& options);
 
-/// Null: all ranks are threads of this process. A program whose ranks are processes links nccl_processes.cpp, which sets
-/// it.
+/// Null: all ranks are threads of this process. A program whose ranks are processes links nccl_processes.cpp, which
+/// sets it.
 extern OpenPost open_post;
 
 }  // namespace simt::nccl

@@ -229,8 +229,7 @@ void Sockets::carry() {
 bool Sockets::send_to(Peer& peer) {
   while (peer.socket.is_open() && !peer.leaving.empty()) {
     const std::vector<unsigned char>& first = peer.leaving.front();
-    const ssize_t sent =
-        ::send(peer.socket.number(), first.data() + peer.left, first.size() - peer.left, MSG_NOSIGNAL);
+    const ssize_t sent = ::send(peer.socket.number(), first.data() + peer.left, first.size() - peer.left, MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return true;
     if (sent < 0) break;  // it is gone
     peer.left += static_cast<std::size_t>(sent);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <string_view>
 
@@ -139,8 +140,7 @@ std::shared_ptr<Message> World::message_of(const Letter& letter) {
   const Key key{letter.from, letter.to, letter.number};
   if (const auto found = open_.find(key); found != open_.end()) return found->second;
   if (letter.number < posted(!letter.of_sender, letter.from, letter.to)) return nullptr;
-  return open_[key] =
-             std::make_shared<Message>(Message{.from = letter.from, .to = letter.to, .number = letter.number});
+  return open_[key] = std::make_shared<Message>(Message{.from = letter.from, .to = letter.to, .number = letter.number});
 }
 
 void World::take(const Letter& letter, Message& message) {
@@ -178,8 +178,8 @@ bool World::give(Message& message) const {
   while (own.posted && !is_given()) {
     Stream& stream = *own.call.stream;
     try {
-      if (!stream.advance()) return false;
-    } catch (const Error& error) {  // of its work; who waits for the stream hears of it
+      if (!stream.has_work() || !stream.advance()) return false;
+    } catch (const std::exception& error) {  // of its work; who waits for the stream hears of it
       stream.fail(error.what());
     }
   }

@@ -59,7 +59,8 @@ enum class State { kAway, kThere, kLeft, kAborted };
 class World {
  public:
   explicit World(int ranks) : rank(ranks, State::kAway) {}
-  /// Connects this process, as rank `own`, to those of the others; called without `gpu`. Throws Error if they do not fit.
+  /// Connects this process, as rank `own`, to those of the others; called without `gpu`. Throws Error if they do not
+  /// fit.
   void connect(const std::string& id, int own);
 
   int ranks() const { return static_cast<int>(rank.size()); }
@@ -99,8 +100,8 @@ class World {
   /// Forgets messages with which this process has done.
   void forget_done();
 
-  int own_ = -1;  ///< this process's rank, where ranks are processes
-  std::map<Key, std::shared_ptr<Message>> open_;  ///< of which one side is missing; between processes, those not done
+  int own_ = -1;                                   ///< this process's rank, where ranks are processes
+  std::map<Key, std::shared_ptr<Message>> open_;   ///< of which one side is missing; between processes, those not done
   std::map<std::pair<int, int>, long> posted_[2];  ///< [receives, sends] from one rank to another
   std::vector<std::shared_ptr<Message>> wanted_;   ///< by other processes
   std::unique_ptr<Post> post_;                     ///< last, since its thread uses the others

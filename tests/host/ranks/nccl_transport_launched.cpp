@@ -1,5 +1,5 @@
-// What any transport does, between processes that send through the stand-in for NCCL. It is run by mpirun; alone it does
-// nothing.
+// What any transport does, between processes that send through the stand-in for NCCL. It is run by mpirun; alone it
+// does nothing.
 #include <gtest/gtest.h>
 
 #include "host/ranks/nccl_transport.h"
