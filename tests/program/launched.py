@@ -1,5 +1,6 @@
 """Running the program in several processes, which Open MPI's mpirun starts together."""
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ ENVIRONMENT = os.environ | {
 }
 MPIRUN = ["mpirun", "--oversubscribe", "-np"]  # more processes than processors
 BLOCK_OF_MPIRUN = re.compile(r"^-{70,}\n.*?^-{70,}\n", re.MULTILINE | re.DOTALL)
+CLOCKED = ("log.txt", "timing.csv")  # files of a run of which nothing is compared
 LINE_OF_MPIRUN = re.compile(r"mpirun: |\[[\w.-]+:\d+\] ")
 
 
@@ -44,6 +46,14 @@ def children(pid):
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def contents(folder):
+    """What stands in the files of a run, but for times and for how many shards there were and how they were connected."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in CLOCKED}
+    files["config.toml"] = re.sub(rb"(?m)^(shards|transport) = .*$", b"", files["config.toml"])
+    files["summary.json"] = json.loads(files["summary.json"]) | {"seconds": 0, "device": ""}
+    return files
 
 
 class Launch:
@@ -145,6 +155,13 @@ class LaunchedTest(ProgramTest):
         self.assertEqual(done.code, 0, done.stderr)
         self.assertEqual(done.stderr, "")
         return self.folder / out
+
+    def assert_same_files(self, one, other):
+        self.assert_same_results(one, other)
+        self.assertEqual({path.name for path in one.iterdir()}, {path.name for path in other.iterdir()})
+        mine, theirs = contents(one), contents(other)
+        for name in mine:
+            self.assertEqual(mine[name], theirs[name], name)
 
     def own_lines(self, launch):
         """What the program itself has written to the standard error, without mpirun's words."""

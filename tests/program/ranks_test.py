@@ -1,8 +1,5 @@
 """A run in several processes of a launcher has the bytes of the run in one process."""
 
-import json
-import re
-
 from launched import LaunchedTest
 from program import main, quadratic, read_metrics, read_safetensors
 
@@ -59,28 +56,12 @@ COMPRESSORS = {
     "low_rank": {"rank": 1, "averaging_rate": 0.05},
     "top_k": {"keep": 0.1, "scope": "global"},
 }
-CLOCKED = ("log.txt", "timing.csv")  # of which nothing is compared
-
-
-def contents(folder):
-    """What stands in the files of a run, but for times and for how many shards there were."""
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in CLOCKED}
-    files["config.toml"] = re.sub(rb"(?m)^shards = \d+$", b"", files["config.toml"])
-    files["summary.json"] = json.loads(files["summary.json"]) | {"seconds": 0, "device": ""}
-    return files
 
 
 class RanksTest(LaunchedTest):
     def setUp(self):
         super().setUp()
         self.write("problem.safetensors", quadratic(NODES, (1, 30, 66, 5)))
-
-    def assert_same_files(self, one, other):
-        self.assert_same_results(one, other)
-        self.assertEqual({path.name for path in one.iterdir()}, {path.name for path in other.iterdir()})
-        mine, theirs = contents(one), contents(other)
-        for name in mine:
-            self.assertEqual(mine[name], theirs[name], name)
 
     def assert_independent_of_ranks(self, experiment, counts, name="out"):
         config = self.write_config(experiment, f"{name}.toml")

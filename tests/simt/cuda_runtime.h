@@ -119,11 +119,16 @@ inline const char* cudaGetErrorString(cudaError_t error) {
       return "not allowed while work is recorded (simulated)";
   }
 }
+/// Three, so that two or three processes of a launcher have one each and a fourth has to share. Which one memory and
+/// streams are on is not simulated.
+inline constexpr int kSimulatedGpus = 3;
 inline cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = kSimulatedGpus;
   return cudaSuccess;
 }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaSetDevice(int device) {
+  return device >= 0 && device < kSimulatedGpus ? cudaSuccess : cudaErrorInvalidValue;
+}
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   *value =
       attribute == cudaDevAttrMultiProcessorCount ? simt::multiprocessors : static_cast<int>(simt::most_shared_bytes);

@@ -1,7 +1,14 @@
 // Stands in for NCCL where host/ranks/nccl_transport.cpp is compiled for the simulated GPU: what is used of it and
-// nothing else. Ranks are threads of this process. A call that breaks a rule returns an error, and ncclGetLastError
-// says which rule; nccl.cpp lists them. Memory that is to be received holds 0xff bytes from when its stream comes to
-// the exchange until the message arrives, which it does part by part, in orders that simt::stream_order chooses.
+// nothing else. Ranks are threads of this process, or, in programs that link nccl_processes.cpp, processes of one
+// machine. A call that breaks a rule returns an error, and ncclGetLastError says which rule; README.md lists them.
+// Memory that is to be received holds 0xff bytes from when its stream comes to the exchange until the message arrives,
+// which it does part by part, in orders that simt::stream_order chooses.
+//
+// Between processes, what one does is known to another when its letter arrives. So a send or receive outside of a group
+// is refused unless its other side is known; of two that disagree about a message, who knows of the other's call is
+// refused, and a stream fails if its call went through before. Streams that wait for each other fail at once between
+// threads, between processes after two minutes. Who waits for a process that was killed waits as long: as with NCCL,
+// the launcher has to end it. Everything else is checked alike.
 #pragma once
 #include <cuda_runtime.h>
 

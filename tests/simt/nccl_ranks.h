@@ -1,7 +1,8 @@
-// Ranks of the stand-in for NCCL, as threads.
+// Ranks of the stand-in for NCCL, as threads; nccl_processes_test.cpp has processes.
 #pragma once
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <functional>
 #include <string>
 #include <thread>
@@ -16,8 +17,9 @@ namespace sparsepush {
 
 /// A rank with memory for a few messages.
 struct Rank {
-  Rank(const ncclUniqueId& id, int ranks, int rank)
-      : rank(rank), ranks(ranks), sent(gpu, ranks, 4), received(gpu, ranks, 4) {
+  /// `meet` returns when all ranks have called it.
+  Rank(const ncclUniqueId& id, int ranks, int rank, std::function<void()> meet = {})
+      : rank(rank), ranks(ranks), sent(gpu, ranks, 4), received(gpu, ranks, 4), meet(std::move(meet)) {
     std::vector<int> values;
     for (int to = 0; to < ranks; ++to)
       for (int i = 0; i < 4; ++i) values.push_back(100 * rank + 10 * to + i);
@@ -32,12 +34,14 @@ struct Rank {
     return ncclRecv(received.view().row(from), count, ncclInt32, from, comm, stream_of(gpu));
   }
   /// Sends to, and receives from, all others.
-  ncclResult_t exchange() const {
+  ncclResult_t exchange() const { return exchange(sent, received, stream_of(gpu)); }
+  /// The same of rows of other arrays, on another stream.
+  ncclResult_t exchange(const Buffer<Cuda, int>& from, const Buffer<Cuda, int>& to, cudaStream_t stream) const {
     EXPECT_EQ(ncclGroupStart(), ncclSuccess);
     for (int peer = 0; peer < ranks; ++peer)
       if (peer != rank) {
-        EXPECT_EQ(send(peer), ncclSuccess);
-        EXPECT_EQ(receive(peer), ncclSuccess);
+        EXPECT_EQ(ncclSend(from.view().row(peer), from.view().cols, ncclInt32, peer, comm, stream), ncclSuccess);
+        EXPECT_EQ(ncclRecv(to.view().row(peer), to.view().cols, ncclInt32, peer, comm, stream), ncclSuccess);
       }
     return ncclGroupEnd();
   }
@@ -46,6 +50,7 @@ struct Rank {
   int rank, ranks;
   Cuda gpu;
   Buffer<Cuda, int> sent, received;  ///< [ranks, 4] to and from each: 100 sender + 10 receiver + i
+  std::function<void()> meet;
   ncclComm_t comm = nullptr;
 };
 
@@ -53,10 +58,11 @@ struct Rank {
 inline void run_ranks(int ranks, const std::function<void(Rank&)>& body) {
   ncclUniqueId id{};
   EXPECT_EQ(ncclGetUniqueId(&id), ncclSuccess);
+  std::barrier meeting(ranks);
   std::vector<std::jthread> threads;
   for (int r = 0; r < ranks; ++r)
     threads.emplace_back([&, r] {
-      Rank rank(id, ranks, r);
+      Rank rank(id, ranks, r, [&] { meeting.arrive_and_wait(); });
       body(rank);
     });
 }

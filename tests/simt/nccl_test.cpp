@@ -11,70 +11,27 @@
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/cuda_launch.h"
 #include "tests/backends.h"
+#include "tests/simt/nccl_cases.h"
 #include "tests/simt/nccl_ranks.h"
 
 namespace sparsepush {
 namespace {
 
-TEST(SimulatedNccl, BringsEveryMessageToItsPlace) {
-  for (const int ranks : {1, 2, 3, 5})
-    for_each_stream_order<Cuda>([ranks] {
-      run_ranks(ranks, [](Rank& own) {
-        for (int turn = 0; turn < 3; ++turn) EXPECT_EQ(own.exchange(), ncclSuccess);
-        std::vector<int> expected(4 * own.ranks);
-        for (int from = 0; from < own.ranks; ++from)
-          for (int i = 0; i < 4 && from != own.rank; ++i) expected[4 * from + i] = 100 * from + 10 * own.rank + i;
-        EXPECT_EQ(own.received.to_host(), expected);
-        EXPECT_EQ(ncclCommDestroy(own.comm), ncclSuccess);
-      });
-    });
-}
-
-TEST(SimulatedNccl, MatchesMessagesOfTwoRanksInTheirOrder) {
-  for_each_stream_order<Cuda>([] {
-    run_ranks(2, [](Rank& own) {
-      ncclGroupStart();
-      for (const int row : {0, 1}) {
-        if (own.rank == 0) {
-          EXPECT_EQ(ncclSend(own.sent.view().row(1 - row), 4, ncclInt32, 1, own.comm, stream_of(own.gpu)), ncclSuccess);
-        } else
-          EXPECT_EQ(ncclRecv(own.received.view().row(row), 4, ncclInt32, 0, own.comm, stream_of(own.gpu)), ncclSuccess);
-      }
-      EXPECT_EQ(ncclGroupEnd(), ncclSuccess);
-      if (own.rank == 1) {
-        EXPECT_EQ(own.received.to_host(), (std::vector{10, 11, 12, 13, 0, 1, 2, 3}));
-      }
-      own.gpu.synchronize();
-    });
-  });
-}
-
-void copy_kernel(const int* from, int* to) {
-  for (int i = 0; i < 4; ++i) to[i] = from[i];
-}
-
+TEST(SimulatedNccl, BringsEveryMessageToItsPlace) { expect_every_message_in_its_place(run_ranks); }
+TEST(SimulatedNccl, MatchesMessagesOfTwoRanksInTheirOrder) { expect_messages_of_two_ranks_in_their_order(run_ranks); }
 TEST(SimulatedNccl, DeliversWhenAStreamIsWaitedForAndKeepsItsOrder) {
-  for_each_stream_order<Cuda>([] {
-    std::barrier meeting(2);
-    run_ranks(2, [&](Rank& own) {
-      const int other = 1 - own.rank;
-      const Buffer<Cuda, int> before(own.gpu, 1, 4), after(own.gpu, 1, 4);
-      own.gpu.synchronize();
-      const int* received = own.received.view().row(other);
-      launch(own.gpu, {}, copy_kernel, received, before.span().data());
-      EXPECT_EQ(own.exchange(), ncclSuccess);
-      launch(own.gpu, {}, copy_kernel, received, after.span().data());
-      meeting.arrive_and_wait();
-      if (simt::stream_order == 1) {
-        EXPECT_EQ(received[0], 0);
-      }
-      meeting.arrive_and_wait();
-      EXPECT_EQ(before.to_host(), (std::vector{0, 0, 0, 0}));
-      const int first = 100 * other + 10 * own.rank;
-      EXPECT_EQ(after.to_host(), (std::vector{first, first + 1, first + 2, first + 3}));
-      own.gpu.synchronize();
-    });
-  });
+  expect_delivery_when_a_stream_is_waited_for(run_ranks);
+}
+TEST(SimulatedNccl, LetsStreamsGoOnOfRanksThatDoNotWait) { expect_progress_of_ranks_that_do_not_wait(run_ranks); }
+TEST(SimulatedNccl, ExchangesOnAStreamOfTheirOwnKeepToEvents) {
+  expect_exchanges_between_ops_of_another_stream(run_ranks);
+}
+TEST(SimulatedNccl, ShowsAMissingEvent) { expect_missing_events_to_show(run_ranks); }
+TEST(SimulatedNccl, FailsStreamsThatWaitForARankThatHasLeft) {
+  expect_failing_streams_that_wait_for_a_rank_that_has_left(run_ranks);
+}
+TEST(SimulatedNccl, DropsTheExchangesOfARankThatAborts) {
+  expect_exchanges_of_an_aborting_rank_to_be_dropped(run_ranks);
 }
 
 TEST(SimulatedNccl, FillsMemoryThatIsToBeReceived) {
@@ -142,55 +99,6 @@ TEST(SimulatedNccl, ShowsStreamsThatWaitForEachOther) {
     EXPECT_EQ(stream_error(own.gpu), "simt: streams wait for each other");
   });
   simt::stream_order = 0;
-}
-
-TEST(SimulatedNccl, FailsStreamsThatWaitForARankThatHasLeft) {
-  for_each_stream_order<Cuda>([] {
-    for (const bool aborts : {true, false}) {
-      std::barrier meeting(2);
-      run_ranks(2, [&](Rank& own) {
-        if (own.rank == 1) {
-          EXPECT_EQ(aborts ? ncclCommAbort(own.comm) : ncclCommDestroy(own.comm), ncclSuccess);
-        }
-        meeting.arrive_and_wait();
-        if (own.rank == 1) return;
-        ncclResult_t error{};
-        EXPECT_EQ(ncclCommGetAsyncError(own.comm, &error), ncclSuccess);
-        EXPECT_EQ(error, aborts ? ncclRemoteError : ncclSuccess);
-        EXPECT_EQ(own.exchange(), ncclSuccess);
-        for (int times = 0; times < 2; ++times)
-          EXPECT_EQ(stream_error(own.gpu), "simulated NCCL: rank 0 of 2 waits for rank 1, which has left");
-      });
-    }
-  });
-}
-
-TEST(SimulatedNccl, DropsTheExchangesOfARankThatAborts) {
-  for_each_stream_order<Cuda>(
-      [] {
-        std::barrier meeting(3);
-        run_ranks(3, [&](Rank& own) {
-          if (own.rank < 2) {
-            EXPECT_EQ(own.exchange(), ncclSuccess);
-          }
-          meeting.arrive_and_wait();
-          if (own.rank == 0) {
-            EXPECT_EQ(ncclCommAbort(own.comm), ncclSuccess);
-          }
-          meeting.arrive_and_wait();
-          if (own.rank == 0) {
-            EXPECT_EQ(stream_error(own.gpu), "none");
-          }
-          if (own.rank == 2) {
-            EXPECT_EQ(own.exchange(), ncclSuccess);
-          }
-          meeting.arrive_and_wait();
-          if (own.rank == 2) {
-            EXPECT_EQ(stream_error(own.gpu), "simulated NCCL: rank 0 of 3 has aborted");
-          }
-        });
-      },
-      kOrdersWithoutBuffers);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <new>
 #include <random>
 #include <utility>
 
@@ -84,7 +85,7 @@ void SharedGpu::wait() {
   free_.wait(lock, [this] { return depth_ == 0; });
   owner_ = std::this_thread::get_id();
   depth_ = depth;
-  if (!in_time) throw Error("simt: for two minutes no other thread has called what this one waits for");
+  if (!in_time) throw Error("simt: for two minutes no other rank has called what this one waits for");
 }
 void SharedGpu::notify() {
   const std::lock_guard lock(mutex_);
@@ -151,7 +152,12 @@ bool Stream::advance() {
   if (items_.front().joint && !items_.front().joint->advance()) return true;
   const Item item = std::move(items_.front());
   items_.pop_front();
-  if (item.work) item.work();
+  try {
+    if (item.work) item.work();
+  } catch (const std::bad_alloc&) {  // of the simulator: what is behind it may need what has not been done
+    fail("simt: out of memory");
+    throw;
+  }
   if (item.mark) item.mark->reached = true;
   return true;
 }

@@ -86,6 +86,8 @@ class Stream {
   void advance_freely();
   /// Does all that was added, unless the stream fails.
   void finish();
+  /// Drops what is left, and all that is added later; `synchronize` throws Error(why).
+  void fail(const std::string& why);
 
   bool has_work() const { return !items_.empty(); }
   /// Whether the next item waits for something that has not happened.
@@ -103,7 +105,6 @@ class Stream {
   };
   void add(Item item);
   bool advance_blocked();
-  void fail(const std::string& why);
 
   std::deque<Item> items_;
   const std::thread::id owner_ = std::this_thread::get_id();
