@@ -166,6 +166,30 @@ void expect_missing_events_to_show(const Run& run) {
   simt::stream_order = 0;
 }
 
+// Ops that wait for messages which never come must not go on with what is there instead.
+template <class Run>
+void expect_failing_ops_behind_an_exchange_that_is_dropped(const Run& run) {
+  for_each_stream_order<Cuda>([&] {
+    run(2, [](Rank& own) {
+      auto* const messages = static_cast<cudaStream_t>(own.gpu.upload_stream());
+      const Buffer<Cuda, int> read(own.gpu, 1, 8);
+      Event<Cuda> arrived(own.gpu);
+      own.gpu.synchronize();
+      if (own.rank == 0) {
+        EXPECT_EQ(own.exchange(own.sent, own.received, messages), ncclSuccess);
+        arrived.record(Queue::kUploads);
+        wait_for(Queue::kOps, arrived);
+        const int* received = own.received.span().data();
+        launch(own.gpu, {}, copy_kernel, received, read.span().data(), 8);
+        EXPECT_EQ(ncclCommAbort(own.comm), ncclSuccess);
+      }
+      EXPECT_EQ(stream_error(own.gpu), own.rank == 0 ? "simulated NCCL: rank 0 of 2 has aborted" : "none");
+      EXPECT_EQ(read.span()[7], 0);
+      own.meet();
+    });
+  });
+}
+
 template <class Run>
 void expect_failing_streams_that_wait_for_a_rank_that_has_left(const Run& run) {
   for_each_stream_order<Cuda>([&] {

@@ -90,6 +90,9 @@ TEST(SimulatedNcclOfProcesses, ShowsAMissingEvent) { expect_missing_events_to_sh
 TEST(SimulatedNcclOfProcesses, FailsStreamsThatWaitForARankThatHasLeft) {
   expect_failing_streams_that_wait_for_a_rank_that_has_left(run_processes);
 }
+TEST(SimulatedNcclOfProcesses, FailsOpsBehindAnExchangeThatIsDropped) {
+  expect_failing_ops_behind_an_exchange_that_is_dropped(run_processes);
+}
 TEST(SimulatedNcclOfProcesses, DropsTheExchangesOfARankThatAborts) {
   expect_exchanges_of_an_aborting_rank_to_be_dropped(run_processes);
 }

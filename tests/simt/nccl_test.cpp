@@ -30,6 +30,9 @@ TEST(SimulatedNccl, ShowsAMissingEvent) { expect_missing_events_to_show(run_rank
 TEST(SimulatedNccl, FailsStreamsThatWaitForARankThatHasLeft) {
   expect_failing_streams_that_wait_for_a_rank_that_has_left(run_ranks);
 }
+TEST(SimulatedNccl, FailsOpsBehindAnExchangeThatIsDropped) {
+  expect_failing_ops_behind_an_exchange_that_is_dropped(run_ranks);
+}
 TEST(SimulatedNccl, DropsTheExchangesOfARankThatAborts) {
   expect_exchanges_of_an_aborting_rank_to_be_dropped(run_ranks);
 }

@@ -106,7 +106,7 @@ Stream::~Stream() {
 
 void Stream::add(Item item) {
   const std::lock_guard lock(gpu);
-  if (failure_) {
+  if (!failure_.empty()) {
     if (item.joint) item.joint->drop("simt: a stream that others wait for has failed");
     return;
   }
@@ -120,7 +120,7 @@ void Stream::add(std::function<void()> work) { add(Item{.work = std::move(work)}
 void Stream::add(std::shared_ptr<Joint> joint) { add(Item{.joint = std::move(joint)}); }
 void Stream::record(Event& event) {
   const std::lock_guard lock(gpu);
-  event.mark = std::make_shared<Mark>(Mark{.stream = this, .reached = failure_ != nullptr});
+  event.mark = std::make_shared<Mark>(Mark{.stream = this, .reached = !failure_.empty(), .failure = failure_});
   add(Item{.mark = event.mark});
 }
 void Stream::wait_for(const Event& event) {
@@ -131,7 +131,7 @@ void Stream::wait_for(const Event& event) {
 void Stream::synchronize() {
   const std::lock_guard lock(gpu);
   finish();
-  if (failure_) std::rethrow_exception(failure_);
+  if (!failure_.empty()) throw Error(failure_);
 }
 void Stream::finish() {
   while (has_work())
@@ -152,6 +152,7 @@ bool Stream::advance() {
   if (items_.front().joint && !items_.front().joint->advance()) return true;
   const Item item = std::move(items_.front());
   items_.pop_front();
+  if (item.awaited && !item.awaited->failure.empty()) fail(item.awaited->failure);
   try {
     if (item.work) item.work();
   } catch (const std::bad_alloc&) {  // of the simulator: what is behind it may need what has not been done
@@ -178,9 +179,12 @@ bool Stream::advance_blocked() {
 }
 
 void Stream::fail(const std::string& why) {
-  failure_ = std::make_exception_ptr(Error(why));
+  failure_ = why;
   for (const Item& item : std::exchange(items_, {})) {
-    if (item.mark) item.mark->reached = true;
+    if (item.mark) {
+      item.mark->reached = true;
+      item.mark->failure = why;
+    }
     if (item.joint) item.joint->drop(why);
   }
 }

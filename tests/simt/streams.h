@@ -59,6 +59,7 @@ class Joint {
 struct Mark {
   Stream* stream = nullptr;
   bool reached = false;
+  std::string failure = {};  ///< why what is before it will never be done
 };
 /// Holds the mark that it was recorded at last; null: it never was, so that nobody waits for it.
 struct Event {
@@ -66,7 +67,7 @@ struct Event {
 };
 
 /// Does its work in the order in which it was given. When a joint cannot go on, the stream has failed: it drops its
-/// work, and all that it is given later.
+/// work, and all that it is given later. So do streams that wait for it.
 class Stream {
  public:
   Stream();
@@ -109,7 +110,7 @@ class Stream {
   std::deque<Item> items_;
   const std::thread::id owner_ = std::this_thread::get_id();
   bool in_chain_ = false;  ///< of streams of which each waits for the next
-  std::exception_ptr failure_;
+  std::string failure_;    ///< empty: it has not failed
 };
 
 /// Returns when the event has been reached.
