@@ -21,19 +21,23 @@ std::vector<CallFusion> fuse_calls(const Network& network, int samples) {
     const LayerCall &call = network.calls[i], &next = network.calls[i + 1];
     if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
       fusion[i].leaves_moments = is_batch_norm(next) && moment_tiles(*conv, samples).count > 0;
-    if (const auto* reader = std::get_if<Conv2dLayer>(&next.layer))
+    if (const auto* reader = std::get_if<Conv2dLayer>(&next.layer)) {
       fusion[i].leaves_terms = is_batch_norm(call) && call.skip == kNoTensor && call.skipped_to == kNoTensor &&
                                can_normalize_on_load(*reader, samples);
+      fusion[i + 1].sums_gradient = is_batch_norm(call) && norm_gradient_tiles(*reader, samples) > 0;
+    }
   }
   return fusion;
 }
 
-std::int64_t moment_doubles(const Network& network, const std::vector<CallFusion>& fusion, int samples) {
+std::int64_t tile_sum_doubles(const Network& network, const std::vector<CallFusion>& fusion, int samples) {
   std::int64_t most = 0;
   for (std::size_t i = 0; i < fusion.size(); ++i) {
-    if (!fusion[i].leaves_moments) continue;
-    const auto& conv = std::get<Conv2dLayer>(network.calls[i].layer);
-    most = std::max(most, moment_tiles(conv, samples).doubles(conv.out));
+    const auto* conv = std::get_if<Conv2dLayer>(&network.calls[i].layer);
+    if (conv == nullptr) continue;
+    if (fusion[i].leaves_moments) most = std::max(most, moment_tiles(*conv, samples).doubles(conv->out));
+    if (fusion[i].sums_gradient)
+      most = std::max(most, NormGradientSums::doubles(norm_gradient_tiles(*conv, samples), conv->in.channels));
   }
   return most;
 }

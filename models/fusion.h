@@ -13,6 +13,7 @@ namespace sparsepush {
 struct CallFusion {
   bool leaves_moments = false;  ///< a convolution: in training, those of its outputs for the normalization behind it
   bool leaves_terms = false;    ///< a normalization: terms instead of its output, by which its one reader normalizes
+  bool sums_gradient = false;   ///< a convolution: its input's, as the normalization before it wants it (NormGradient)
 };
 
 /// Decides what calls do for each other on a GPU, by their shapes alone, for at most so many samples a node:
@@ -20,6 +21,8 @@ struct CallFusion {
 ///   convolution on tensor cores, then batch normalization      leaves moments: its outputs are read once less
 ///   batch normalization that adds no skip tensor and is none,  leaves terms: its output is never stored
 ///   then convolution on tensor cores of 16s of channels
+///   batch normalization, then convolution on tensor cores      backward, the second sums the gradient that it writes,
+///   of 16s of channels                                         which is read and written once less
 ///
 /// Nothing else is fused: no layer in fp32, no other norm, nothing on a Cpu.
 std::vector<CallFusion> fuse_calls(const Network& network, int samples);
@@ -33,7 +36,8 @@ inline bool is_stored(const std::vector<CallFusion>& fusion, int number) {
   return number == 0 || !fusion[number - 1].leaves_terms;
 }
 
-/// Counts the doubles of a node with so many samples that moments take, of one call at a time.
-std::int64_t moment_doubles(const Network& network, const std::vector<CallFusion>& fusion, int samples);
+/// Counts the doubles of a node with so many samples that sums of tiles take, of moments or of gradients, one call at a
+/// time.
+std::int64_t tile_sum_doubles(const Network& network, const std::vector<CallFusion>& fusion, int samples);
 
 }  // namespace sparsepush

@@ -38,7 +38,7 @@ class NetworkPass {
         slots_(assign_gradient_slots(network)),
         label_(backend, 1, samples),
         scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))),
-        moments_(backend, nodes, static_cast<int>(moment_doubles(network, fusion_, samples / nodes))) {
+        tile_sums_(backend, nodes, static_cast<int>(tile_sum_doubles(network, fusion_, samples / nodes))) {
     for (int t = 0; t <= calls(); ++t)
       tensor_.emplace_back(backend, is_stored(fusion_, t) ? samples : 0, network.tensor_sizes[t]);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
@@ -61,7 +61,7 @@ class NetworkPass {
       if (is_stored(fusion, static_cast<int>(t))) floats += network.tensor_sizes[t];
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
-    const std::int64_t doubles = scratch(network, samples / nodes) + moment_doubles(network, fusion, samples / nodes);
+    const std::int64_t doubles = scratch(network, samples / nodes) + tile_sum_doubles(network, fusion, samples / nodes);
     std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double));
     for (std::size_t i = 0; i < network.calls.size(); ++i) {
       const LayerCall& call = network.calls[i];
@@ -146,7 +146,7 @@ class NetworkPass {
   /// Returns where the convolution at `call` leaves moments; no data if it does not.
   MatrixView<double> moments(const Place& p, int call, bool training) const {
     if (!training || call < 0 || !fusion_[call].leaves_moments) return {};
-    return moments_.view().rows_from(0, p.nodes.at.x.rows);
+    return tile_sums_.view().rows_from(0, p.nodes.at.x.rows);
   }
   /// Returns what the convolution before a normalization has left.
   TileMoments moments_before(const Place& p, bool training) const {
@@ -154,6 +154,35 @@ class NetworkPass {
     if (sums.data == nullptr) return {};
     const auto& before = std::get<Conv2dLayer>(network_.calls[p.call - 1].layer);
     return {.sums = sums, .tiles = moment_tiles(before, p.samples / p.nodes.at.x.rows)};
+  }
+  /// Returns where the convolution at `call` leaves sums of its input's gradient; no data if it does not.
+  NormGradientSums gradient_sums(const Place& p, int call) const {
+    if (call >= calls() || !fusion_[call].sums_gradient) return {};
+    return {
+        .sums = tile_sums_.view().rows_from(0, p.nodes.at.x.rows),
+        .tiles = norm_gradient_tiles(std::get<Conv2dLayer>(network_.calls[call].layer), p.samples / p.nodes.at.x.rows)};
+  }
+  /// Returns the shape of the call that later adds the output of the call of `p`, and the gradient that comes from
+  /// there.
+  ImageShape later_shape(int call) const {
+    const int later = network_.calls[call].skipped_to;
+    return later == kNoTensor ? ImageShape{} : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape;
+  }
+  MatrixView<float> later_gradient(const Place& p, int call) const {
+    return gradient_of(network_.calls[call].skipped_to, p.samples);
+  }
+  /// Returns what the convolution of `p` does to its input's gradient for the normalization before it.
+  NormGradient norm_gradient(const Place& p) const {
+    const int norm = p.call - 1;
+    if (!fusion_[p.call].sums_gradient) return {};
+    return {.input = tensor(norm, p.samples),
+            .output = tensor(norm + 1, p.samples),
+            .terms = terms(p, norm),
+            .saved = saved_[norm].view().rows_from(0, p.nodes.at.x.rows),
+            .relu = std::get<NormalizeLayer>(network_.calls[norm].layer).relu,
+            .skip_gradient = later_gradient(p, norm),
+            .skip_shape = later_shape(norm),
+            .sums = gradient_sums(p, p.call)};
   }
   /// Doubles a node that any normalization works in.
   static std::int64_t scratch(const Network& network, int samples) {
@@ -217,25 +246,24 @@ class NetworkPass {
                                                 .output_gradient = gradient_of(p.call + 1, p.samples),
                                                 .gradient = gradient,
                                                 .input_gradient = gradient_of(p.call, p.samples),
-                                                .norm = norm_on_load(p)});
+                                                .norm = norm_on_load(p),
+                                                .norm_gradient = norm_gradient(p)});
   }
   void call_backward(const Backend& backend, const NormalizeLayer& layer, const Place& p, MatrixView<float> gradient) {
-    const int later = network_.calls[p.call].skipped_to;
-    normalize_backward(
-        backend, {.layer = layer,
-                  .x = p.nodes.at.x,
-                  .u = p.nodes.at.u,
-                  .input = tensor(p.call, p.samples),
-                  .output = tensor(p.call + 1, p.samples),
-                  .saved = saved(p),
-                  .output_gradient = gradient_of(p.call + 1, p.samples),
-                  .skip_gradient = gradient_of(later, p.samples),
-                  .skip_shape = later == kNoTensor ? ImageShape{}
-                                                   : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape,
-                  .gradient = gradient,
-                  .input_gradient = gradient_of(p.call, p.samples),
-                  .scratch = scratch(p),
-                  .terms = terms(p, p.call)});
+    normalize_backward(backend, {.layer = layer,
+                                 .x = p.nodes.at.x,
+                                 .u = p.nodes.at.u,
+                                 .input = tensor(p.call, p.samples),
+                                 .output = tensor(p.call + 1, p.samples),
+                                 .saved = saved(p),
+                                 .output_gradient = gradient_of(p.call + 1, p.samples),
+                                 .skip_gradient = later_gradient(p, p.call),
+                                 .skip_shape = later_shape(p.call),
+                                 .gradient = gradient,
+                                 .input_gradient = gradient_of(p.call, p.samples),
+                                 .scratch = scratch(p),
+                                 .terms = terms(p, p.call),
+                                 .sums = gradient_sums(p, p.call + 1)});
   }
   void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {
     pool_backward(backend, {.layer = layer,
@@ -253,7 +281,7 @@ class NetworkPass {
   std::vector<Buffer<Backend, float>> saved_;     ///< [calls] of [nodes, what normalization saves]
   std::vector<Buffer<Backend, float>> terms_;     ///< [calls] of [nodes, terms that normalization leaves]
   Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
-  Buffer<Backend, double> moments_;               ///< [nodes, what a convolution leaves for the next call]
+  Buffer<Backend, double> tile_sums_;             ///< [nodes, what a convolution leaves for the next call]
   std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
 };
 

@@ -22,26 +22,26 @@ Network in(Precision precision, Network network) {
   return network;
 }
 
-/// How many convolutions leave moments, and how many normalizations terms.
+/// How many convolutions leave moments, how many normalizations terms, and how many convolutions sum a gradient.
 struct Fused {
-  int moments = 0, terms = 0;
+  int moments = 0, terms = 0, gradients = 0;
   friend bool operator==(const Fused&, const Fused&) = default;
 };
 std::ostream& operator<<(std::ostream& os, const Fused& fused) {
-  return os << fused.moments << " moments, " << fused.terms << " terms";
+  return os << fused.moments << " moments, " << fused.terms << " terms, " << fused.gradients << " gradients";
 }
 Fused fused_of(const Network& network) {
   Fused fused;
   for (const CallFusion& call : fuse_calls(network, 32))
-    fused.moments += call.leaves_moments, fused.terms += call.leaves_terms;
+    fused.moments += call.leaves_moments, fused.terms += call.leaves_terms, fused.gradients += call.sums_gradient;
   return fused;
 }
 
 TEST(Fusion, IsDecidedByTheShapesOfCalls) {
   const ImageShape image{32, 32, 3};
-  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, Norm::kBatch))), (Fused{19, 9}));
-  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch))), (Fused{19, 9}));
-  EXPECT_EQ(fused_of(in(Precision::kTf32, make_vgg11(image, 10, Norm::kBatch))), (Fused{8, 3}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20(image, 10, Norm::kBatch))), (Fused{19, 9, 18}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch))), (Fused{19, 9, 18}));
+  EXPECT_EQ(fused_of(in(Precision::kTf32, make_vgg11(image, 10, Norm::kBatch))), (Fused{8, 3, 3}));
   EXPECT_EQ(fused_of(in(Precision::kTf32, make_lenet5(image, 10, Norm::kBatch))), Fused{});
   EXPECT_EQ(fused_of(in(Precision::kFp32, make_resnet20(image, 10, Norm::kBatch))), Fused{});
   for (const Norm norm : {Norm::kNone, Norm::kGroup, Norm::kEvoNorm})
@@ -50,15 +50,16 @@ TEST(Fusion, IsDecidedByTheShapesOfCalls) {
 
 TEST(Fusion, OnACpuNothingIsFused) {
   const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
-  for (const CallFusion& call : fuse_calls_on<Cpu>(network, 32)) EXPECT_FALSE(call.leaves_moments || call.leaves_terms);
+  for (const CallFusion& call : fuse_calls_on<Cpu>(network, 32))
+    EXPECT_FALSE(call.leaves_moments || call.leaves_terms || call.sums_gradient);
 }
 
 /// Fewer samples never have more tiles, so that the room for the most serves them all.
-TEST(Fusion, RoomForMomentsGrowsWithTheSamples) {
+TEST(Fusion, RoomForSumsGrowsWithTheSamples) {
   const Network network = in(Precision::kTf32, make_resnet20({28, 28, 1}, 10, Norm::kBatch));
   const auto fusion = fuse_calls(network, 70);
   for (int samples = 1; samples < 70; ++samples)
-    EXPECT_LE(moment_doubles(network, fusion, samples), moment_doubles(network, fusion, samples + 1)) << samples;
+    EXPECT_LE(tile_sum_doubles(network, fusion, samples), tile_sum_doubles(network, fusion, samples + 1)) << samples;
 }
 
 template <class Backend>
@@ -107,45 +108,69 @@ TEST(Fusion, APassHoldsTheBytesThatArePlanned) {
   }
 }
 
-/// What a forward pass of one node in training moves: copied to shared memory, read and written by wide accesses.
+/// What a pass of one node in training moves: copied to shared memory, read and written by wide accesses.
 struct Traffic {
   double copied, read, written;
 };
-Traffic forward_traffic(const Network& network, const std::vector<CallFusion>& fusion, int samples) {
+Traffic traffic_of(const auto& pass) {
+  const simt::Counts before = simt::counts;
+  pass();
+  return {static_cast<double>(simt::counts.copied_bytes - before.copied_bytes),
+          static_cast<double>(simt::counts.read_bytes - before.read_bytes),
+          static_cast<double>(simt::counts.written_bytes - before.written_bytes)};
+}
+struct StepTraffic {
+  Traffic forward, backward;
+};
+StepTraffic step_traffic(const Network& network, const std::vector<CallFusion>& fusion, int samples) {
   const Cuda gpu;
   NetworkPass<Cuda> pass(gpu, network, 1, samples, fusion);
   std::vector<float> row(network.layout.row), running(network.statistics);
   initialize_network(network, 1, row.data());
   initialize_statistics(network, running.data());
-  const Buffer<Cuda, float> x(gpu, 1, static_cast<int>(row.size()), row),
+  const int columns = static_cast<int>(row.size());
+  const Buffer<Cuda, float> x(gpu, 1, columns, row), gradient(gpu, 1, columns),
       statistics(gpu, 1, static_cast<int>(running.size()), running);
   const Buffer<Cuda, double> u(gpu, {1.0});
-  const simt::Counts before = simt::counts;
-  pass.forward(gpu, {.at = {.x = x.view(), .u = u.span()}, .statistics = statistics.view()}, samples, true);
-  return {static_cast<double>(simt::counts.copied_bytes - before.copied_bytes),
-          static_cast<double>(simt::counts.read_bytes - before.read_bytes),
-          static_cast<double>(simt::counts.written_bytes - before.written_bytes)};
+  const PassNodes nodes{.at = {.x = x.view(), .u = u.span()}, .statistics = statistics.view()};
+  StepTraffic traffic{};
+  traffic.forward = traffic_of([&] { pass.forward(gpu, nodes, samples, true); });
+  traffic.backward = traffic_of([&] { pass.backward(gpu, nodes, samples, gradient.view()); });
+  return traffic;
 }
 
 /// ResNet-20 has 188,416 outputs of convolutions an image of 32 x 32, of which 86,016 are normalized for one
-/// convolution alone. Identity shortcuts and the pool's input are read besides; sums and terms are not counted.
+/// convolution alone, and all but the last 4,096 for some convolution. Shortcuts and the pool are read besides; sums
+/// and terms are not counted.
 TEST(Fusion, SavesReadsAndWritesOfOutputsOfConvolutions) {
   const Network network = in(Precision::kTf32, make_resnet20({32, 32, 3}, 10, Norm::kBatch));
   constexpr int kSamples = 2;
-  const double bytes = kSamples * 4.0, outputs = 188'416 * bytes, unstored = 86'016 * bytes;
-  const double shortcuts = (3 * 16'384 + 2 * 8'192 + 2 * 4'096) * bytes, pooled = 4'096 * bytes, features = 64 * bytes;
+  const double bytes = kSamples * 4.0, outputs = 188'416 * bytes, unstored = 86'016 * bytes, last = 4'096 * bytes;
+  const double identity = (3 * 16'384 + 2 * 8'192 + 2 * 4'096) * bytes, option_a = (4'096 + 2'048) * bytes;
+  const double features = 64 * bytes;
   std::vector<CallFusion> moments = fuse_calls(network, kSamples);
-  for (CallFusion& call : moments) call.leaves_terms = false;
-  const Traffic apart = forward_traffic(network, std::vector<CallFusion>(network.calls.size()), kSamples);
-  const Traffic with_moments = forward_traffic(network, moments, kSamples);
-  const Traffic fused = forward_traffic(network, fuse_calls(network, kSamples), kSamples);
-  EXPECT_GE(apart.read, 2 * outputs + shortcuts + pooled);
-  EXPECT_EQ(apart.written, 2 * outputs + features);
-  EXPECT_EQ(with_moments.read, outputs + shortcuts + pooled);
-  EXPECT_EQ(with_moments.written, 2 * outputs + features);
-  EXPECT_EQ(fused.read, outputs - unstored + shortcuts + pooled);
-  EXPECT_EQ(fused.written, 2 * outputs - unstored + features);
-  for (const Traffic& other : {with_moments, fused}) EXPECT_EQ(other.copied, apart.copied);
+  for (CallFusion& call : moments) call.leaves_terms = call.sums_gradient = false;
+  const StepTraffic apart = step_traffic(network, std::vector<CallFusion>(network.calls.size()), kSamples);
+  const StepTraffic with_moments = step_traffic(network, moments, kSamples);
+  const StepTraffic fused = step_traffic(network, fuse_calls(network, kSamples), kSamples);
+
+  EXPECT_GE(apart.forward.read, 2 * outputs + identity + last);
+  EXPECT_EQ(apart.forward.written, 2 * outputs + features);
+  EXPECT_EQ(with_moments.forward.read, outputs + identity + last);
+  EXPECT_EQ(with_moments.forward.written, 2 * outputs + features);
+  EXPECT_EQ(fused.forward.read, outputs - unstored + identity + last);
+  EXPECT_EQ(fused.forward.written, 2 * outputs - unstored + features);
+
+  // Of separate calls the gradient, the output and the input, then input and gradient again.
+  EXPECT_EQ(apart.backward.read, 5 * outputs + identity + last);
+  EXPECT_EQ(apart.backward.written, 3 * outputs);
+  EXPECT_EQ(fused.backward.read,
+            2 * outputs + (outputs - last) + (outputs - last - unstored) + 3 * last + identity + option_a + last);
+  EXPECT_EQ(fused.backward.written, 2 * outputs + last);
+  for (const StepTraffic& other : {with_moments, fused}) {
+    EXPECT_EQ(other.forward.copied, apart.forward.copied);
+    EXPECT_EQ(other.backward.copied, apart.backward.copied);
+  }
 }
 #endif
 

@@ -42,9 +42,9 @@ OTHER_TEST = {"normalize_forward": "normalize", "normalize_backward": "normalize
     ["tensor_gradient", "tensor_few_channels_forward", "tensor_few_channels_gradient", "tensor_sums"], "tensor_convolution")
 # Ops whose tests look at a file besides those of its own stem.
 MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_selection"], "update_select": ["warm_selection"],
-              "conv2d": ["conv2d_hard_values"], "tensor_convolution": ["tensor_moments", "norm_on_load"], "tensor_gradient": ["norm_on_load"],
+              "conv2d": ["conv2d_hard_values"], "tensor_convolution": ["tensor_moments", "norm_on_load", "norm_gradient"], "tensor_gradient": ["norm_on_load"],
               "tensor_few_channels_forward": ["tensor_moments"], "normalize_forward": ["normalize_refusals", "tile_moments", "norm_terms"],
-              "normalize_backward": ["normalize_refusals", "norm_terms"]}
+              "normalize_backward": ["normalize_refusals", "norm_terms", "gradient_sums"]}
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 

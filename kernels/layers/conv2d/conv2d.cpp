@@ -10,6 +10,7 @@
 #include "kernels/layers/few_channels/channel_convolution.h"
 #include "kernels/layers/few_channels/plane_convolution.h"
 #include "kernels/layers/few_channels/tap_gradient.h"
+#include "kernels/layers/normalize/normalize_terms.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {
@@ -44,6 +45,32 @@ void check_norm(const Conv2dLayer& layer, MatrixView<const float> x, MatrixView<
         "terms ", norm.terms, ", x ", x);
 }
 
+void check_norm_gradient(const Conv2dLayer& layer, const Conv2dBackward& b) {
+  const NormGradient& norm = b.norm_gradient;
+  if (!norm.is_wanted()) return;
+  const int channels = layer.in.channels, tiles = norm_gradient_tiles(layer, b.input.rows / b.x.rows);
+  CHECK(tiles > 0 && norm.sums.tiles == tiles, "sums of ", norm.sums.tiles, " tiles, of which there are ", tiles);
+  CHECK(norm.sums.sums.rows == b.x.rows && norm.sums.sums.cols >= NormGradientSums::doubles(tiles, channels), "sums ",
+        norm.sums.sums, ", tiles ", tiles);
+  const auto check_like_input = [&](MatrixView<const float> array) {
+    CHECK(array.rows == b.input.rows && array.cols == layer.in.size() && is_on_quads(array.data), "array ", array,
+          ", input ", b.input);
+  };
+  CHECK(b.input_gradient.data != nullptr, "no gradient of the input");
+  check_like_input(norm.input);
+  CHECK(norm.saved.rows == b.x.rows && norm.saved.cols >= channels, "saved ", norm.saved);
+  if (norm.output.data != nullptr)
+    check_like_input(norm.output);
+  else
+    CHECK(norm.terms.rows == b.x.rows && norm.terms.cols >= NormOnLoad::kNumbers * channels, "terms ", norm.terms);
+  if (norm.skip_gradient.data == nullptr) return;
+  CHECK(norm.skip_shape == layer.in || is_option_a(layer.in, norm.skip_shape), "shortcut to ", norm.skip_shape.height,
+        " x ", norm.skip_shape.width, " x ", norm.skip_shape.channels);
+  CHECK(norm.skip_gradient.rows == b.input.rows && norm.skip_gradient.cols == norm.skip_shape.size() &&
+            is_on_quads(norm.skip_gradient.data),
+        "skip gradient ", norm.skip_gradient, ", input ", b.input);
+}
+
 }  // namespace
 
 void check_conv2d_forward_shapes(const Conv2dLayer& layer, const Conv2dForward& f) {
@@ -63,6 +90,7 @@ void check_conv2d_backward_shapes(const Conv2dLayer& layer, const Conv2dBackward
             (b.input_gradient.rows == b.input.rows && b.input_gradient.cols == b.input.cols),
         "input gradient ", b.input_gradient, ", input ", b.input);
   check_norm(layer, b.x, b.input, b.norm);
+  check_norm_gradient(layer, b);
 }
 
 /// The loops that compute where oneDNN is slow with vectors of 16, at few channels as LeNet-5 has them:
@@ -148,7 +176,7 @@ void Conv2d<Cpu>::forward(const Cpu& cpu, const Conv2dForward& f) {
 
 void Conv2d<Cpu>::backward(const Cpu& cpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
-  CHECK(!b.norm.is_wanted(), "terms on a Cpu: ", b.norm.terms);
+  CHECK(!b.norm.is_wanted() && !b.norm_gradient.is_wanted(), "a normalization's part on a Cpu");
   const int samples = b.input.rows / b.x.rows;
   const OwnLoops& own = this->own(cpu);
   for (int node = 0; node < b.x.rows; ++node) {

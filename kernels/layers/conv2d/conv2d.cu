@@ -281,8 +281,10 @@ void Conv2d<Cuda>::backward(const Cuda& gpu, const Conv2dBackward& b) {
     CHECK(!b.norm.is_wanted(), "no tensor cores, but terms ", b.norm.terms, ": x ", b.x, ", input ", b.input);
     compute_parameter_gradient(gpu, layer_, samples, b, partial);
   }
-  if (b.input_gradient.data != nullptr && !tensor_input_gradient(gpu, layer_, samples, b))
-    compute_input_gradient(gpu, layer_, samples, b);
+  if (b.input_gradient.data == nullptr || tensor_input_gradient(gpu, layer_, samples, b)) return;
+  CHECK(!b.norm_gradient.is_wanted(), "no tensor cores for a normalization's gradient: x ", b.x, ", gradient ",
+        b.input_gradient);
+  compute_input_gradient(gpu, layer_, samples, b);
 }
 
 }  // namespace sparsepush

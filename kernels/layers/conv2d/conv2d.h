@@ -12,6 +12,7 @@
 #include "kernels/backend/cache_line.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/conv2d_layer.h"
+#include "kernels/layers/norm_gradient.h"
 #include "kernels/layers/norm_on_load.h"
 
 namespace sparsepush {
@@ -42,6 +43,10 @@ struct Conv2dBackward {
   /// [nodes * samples, in] written: that of the input as it is multiplied; no data: not wanted.
   MatrixView<float> input_gradient;
   NormOnLoad norm = {};  ///< as in the forward pass
+  /// What becomes of the input's gradient, on a Cuda: its sums are of norm_gradient_tiles(layer, samples) tiles, in
+  /// fp32 over at most 64 pixels and from there in double, in an order that depends on the layer and the samples of a
+  /// node only. Arrays and rows as in the forward pass.
+  NormGradient norm_gradient = {};
 };
 
 class OnednnConvolution;

@@ -8,6 +8,7 @@
 #include "kernels/layers/conv2d/tensor_copy.h"
 #include "kernels/layers/conv2d/tensor_few_channels.h"
 #include "kernels/layers/conv2d/tensor_moments.h"
+#include "kernels/layers/conv2d/tensor_norm_gradient.h"
 #include "kernels/layers/conv2d/tensor_tiles.h"
 #include "kernels/nodes/debias.h"
 
@@ -34,6 +35,7 @@ struct TensorConvolution {
   ImageShape image;
   MatrixView<double> moments = {};  ///< as in Conv2dForward
   NormOnLoad norm = {};             ///< of the source
+  NormGradient gradient = {};       ///< as in Conv2dBackward
 };
 
 /// What a block adds up between two barriers. Steps of a tile follow one another, and tiles with the same weights.
@@ -180,6 +182,29 @@ __device__ void leave_moments_of_tile(const TensorConvolution& c, const Step& st
                 c.tiles.pixels(step.line), written);
 }
 
+/// Stores a tile of an input's gradient as the normalization before wants it.
+template <class Shape>
+__device__ void store_norm_tile(const TensorConvolution& c, const Step& step, const Sums<Shape>& sum) {
+  constexpr bool kPhases = Shape::kPass == Pass::kPhases;
+  store_norm_gradient(c.gradient,
+                      {.node = step.node,
+                       .number = step.tile,
+                       .samples = c.tiles.samples(),
+                       .image = c.image,
+                       .output = step.output,
+                       .scale = debias_factor(c.u[step.node]),
+                       .gradient = c.output,
+                       .of_warps = dynamic_shared<float>() + 2 * (c.halo + Shape::kWeights)},
+                      sum, [&](int m, int high) -> HaloTiles::Pixel {
+                        const int number = pixel_of_lane<Shape>(m, high);
+                        if (number >= c.tiles.pixels(step.line)) return {-1, 0, 0};
+                        HaloTiles::Pixel at = c.tiles.pixel(step.line, number);
+                        if (kPhases) at = {at.sample, 2 * at.y + m / 2, 2 * at.x + m % 2};
+                        if (at.y >= c.image.height || at.x >= c.image.width) at.sample = -1;
+                        return at;
+                      });
+}
+
 /// output = source * weights at z, gathered by the output's pixels: an implicit matrix product of (pixels, taps and
 /// channels) by (taps and channels, outputs) for each node. Blocks have ranges of tiles. While one buffer is
 /// multiplied, the other receives what comes next; weights that stand there already, two steps later, are not copied
@@ -217,9 +242,14 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocksTogether) tensor_convo
     }
     if (warps_first < c.tiles.pixels(step.line)) multiply_step<Shape>(c, buffer_of(number), place, sum);
     if (step.channel + Shape::kChannels != c.tiles.source().channels) continue;
-    store_tile<Shape>(c, step, sum);
-    if constexpr (Shape::kPass == Pass::kForward)
+    if constexpr (Shape::kPass == Pass::kForward) {
+      store_tile<Shape>(c, step, sum);
       if (c.moments.data != nullptr) leave_moments_of_tile<Shape>(c, step, sum);
+    } else if (c.gradient.is_wanted()) {
+      store_norm_tile<Shape>(c, step, sum);
+    } else {
+      store_tile<Shape>(c, step, sum);
+    }
   }
 }
 
@@ -238,7 +268,7 @@ bool launch_tensor_convolution(const Cuda& gpu, TensorConvolution c) {
         c.panels.value());
   c.items = static_cast<int>(items);
   const std::int64_t shared_bytes =
-      static_cast<std::int64_t>(sizeof(float)) * (2 * (c.halo + Shape::kWeights) + Shape::kMoments);
+      static_cast<std::int64_t>(sizeof(float)) * (2 * (c.halo + Shape::kWeights) + Shape::kTileSums);
   launch(gpu,
          {.blocks = blocks_for(gpu, c.items, blocks_together(gpu, shared_bytes, Shape::kBlocksTogether)),
           .threads = kThreads,
@@ -277,11 +307,9 @@ bool tensor_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sample
   if (!has_tensor_shape(layer) || !has_weights_on_quads(layer, b.x) || !is_on_quads(b.output_gradient.data) ||
       !is_on_quads(b.input_gradient.data))
     return false;
-  const ImageShape source = layer.out_shape();
   const auto run = [&](auto shape) {
     using Shape = decltype(shape);
-    // Pixels are the source's: with stride 2, each stands for four of the image.
-    TensorConvolution c{.tiles = HaloTiles(source, source, 1, samples, room_of<Shape>()),
+    TensorConvolution c{.tiles = backward_tiles<Shape>(layer, samples),
                         .weight_row = layer.in.channels * kTaps,
                         .x = b.x,
                         .u = b.u.data(),
@@ -289,14 +317,14 @@ bool tensor_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sample
                         .bias = Conv2dLayer::kNoBias,
                         .source = b.output_gradient.data,
                         .output = b.input_gradient.data,
-                        .image = layer.in};
+                        .image = layer.in,
+                        .gradient = b.norm_gradient};
     // Input i is read by output (i + 1 - tap) / stride, which stands one position behind.
     const auto mirrored = [&](int tap) { return Shape::kPass == Pass::kPhases ? (tap == 0 ? 2 : 1) : 2 - tap; };
     for (int tap = 0; tap < kTaps; ++tap) c.tap[tap] = c.tiles.tap(mirrored(tap / 3), mirrored(tap % 3));
     return launch_tensor_convolution<Shape>(gpu, c);
   };
-  if (layer.stride == 1) return with_tensor_shape<Pass::kBackward, 4, 16>(layer.in.channels, run);
-  return with_tensor_shape<Pass::kPhases, 4, 16>(layer.in.channels, run);
+  return with_backward_shape(layer, run);
 }
 
 }  // namespace sparsepush

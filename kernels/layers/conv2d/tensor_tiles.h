@@ -4,6 +4,7 @@
 
 #include "kernels/layers/conv2d/halo_tiles.h"
 #include "kernels/layers/conv2d/tensor_shapes.h"
+#include "kernels/layers/norm_gradient.h"
 #include "kernels/layers/tile_moments.h"
 
 namespace sparsepush {
@@ -36,7 +37,8 @@ struct TensorShape {
   static constexpr int kChannelPitch = pass == TensorPass::kForward ? kTaps : kWeightPitch;
   static constexpr int kWeights = kWeightRows * kWeightPitch;
   /// Floats behind both buffers, of sums of a tile by warps.
-  static constexpr int kMoments = pass == TensorPass::kForward ? kTensorWarps * MomentTiles::kNumbers * outputs : 0;
+  static constexpr int kTileSums =
+      kTensorWarps * outputs * (pass == TensorPass::kForward ? MomentTiles::kNumbers : NormGradientSums::kNumbers);
   static_assert(meets_all_banks(kPitch, 1) && meets_all_banks(kOutputPitch, kChannelPitch));
 };
 
@@ -46,7 +48,7 @@ TileRoom room_of() {
   constexpr int kFloatBytes = sizeof(float);
   return {.pixels = Shape::kPixels,
           .multiple = 1,
-          .bytes = (kTensorSharedBytes - kFloatBytes * Shape::kMoments) / 2 - kFloatBytes * Shape::kWeights,
+          .bytes = (kTensorSharedBytes - kFloatBytes * Shape::kTileSums) / 2 - kFloatBytes * Shape::kWeights,
           .position_bytes = kFloatBytes * Shape::kPitch,
           .pixel_bytes = 0};
 }
@@ -62,6 +64,17 @@ template <class Body>
 auto with_forward_shape(const Conv2dLayer& layer, const Body& body) {
   if (layer.stride == 1) return with_tensor_shape<TensorPass::kForward, 4, 16>(layer.out, body);
   return with_tensor_shape<TensorPass::kForward, 2, 8>(layer.out, body);
+}
+/// The same for the gradient of the input.
+template <class Body>
+auto with_backward_shape(const Conv2dLayer& layer, const Body& body) {
+  if (layer.stride == 1) return with_tensor_shape<TensorPass::kBackward, 4, 16>(layer.in.channels, body);
+  return with_tensor_shape<TensorPass::kPhases, 4, 16>(layer.in.channels, body);
+}
+/// Divides the outputs' pixels: with stride 2, each stands for four of the input.
+template <class Shape>
+HaloTiles backward_tiles(const Conv2dLayer& layer, int samples) {
+  return {layer.out_shape(), layer.out_shape(), 1, samples, room_of<Shape>()};
 }
 template <class Shape>
 HaloTiles forward_tiles(const Conv2dLayer& layer, int samples) {
@@ -142,6 +155,14 @@ inline MomentTiles moment_tiles(const Conv2dLayer& layer, int samples) {
                                         : few_channels_forward_tiles<FewChannels<3>>(layer, samples));
   if (!has_tensor_shape(layer)) return {};
   return with_forward_shape(layer, [&](auto shape) { return count(forward_tiles<decltype(shape)>(layer, samples)); });
+}
+
+/// Returns how many tiles of its input's gradient the layer's backward pass can sum on a Cuda; 0 where it runs on no
+/// tensor cores.
+inline int norm_gradient_tiles(const Conv2dLayer& layer, int samples) {
+  if (!has_tensor_shape(layer)) return 0;
+  return with_backward_shape(layer,
+                             [&](auto shape) { return backward_tiles<decltype(shape)>(layer, samples).count(); });
 }
 
 /// Returns whether a Cuda can normalize the layer's input wherever it reads it, of so many samples a node or fewer.

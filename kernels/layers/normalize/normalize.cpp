@@ -95,6 +95,10 @@ void check_normalize_backward_shapes(const NormalizeBackward& b) {
   check_like_input(b.input_gradient);
   if (b.layer.norm != Norm::kNone)
     CHECK(b.gradient.rows == b.x.rows && b.gradient.cols == b.x.cols, "gradient ", b.gradient, ", x ", b.x);
+  if (b.sums.sums.data != nullptr)
+    CHECK(b.layer.norm == Norm::kBatch && b.sums.tiles >= 1 && b.sums.sums.rows == b.x.rows &&
+              b.sums.sums.cols >= NormGradientSums::doubles(b.sums.tiles, b.layer.shape.channels),
+          "sums ", b.sums.sums, " of ", b.sums.tiles, " tiles, x ", b.x);
   if (b.skip_gradient.data == nullptr) return;
   check_shortcut(b.layer.shape, b.skip_shape);
   CHECK(b.skip_gradient.rows == b.input.rows && b.skip_gradient.cols == b.skip_shape.size(), "skip gradient ",

@@ -6,6 +6,7 @@
 #include "kernels/backend/backend.h"
 #include "kernels/backend/view.h"
 #include "kernels/layers/image_shape.h"
+#include "kernels/layers/norm_gradient.h"
 #include "kernels/layers/norm_on_load.h"
 #include "kernels/layers/tile_moments.h"
 
@@ -99,6 +100,9 @@ struct NormalizeBackward {
   MatrixView<float> input_gradient;    ///< [nodes * samples, shape] written
   MatrixView<double> scratch = {};     ///< as in the forward pass; nothing of that needs to stand there
   MatrixView<const float> terms = {};  ///< that it left, where there is no output
+  /// Of kBatch on Cuda: where a convolution has left output_gradient as it is to be, and sums of it, which are
+  /// overwritten (NormGradient); the shortcut is added then, and neither `output` nor `skip_gradient` is read.
+  NormGradientSums sums = {};
 };
 
 /// Computes the gradients, with sums as in the forward pass. Running statistics have no part in it. Every tensor is

@@ -147,13 +147,18 @@ __global__ void __launch_bounds__(NormPlan::kThreads)
   });
 }
 
+/// Returns the sums of an instance's tiles, of which the first stands for all once they are added up.
+__device__ double* sums_of(const NormalizeBackward& b, const NormPlan& plan, const NormInstance& instance) {
+  return b.sums.sums.data == nullptr ? instance.sums(plan, b.scratch) : b.sums.sums.row(instance.node);
+}
+
 /// A block per instance: adds up what its tiles have summed, and writes of every group, a few threads each, what its
 /// input's gradients have in common: that of the variance, to be multiplied by x - mean, and that of the mean.
 __global__ void __launch_bounds__(NormPlan::kThreads) finish_gradients_kernel(NormalizeBackward b, NormPlan plan) {
   for (std::int64_t i = blockIdx.x; i < static_cast<std::int64_t>(b.x.rows) * plan.groups.instances; i += gridDim.x) {
     const NormInstance instance(plan, i);
-    double* sums = instance.sums(plan, b.scratch);
-    add_tiles(plan.tiles, plan.sums * plan.channels, sums);
+    double* sums = sums_of(b, plan, instance);
+    add_tiles(b.sums.sums.data == nullptr ? plan.tiles : b.sums.tiles, plan.sums * plan.channels, sums);
     const double values = static_cast<double>(plan.groups.pixels) * plan.group_channels();
     for_each_group(plan, [&](int group, int first, int count, bool writes) {
       const auto weighted = [&](const double* of_channel) {
@@ -199,7 +204,7 @@ __device__ void write_parameter_gradients(const NormalizeBackward& b, const Norm
   double beta = 0, gamma = 0, v = 0;
   for (int i = 0; i < plan.groups.instances; ++i) {
     const NormInstance instance(plan, node * plan.groups.instances + i);
-    const double* sums = instance.sums(plan, b.scratch) + channel;
+    const double* sums = sums_of(b, plan, instance) + channel;
     const double inverse = b.saved.row(node)[instance.saved_inverse(plan, channel / plan.group_channels())];
     beta += sums[0];
     gamma += inverse * sums[plan.channels];
@@ -258,7 +263,8 @@ void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward) {
     const auto sum_kernel = backward.layer.norm == Norm::kEvoNorm ? sum_evo_norm_gradients_kernel<floats()>
                             : backward.output.data == nullptr     ? sum_unstored_gradients_kernel<floats()>
                                                                   : sum_gradients_kernel<floats()>;
-    launch(gpu, norm_tiles_shape(gpu, plan, nodes, plan.sums), sum_kernel, backward, plan);
+    if (backward.sums.sums.data == nullptr)
+      launch(gpu, norm_tiles_shape(gpu, plan, nodes, plan.sums), sum_kernel, backward, plan);
     launch(gpu, norm_instances_shape(gpu, plan, nodes), finish_gradients_kernel, backward, plan);
     launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), normalize_gradients_kernel<floats()>, backward, plan);
   });
