@@ -100,6 +100,7 @@ struct Block {
     }
     while (b.generation == mine) scheduler[self] = std::move(scheduler[self]).resume();
     ++progress;
+    if (observer != nullptr) observer->pass_barrier(kind == Wait::kBlock);
   }
 };
 
@@ -166,6 +167,7 @@ void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, st
   b.shared.assign(shared_bytes, 0xff);
   poison_static_shared_memory();
   running = &b;
+  if (observer != nullptr) observer->begin_block();
   for (bool moved = true; moved;) {
     moved = false;
     for (const unsigned warp : order(static_cast<unsigned>(b.warp.size()), random))
@@ -175,6 +177,7 @@ void run_block(const std::function<void()>& kernel, std::size_t shared_bytes, st
   if (b.error) std::rethrow_exception(b.error);
   for (const auto& thread : b.thread)
     if (thread) throw Error("simt: threads wait at a barrier that others of their block or warp never reach");
+  if (observer != nullptr) observer->end_block();
 }
 
 }  // namespace
@@ -195,10 +198,12 @@ void run(const Launch& launch, const std::function<void()>& kernel) {
   std::shuffle(blocks.begin(), blocks.end(), random);
   place.grid = grid;
   place.block_shape = shape;
+  if (observer != nullptr) observer->begin(launch);
   for (const unsigned b : blocks) {
     place.block = dim3(b);
     run_block(kernel, launch.shared_bytes, random);
   }
+  if (observer != nullptr) observer->end();
 }
 
 void wait_for_block() { block().wait(block().barrier, Wait::kBlock); }

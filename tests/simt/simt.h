@@ -52,6 +52,20 @@ struct Launch {
   std::size_t shared_bytes = 0;
 };
 
+/// Is told how launches go on. Threads are those that `place` names.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void begin(const Launch& launch) = 0;
+  virtual void begin_block() = 0;
+  /// A thread has passed a barrier of its block, or of its warp.
+  virtual void pass_barrier(bool of_block) = 0;
+  virtual void end_block() = 0;
+  virtual void end() = 0;
+};
+/// Null: nobody is told.
+inline Observer* observer = nullptr;
+
 /// Runs `kernel` for every thread of the launch, blocks in shuffled order. Before each block its shared memory is
 /// filled with 0xff bytes. Throws Error where threads wait at a barrier that others never reach. Launches of several
 /// host threads take turns.

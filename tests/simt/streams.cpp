@@ -9,7 +9,6 @@
 #include <random>
 #include <utility>
 
-#include "tests/simt/memory_use.h"
 #include "tests/simt/simt.h"
 
 namespace simt {
@@ -237,12 +236,17 @@ Memory memory_at(const void* p) {
   return p < range.end ? range.kind : Memory::kPageable;
 }
 
-std::size_t device_bytes() {
+std::vector<MemoryRange> device_memory() {
   const std::lock_guard lock(gpu);
-  std::size_t bytes = 0;
+  std::vector<MemoryRange> memory;
   for (const auto& [p, range] : allocations)
     if (range.kind == Memory::kDevice)
-      bytes += static_cast<std::size_t>(range.end - static_cast<const unsigned char*>(p));
+      memory.push_back({p, static_cast<std::size_t>(range.end - static_cast<const unsigned char*>(p))});
+  return memory;
+}
+std::size_t device_bytes() {
+  std::size_t bytes = 0;
+  for (const MemoryRange& range : device_memory()) bytes += range.bytes;
   return bytes;
 }
 

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/simt/memory_use.h"
+
 namespace simt {
 
 /// When streams do their work: 0, at the call that gives it; 1, as late as somebody waits for it; every other value is
@@ -139,7 +141,9 @@ enum class Memory { kPageable, kPinned, kDevice };
 void* allocate(std::size_t bytes, Memory kind);
 void release(void* p);
 Memory memory_at(const void* p);
-/// Bytes of the GPU's memory that are allocated.
+/// The GPU's memory that is allocated, by address.
+std::vector<MemoryRange> device_memory();
+/// Bytes of it.
 std::size_t device_bytes();
 
 /// As cudaMemcpyAsync: pageable memory is read at the call, and has been written when it returns; other memory is read
