@@ -192,11 +192,11 @@ int run_with_others(const CommandLine& options) {
     code = run(options, &ranks);
   } catch (...) {
     if (!ranks.broken() && !ranks.fails_alike()) give_up(ranks, std::current_exception());
-    if (ranks.rank() == 0) ranks.flag_here() = 1;  // others here say no more than the line that comes now
-    code = print_failure(std::current_exception());
+    if (ranks.ends_all()) ranks.flag_here() = 1;  // others here say no more than the line that comes now
+    code = print_failure(std::current_exception(), ranks.ends_all());
   }
   if (!ranks.broken()) return code;
-  if (ranks.rank() == 0) ranks.abort(code);
+  if (ranks.ends_all()) ranks.abort(code);
   ranks.await_end(code);
 }
 

@@ -196,12 +196,12 @@ void give_up(Ranks& ranks, std::exception_ptr why) {
 
 void throw_failure(const Ranks& ranks) { throw_as_it_was(ranks.failure(), ""); }
 
-int print_failure(std::exception_ptr why) {
+int print_failure(std::exception_ptr why, bool prints) {
   const Failure failure = failure_of(why);
   std::string line = failure.text;
   if (failure.kind == kMemory) line = "out of memory";
   if (failure.kind != kInput) line = "sparsepush: " + line;
-  if (Ranks::launched_rank() == 0) print_error(line);
+  if (prints) print_error(line);
   return failure.kind == kInput ? 2 : 1;
 }
 

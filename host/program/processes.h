@@ -49,7 +49,7 @@ ShardPlace place_of_shard(const RunConfig& run, Ranks* ranks);
 template <class Backend>
 void check_memory(const Experiment& experiment, const ShardPlace& place, const Ranks* ranks);
 
-/// Tells the other processes why this one gives up; returns when process 0 knows.
+/// Tells the other processes why this one gives up, as Ranks::tell does.
 void give_up(Ranks& ranks, std::exception_ptr why);
 /// Throws what another process has told.
 [[noreturn]] void throw_failure(const Ranks& ranks);
@@ -93,7 +93,7 @@ void run_shards(Ranks* ranks, const RunConfig& run, const ShardPlace& place, con
   }
 }
 
-/// Prints why a command failed, in the process that prints, and returns the exit code.
-int print_failure(std::exception_ptr why);
+/// Returns the exit code of a command that failed, and prints why.
+int print_failure(std::exception_ptr why, bool prints = Ranks::launched_rank() == 0);
 
 }  // namespace sparsepush

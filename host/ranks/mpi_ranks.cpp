@@ -21,6 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kMostWait{1};      // of process 0, for the others to hear of its failure
+constexpr std::chrono::seconds kMostSilence{30};  // of process 0, for others to be heard by it
 constexpr std::chrono::minutes kMostEndWait{10};  // for the launcher to end all processes
 constexpr int kDataTag = 0, kFailureTag = 1, kHeardTag = 2;
 constexpr std::int64_t kMostAtOnce = 1 << 30;  // bytes of a message: MPI counts them in an int
@@ -240,6 +241,10 @@ void Ranks::tell(const Failure& failure) {
     MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
     if (rank_ == 0) heard = done;  // or whoever does not listen is ended by `abort`
     if (rank_ == 0 && Clock::now() - start > kMostWait) return;
+    if (rank_ > 0 && Clock::now() - start > kMostSilence) {
+      is_unheard_ = true;
+      return;
+    }
     Failure other;
     if (rank_ > 0) MPI_Iprobe(0, kHeardTag, c.failures, &heard, MPI_STATUS_IGNORE);
     if (rank_ > 0 && heard == 0 && c.hear(other) && other.rank == 0) return;  // it has failed by itself

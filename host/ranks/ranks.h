@@ -77,9 +77,13 @@ class Ranks {
   /// Collects everybody's text, in the order of ranks, in every process.
   std::vector<std::string> all_texts(const std::string& own);
 
-  /// Tells the others that this process has failed, and returns when process 0 knows: once it waits for something. The
-  /// process then ends by `abort` or `await_end`, and does nothing else here: what was under way stays so.
+  /// Tells the others that this process has failed, and returns when process 0 knows: once it waits for something. It
+  /// may wait for its GPU, and that for this process: then this returns after half a minute. The process then ends by
+  /// `abort` or `await_end`, and does nothing else here: what was under way stays so.
   void tell(const Failure& failure);
+  /// Returns whether it is for this process to print what failed and to `abort`: process 0, or one that it has not
+  /// heard.
+  bool ends_all() const { return rank_ == 0 || is_unheard_; }
   /// Returns the failure that another process has told.
   const Failure& failure() const { return failure_; }
   /// Ends all processes: the launcher exits with `code`, which is not 0.
@@ -95,7 +99,7 @@ class Ranks {
 
   std::unique_ptr<Connection> connection_;
   int rank_ = 0, count_ = 1, rank_here_ = 0, count_here_ = 1, sharing_ = 1;
-  bool fails_alike_ = false;
+  bool fails_alike_ = false, is_unheard_ = false;
   Failure failure_;
   std::atomic<int>* flag_here_ = nullptr;
 };

@@ -259,9 +259,26 @@ void Emulator<Backend>::check_finite() {
     const StepClock* first = nullptr;  // the earliest; within a step the first, in the order of rows
     for (const StepClock& clock : std::span(clocks).subspan(runs[i].first, runs[i].replicas().count))
       if (clock.diverged_step != 0 && (first == nullptr || clock.diverged_step < first->diverged_step)) first = &clock;
+    if (Backend::kStepsBetweenLooks > 1 && runs.size() == 1) yield_to_first(first);
     if (first != nullptr) lost_[i] = describe_divergence(runs[i], *first);
   }
   check_any_left();
+}
+
+template <class Backend>
+void Emulator<Backend>::yield_to_first(const StepClock* own) {
+  const Shard& shard = nodes_.shard;
+  if (shard.shards == 1) return;
+  double own_place = 0, first_place = 0;  // by step, then by row of all shards; 0: nothing has diverged
+  if (own != nullptr) {
+    const NodeId id = shard.id_of(static_cast<int>(own->diverged_row));
+    own_place = static_cast<double>(own->diverged_step) * static_cast<double>(shard.all_rows()) +
+                static_cast<double>(id.replica) * shard.all_nodes + id.node;
+  }
+  nodes_.transport.sum_in_order({&first_place, 1}, [&](std::int64_t, std::span<double> first) {
+    if (own_place > 0 && (first[0] == 0 || own_place < first[0])) first[0] = own_place;
+  });
+  if (first_place != own_place) nodes_.transport.barrier();
 }
 
 template <class Backend>

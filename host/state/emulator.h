@@ -84,6 +84,9 @@ class Emulator {
   std::string first_not_finite(int row) const;
   void check_whole() const;
   std::string describe_divergence(const Run& run, const StepClock& clock) const;
+  /// Where backends look seldom, several shards may find that the run has diverged. Returns in the one where that was
+  /// first, which is to tell it; throws TransportAborted in the others once it has.
+  void yield_to_first(const StepClock* own);
   /// Loses runs whose parameters are finite, but not their squares.
   void check_norms();
   void check_any_left() const;

@@ -39,7 +39,7 @@ class FromGpuToGpu(FailuresTest):
         problem = quadratic(8, (20, 31, 15))
         problem["curvature"][7] *= 1e4
         self.write("problem.safetensors", problem)
-        config = self.write_config(TRAINING | {"algorithm": {"name": "none"}})
+        config = self.write_config(TRAINING)
         alone = self.command("run", config, "--out", "alone", "--backend", "cuda", "--quiet")
         self.assertEqual(alone.returncode, 1, alone.stderr)
         launch = self.start(RANKS, "run", config, "--out", "out", *SETTINGS)

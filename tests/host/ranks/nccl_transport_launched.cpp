@@ -34,6 +34,9 @@ TEST(NcclTransportOfProcesses, PeersMayChangeFromRoundToRound) {
 TEST(NcclTransportOfProcesses, RowsMayChangeBehindAnExchange) {
   for_each_order([](const auto& run) { expect_rows_as_they_were_sent(run); });
 }
+TEST(NcclTransportOfProcesses, ShardsWorkWhileRowsTravel) {
+  for_each_order([](const auto& run) { expect_work_while_rows_travel(run); });
+}
 
 }  // namespace
 }  // namespace sparsepush

@@ -162,5 +162,34 @@ TYPED_TEST(BackendAgreementOn, DivergenceIsFoundWithItsStepAndNode) {
   EXPECT_EQ(message, "diverged at step 3: node 1, tensor segment1 is not finite; try a smaller optimizer.lr");
 }
 
+/// Backends that look seldom see by then that nodes of all shards have diverged, by messages of the first.
+TYPED_TEST(BackendAgreementOn, DivergenceIsToldByTheShardWhereItWasFirst) {
+  const Config config = quadratic_config(problem(), "directed_ring", "sparse_push");
+  Experiment experiment(config);
+  experiment.prepare_data();
+  const int last = config.run.nodes - 1;
+  for (const int shards : {1, 2, 3}) {
+    std::string message;
+    try {
+      run_shards<TypeParam>(shards, 1, config.run.nodes, [&](Transport<TypeParam>& transport) {
+        const TypeParam backend = tested_backend<TypeParam>();
+        Emulator<TypeParam> e(backend, experiment, transport);
+        advance(e, 2);
+        const Shard& shard = transport.shard();
+        std::vector<float> momentum = e.nodes().to_host(state::momentum);
+        if (shard.owns(last))
+          momentum[shard.row_of({0, last}) * e.nodes().layout.row] = std::numeric_limits<float>::infinity();
+        e.nodes().assign(state::momentum, momentum);
+        advance(e, TypeParam::kStepsBetweenLooks);
+        e.check_finite();
+      });
+    } catch (const Diverged& diverged) {
+      message = diverged.what();
+    }
+    EXPECT_TRUE(message.starts_with("diverged at step 3: node " + std::to_string(last) + ", tensor segment0 "))
+        << message;
+  }
+}
+
 }  // namespace
 }  // namespace sparsepush
