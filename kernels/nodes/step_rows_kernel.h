@@ -20,7 +20,7 @@ __global__ void step_rows_kernel(SgdUpdate update, MatrixView<float> second, std
     Quad x = load_quad(update.x.data, i), momentum = load_quad(update.momentum.data, i);
     Quad other = Rule::kHasSecond ? load_quad(second.data, i) : Quad{};
     Quad steps = has_steps ? load_quad(update.steps.data, i) : Quad{};
-    const Quad z = load_quad(update.z_row(0), i), gradient = load_quad(update.gradient.data, i);
+    const Quad z = update.z.data ? load_quad(update.z.data, i) : x, gradient = load_quad(update.gradient.data, i);
     for_each_lane(live[i % row_quads], [&](int lane) {
       const float direction =
           rule.direction(s, z.lane[lane] * s.inverse_u, momentum.lane[lane], other.lane[lane], gradient.lane[lane]);

@@ -88,7 +88,7 @@ void TrafficCounter::add(std::vector<Access> lanes) {
     }
     widest = std::max(widest, lane.bytes);
   }
-  request.in_quads = widest >= 16 ? request.useful : 0;
+  request.in_quads = widest == 16 ? request.useful : 0;
   ++(widest <= 4 ? request.narrow : widest <= 8 ? request.wide : request.widest);
   Traffic& traffic = launches_.back();
   for (Requests* sum :

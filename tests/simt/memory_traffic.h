@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kCachedSectors = 512;
 /// Of reads, or of writes; in bytes.
 struct Requests {
   std::uint64_t useful = 0;       ///< that a request is for, those of several lanes once
-  std::uint64_t in_quads = 0;     ///< of them, where lanes take 16 bytes or more at a time
+  std::uint64_t in_quads = 0;     ///< of them, where lanes take 16 bytes at a time
   std::uint64_t asked = 0;        ///< of the sectors that requests touch
   std::uint64_t transferred = 0;  ///< of the same, but for reads of what a block finds in its cache
   /// Requests by how wide lanes' accesses are: up to 4 bytes, 8, 16 and more.
