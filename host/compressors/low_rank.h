@@ -14,6 +14,7 @@
 #include "host/recipe/message_bytes.h"
 #include "host/state/nodes.h"
 #include "host/state/row_batches.h"
+#include "kernels/backend/constexpr_algorithms.h"
 #include "kernels/backend/random.h"
 #include "kernels/messages/low_rank.h"
 
@@ -46,10 +47,11 @@ inline void check_rank(const AlgorithmConfig& algorithm, const RowLayout& layout
 
 /// Counts what all shards together need while they compute factors: a matrix a worker, or a block.
 inline PlannedArray planned_factors(const LowRankPlan& plan, const RunExtent& run) {
-  const std::int64_t matrices = std::int64_t{run.nodes} * run.replicas * std::ssize(plan.tensors);
-  const std::int64_t at_once = run.cuda ? kMostMatricesAtOnce : run.threads;
-  return {"memory for factors", fmt::format("{} workers", run.threads * run.shards),
-          run.shards * std::min(matrices, at_once) * plan.scratch * std::int64_t{sizeof(float)}};
+  const std::int64_t nodes = divide_up(run.nodes, run.shards),
+                     matrices = nodes * run.replicas * std::ssize(plan.tensors);
+  const std::int64_t at_once = std::min<std::int64_t>(matrices, run.cuda ? kMostMatricesAtOnce : run.threads);
+  return {"memory for factors", fmt::format("{} at once", run.shards * at_once),
+          run.shards * at_once * plan.scratch * std::int64_t{sizeof(float)}};
 }
 
 /// A plan with its tensors in backend memory.

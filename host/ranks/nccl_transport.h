@@ -34,6 +34,7 @@ class NcclTransport final : public Transport<Cuda> {
   /// The first one with another shard may wait until that has called it too; more rows than ever before wait for those
   /// under way. Throws std::runtime_error if NCCL fails, now or in an exchange before.
   void start_exchange(const Cuda& gpu, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  bool overlaps() const override { return control_.shard().shards > 1; }
   /// Lets the ops that follow wait for the exchange, and returns.
   void finish_exchange() override;
   void send(int to, std::span<const std::byte> bytes) override;

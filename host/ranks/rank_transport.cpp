@@ -1,6 +1,6 @@
 #include "host/ranks/rank_transport.h"
 
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend/backend.h"
@@ -69,7 +69,7 @@ void RankTransport<Backend>::start_exchange(const Backend& backend, std::span<co
   }
   const std::int64_t each = packet_bytes(local);
   unpacks_ = nullptr;
-  if (std::is_same_v<Backend, Cpu> && each >= kLargeRow)
+  if (!kOverlaps && each >= kLargeRow)
     return start(row_parcels(local, halo.to, [&](std::int64_t k) { return halo.sent[k]; }),
                  row_parcels(halos_, halo.from, [](std::int64_t k) { return k; }));
   unpacks_ = &backend;
@@ -83,9 +83,21 @@ void RankTransport<Backend>::start_exchange(const Backend& backend, std::span<co
 }
 
 template <class Backend>
+RankTransport<Backend>::~RankTransport() {
+  if (!is_under_way_) return;
+  new PacketMemory<Backend>(std::move(sent_));
+  new PacketMemory<Backend>(std::move(received_));
+}
+
+template <class Backend>
 void RankTransport<Backend>::finish_exchange() {
-  if (shard_.shards == 1) return;
+  if (kOverlaps && shard_.shards > 1) complete();
+}
+
+template <class Backend>
+void RankTransport<Backend>::complete() {
   ranks_.finish_exchange();
+  is_under_way_ = false;
   if (unpacks_ == nullptr) return;
   received_.put(received_bytes_);
   unpack_rows(*unpacks_, {.arrays = halos_, .packets = {received_.there(), received_bytes_}});
@@ -94,7 +106,9 @@ void RankTransport<Backend>::finish_exchange() {
 template <class Backend>
 void RankTransport<Backend>::start(const std::vector<Parcel>& sent, const std::vector<Parcel>& received) {
   for (const Parcel& parcel : sent) sent_row_bytes_ += parcel.units * parcel.unit_bytes;
+  is_under_way_ = true;
   ranks_.start_exchange(sent, received);
+  if (!kOverlaps) complete();
 }
 
 template class RankTransport<Cpu>;

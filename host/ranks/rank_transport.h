@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "host/ranks/ranks.h"
@@ -51,15 +52,20 @@ class PacketMemory<Cuda> {
   std::optional<Buffer<Cuda, std::byte>> there_;
 };
 
-/// The end of the shard that has this process's rank; `ranks` must outlive it.
+/// The end of the shard that has this process's rank; `ranks` must outlive it. On a GPU rows travel while ops run. On
+/// the Cpu an exchange is over when it has been started: meanwhile MPI would move what is short, and nothing else.
 template <class Backend>
 class RankTransport final : public Transport<Backend> {
  public:
   RankTransport(Ranks& ranks, int replicas, int nodes)
       : ranks_(ranks), shard_{ranks.rank(), ranks.count(), replicas, nodes} {}
+  /// Within an exchange, leaves its packets where they are: MPI may go on with them while this process tells others why
+  /// it fails.
+  ~RankTransport() override;
 
   const Shard& shard() const override { return shard_; }
   void start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) override;
+  bool overlaps() const override { return kOverlaps && shard_.shards > 1; }
   void finish_exchange() override;
   void send(int to, std::span<const std::byte> bytes) override { ranks_.send(to, bytes); }
   void receive(int from, std::span<std::byte> bytes) override { ranks_.receive(from, bytes); }
@@ -71,7 +77,11 @@ class RankTransport final : public Transport<Backend> {
   std::int64_t sent_row_bytes() const { return sent_row_bytes_; }
 
  private:
+  static constexpr bool kOverlaps = std::is_same_v<Backend, Cuda>;
+
   void start(const std::vector<Parcel>& sent, const std::vector<Parcel>& received);
+  /// Waits for what was started, and unpacks it.
+  void complete();
 
   Ranks& ranks_;
   Shard shard_;
@@ -80,6 +90,7 @@ class RankTransport final : public Transport<Backend> {
   const Backend* unpacks_ = nullptr;  ///< packets that arrive; null where rows travel as they stand in memory
   std::vector<PacketArray> halos_;
   std::size_t received_bytes_ = 0;  ///< of packets
+  bool is_under_way_ = false;
   std::int64_t sent_row_bytes_ = 0;
 };
 

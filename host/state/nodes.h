@@ -116,7 +116,7 @@ class Nodes {
   Buffer<Backend, float> own_weight;              ///< [slots] that round's self weights, all 1
   Buffer<Backend, std::int64_t> chain_copies;     ///< [local rows] messages of a node in an exact mean
   Buffer<Backend, std::int64_t> block_begin;      ///< [blocks + 1], of methods that mix by blocks
-  Buffer<Backend, float> workspace;               ///< of dense mixing, on a GPU
+  Buffer<Backend, float> workspace;               ///< [dense_mix_workspace(slots, row)] on a GPU
   std::optional<Outgoing<Backend>> message, final_message;
   std::optional<Trigger<Backend>> trigger;
   QueuedArray<Backend, SgdSettings> settings;  ///< [replicas], or [rows] where some nodes do not learn

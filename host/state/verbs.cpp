@@ -77,28 +77,20 @@ void average_over_shards(Nodes<Backend>& n, const Array<float>& x, Due due) {
   }
 }
 
-/// Starts to fill the halo's rows of what the message holds.
+/// Lists the arrays that the message holds, as a transport takes them.
 template <class Backend>
-void start_to_fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
+std::vector<ExchangedArray> exchanged(const Nodes<Backend>& n, const Message& message) {
   StateList arrays = message.arrays;
   if (message.compressed) std::ranges::copy(n.recipe.compressor->messages, std::back_inserter(arrays));
-  std::vector<ExchangedArray> exchanged;
+  std::vector<ExchangedArray> all;
   for (const StateArray* array : arrays) {
     const auto bytes = n.state.bytes(*array);
-    exchanged.push_back({bytes.data, bytes.data + bytes.local_rows * bytes.row_bytes, bytes.row_bytes});
+    all.push_back({bytes.data, bytes.data + bytes.local_rows * bytes.row_bytes, bytes.row_bytes});
   }
   const std::span<std::byte> entries = std::as_writable_bytes(n.message_entries.span());
   const std::int64_t each = sizeof(n.message_entries.span()[0]);
-  if (message.compressed) exchanged.push_back({entries.data(), entries.data() + n.shard.rows() * each, each});
-  n.work.host_call([&n, exchanged = std::move(exchanged), halo = round.halo](std::int64_t) {
-    n.transport.start_exchange(n.backend, exchanged, **halo);
-  });
-}
-
-/// Ends that.
-template <class Backend>
-void finish_halo(Nodes<Backend>& n) {
-  n.work.host_call([&n](std::int64_t) { n.transport.finish_exchange(); });
+  if (message.compressed) all.push_back({entries.data(), entries.data() + n.shard.rows() * each, each});
+  return all;
 }
 
 }  // namespace
@@ -112,8 +104,9 @@ void keep_push_weights(Nodes<Backend>& n) {
 template <class Backend>
 void fill_halo(Nodes<Backend>& n, const PlannedRound& round, const Message& message) {
   if (n.shard.shards == 1) return;
-  start_to_fill_halo(n, round, message);
-  finish_halo(n);
+  n.work.host_call([&n, arrays = exchanged(n, message), halo = round.halo](std::int64_t) {
+    n.transport.exchange(n.backend, arrays, **halo);
+  });
 }
 
 template <class Backend>
@@ -129,15 +122,17 @@ void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<floa
 
 template <class Backend>
 void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
-  if (n.shard.shards == 1) {
+  if (!n.transport.overlaps()) {
     send(n, round);
     mix_messages(n, round, to);
     return;
   }
-  start_to_fill_halo(n, round, n.message->message);
+  n.work.host_call([&n, arrays = exchanged(n, n.message->message), halo = round.halo](std::int64_t) {
+    n.transport.start_exchange(n.backend, arrays, **halo);
+  });
   mix_q(n, n[to], round.edges, MixedNodes::kInterior);
   n.count(*n.message, round.copies);
-  finish_halo(n);
+  n.work.host_call([&n](std::int64_t) { n.transport.finish_exchange(); });
   mix_q(n, n[to], round.edges, MixedNodes::kBoundary);
 }
 
@@ -198,7 +193,7 @@ void debias_blocks(Nodes<Backend>& n) {
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round) {
   if (n.shard.shards == 1 && fuses(n.recipe)) {
-    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges});
+    update_mix(n.backend, n.backend_layout, {.sgd = n.sgd(), .edges = round.edges, .workspace = n.workspace.span()});
     send(n, round);  // only counts: no row is remote
   } else {
     local_step(n);

@@ -68,8 +68,8 @@ void send(Nodes<Backend>& n, const PlannedRound& round) {
 template <class Backend>
 void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
 
-/// Does `send` and `mix_messages`; `to` may not be in the message. Nodes that hear only nodes of their own shard are
-/// mixed while messages travel.
+/// Does `send` and `mix_messages`; `to` may not be in the message. Where transports let ops go on meanwhile, nodes that
+/// hear only nodes of their own shard are mixed while messages travel.
 template <class Backend>
 void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
 

@@ -38,6 +38,9 @@ class Transport {
   /// order everywhere. Until `finish_exchange`, the next call, `halo` and the rows that are sent must stay as they are,
   /// and nobody may look at the arrays' halos.
   virtual void start_exchange(const Backend& backend, std::span<const ExchangedArray> arrays, const Halo& halo) = 0;
+  /// Returns whether rows travel while ops are done between this and `finish_exchange`. Else these are better done
+  /// later, together with those that need the halos.
+  virtual bool overlaps() const { return false; }
   /// Ends what `start_exchange` began: ops that are called from now on find the halos filled, and may change the rows.
   virtual void finish_exchange() = 0;
   /// Does both.

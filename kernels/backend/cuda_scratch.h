@@ -8,8 +8,8 @@
 
 namespace sparsepush {
 
-/// Uninitialised elements that live until the stream has passed the end of their scope. Not within recorded work, whose
-/// memory is planned.
+/// Uninitialised elements that live until the stream has passed the end of their scope. Not within recorded work, which
+/// has its memory before.
 template <class T>
 class CudaScratch {
  public:

@@ -43,7 +43,7 @@ void update_mix(const Cuda& gpu, const CudaLayout& layout, const UpdateMix& roun
   const int columns = shared_panel_columns(nodes, gpu.most_shared_bytes());
   if (columns == 0) {
     sgd_update(gpu, layout, round.sgd);
-    return dense_mix(gpu, {.x = round.sgd.x, .q = round.sgd.x, .edges = round.edges});
+    return dense_mix(gpu, {.x = round.sgd.x, .q = round.sgd.x, .edges = round.edges, .workspace = round.workspace});
   }
   launch(gpu, shared_panel_shape(gpu, nodes, columns, layout.host().row),
          round.sgd.nesterov ? update_mix_kernel<true> : update_mix_kernel<false>, round, layout.live(),

@@ -1,5 +1,7 @@
 // A whole round of dense gossip with its SGD step in one pass over the state.
 #pragma once
+#include <span>
+
 #include "kernels/mixing/round_edges.h"
 #include "kernels/nodes/sgd_update.h"
 
@@ -8,7 +10,8 @@ namespace sparsepush {
 /// Arguments of `update_mix`.
 struct UpdateMix {
   SgdUpdate sgd;
-  RoundEdges edges;  ///< slots: the nodes, all of them local
+  RoundEdges edges;                 ///< slots: the nodes, all of them local
+  std::span<float> workspace = {};  ///< as of `dense_mix`
 };
 
 /// Does `sgd_update`, then `dense_mix` without a halo; bit for bit, and x, momentum and gradient are read once and

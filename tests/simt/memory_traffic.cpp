@@ -64,7 +64,7 @@ std::vector<TrafficCounter::Access> TrafficCounter::take_request(std::vector<Lan
   return request;
 }
 
-/// Notes that a sector is read.
+/// Notes that a sector is read, and returns whether the first level of cache had it.
 bool TrafficCounter::is_cached(std::uintptr_t sector) {
   const auto [found, is_new] = read_.try_emplace(sector, touched_);
   const std::uint64_t before = std::exchange(found->second, touched_);

@@ -34,7 +34,7 @@ LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusp
 CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
            "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
 BARRIER = re.compile(r"(__sync(threads|warp)\([^)]*\)|(?<!void )wait_for_copies\(\));")
-WAIT = re.compile(r"((?<!\w )wait_for|\w\.order)\([^;{]*\);")  # a call, no declaration
+WAIT = re.compile(r"((?<!\w )wait_for|[\w.]+\.order)\([^;{]*\);")  # a call, no declaration
 WAITING = [ROOT / "host/rounds/round_plan.cpp", ROOT / "host/ranks/nccl_transport.cpp"]
 OPERATOR = re.compile(r"(?<= )(<=|>=|==|!=|&&|\|\||<|>|\+|-)(?= )")  # as formatted: templates and shifts have no such spaces
 # Files whose tests have another stem.

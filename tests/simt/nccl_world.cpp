@@ -1,10 +1,8 @@
 #include "tests/simt/nccl_world.h"
 
-#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <string_view>
 
 #include "tests/simt/simt.h"
 #include "tests/simt/streams.h"

@@ -82,7 +82,8 @@ class Gossip {
   /// Of dense rounds: update and mix in one pass.
   void update_and_mix() {
     const PlannedRound round = plan_.at(due_.span().data());
-    update_mix(backend_, nodes_.backend_layout, {.sgd = nodes_.sgd(), .edges = round.edges});
+    update_mix(backend_, nodes_.backend_layout,
+               {.sgd = nodes_.sgd(), .edges = round.edges, .workspace = nodes_.workspace.span()});
     take_next_gradient();
   }
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/mixing/dense_mix.h"
 #include "tests/backends.h"
 #include "tests/kernels/mixing/mixing_round.h"
 #include "tests/kernels/nodes/sgd_step.h"
@@ -19,7 +20,10 @@ template <class Backend>
 Step updated_and_mixed(const Backend& backend, Step step, const Round& round) {
   const StepOn<Backend> there(backend, step);
   const RoundOn<Backend> round_there(backend, round);
-  update_mix(backend, layout_on(backend, step.layout), {.sgd = there.update(), .edges = round_there.edges()});
+  const Buffer<Backend, float> workspace(backend, 1,
+                                         static_cast<int>(dense_mix_workspace(step.nodes, step.layout.row)));
+  update_mix(backend, layout_on(backend, step.layout),
+             {.sgd = there.update(), .edges = round_there.edges(), .workspace = workspace.span()});
   there.read_back(step);
   return step;
 }
