@@ -162,8 +162,7 @@ class NetworkPass {
         .sums = tile_sums_.view().rows_from(0, p.nodes.at.x.rows),
         .tiles = norm_gradient_tiles(std::get<Conv2dLayer>(network_.calls[call].layer), p.samples / p.nodes.at.x.rows)};
   }
-  /// Returns the shape of the call that later adds the output of the call of `p`, and the gradient that comes from
-  /// there.
+  /// Returns the shape of the call that later adds the output of `call`; below, the gradient that comes from there.
   ImageShape later_shape(int call) const {
     const int later = network_.calls[call].skipped_to;
     return later == kNoTensor ? ImageShape{} : std::get<NormalizeLayer>(network_.calls[later - 1].layer).shape;
