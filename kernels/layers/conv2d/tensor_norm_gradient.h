@@ -32,17 +32,27 @@ __device__ inline int shortcut_place(const ImageShape& ours, const ImageShape& t
          channel;
 }
 
-/// Returns what the normalization left of two neighbouring inputs x, from element `first` and channel `channel` on.
-__device__ inline Pair output_at(const NormGradient& norm, int node, std::int64_t first, int channel, int channels,
-                                 const Pair& x) {
-  if (norm.output.data != nullptr) return read_pair(norm.output.data + first);
-  Pair h;
-  for (int i = 0; i < 2; ++i) {
-    const float* of_channel = norm.terms.row(node) + channel + i;
-    h.lane[i] = ChannelNorm{of_channel[0], of_channel[channels], of_channel[2 * channels]}.normalized(x.lane[i], 0.0f);
+/// What a lane needs of its two channels: `mean` of the normalization's input, and what made its output, if that is not
+/// stored.
+struct PairNorm {
+  float mean[2];
+  ChannelNorm norm[2];
+
+  __device__ PairNorm(const NormGradient& gradient, int node, int channel, int channels) {
+    for (int i = 0; i < 2; ++i) {
+      mean[i] = gradient.saved.row(node)[channel + i];
+      norm[i] = {};
+      if (gradient.output.data != nullptr || !gradient.relu) continue;
+      const float* of_channel = gradient.terms.row(node) + channel + i;
+      norm[i] = {of_channel[0], of_channel[channels], of_channel[2 * channels]};
+    }
   }
-  return h;
-}
+  __device__ Pair normalized(const Pair& x) const {
+    Pair h;
+    for (int i = 0; i < 2; ++i) h.lane[i] = norm[i].normalized(x.lane[i], 0.0f);
+    return h;
+  }
+};
 
 /// Adds up the warps' sums of a tile, in order and in double, and writes them: a thread per sum and channel.
 template <int kOutputs>
@@ -79,6 +89,7 @@ __device__ void store_norm_gradient(const NormGradient& norm, const NormGradient
   for_each_constant<0, kColumns>([&](auto column) {
     constexpr int n = decltype(column)::value;
     const int channel = tile.output + 8 * n + 2 * t;
+    const PairNorm of_pair(norm, tile.node, channel, channels);
     float sum[2] = {}, product[2] = {};
     for_each_constant<0, 2 * kTiles>([&](auto pixel) {
       constexpr int m = decltype(pixel)::value / 2, high = decltype(pixel)::value % 2;
@@ -91,13 +102,13 @@ __device__ void store_norm_gradient(const NormGradient& norm, const NormGradient
       }
       const Pair x = read_pair(norm.input.data + element);
       if (norm.relu) {
-        const Pair output = output_at(norm, tile.node, element, channel, channels, x);
+        const Pair output = norm.output.data != nullptr ? read_pair(norm.output.data + element) : of_pair.normalized(x);
         for (int i = 0; i < 2; ++i) gradient.lane[i] = output.lane[i] <= 0.0f ? 0.0f : gradient.lane[i];
       }
       write_pair(gradient, tile.gradient + element);
       for (int i = 0; i < 2; ++i) {
         sum[i] += gradient.lane[i];
-        product[i] += gradient.lane[i] * (x.lane[i] - norm.saved.row(tile.node)[channel + i]);
+        product[i] += gradient.lane[i] * (x.lane[i] - of_pair.mean[i]);
       }
     });
     float* const of_warp = tile.of_warps + thread / 32 * NormGradientSums::kNumbers * kOutputs + 8 * n + 2 * t;

@@ -7,8 +7,8 @@
 
 namespace sparsepush {
 
-/// Shared memory that a block's two buffers may take: what blocks have on every GPU from sm_80 on, so that tiles and
-/// the order of sums are the same on all.
+/// Shared memory that a block's two buffers and the sums behind them may take: what blocks have on every GPU from sm_80
+/// on, so that tiles and the order of sums are the same on all.
 inline constexpr std::int64_t kTensorSharedBytes = 99 * 1024;
 
 /// Returns how many blocks share a multiprocessor, `most` at most, each with its shared memory and the 1 KB that CUDA

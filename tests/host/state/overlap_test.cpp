@@ -32,7 +32,8 @@ class WatchingTransport final : public Transport<Backend> {
     const std::int64_t row = nodes->layout.row;
     changed.clear();
     for (int i = 0; i < shard().rows(); ++i)
-      changed.push_back(!std::equal(now.begin() + i * row, now.begin() + (i + 1) * row, started_with_.begin() + i * row));
+      changed.push_back(
+          !std::equal(now.begin() + i * row, now.begin() + (i + 1) * row, started_with_.begin() + i * row));
     other_.finish_exchange();
   }
   void send(int to, std::span<const std::byte> bytes) override { other_.send(to, bytes); }
