@@ -6,6 +6,7 @@ a header that such files include: a comparison to its opposite and, where there 
 `<=`), a logical or an additive operator to the other one. In the host's code that plans rounds or exchanges messages a mutant
 lacks one wait for an event, of the GPU or of the host. It is compiled for the simulator, with AddressSanitizer, and linked with the
 tests of its ops; it counts as caught if one fails or hangs.
+With --minutes, mutants that are left when the time is up are not tried, and are missing in the table until they are.
 Mutants that stand in the table already, with the hash of their file's device code, are not run again. A survivor needs a reason in the table's last column;
 the exit code is 1 where one lacks it, or where not all waits, 95 % of the barriers and 90 % of the others are caught (most
 survivors are loops that turn once more without work, and hints that results do not depend on).
@@ -19,6 +20,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +47,7 @@ MORE_TESTS = {"traffic": ["wire_size"], "topk_select": ["update_select", "warm_s
               "conv2d": ["conv2d_hard_values"], "tensor_convolution": ["tensor_moments", "norm_on_load", "norm_gradient"], "tensor_gradient": ["norm_on_load"],
               "tensor_few_channels_forward": ["tensor_moments"], "normalize_forward": ["normalize_refusals", "tile_moments", "norm_terms"],
               "normalize_backward": ["normalize_refusals", "norm_terms", "gradient_sums"]}
+STARTED = time.monotonic()
 HANGS = 30  # seconds of a processor after which a test's program does; other programs' load does not count
 
 
@@ -148,6 +151,11 @@ def program_fails(name, folder, build):
     return run.returncode != 0
 
 
+def is_late(arguments):
+    """Whether the time for mutants is up."""
+    return arguments.minutes is not None and time.monotonic() - STARTED > 60 * arguments.minutes
+
+
 def rows_of(source, known, arguments):
     """The table's rows of one kernel file, from `known` ones of mutants that were run."""
     text, file = source.read_text(), str(source.relative_to(ROOT))
@@ -160,13 +168,21 @@ def rows_of(source, known, arguments):
     caught = dict(zip(numbered(row["mutant"] for row in tried), (row["caught"] for row in tried)))
     keys = list(numbered(name for _, _, name, _ in mutants))
     untried = [(key, mutant) for key, mutant in zip(keys, mutants) if key not in caught]
+    if untried and is_late(arguments):
+        print(f"{file}: {len(untried)} mutants not tried")
+        return tried or old
     if untried and is_caught(source, text, arguments.build):
         raise SystemExit(f"{file}: the test fails without any change")
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        for (key, _), hit in zip(untried, pool.map(lambda m: is_caught(source, m[1][3], arguments.build), untried)):
-            caught[key] = "yes" if hit else "no"
+        attempt = lambda m: None if is_late(arguments) else is_caught(source, m[1][3], arguments.build)
+        for (key, _), hit in zip(untried, pool.map(attempt, untried)):
+            if hit is not None:
+                caught[key] = "yes" if hit else "no"
+    if len(caught) < len(mutants):
+        print(f"{file}: {len(mutants) - len(caught)} mutants not tried")
     reasons = {row["mutant"]: row["reason"] for row in old if row["reason"]}  # of lines that stand twice, one may
-    rows = [(file, digest, kind, line, name, caught[key]) for key, (kind, line, name, _) in zip(keys, mutants)]
+    rows = [(file, digest, kind, line, name, caught[key]) for key, (kind, line, name, _) in zip(keys, mutants)
+            if key in caught]
     return [dict(zip(COLUMNS, (*row, reasons.get(row[4], "") if row[5] == "no" else ""))) for row in rows]
 
 
@@ -188,6 +204,7 @@ def main():
     parser.add_argument("stems", nargs="*", help="look at these files only, such as push_sum_mix")
     parser.add_argument("--build", default=ROOT / "build/cpu", help="folder of the built tests")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, help="after which no more mutants are tried")
     arguments = parser.parse_args()
     known = list(csv.DictReader(TABLE.open(newline=""))) if TABLE.exists() else []
     sources = [file for pattern in ("*.cu", "*.h") for file in sorted((ROOT / "kernels").rglob(pattern)) if users_of(file)]
