@@ -21,4 +21,4 @@ cmake --preset "$preset" --log-level=WARNING >/dev/null
 echo "== $preset: build"
 "${unrandomized[@]}" cmake --build --preset "$preset"
 echo "== $preset: test"
-"${unrandomized[@]}" ctest --preset "$preset" -j "$(($(nproc) + 1))" </dev/null  # some wait, for processes or for each other
+"${unrandomized[@]}" ctest --preset "$preset" -j "$(nproc)" </dev/null

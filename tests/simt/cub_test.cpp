@@ -10,7 +10,6 @@
 #include "kernels/backend/backend.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/cuda_launch.h"
-#include "kernels/backend/cuda_scratch.h"
 #include "kernels/backend/repeated_work.h"
 #include "tests/simt/simt.h"
 
@@ -95,7 +94,11 @@ TEST(SimulatedCub, RefusesSumsOfPartsOfWarps) { EXPECT_THROW(warp_sums(warp_sum_
 /// Keys with their first places, and the same sorted by the keys' bits from `begin_bit` on.
 struct Pairs {
   explicit Pairs(const std::vector<std::int32_t>& values)
-      : keys(gpu, values), sorted_keys(gpu, 1, count()), places(gpu, 1, count()), sorted_places(gpu, 1, count()) {
+      : keys(gpu, values),
+        sorted_keys(gpu, 1, count()),
+        places(gpu, 1, count()),
+        sorted_places(gpu, 1, count()),
+        temp(gpu, 1, 100) {
     std::iota(places.span().begin(), places.span().end(), 0);
   }
   int count() const { return static_cast<int>(keys.span().size()); }
@@ -108,10 +111,12 @@ struct Pairs {
                  "SortPairs");
     };
     call(nullptr);
-    call(CudaScratch<unsigned char>(gpu, bytes).data());
+    ASSERT_LE(bytes, temp.span().size_bytes());
+    call(temp.span().data());
   }
   Cuda gpu;
   Buffer<Cuda, std::int32_t> keys, sorted_keys, places, sorted_places;
+  Buffer<Cuda, std::uint64_t> temp;
 };
 TEST(SimulatedCub, SortsPairsStablyByTheKeysLeadingBits) {
   Pairs pairs({0x29, 0x7fffffff, 0x21, 0x13, 0x2f});
