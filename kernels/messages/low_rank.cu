@@ -86,8 +86,8 @@ __device__ void compress_matrix(const Matrix& x) {
   __syncthreads();  // the next matrix has its P here
 }
 
-/// One block per tensor of a node, in strides of the grid.
-__global__ void low_rank_kernel(LowRank message) {
+/// One block per tensor of a node, in strides of the grid. scratch: [blocks, message.scratch].
+__global__ void low_rank_kernel(LowRank message, float* scratch) {
   const std::int64_t tensors = std::ssize(message.tensors);
   for (std::int64_t item = blockIdx.x; item < message.v.rows * tensors; item += gridDim.x) {
     const std::int64_t row = item / tensors;
@@ -101,7 +101,7 @@ __global__ void low_rank_kernel(LowRank message) {
       }
       continue;
     }
-    float* const p = message.workspace.row(blockIdx.x);
+    float* const p = scratch + blockIdx.x * message.scratch;
     compress_matrix({tensor, v, q, message.factor.row(row) + tensor.factor_begin, p, p + tensor.rows * tensor.rank});
   }
 }
@@ -116,7 +116,7 @@ void low_rank(const Cuda& gpu, const LowRank& message) {
         ", scratch ", message.scratch);
   LaunchShape shape = ordered_sum_shape(gpu, items);
   shape.blocks = std::min(shape.blocks, message.workspace.rows);
-  launch(gpu, shape, low_rank_kernel, message);
+  launch(gpu, shape, low_rank_kernel, message, message.workspace.data);
 }
 
 }  // namespace sparsepush
