@@ -32,7 +32,7 @@ SECTIONS = "-fsanitize-sections=simt_shared"
 COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1",
            f"-I{ROOT}/tests/simt", "-x", "c++", "-c"]
 LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-ldnnl", "-lgomp",
-             "-lpthread"]
+             "-lpthread", "-lz"]
 CHANGES = {"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
            "&&": ("||",), "||": ("&&",), "+": ("-",), "-": ("+",)}
 BARRIER = re.compile(r"(__sync(threads|warp)\([^)]*\)|(?<!void )wait_for_copies\(\));")
