@@ -23,8 +23,9 @@ void check_round_edges(const RoundEdges& edges, int nodes, int slots, MixedNodes
 void check_round_edge_values(const RoundEdges& edges, int slots, MixedNodes mixed) {
   CHECK(edges.begin.front() == 0 && edges.begin.back() == static_cast<std::int64_t>(edges.slot.size()), "begin ",
         edges.begin.front(), " to ", edges.begin.back(), ", edges ", edges.slot.size());
-  for (std::size_t i = 0; i + 1 < edges.begin.size(); ++i) {
+  for (std::size_t i = 0; i + 1 < edges.begin.size(); ++i)
     CHECK(edges.begin[i] <= edges.begin[i + 1], "begin[", i, "] = ", edges.begin[i], ", next ", edges.begin[i + 1]);
+  for (std::size_t i = 0; i + 1 < edges.begin.size(); ++i) {
     if (!is_mixed(edges, mixed, static_cast<std::int64_t>(i))) continue;
     for (std::int64_t e = edges.begin[i]; e < edges.begin[i + 1]; ++e)
       CHECK(edges.slot[e] >= 0 && edges.slot[e] < slots, "slot[", e, "] = ", edges.slot[e], " of ", slots);
