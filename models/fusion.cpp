@@ -22,9 +22,10 @@ std::vector<CallFusion> fuse_calls(const Network& network, int samples) {
     if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
       fusion[i].leaves_moments = is_batch_norm(next) && moment_tiles(*conv, samples).count > 0;
     if (const auto* reader = std::get_if<Conv2dLayer>(&next.layer)) {
-      fusion[i].leaves_terms = is_batch_norm(call) && call.skip == kNoTensor && call.skipped_to == kNoTensor &&
-                               can_normalize_on_load(*reader, samples);
-      fusion[i + 1].sums_gradient = is_batch_norm(call) && norm_gradient_tiles(*reader, samples) > 0;
+      const bool sums = is_batch_norm(call) && norm_gradient_tiles(*reader, samples) > 0;
+      fusion[i + 1].sums_gradient = sums;
+      fusion[i].leaves_terms =
+          sums && call.skip == kNoTensor && call.skipped_to == kNoTensor && can_normalize_on_load(*reader, samples);
     }
   }
   return fusion;

@@ -12,8 +12,9 @@ namespace sparsepush {
 /// What one call does beside its own work.
 struct CallFusion {
   bool leaves_moments = false;  ///< a convolution: in training, those of its outputs for the normalization behind it
-  bool leaves_terms = false;    ///< a normalization: terms instead of its output, by which its one reader normalizes
-  bool sums_gradient = false;   ///< a convolution: its input's, as the normalization before it wants it (NormGradient)
+  /// A normalization: terms instead of its output, by which its one reader normalizes, which also sums its gradient.
+  bool leaves_terms = false;
+  bool sums_gradient = false;  ///< a convolution: its input's, as the normalization before it wants it (NormGradient)
 };
 
 /// Decides what calls do for each other on a GPU, by their shapes alone, for at most so many samples a node:

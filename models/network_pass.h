@@ -46,7 +46,7 @@ class NetworkPass {
       const auto* norm = std::get_if<NormalizeLayer>(&call.layer);
       const std::int64_t saved = norm == nullptr ? 0 : norm->saved(samples / nodes);
       saved_.emplace_back(backend, nodes, static_cast<int>(saved));
-      terms_.emplace_back(backend, nodes, terms(network, fusion_, static_cast<int>(saved_.size()) - 1));
+      terms_.emplace_back(backend, nodes, count_terms(network, fusion_, static_cast<int>(saved_.size()) - 1));
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
         convolutions_.emplace(static_cast<int>(saved_.size()) - 1,
                               Conv2d<Backend>(backend, *conv, nodes, samples / nodes));
@@ -65,7 +65,7 @@ class NetworkPass {
     std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double));
     for (std::size_t i = 0; i < network.calls.size(); ++i) {
       const LayerCall& call = network.calls[i];
-      floats += std::int64_t{nodes} * terms(network, fusion, static_cast<int>(i));
+      floats += std::int64_t{nodes} * count_terms(network, fusion, static_cast<int>(i));
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
         bytes += Conv2d<Backend>::bytes(*conv, nodes, samples / nodes);
@@ -130,7 +130,7 @@ class NetworkPass {
     return terms_[call].view().rows_from(0, p.nodes.at.x.rows);
   }
   /// Counts these, of a node.
-  static int terms(const Network& network, const std::vector<CallFusion>& fusion, int call) {
+  static int count_terms(const Network& network, const std::vector<CallFusion>& fusion, int call) {
     return fusion[call].leaves_terms
                ? NormOnLoad::kNumbers * std::get<NormalizeLayer>(network.calls[call].layer).shape.channels
                : 0;
@@ -261,7 +261,6 @@ class NetworkPass {
                                  .gradient = gradient,
                                  .input_gradient = gradient_of(p.call, p.samples),
                                  .scratch = scratch(p),
-                                 .terms = terms(p, p.call),
                                  .sums = gradient_sums(p, p.call + 1)});
   }
   void call_backward(const Backend& backend, const PoolLayer& layer, const Place& p, MatrixView<float> /*gradient*/) {

@@ -9,9 +9,10 @@
 
 namespace sparsepush {
 
-/// Two blocks, the second with a stride, as ResNet-20 has them.
-inline Network residual_network(Precision precision, bool relu) {
-  NetworkBuilder net({8, 8, 3});
+/// Two blocks, the second with a stride, as ResNet-20 has them. With a tail the last block's output is read by one
+/// convolution alone.
+inline Network residual_network(Precision precision, bool relu, ImageShape image = {8, 8, 3}, bool has_tail = false) {
+  NetworkBuilder net(image);
   const auto half = [&](const std::string& name, int channels, int stride, int skip) {
     net.conv2d(name + ".conv",
                {.out = channels,
@@ -27,6 +28,7 @@ inline Network residual_network(Precision precision, bool relu) {
     half(block + ".a", 16 * stride, stride, kNoTensor);
     half(block + ".b", 16 * stride, 1, skip);
   }
+  if (has_tail) half("tail", 32, 1, kNoTensor);
   net.pool(Pool::kAverage);
   net.dense("classifier", 5, false);
   Network network = net.finish();
@@ -47,12 +49,13 @@ struct Nodes {
   int first = 0, count = kNodes;
 };
 
+/// A step of a pass that has room for `planned` samples a node.
 template <class Backend>
 StepOutcome step_of(const Backend& backend, const Network& network, const std::vector<CallFusion>& fusion,
-                    const Nodes& chosen = {}) {
+                    const Nodes& chosen = {}, int planned = kBatch) {
   const auto [first, count] = chosen;
   const int row = static_cast<int>(network.layout.row), statistics = static_cast<int>(network.statistics);
-  NetworkPass<Backend> pass(backend, network, count, count * kBatch, fusion);
+  NetworkPass<Backend> pass(backend, network, count, count * planned, fusion);
   std::vector<float> x(count * row), running(count * statistics);
   std::vector<float> images(count * kBatch * network.features());
   std::vector<std::int32_t> labels(count * kBatch);

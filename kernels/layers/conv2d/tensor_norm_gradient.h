@@ -32,6 +32,26 @@ __device__ inline int shortcut_place(const ImageShape& ours, const ImageShape& t
          channel;
 }
 
+/// Where the pixels stand that a lane has, and what comes to them through a shortcut; -1: nowhere.
+template <int kTiles>
+struct PixelPlaces {
+  int gradient[kTiles][2];  ///< behind the node's first element
+  int shortcut[kTiles][2];
+
+  template <class PixelOf>
+  __device__ PixelPlaces(const NormGradient& norm, const NormGradientTile& tile, int channel, const PixelOf& pixel_of) {
+    for (int m = 0; m < kTiles; ++m)
+      for (int high = 0; high < 2; ++high) {
+        const HaloTiles::Pixel at = pixel_of(m, high);
+        gradient[m][high] = shortcut[m][high] = -1;
+        if (at.sample < 0) continue;
+        gradient[m][high] = ((at.sample * tile.image.height + at.y) * tile.image.width + at.x) * tile.image.channels;
+        if (norm.skip_gradient.data != nullptr)
+          shortcut[m][high] = shortcut_place(tile.image, norm.skip_shape, at, channel);
+      }
+  }
+};
+
 /// What a lane needs of its two channels: `mean` of the normalization's input, and what made its output, if that is not
 /// stored.
 struct PairNorm {
@@ -74,18 +94,9 @@ __device__ void store_norm_gradient(const NormGradient& norm, const NormGradient
                                     const float (&value)[kTiles][kColumns][4], const PixelOf& pixel_of) {
   constexpr int kOutputs = 8 * kColumns;
   const int thread = static_cast<int>(threadIdx.x), g = thread % 32 / 4, t = thread % 4, channels = tile.image.channels;
-  const bool has_shortcut = norm.skip_gradient.data != nullptr;
   const std::int64_t sample = static_cast<std::int64_t>(tile.node) * tile.samples;
   const std::int64_t first = sample * tile.image.size() + tile.output + 2 * t;
-  int place[kTiles][2], shortcut[kTiles][2];  // of pixels behind `first`, and of what comes to them
-  for (int m = 0; m < kTiles; ++m)
-    for (int high = 0; high < 2; ++high) {
-      const HaloTiles::Pixel at = pixel_of(m, high);
-      place[m][high] = shortcut[m][high] = -1;
-      if (at.sample < 0) continue;
-      place[m][high] = ((at.sample * tile.image.height + at.y) * tile.image.width + at.x) * channels;
-      if (has_shortcut) shortcut[m][high] = shortcut_place(tile.image, norm.skip_shape, at, tile.output + 2 * t);
-    }
+  const PixelPlaces<kTiles> places(norm, tile, tile.output + 2 * t, pixel_of);
   for_each_constant<0, kColumns>([&](auto column) {
     constexpr int n = decltype(column)::value;
     const int channel = tile.output + 8 * n + 2 * t;
@@ -93,11 +104,11 @@ __device__ void store_norm_gradient(const NormGradient& norm, const NormGradient
     float sum[2] = {}, product[2] = {};
     for_each_constant<0, 2 * kTiles>([&](auto pixel) {
       constexpr int m = decltype(pixel)::value / 2, high = decltype(pixel)::value % 2;
-      if (place[m][high] < 0) return;
-      const std::int64_t element = first + place[m][high] + 8 * n;
+      if (places.gradient[m][high] < 0) return;
+      const std::int64_t element = first + places.gradient[m][high] + 8 * n;
       Pair gradient{{value[m][n][2 * high] * tile.scale, value[m][n][2 * high + 1] * tile.scale}};
-      if (shortcut[m][high] >= 0) {
-        const Pair added = read_pair(norm.skip_gradient.row(sample) + shortcut[m][high] + 8 * n);
+      if (places.shortcut[m][high] >= 0) {
+        const Pair added = read_pair(norm.skip_gradient.row(sample) + places.shortcut[m][high] + 8 * n);
         for (int i = 0; i < 2; ++i) gradient.lane[i] += added.lane[i];
       }
       const Pair x = read_pair(norm.input.data + element);

@@ -38,15 +38,14 @@ void check_saved(const NormalizeLayer& layer, MatrixView<const float> x, MatrixV
 }
 
 /// Checks the terms that stand for an output, or beside it.
-void check_terms(const NormalizeLayer& layer, MatrixView<const float> x, MatrixView<const float> output,
-                 MatrixView<const float> terms) {
-  CHECK(output.data != nullptr || terms.data != nullptr, "neither an output nor terms");
-  if (terms.data == nullptr) return;
-  CHECK(layer.norm == Norm::kBatch && !layer.has_skip, "terms of what is not batch normalization alone");
-  const int channels = layer.shape.channels;
-  CHECK(terms.rows == x.rows && terms.cols >= NormOnLoad::kNumbers * channels &&
-            terms.cols % floats_at_once(channels) == 0,
-        "terms ", terms, ", channels ", channels, ", x ", x);
+void check_terms(const NormalizeForward& f) {
+  CHECK(f.output.data != nullptr || f.terms.data != nullptr, "neither an output nor terms");
+  if (f.terms.data == nullptr) return;
+  CHECK(f.layer.norm == Norm::kBatch && !f.layer.has_skip, "terms of what is not batch normalization alone");
+  const int channels = f.layer.shape.channels;
+  CHECK(f.terms.rows == f.x.rows && f.terms.cols >= NormOnLoad::kNumbers * channels &&
+            f.terms.cols % floats_at_once(channels) == 0,
+        "terms ", f.terms, ", channels ", channels, ", x ", f.x);
 }
 
 void check_shortcut(const ImageShape& from, const ImageShape& to) {
@@ -64,7 +63,7 @@ std::int64_t NormalizeLayer::scratch(int samples) const {
 void check_normalize_forward_shapes(const NormalizeForward& f) {
   const NormalizeLayer& layer = f.layer;
   check_layer_shapes(layer, f.x, f.u, f.input, f.output);
-  check_terms(layer, f.x, f.output, f.terms);
+  check_terms(f);
   if (f.training) check_saved(layer, f.x, f.input, f.saved);
   if (layer.has_skip) {
     check_shortcut(layer.skip, layer.shape);
@@ -86,7 +85,7 @@ void check_normalize_forward_shapes(const NormalizeForward& f) {
 
 void check_normalize_backward_shapes(const NormalizeBackward& b) {
   check_layer_shapes(b.layer, b.x, b.u, b.input, b.output);
-  check_terms(b.layer, b.x, b.output, b.terms);
+  CHECK(b.output.data != nullptr || b.sums.sums.data != nullptr, "neither an output nor sums of its gradient");
   check_saved(b.layer, b.x, b.input, b.saved);
   const auto check_like_input = [&](MatrixView<const float> gradient) {
     CHECK(gradient.rows == b.input.rows && gradient.cols == b.input.cols, "gradient ", gradient, ", input ", b.input);

@@ -87,7 +87,7 @@ struct NormalizeBackward {
   MatrixView<const float> x;       ///< [nodes, row]
   std::span<const double> u;       ///< [nodes]
   MatrixView<const float> input;   ///< as in the forward pass
-  MatrixView<const float> output;  ///< that it left; no data: `terms` say what it would be
+  MatrixView<const float> output;  ///< that it left; may have no data beside `sums`
   MatrixView<const float> saved;   ///< that it left
   /// [nodes * samples, shape] in: gradient of the output, from the next layer. Out: of h + shortcut, which is what the
   /// skip tensor's producer adds (below).
@@ -95,11 +95,10 @@ struct NormalizeBackward {
   /// If `output` is also the skip tensor of a later layer: that one's output_gradient after its backward pass, [nodes *
   /// samples, skip_shape], which is added through the shortcut; else no data.
   MatrixView<const float> skip_gradient;
-  ImageShape skip_shape;               ///< shape of that later layer
-  MatrixView<float> gradient;          ///< [nodes, row] gamma, beta and v are written, at z
-  MatrixView<float> input_gradient;    ///< [nodes * samples, shape] written
-  MatrixView<double> scratch = {};     ///< as in the forward pass; nothing of that needs to stand there
-  MatrixView<const float> terms = {};  ///< that it left, where there is no output
+  ImageShape skip_shape;             ///< shape of that later layer
+  MatrixView<float> gradient;        ///< [nodes, row] gamma, beta and v are written, at z
+  MatrixView<float> input_gradient;  ///< [nodes * samples, shape] written
+  MatrixView<double> scratch = {};   ///< as in the forward pass; nothing of that needs to stand there
   /// Of kBatch on Cuda: where a convolution has left output_gradient as it is to be, and sums of it, which are
   /// overwritten (NormGradient); the shortcut is added then, and neither `output` nor `skip_gradient` is read.
   NormGradientSums sums = {};

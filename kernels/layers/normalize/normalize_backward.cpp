@@ -252,8 +252,7 @@ class BackwardNode {
 
 void normalize_backward(const Cpu& cpu, const NormalizeBackward& backward) {
   check_normalize_backward_shapes(backward);
-  CHECK(backward.terms.data == nullptr && backward.sums.sums.data == nullptr, "terms ", backward.terms, " and sums ",
-        backward.sums.sums, " on a Cpu");
+  CHECK(backward.sums.sums.data == nullptr, "sums ", backward.sums.sums, " on a Cpu");
   const std::int64_t lines = BackwardNode::scratch_lines(backward);
   cpu.pool().run(backward.x.rows, [&](std::int64_t i, int worker) {
     BackwardNode node(backward, static_cast<int>(i), ScratchArrays(cpu.pool().scratch<CacheLine>(worker, lines)));

@@ -29,27 +29,19 @@ __device__ void add_shortcut(const NormalizeBackward& b, std::int64_t pixel, int
   for (int lane = 0; lane < kFloats; ++lane) gradient.lane[lane] += from[lane];
 }
 
-/// The gradient of h + shortcut at a pixel's channels, which takes the place of the output's. output_at() returns the
-/// output there.
-template <int kFloats, class Output>
+/// The gradient of h + shortcut at a pixel's channels, which takes the place of the output's.
+template <int kFloats>
 __device__ ChannelVector<kFloats> pass_relu(const NormalizeBackward& b, std::int64_t pixel, std::int64_t element,
-                                            int channel, const Output& output_at) {
+                                            int channel) {
   auto g = load_channels<kFloats>(b.output_gradient.data + element);
   const bool shortcut = b.skip_gradient.data != nullptr;
   if (shortcut) add_shortcut<kFloats>(b, pixel, channel, g);
   if (b.layer.relu) {
-    const ChannelVector<kFloats> output = output_at();
+    const auto output = load_channels<kFloats>(b.output.data + element);
     for (int lane = 0; lane < kFloats; ++lane) g.lane[lane] = output.lane[lane] <= 0.0f ? 0.0f : g.lane[lane];
   }
   if (shortcut || b.layer.relu) store_channels(g, b.output_gradient.data + element);
   return g;
-}
-
-template <int kFloats>
-__device__ ChannelVector<kFloats> pass_relu(const NormalizeBackward& b, std::int64_t pixel, std::int64_t element,
-                                            int channel) {
-  return pass_relu<kFloats>(b, pixel, element, channel,
-                            [&] { return load_channels<kFloats>(b.output.data + element); });
 }
 
 /// Without a norm: a block per tile of all nodes.
@@ -61,16 +53,6 @@ __global__ void __launch_bounds__(NormPlan::kThreads) pass_gradient_kernel(Norma
       store_channels(pass_relu<kFloats>(b, pixel, element, thread.channel), b.input_gradient.data + element);
     });
   });
-}
-
-/// Adds g and g (x - mean) to the sums.
-template <int kFloats>
-__device__ void add_products(const ChannelVector<kFloats>& x, const ChannelVector<kFloats>& g,
-                             const ChannelVector<kFloats>& mean, ChannelVector<kFloats> (&sum)[kSums]) {
-  for (int lane = 0; lane < kFloats; ++lane) {
-    sum[0].lane[lane] += g.lane[lane];
-    sum[1].lane[lane] += g.lane[lane] * (x.lane[lane] - mean.lane[lane]);
-  }
 }
 
 /// The sums of every tile of all nodes, and the gradient of h + shortcut: a block per tile.
@@ -86,36 +68,11 @@ __global__ void __launch_bounds__(NormPlan::kThreads) sum_gradients_kernel(Norma
             b.saved.row(instance.node)[instance.saved_mean(plan, (thread.channel + lane) / plan.group_channels())];
     thread.for_each_pixel(plan, tile, [&](std::int64_t pixel, std::int64_t element) {
       const auto x = load_channels<kFloats>(b.input.data + element);
-      add_products(x, pass_relu<kFloats>(b, pixel, element, thread.channel), mean, sum);
-    });
-    write_tile_sums(plan, tile, sum, instance.sums(plan, b.scratch) + tile.number * kSums * plan.channels);
-  });
-}
-
-/// The same where the output is not stored; it takes a few more registers than ptxas would give it.
-template <int kFloats>
-__global__ void __launch_bounds__(NormPlan::kThreads, 3)
-    sum_unstored_gradients_kernel(NormalizeBackward b, NormPlan plan) {
-  for_each_norm_tile(plan, b.x.rows, [&](const NormTile& tile) {
-    const TileThread<kFloats> thread(plan, tile);
-    const NormInstance instance(plan, tile.instance);
-    ChannelVector<kFloats> mean = {}, scale = {}, shift = {}, sum[kSums] = {};
-    if (thread.works) {
-      const float* terms = b.terms.row(instance.node) + thread.channel;
-      mean = load_channels<kFloats>(terms);
-      scale = load_channels<kFloats>(terms + plan.channels);
-      shift = load_channels<kFloats>(terms + 2 * plan.channels);
-    }
-    thread.for_each_pixel(plan, tile, [&](std::int64_t pixel, std::int64_t element) {
-      const auto x = load_channels<kFloats>(b.input.data + element);
-      const auto g = pass_relu<kFloats>(b, pixel, element, thread.channel, [&] {
-        ChannelVector<kFloats> output;
-        for (int lane = 0; lane < kFloats; ++lane)
-          output.lane[lane] =
-              ChannelNorm{mean.lane[lane], scale.lane[lane], shift.lane[lane]}.normalized(x.lane[lane], 0.0f);
-        return output;
-      });
-      add_products(x, g, mean, sum);
+      const auto g = pass_relu<kFloats>(b, pixel, element, thread.channel);
+      for (int lane = 0; lane < kFloats; ++lane) {
+        sum[0].lane[lane] += g.lane[lane];
+        sum[1].lane[lane] += g.lane[lane] * (x.lane[lane] - mean.lane[lane]);
+      }
     });
     write_tile_sums(plan, tile, sum, instance.sums(plan, b.scratch) + tile.number * kSums * plan.channels);
   });
@@ -252,7 +209,6 @@ void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward) {
   check_scratch(backward.layer, backward.x, backward.input, backward.scratch);
   check_aligned(backward.layer.shape.channels, {backward.input.data, backward.output.data,
                                                 backward.output_gradient.data, backward.input_gradient.data});
-  check_aligned(backward.layer.shape.channels, {backward.terms.data});
   if (backward.skip_shape == backward.layer.shape)
     check_aligned(backward.layer.shape.channels, {backward.skip_gradient.data});
   const int nodes = backward.x.rows;
@@ -261,7 +217,6 @@ void normalize_backward(const Cuda& gpu, const NormalizeBackward& backward) {
     if (backward.layer.norm == Norm::kNone)
       return launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), pass_gradient_kernel<floats()>, backward, plan);
     const auto sum_kernel = backward.layer.norm == Norm::kEvoNorm ? sum_evo_norm_gradients_kernel<floats()>
-                            : backward.output.data == nullptr     ? sum_unstored_gradients_kernel<floats()>
                                                                   : sum_gradients_kernel<floats()>;
     if (backward.sums.sums.data == nullptr)
       launch(gpu, norm_tiles_shape(gpu, plan, nodes, plan.sums), sum_kernel, backward, plan);

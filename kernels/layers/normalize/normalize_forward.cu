@@ -78,14 +78,48 @@ __device__ void update_statistics(const NormalizeForward& f, const NormPlan& pla
   running[plan.channels] = kOld * running[plan.channels] + kNew * static_cast<float>(bessel * batch.variance);
 }
 
-/// Writes mean and 1 / deviation of a group to where they are needed.
-__device__ void write_terms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int group,
-                            const Moments& moments) {
+/// What normalizes a thread's channels. Without a norm scale 1 and shift -0 keep every value, zeros with their sign.
+template <int kFloats>
+struct ChannelTerms {
+  float mean[kFloats], scale[kFloats], shift[kFloats], v[kFloats];
+
+  __device__ ChannelTerms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int channel) {
+    const float *x = f.x.row(instance.node), r = debias_factor(f.u[instance.node]);
+    for (int lane = 0; lane < kFloats; ++lane) {
+      mean[lane] = v[lane] = 0.0f;
+      scale[lane] = 1.0f;
+      shift[lane] = -0.0f;
+      if (f.layer.norm == Norm::kNone) continue;
+      const int c = channel + lane;
+      const double* terms = instance.terms(plan, f.scratch, c / plan.group_channels());
+      mean[lane] = static_cast<float>(terms[0]);
+      scale[lane] = x[f.layer.gamma + c] * r * static_cast<float>(terms[1]);
+      shift[lane] = x[f.layer.beta + c] * r;
+      if (f.layer.norm == Norm::kEvoNorm) v[lane] = x[f.layer.v + c] * r;
+    }
+  }
+};
+
+/// Writes what normalizes a channel of the input wherever it is read.
+__device__ void write_terms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance,
+                            int channel) {
+  const ChannelTerms<1> terms(f, plan, instance, channel);
+  float* const to = f.terms.row(instance.node) + channel;
+  to[0] = terms.mean[0];
+  to[plan.channels] = terms.scale[0];
+  to[2 * plan.channels] = terms.shift[0];
+}
+
+/// Writes mean and 1 / deviation of a group to where they are needed, and what comes of them where a channel is a
+/// group.
+__device__ void save_moments(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int group,
+                             const Moments& moments) {
   const auto mean = static_cast<float>(moments.mean);
   const auto inverse = static_cast<float>(1.0 / std::sqrt(moments.variance + NormalizeLayer::kEpsilon));
   double* terms = instance.terms(plan, f.scratch, group);
   terms[0] = mean;
   terms[1] = inverse;
+  if (f.terms.data != nullptr) write_terms(f, plan, instance, group);
   if (!f.training) return;
   f.saved.row(instance.node)[instance.saved_mean(plan, group)] = mean;
   f.saved.row(instance.node)[instance.saved_inverse(plan, group)] = inverse;
@@ -108,7 +142,7 @@ __global__ void __launch_bounds__(NormPlan::kThreads)
         const float* statistics = f.statistics.row(instance.node) + f.layer.statistics + group;
         moments = {statistics[0], statistics[plan.channels]};
       }
-      write_terms(f, plan, instance, group, moments);
+      save_moments(f, plan, instance, group, moments);
     });
   }
 }
@@ -150,44 +184,9 @@ __global__ void __launch_bounds__(NormPlan::kThreads) finish_tile_moments_kernel
       }
       const auto pixels = static_cast<double>(plan.groups.pixels);
       const double offset = all.sum / pixels, squares = all.square - all.sum * offset;
-      write_terms(f, plan, instance, channel, {all.pivot + offset, squares < 0 ? 0 : squares / pixels});
+      save_moments(f, plan, instance, channel, {all.pivot + offset, squares < 0 ? 0 : squares / pixels});
     }
     __syncthreads();  // before the next channels' sums
-  }
-}
-
-/// What normalizes a thread's channels. Without a norm scale 1 and shift -0 keep every value, zeros with their sign.
-template <int kFloats>
-struct ChannelTerms {
-  float mean[kFloats], scale[kFloats], shift[kFloats], v[kFloats];
-
-  __device__ ChannelTerms(const NormalizeForward& f, const NormPlan& plan, const NormInstance& instance, int channel) {
-    const float *x = f.x.row(instance.node), r = debias_factor(f.u[instance.node]);
-    for (int lane = 0; lane < kFloats; ++lane) {
-      mean[lane] = v[lane] = 0.0f;
-      scale[lane] = 1.0f;
-      shift[lane] = -0.0f;
-      if (f.layer.norm == Norm::kNone) continue;
-      const int c = channel + lane;
-      const double* terms = instance.terms(plan, f.scratch, c / plan.group_channels());
-      mean[lane] = static_cast<float>(terms[0]);
-      scale[lane] = x[f.layer.gamma + c] * r * static_cast<float>(terms[1]);
-      shift[lane] = x[f.layer.beta + c] * r;
-      if (f.layer.norm == Norm::kEvoNorm) v[lane] = x[f.layer.v + c] * r;
-    }
-  }
-};
-
-/// What normalizes the input wherever it is read: a thread per (node, channel) in strides of the grid.
-__global__ void __launch_bounds__(NormPlan::kThreads) write_terms_kernel(NormalizeForward f, NormPlan plan) {
-  for (std::int64_t i = grid_thread(); i < static_cast<std::int64_t>(f.x.rows) * plan.channels; i += grid_threads()) {
-    const NormInstance instance(plan, i / plan.channels);
-    const int channel = static_cast<int>(i % plan.channels);
-    const ChannelTerms<1> terms(f, plan, instance, channel);
-    float* const to = f.terms.row(instance.node) + channel;
-    to[0] = terms.mean[0];
-    to[plan.channels] = terms.scale[0];
-    to[2 * plan.channels] = terms.shift[0];
   }
 }
 
@@ -253,9 +252,6 @@ void normalize_forward(const Cuda& gpu, const NormalizeForward& forward) {
         launch(gpu, norm_tiles_shape(gpu, plan, nodes, kMomentSums), sum_moments_kernel<floats()>, forward, plan);
       launch(gpu, norm_instances_shape(gpu, plan, nodes), finish_moments_kernel, forward, plan, running);
     }
-    if (forward.terms.data != nullptr)
-      launch(gpu, thread_each(gpu, std::int64_t{nodes} * channels, NormPlan::kThreads), write_terms_kernel, forward,
-             plan);
     if (forward.output.data == nullptr) return;
     launch(gpu, norm_tiles_shape(gpu, plan, nodes, 0), normalize_kernel<floats()>, forward, plan);
   });

@@ -49,9 +49,8 @@ NormalizeCase::Backward backward_by_sums(const Backend& backend, const Normalize
   const Buffer<Backend, double> sums(backend, c.nodes, left.columns, left.sums);
   NormalizeCase with = c;
   with.output_gradient = left.gradient;
-  NormalizeCase::Forward unread = f;
-  std::fill(unread.output.begin(), unread.output.end(), -1.0f);
-  return with.backward(backend, unread, [&](NormalizeBackward b) {
+  return with.backward(backend, f, [&](NormalizeBackward b) {
+    b.output.data = nullptr;
     b.sums = {.sums = sums.view(), .tiles = left.tiles};
     normalize_backward(backend, b);
   });
@@ -125,6 +124,7 @@ TYPED_TEST(GradientSumsOn, AreRefusedIfTheyDoNotFit) {
     const Buffer<TypeParam, double> sums(backend, c.nodes, 3 * 2 * 4);
     c.backward(backend, f, [&](NormalizeBackward b) {
       b.sums = {.sums = sums.view(), .tiles = 3};
+      b.output.data = nullptr;
       change(b);
       EXPECT_THROW(normalize_backward(backend, b), std::invalid_argument);
     });
@@ -132,6 +132,7 @@ TYPED_TEST(GradientSumsOn, AreRefusedIfTheyDoNotFit) {
   const NormalizeCase c(Norm::kBatch, {3, 2, 4}, 1, 2, 2);
   expect_refused(c, [](NormalizeBackward& b) { b.sums.tiles = 4; });
   expect_refused(c, [](NormalizeBackward& b) { b.sums.tiles = 0; });
+  expect_refused(c, [](NormalizeBackward& b) { b.sums = {}; });
   expect_refused(c, [](NormalizeBackward& b) { b.sums.sums.cols -= 1; });
   expect_refused(c, [](NormalizeBackward& b) { b.sums.sums.rows = 1; });
   expect_refused(NormalizeCase(Norm::kGroup, {3, 2, 4}, 1, 2, 2), [](NormalizeBackward&) {});
