@@ -18,10 +18,11 @@ void choco(Nodes<Backend>& n, const PlannedRound& round) {
   subtract(n, state::x, public_copy, difference);
   compress(n, difference);  // Q = C(X' - H)
   keep_push_weights(n);
-  send(n, round);
-  add_messages(n, public_copy);          // H <- H + Q
-  mix(n, round, state::x, public_copy);  // X+ = X' + eta (P - I) H
-  mix_push_weights(n, round);            // u+ = u + eta (P - I) u;  Z+ = X+ / u+
+  send_and_mix(n, round, [&](MixedNodes nodes) {
+    add_messages(n, public_copy, nodes);          // H <- H + Q
+    mix(n, round, state::x, public_copy, nodes);  // X+ = X' + eta (P - I) H
+  });
+  mix_push_weights(n, round);  // u+ = u + eta (P - I) u;  Z+ = X+ / u+
 }
 
 /// Needs the same edges in every round: on a topology that varies, a node would have no copy of a neighbour that is new

@@ -12,11 +12,10 @@ inline constexpr Array<float> correction({.name = "correction"});
 /// larger, would add up in them.
 template <class Backend>
 void d2(Nodes<Backend>& n, const PlannedRound& round) {
-  local_step(n);                 // X' = X - a G(X)
-  add(n, state::x, correction);  // X'' = X' + C
-  send(n, round);
+  local_step(n);                                // X' = X - a G(X)
+  add(n, state::x, correction);                 // X'' = X' + C
   const Array<float>& added = state::gradient;  // which has had its use
-  mix_differences(n, round, added, state::x);
+  send_and_mix(n, round, [&](MixedNodes nodes) { mix_differences(n, round, added, state::x, nodes); });
   add(n, state::x, added);    // X+ = X'' + eta (W - I) X''
   add(n, correction, added);  // C+ = C + eta (W - I) X''
 }

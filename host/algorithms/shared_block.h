@@ -15,8 +15,9 @@ template <class Backend>
 void shared_block(Nodes<Backend>& n, const PlannedRound& round) {
   local_step(n);               // X' = X - a G(Z)
   cut_block(n, round, block);  // block t mod B of X', and its u
-  send(n, round);
-  mix_block(n, round, block);  // X+ = P X' and u+ = P u there
+  send_and_mix(n, round, [&](MixedNodes nodes) {
+    mix_block(n, round, block, nodes);  // X+ = P X' and u+ = P u there
+  });
 }
 
 inline Method shared_block_row() {

@@ -21,7 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kMostWait{1};      // of process 0, for the others to hear of its failure
-constexpr std::chrono::seconds kMostSilence{30};  // of process 0, for others to be heard by it
 constexpr std::chrono::minutes kMostEndWait{10};  // for the launcher to end all processes
 constexpr int kDataTag = 0, kFailureTag = 1, kHeardTag = 2;
 constexpr std::int64_t kMostAtOnce = 1 << 30;  // bytes of a message: MPI counts them in an int
@@ -227,7 +226,7 @@ std::vector<std::string> Ranks::all_texts(const std::string& own) {
   return texts;
 }
 
-void Ranks::tell(const Failure& failure) {
+void Ranks::tell(const Failure& failure, std::chrono::seconds most_silence) {
   Connection& c = *connection_;
   c.broken = true;
   const std::string& text = c.told = std::to_string(failure.kind) + failure.text;
@@ -241,7 +240,7 @@ void Ranks::tell(const Failure& failure) {
     MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
     if (rank_ == 0) heard = done;  // or whoever does not listen is ended by `abort`
     if (rank_ == 0 && Clock::now() - start > kMostWait) return;
-    if (rank_ > 0 && Clock::now() - start > kMostSilence) {
+    if (rank_ > 0 && Clock::now() - start > most_silence) {
       is_unheard_ = true;
       return;
     }

@@ -1,6 +1,7 @@
 // The processes that a launcher, such as mpirun, has started together to do one run.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,6 +41,7 @@ class Ranks {
   static std::string launch_command(int count);
   /// Describes what this program can join, as a line of its version.
   static std::string description();
+  static constexpr std::chrono::seconds kMostSilence{30};  ///< of process 0, for another to be heard by it
 
   /// Joins the others, each of which must do the same. Throws std::runtime_error if this program cannot.
   Ranks();
@@ -78,9 +80,9 @@ class Ranks {
   std::vector<std::string> all_texts(const std::string& own);
 
   /// Tells the others that this process has failed, and returns when process 0 knows: once it waits for something. It
-  /// may wait for its GPU, and that for this process: then this returns after half a minute. The process then ends by
-  /// `abort` or `await_end`, and does nothing else here: what was under way stays so.
-  void tell(const Failure& failure);
+  /// may wait for its GPU, and that for this process: then this returns after `most_silence`, unheard. The process then
+  /// ends by `abort` or `await_end`, and does nothing else here: what was under way stays so.
+  void tell(const Failure& failure, std::chrono::seconds most_silence = kMostSilence);
   /// Returns whether it is for this process to print what failed and to `abort`: process 0, or one that it has not
   /// heard.
   bool ends_all() const { return rank_ == 0 || is_unheard_; }

@@ -27,7 +27,7 @@ void Ranks::barrier() { refuse(); }
 void Ranks::start_exchange(std::span<const Parcel>, std::span<const Parcel>) { refuse(); }
 void Ranks::finish_exchange() { refuse(); }
 std::vector<std::string> Ranks::all_texts(const std::string&) { refuse(); }
-void Ranks::tell(const Failure&) { refuse(); }
+void Ranks::tell(const Failure&, std::chrono::seconds) { refuse(); }
 void Ranks::abort(int) { refuse(); }
 void Ranks::await_end(int) { refuse(); }
 

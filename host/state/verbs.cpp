@@ -25,29 +25,41 @@ RoundEdges own_edges(const Nodes<Backend>& n, int rows) {
           .self_weight = n.own_weight.span().first(rows)};
 }
 
-/// Computes to += eta (P - I) Q for the rows of `to` that are mixed; the slots of interior ones are the local rows.
+/// Some neighbouring slots.
+struct Slots {
+  int first, count;
+};
+
+/// Returns the slots that nodes hear: those of interior ones are the local rows.
 template <class Backend>
-void mix_q(Nodes<Backend>& n, MatrixView<float> to, const RoundEdges& edges, MixedNodes mixed = MixedNodes::kAll) {
-  const int slots = mixed == MixedNodes::kInterior ? n.extent.rows : n.extent.rows + n.extent.halo;
+Slots heard_by(const Nodes<Backend>& n, MixedNodes nodes) {
+  return {0, static_cast<int>(n.extent.rows + (nodes == MixedNodes::kInterior ? 0 : n.extent.halo))};
+}
+
+/// Computes to += eta (P - I) Q of the slots for the rows of `to` that are mixed.
+template <class Backend>
+void mix_q(Nodes<Backend>& n, MatrixView<float> to, Slots slots, const RoundEdges& edges,
+           MixedNodes mixed = MixedNodes::kAll) {
+  const auto [first, count] = slots;
   if (sends_rows(*n.recipe.compressor)) {
-    const MatrixView<float> q = n.state.slots(state::q).rows_from(0, slots);
+    const MatrixView<float> q = n.state.slots(state::q).rows_from(first, count);
     dense_mix(n.backend, {.x = to, .q = q, .edges = edges, .mixed = mixed, .workspace = n.workspace.span()});
   } else {
     const Messages all = n.messages();
     push_sum_mix(n.backend, {.x = to,
-                             .messages = {all.position.rows_from(0, slots), all.value.rows_from(0, slots)},
-                             .entries = n.message_entries.span().first(slots),
+                             .messages = {all.position.rows_from(first, count), all.value.rows_from(first, count)},
+                             .entries = n.message_entries.span().subspan(first, count),
                              .edges = edges,
                              .mixed = mixed});
   }
 }
 
-/// Returns the rows of all slots of an array that was sent.
+/// Returns the rows that nodes hear of an array that was sent.
 template <class Backend>
-MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q) {
+MatrixView<float> sent_rows(const Nodes<Backend>& n, const Array<float>& q, MixedNodes nodes) {
   const MatrixView<float> slots = n.state.slots(q);
   CHECK(slots.rows == n.extent.rows + n.extent.halo, q.name, " is mixed, but in no message");
-  return slots;
+  return slots.rows_from(0, heard_by(n, nodes).count);
 }
 
 /// Returns the blocks as ops take them; `due` [1] in backend memory is the round's number.
@@ -116,30 +128,29 @@ void send(Nodes<Backend>& n, const PlannedRound& round, const Outgoing<Backend>&
 }
 
 template <class Backend>
-void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
-  mix_q(n, n[to], round.edges);
-}
-
-template <class Backend>
-void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
-  if (!n.transport.overlaps()) {
-    send(n, round);
-    mix_messages(n, round, to);
-    return;
-  }
+void start_sending(Nodes<Backend>& n, const PlannedRound& round) {
   n.work.host_call([&n, arrays = exchanged(n, n.message->message), halo = round.halo](std::int64_t) {
     n.transport.start_exchange(n.backend, arrays, **halo);
   });
-  mix_q(n, n[to], round.edges, MixedNodes::kInterior);
-  n.count(*n.message, round.copies);
-  n.work.host_call([&n](std::int64_t) { n.transport.finish_exchange(); });
-  mix_q(n, n[to], round.edges, MixedNodes::kBoundary);
 }
 
 template <class Backend>
-void add_messages(Nodes<Backend>& n, const Array<float>& to) {
-  const MatrixView<float> slots = n.state.slots(to);
-  mix_q(n, slots, own_edges(n, slots.rows));
+void finish_sending(Nodes<Backend>& n, const PlannedRound& round) {
+  n.count(*n.message, round.copies);
+  n.work.host_call([&n](std::int64_t) { n.transport.finish_exchange(); });
+}
+
+template <class Backend>
+void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, MixedNodes nodes) {
+  mix_q(n, n[to], heard_by(n, nodes), round.edges, nodes);
+}
+
+template <class Backend>
+void add_messages(Nodes<Backend>& n, const Array<float>& to, MixedNodes nodes) {
+  Slots slots = heard_by(n, nodes);
+  if (nodes == MixedNodes::kBoundary) slots = {n.shard.rows(), slots.count - n.shard.rows()};
+  if (slots.count > 0)
+    mix_q(n, n.state.slots(to).rows_from(slots.first, slots.count), slots, own_edges(n, slots.count));
 }
 
 template <class Backend>
@@ -149,13 +160,17 @@ void add(Nodes<Backend>& n, const Array<float>& to, const Array<float>& rows) {
 }
 
 template <class Backend>
-void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
-  dense_mix(n.backend, {.x = n[to], .q = sent_rows(n, q), .edges = round.edges, .workspace = n.workspace.span()});
+void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q,
+         MixedNodes nodes) {
+  dense_mix(
+      n.backend,
+      {.x = n[to], .q = sent_rows(n, q, nodes), .edges = round.edges, .mixed = nodes, .workspace = n.workspace.span()});
 }
 
 template <class Backend>
-void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q) {
-  difference_mix(n.backend, {.sum = n[to], .q = sent_rows(n, q), .edges = round.edges});
+void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q,
+                     MixedNodes nodes) {
+  difference_mix(n.backend, {.sum = n[to], .q = sent_rows(n, q, nodes), .edges = round.edges, .mixed = nodes});
 }
 
 template <class Backend>
@@ -175,14 +190,16 @@ void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
 }
 
 template <class Backend>
-void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block) {
-  const MatrixView<double> u = n.state.slots(state::sent_u);
+void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block, MixedNodes nodes) {
+  const MatrixView<float> blocks = sent_rows(n, block, nodes);
+  const MatrixView<double> u = n.state.slots(state::sent_u).rows_from(0, blocks.rows);
   mix_block(n.backend, {.x = n[state::x],
                         .weight = n[*n.recipe.method.block_weights],
                         .blocks = model_blocks(n, round.number),
-                        .block = sent_rows(n, block),
+                        .block = blocks,
                         .u = std::span<const double>(u.data, u.size()),
-                        .edges = round.edges});
+                        .edges = round.edges,
+                        .mixed = nodes});
 }
 
 template <class Backend>
@@ -215,30 +232,32 @@ void average(Nodes<Backend>& n, const Array<float>& x, const Outgoing<Backend>& 
 template void keep_push_weights(Nodes<Cpu>&);
 template void fill_halo(Nodes<Cpu>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cpu>&, const PlannedRound&, const Outgoing<Cpu>&);
-template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
-template void send_and_mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
-template void add_messages(Nodes<Cpu>&, const Array<float>&);
+template void start_sending(Nodes<Cpu>&, const PlannedRound&);
+template void finish_sending(Nodes<Cpu>&, const PlannedRound&);
+template void mix_messages(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, MixedNodes);
+template void add_messages(Nodes<Cpu>&, const Array<float>&, MixedNodes);
 template void add(Nodes<Cpu>&, const Array<float>&, const Array<float>&);
-template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
-template void mix_differences(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&, MixedNodes);
+template void mix_differences(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, const Array<float>&, MixedNodes);
 template void mix_push_weights(Nodes<Cpu>&, const PlannedRound&);
 template void cut_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
-template void mix_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&);
+template void mix_block(Nodes<Cpu>&, const PlannedRound&, const Array<float>&, MixedNodes);
 template void debias_blocks(Nodes<Cpu>&);
 template void average(Nodes<Cpu>&, const Array<float>&, const Outgoing<Cpu>&, Due);
 template void update_and_mix(Nodes<Cpu>&, const PlannedRound&);
 template void keep_push_weights(Nodes<Cuda>&);
 template void fill_halo(Nodes<Cuda>&, const PlannedRound&, const Message&);
 template void send(Nodes<Cuda>&, const PlannedRound&, const Outgoing<Cuda>&);
-template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
-template void send_and_mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
-template void add_messages(Nodes<Cuda>&, const Array<float>&);
+template void start_sending(Nodes<Cuda>&, const PlannedRound&);
+template void finish_sending(Nodes<Cuda>&, const PlannedRound&);
+template void mix_messages(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, MixedNodes);
+template void add_messages(Nodes<Cuda>&, const Array<float>&, MixedNodes);
 template void add(Nodes<Cuda>&, const Array<float>&, const Array<float>&);
-template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
-template void mix_differences(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&);
+template void mix(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&, MixedNodes);
+template void mix_differences(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, const Array<float>&, MixedNodes);
 template void mix_push_weights(Nodes<Cuda>&, const PlannedRound&);
 template void cut_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
-template void mix_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&);
+template void mix_block(Nodes<Cuda>&, const PlannedRound&, const Array<float>&, MixedNodes);
 template void debias_blocks(Nodes<Cuda>&);
 template void average(Nodes<Cuda>&, const Array<float>&, const Outgoing<Cuda>&, Due);
 template void update_and_mix(Nodes<Cuda>&, const PlannedRound&);

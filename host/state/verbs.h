@@ -1,8 +1,10 @@
 // The verbs that methods are written in. Each is done for all local nodes at once; n is what they are.
 #pragma once
+#include <concepts>
 #include <span>
 
 #include "host/state/nodes.h"
+#include "kernels/mixing/round_edges.h"
 #include "kernels/nodes/debias.h"
 #include "kernels/nodes/subtract.h"
 #include "models/task.h"
@@ -64,28 +66,57 @@ void send(Nodes<Backend>& n, const PlannedRound& round) {
   send(n, round, *n.message);
 }
 
+/// The halves of `send`: the first starts to fill the halo's rows; the second counts, and waits for them. Between the
+/// two the message's arrays must stay as they are, and nobody may read their halos.
+template <class Backend>
+void start_sending(Nodes<Backend>& n, const PlannedRound& round);
+template <class Backend>
+void finish_sending(Nodes<Backend>& n, const PlannedRound& round);
+
+/// Does `send`, and mixes by mix_nodes(MixedNodes), which may not change what the message holds. Where transports let
+/// ops go on meanwhile, nodes that hear only nodes of their own shard are mixed while messages travel, and then the
+/// others. Methods that mix the message's rows in place cannot do so: a node that is done would be read by others.
+template <class Backend, std::invocable<MixedNodes> MixNodes>
+void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const MixNodes& mix_nodes) {
+  if (!n.transport.overlaps()) {
+    send(n, round);
+    mix_nodes(MixedNodes::kAll);
+    return;
+  }
+  start_sending(n, round);
+  mix_nodes(MixedNodes::kInterior);
+  finish_sending(n, round);
+  mix_nodes(MixedNodes::kBoundary);
+}
+
 /// Mixes what was compressed and sent: to += eta (P - I) Q.
 template <class Backend>
-void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
+void mix_messages(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to,
+                  MixedNodes nodes = MixedNodes::kAll);
 
-/// Does `send` and `mix_messages`; `to` may not be in the message. Where transports let ops go on meanwhile, nodes that
-/// hear only nodes of their own shard are mixed while messages travel.
+/// Does `send` and `mix_messages`.
 template <class Backend>
-void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to);
+void send_and_mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to) {
+  send_and_mix(n, round, [&](MixedNodes nodes) { mix_messages(n, round, to, nodes); });
+}
 
-/// Adds what was compressed: to += Q for every slot, `to` being an array of slots.
+/// Adds what was compressed: to += Q for every slot, `to` being an array of slots. Of kInterior these are the slots of
+/// local nodes, of kBoundary those of the halo, which come later.
 template <class Backend>
-void add_messages(Nodes<Backend>& n, const Array<float>& to);
+void add_messages(Nodes<Backend>& n, const Array<float>& to, MixedNodes nodes = MixedNodes::kAll);
 
-/// Mixes rows that were sent: to += eta (P - I) q; q may be `to` itself.
+/// Mixes rows that were sent: to += eta (P - I) q. q may be `to` itself; then all nodes are mixed in one call.
 template <class Backend>
-void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
+void mix(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q,
+         MixedNodes nodes = MixedNodes::kAll);
 
 /// Mixes rows that were sent, summed up by differences: to = eta (P - I) q, over in-edges w_ij (q_j - q_i).
 template <class Backend>
-void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q);
+void mix_differences(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& to, const Array<float>& q,
+                     MixedNodes nodes = MixedNodes::kAll);
 
-/// Mixes push-sum weights: u+ = u + eta (P - I) u with u as it was kept. So Z+ = X+ / u+, which is nowhere stored.
+/// Mixes push-sum weights: u+ = u + eta (P - I) u with u as it was kept. So Z+ = X+ / u+, which is nowhere stored. All
+/// at once when the message is there: one number a node is soon done.
 template <class Backend>
 void mix_push_weights(Nodes<Backend>& n, const PlannedRound& round);
 
@@ -95,7 +126,8 @@ void cut_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>&
 
 /// Mixes the block that was cut and sent: x += eta (P - I) x within it, and its weights in the same way.
 template <class Backend>
-void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block);
+void mix_block(Nodes<Backend>& n, const PlannedRound& round, const Array<float>& block,
+               MixedNodes nodes = MixedNodes::kAll);
 
 /// Computes z of methods that mix by blocks, from x and the blocks' weights.
 template <class Backend>
@@ -120,7 +152,8 @@ NodeParameters parameters_of(Nodes<Backend>& n, const Task& task) {
 }
 
 /// Takes the step and mixes: X' = X - a G(Z); sends the message, which holds X'; X+ = X' + eta (P - I) X'. Where all
-/// nodes are local, X' need not be sent anywhere, and one pass takes X to X+.
+/// nodes are local, X' need not be sent anywhere, and one pass takes X to X+. Elsewhere all nodes wait for the message,
+/// which is mixed in place.
 template <class Backend>
 void update_and_mix(Nodes<Backend>& n, const PlannedRound& round);
 

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::uint64_t kWholeRow = 0xffff'ffff;
 
+/// Words of the set of positions that a replica has drawn.
+template <class Backend>
+int drawn_words(const RowLayout& layout) {
+  return std::is_same_v<Backend, Cuda> ? static_cast<int>(divide_up(layout.row, 32)) : 0;
+}
+
 std::int64_t most_groups(const std::vector<TopkPlan>& plans) {
   std::size_t most = 0;
   for (const TopkPlan& plan : plans) most = std::max(most, plan.groups.size());
@@ -81,8 +87,14 @@ RandomPlans<Backend>::RandomPlans(const Backend& backend, const RowLayout& layou
     : most_entries(most_entries_of(plans)),
       groups(backend, static_cast<int>(plans.size()), static_cast<int>(most_groups(plans)), all_groups(layout, plans)),
       entries(backend, entries_of(plans)),
-      drawn(backend, std::is_same_v<Backend, Cuda> ? static_cast<int>(plans.size()) : 0,
-            static_cast<int>(divide_up(layout.row, 32))) {}
+      drawn(backend, static_cast<int>(plans.size()), drawn_words<Backend>(layout)) {}
+
+template <class Backend>
+std::int64_t RandomPlans<Backend>::bytes(int replicas, const RowLayout& layout, const TopkPlan& plan) {
+  const std::size_t each = plan.groups.size() * sizeof(RandomGroup) + sizeof(plan.entries) +
+                           drawn_words<Backend>(layout) * sizeof(std::uint32_t);
+  return replicas * static_cast<std::int64_t>(each);
+}
 
 template struct RandomPlans<Cpu>;
 template struct RandomPlans<Cuda>;

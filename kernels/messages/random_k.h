@@ -28,6 +28,8 @@ std::vector<RandomGroup> random_groups(const RowLayout& layout, const TopkPlan& 
 template <class Backend>
 struct RandomPlans {
   RandomPlans(const Backend& backend, const RowLayout& layout, const std::vector<TopkPlan>& plans);
+  /// Returns how many bytes it holds, for the memory plan: of so many replicas, which draw by the same plan.
+  static std::int64_t bytes(int replicas, const RowLayout& layout, const TopkPlan& plan);
 
   std::int64_t most_entries;
   Buffer<Backend, RandomGroup> groups;    ///< [replicas, most groups]; the last ones of a row may have no entries

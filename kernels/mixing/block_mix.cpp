@@ -58,7 +58,7 @@ void check_cut_block_shapes(const CutBlock& cut) {
 void check_mix_block_shapes(const MixBlock& mix) {
   check_blocks(mix.blocks, mix.x, mix.weight);
   CHECK(mix.u.size() == static_cast<std::size_t>(mix.block.rows), "u [", mix.u.size(), "], block ", mix.block);
-  check_round_edges(mix.edges, mix.x.rows, mix.block.rows);
+  check_round_edges(mix.edges, mix.x.rows, mix.block.rows, mix.mixed);
 }
 
 void check_debias_blocks_shapes(MatrixView<const float> x, MatrixView<const double> weight, const ModelBlocks& blocks,
@@ -81,11 +81,12 @@ void cut_block(const Cpu& cpu, const CutBlock& cut) {
 
 void mix_block(const Cpu& cpu, const MixBlock& mix) {
   check_mix_block_shapes(mix);
-  check_round_edge_values(mix.edges, mix.block.rows);
+  check_round_edge_values(mix.edges, mix.block.rows, mix.mixed);
   const DueBlock due = due_block(mix.blocks);
   check_room(due, mix.block.cols);
   cpu.pool().run(mix.x.rows, [&](std::int64_t node, int) {
     const RoundEdges& edges = mix.edges;
+    if (!is_mixed(edges, mix.mixed, node)) return;
     float* const mixed = mix.x.row(node) + due.begin;
     const auto add_rows = [&]() __attribute__((always_inline)) {
       add_row(edges.self_weight[node], mix.block.row(node), mixed, due.length);

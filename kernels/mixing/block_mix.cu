@@ -27,6 +27,7 @@ __global__ void mix_block_kernel(MixBlock mix) {
   const RoundEdges& edges = mix.edges;
   for (std::int64_t i = grid_thread(); i < mix.x.rows * length; i += grid_threads()) {
     const std::int64_t node = i / length, c = i % length;
+    if (!is_mixed(edges, mix.mixed, node)) continue;
     float* const x = mix.x.row(node) + begin;
     float mixed = __fmaf_rn(edges.self_weight[node], mix.block.row(node)[c], x[c]);
     for (std::int64_t e = edges.begin[node], end = edges.begin[node + 1]; e < end; ++e)

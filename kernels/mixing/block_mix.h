@@ -65,10 +65,11 @@ struct MixBlock {
   MatrixView<const float> block;  ///< [slots, longest block] as cut, the nodes' own first
   std::span<const double> u;      ///< [slots]
   RoundEdges edges;
+  MixedNodes mixed = MixedNodes::kAll;  ///< interior nodes need the slots of the nodes only
 };
 
 /// Mixes x += eta (P - I) x within the due block, and likewise its weights; in the order of `dense_mix` and
-/// `mix_push_weights`. Backends agree exactly.
+/// `mix_push_weights`. Rows and weights of nodes that are not mixed stay as they are. Backends agree exactly.
 void mix_block(const Cpu& cpu, const MixBlock& mix);
 void mix_block(const Cuda& gpu, const MixBlock& mix);
 

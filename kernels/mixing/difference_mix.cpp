@@ -25,15 +25,16 @@ void check_difference_mix_shapes(const DifferenceMix& mix) {
   CHECK(mix.sum.cols % 4 == 0, "sum ", mix.sum);
   CHECK(mix.q.rows >= mix.sum.rows && mix.q.cols == mix.sum.cols, "q ", mix.q, ", sum ", mix.sum);
   CHECK(mix.q.data != mix.sum.data || mix.sum.size() == 0, "q and sum are the same rows");
-  check_round_edges(mix.edges, mix.sum.rows, mix.q.rows);
+  check_round_edges(mix.edges, mix.sum.rows, mix.q.rows, mix.mixed);
 }
 
 void difference_mix(const Cpu& cpu, const DifferenceMix& mix) {
   check_difference_mix_shapes(mix);
-  check_round_edge_values(mix.edges, mix.q.rows);
+  check_round_edge_values(mix.edges, mix.q.rows, mix.mixed);
   const std::int64_t tiles = divide_up(mix.sum.cols, kTile);
   cpu.pool().run(mix.sum.rows * tiles, [&](std::int64_t item, int) {
     const std::int64_t node = item / tiles, begin = item % tiles * kTile;
+    if (!is_mixed(mix.edges, mix.mixed, node)) return;
     const std::int64_t columns = std::min<std::int64_t>(kTile, mix.sum.cols - begin);
     float* const sum = mix.sum.row(node) + begin;
     const float* const own = mix.q.row(node) + begin;

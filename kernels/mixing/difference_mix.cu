@@ -12,6 +12,7 @@ __global__ void difference_mix_kernel(DifferenceMix mix) {
   const std::int64_t row_quads = mix.sum.cols / 4, quads = mix.sum.rows * row_quads;
   for (std::int64_t i = grid_thread(); i < quads; i += grid_threads()) {
     const std::int64_t node = i / row_quads, column = i % row_quads;
+    if (!is_mixed(mix.edges, mix.mixed, node)) continue;
     const Quad own = load_quad(mix.q.data, i);
     Quad sum{};
     for (std::int64_t e = mix.edges.begin[node], end = mix.edges.begin[node + 1]; e < end; ++e) {

@@ -104,9 +104,9 @@ class FromGpuToGpu(CudaLaunchedTest):
 
     def test_of_dense_messages_means_and_rounds_that_nodes_decide_on(self):
         for name, ranks, keys in (("sgp", 3, {}), ("choco", 3, {"keep": 0.1}), ("all_reduce", 2, {}),
-                                  ("fda", 3, {"threshold": 20.0}), ("shared_block", 2, {"blocks": 4})):
+                                  ("fda", 3, {"threshold": 20.0}), ("shared_block", 2, {"blocks": 4}), ("d2", 2, {})):
             with self.subTest(name):
-                topology = QUADRATIC["topology"] | {"redraw": name != "choco"}
+                topology = QUADRATIC["topology"] | {"redraw": name != "choco"} if name != "d2" else {"name": "ring"}
                 experiment = QUADRATIC | {"topology": topology, "algorithm": {"name": name} | keys}
                 config = self.write_config(experiment, f"{name}.toml")
                 expected = self.run_ok(config, f"{name}_cpu", "--backend", "cpu")

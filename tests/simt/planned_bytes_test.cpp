@@ -8,6 +8,7 @@
 #include "kernels/backend/backend.h"
 #include "kernels/backend/buffer.h"
 #include "kernels/layers/conv2d/conv2d.h"
+#include "kernels/messages/random_k.h"
 #include "kernels/messages/topk/selection_memory.h"
 #include "tests/simt/streams.h"
 
@@ -59,6 +60,19 @@ TEST(PlannedBytes, OfASelectionAreThoseItHolds) {
                                                      layout.paddings.size() * sizeof(Padding));
         EXPECT_NEAR(device_bytes() - before, planned + lists, 8) << nodes << " nodes, " << sizes[0];  // none are of 0
       }
+}
+
+TEST(PlannedBytes, OfDrawnPositionsAreThoseTheyHold) {
+  const Cuda gpu;
+  const RowLayout layout = make_row_layout(std::vector<std::int64_t>{40000, 5, 1000});
+  for (const TopkScope scope : {TopkScope::kLayer, TopkScope::kGlobal})
+    for (const int replicas : {1, 6}) {
+      const TopkPlan plan = make_topk_plan(layout, scope, 0.1);
+      const std::int64_t before = device_bytes();
+      const RandomPlans<Cuda> plans(gpu, layout, std::vector<TopkPlan>(replicas, plan));
+      EXPECT_EQ(device_bytes() - before, RandomPlans<Cuda>::bytes(replicas, layout, plan)) << replicas << " replicas";
+      EXPECT_GT(device_bytes() - before, replicas * layout.row / 8) << "a bit for each position";
+    }
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "host/descriptions/run_plan.h"
+#include "kernels/messages/random_k.h"
 #include "tests/data/error_of.h"
 #include "tests/host/outcome.h"
 #include "tests/host/records/saved_run.h"
@@ -122,6 +124,28 @@ TYPED_TEST(CompressorsOn, ARunGoesOnFromItsCheckpoint) {
       advance(e, 6);
     });
     EXPECT_TRUE(same_values(resumed, whole)) << compressor;
+  }
+}
+
+/// Bytes of the array with this name in the plan of a run; 0 if there is none.
+template <class Backend>
+std::int64_t planned_bytes(const Experiment& experiment, const std::string& name) {
+  for (const PlannedArray& array : plan_memory<Backend>(experiment).arrays)
+    if (array.name == name) return array.bytes;
+  return 0;
+}
+
+/// For each replica the groups, how many entries they have, and on a GPU a bit for each position of a row of 116.
+TEST_F(Compressors, ThePlanHasWhatRandomKDrawsWith) {
+  Config config = learning(file_, "sparse_push", "random_k");
+  const std::string name = "positions that are drawn";
+  for (const int shards : {1, 2}) {
+    config.run.shards = shards;
+    Experiment experiment(config);
+    experiment.prepare_data();
+    const std::int64_t lists = 4 * sizeof(RandomGroup) + 8, words = 4;
+    EXPECT_EQ(planned_bytes<Cpu>(experiment, name), shards * 2 * lists);
+    EXPECT_EQ(planned_bytes<Cuda>(experiment, name), shards * 2 * (lists + 4 * words));
   }
 }
 

@@ -87,6 +87,34 @@ struct RowsOn {
   ModelBlocks blocks;
 };
 
+/// Returns the values of the nodes' rows.
+template <class T>
+std::vector<T> of_nodes(std::vector<T> slots, const MatrixView<T>& nodes) {
+  slots.resize(nodes.size());
+  return slots;
+}
+
+/// Mixes interior nodes, while nothing of other shards is there, and then the others.
+template <class Backend>
+void mix_in_two(const Backend& backend, const MixBlock& mix, const Round& round, const RowsOn<Backend>& there) {
+  const auto x = [&] { return of_nodes(there.x.to_host(), mix.x); };
+  const auto weight = [&] { return of_nodes(there.weight.to_host(), mix.weight); };
+  const std::vector<float> x_before = x();
+  const std::vector<double> weight_before = weight();
+  MixBlock interior = mix;
+  interior.block.rows = round.nodes();
+  interior.u = mix.u.first(round.nodes());
+  interior.mixed = MixedNodes::kInterior;
+  mix_block(backend, interior);
+  const std::vector<float> x_first = x();
+  const std::vector<double> weight_first = weight();
+  MixBlock boundary = mix;
+  boundary.mixed = MixedNodes::kBoundary;
+  mix_block(backend, boundary);
+  EXPECT_TRUE(same_values(of_interior(x_before, x(), mix.x.cols, round), x_first));
+  EXPECT_TRUE(same_values(of_interior(weight_before, weight(), mix.weight.cols, round), weight_first));
+}
+
 template <class Backend>
 void expect_definition(const Rows& rows, const Round& round, std::int64_t t) {
   const Rows wanted = expected_round(rows, round, t);
@@ -104,12 +132,17 @@ void expect_definition(const Rows& rows, const Round& round, std::int64_t t) {
         4 * ((due + 1) * rows.layout.params / rows.blocks - due * rows.layout.params / rows.blocks) + 4;
     for (const MessageBytes& each : there.bytes.to_host()) EXPECT_EQ(each, (MessageBytes{bytes, bytes, bytes, 7}));
     const RoundOn<Backend> edges(backend, round);
-    mix_block(backend, {.x = there.x.view().rows_from(0, rows.nodes),
-                        .weight = there.weight.view().rows_from(0, rows.nodes),
-                        .blocks = there.blocks,
-                        .block = there.block.view(),
-                        .u = there.u.span(),
-                        .edges = edges.edges()});
+    const MixBlock mix{.x = there.x.view().rows_from(0, rows.nodes),
+                       .weight = there.weight.view().rows_from(0, rows.nodes),
+                       .blocks = there.blocks,
+                       .block = there.block.view(),
+                       .u = there.u.span(),
+                       .edges = edges.edges()};
+    if (round.is_boundary.empty()) {
+      mix_block(backend, mix);
+    } else {
+      mix_in_two(backend, mix, round, there);
+    }
     EXPECT_TRUE(same_values(there.x.to_host(), wanted.x)) << rows.layout.row << ", blocks " << rows.blocks;
     EXPECT_TRUE(same_values(there.weight.to_host(), wanted.weight)) << rows.layout.row << ", blocks " << rows.blocks;
   });
@@ -137,6 +170,16 @@ TYPED_TEST(BlockMixOn, MixesTheDueBlockAndItsWeightAlone) {
     const Round round = random_round(shape.nodes, shape.nodes + shape.halo, generator);
     for (std::int64_t t = 0; t < shape.blocks; ++t) expect_definition<TypeParam>(rows, round, t + 2 * shape.blocks);
   }
+}
+
+TYPED_TEST(BlockMixOn, MixesInteriorNodesBeforeTheOthers) {
+  std::mt19937 generator(7);
+  for (const int nodes : {1, 2, 9, 40})
+    for (const std::int64_t blocks : {1, 3}) {
+      const Rows rows = random_rows({31, 1, 90}, nodes, 5, blocks, generator);
+      const Round round = random_parted_round(nodes, nodes + 5, generator);
+      for (std::int64_t t = 0; t < blocks; ++t) expect_definition<TypeParam>(rows, round, t);
+    }
 }
 
 TYPED_TEST(BlockMixOn, CutsTheDueBlockAndClearsWhatIsBehindIt) {
@@ -213,6 +256,17 @@ TEST(BlockMix, RefusesShapesThatDoNotFit) {
   MixBlock mix{there.x.view(),     there.weight.view(), there.blocks,
                there.block.view(), there.u.span(),      {begin, {}, {}, self}};
   EXPECT_NO_THROW(mix_block(cpu, mix));
+  MixBlock some = mix;
+  some.mixed = MixedNodes::kInterior;
+  EXPECT_THROW(mix_block(cpu, some), std::invalid_argument) << "which ones are interior is not said";
+  const std::vector<std::int64_t> first_hears = {0, 1, 1};
+  const std::vector<std::int32_t> slot = {2};
+  const std::vector<float> edge = {0.5f};
+  const std::vector<std::uint8_t> is_boundary = {1, 0}, is_interior = {0, 0};
+  some.edges = {first_hears, slot, edge, self, is_boundary};
+  EXPECT_NO_THROW(mix_block(cpu, some)) << "nobody is mixed who hears slot 2";
+  some.edges.is_boundary = is_interior;
+  EXPECT_THROW(mix_block(cpu, some), std::invalid_argument);
   mix.u = mix.u.first(1);
   EXPECT_THROW(mix_block(cpu, mix), std::invalid_argument);
   EXPECT_THROW(debias_blocks(cpu, there.x.view(), three.weight.view(), there.blocks, there.x.view()),

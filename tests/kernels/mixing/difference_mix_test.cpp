@@ -27,6 +27,22 @@ std::vector<float> expected_differences(const std::vector<float>& q, int row, co
   return sums;
 }
 
+/// Mixes interior nodes, while nothing of other shards is there, and then the others.
+template <class Backend>
+void mix_in_two(const Backend& backend, const DifferenceMix& mix, const Round& round,
+                const Buffer<Backend, float>& sum) {
+  const std::vector<float> before = sum.to_host();
+  DifferenceMix interior = mix;
+  interior.q.rows = round.nodes();
+  interior.mixed = MixedNodes::kInterior;
+  difference_mix(backend, interior);
+  const std::vector<float> first = sum.to_host();
+  DifferenceMix boundary = mix;
+  boundary.mixed = MixedNodes::kBoundary;
+  difference_mix(backend, boundary);
+  EXPECT_TRUE(same_values(of_interior(before, sum.to_host(), mix.sum.cols, round), first));
+}
+
 template <class Backend>
 void expect_definition(int nodes, int halo, int row, const Round& round, std::mt19937& generator) {
   const std::vector<float> q = random_values(static_cast<std::size_t>(nodes + halo) * row, generator);
@@ -35,7 +51,12 @@ void expect_definition(int nodes, int halo, int row, const Round& round, std::mt
     const Buffer<Backend, float> there(backend, nodes + halo, row, q);
     const Buffer<Backend, float> sum(backend, nodes, row, random_values(wanted.size(), generator));
     const RoundOn<Backend> edges(backend, round);
-    difference_mix(backend, {.sum = sum.view(), .q = there.view(), .edges = edges.edges()});
+    const DifferenceMix mix{.sum = sum.view(), .q = there.view(), .edges = edges.edges()};
+    if (round.is_boundary.empty()) {
+      difference_mix(backend, mix);
+    } else {
+      mix_in_two(backend, mix, round, sum);
+    }
     EXPECT_TRUE(same_values(sum.to_host(), wanted)) << nodes << " nodes, halo " << halo << ", row " << row;
     EXPECT_EQ(there.to_host(), q);
   });
@@ -66,6 +87,15 @@ TYPED_TEST(DifferenceMixOn, GivesNothingToNodesThatHearNobody) {
       generator);
 }
 
+TYPED_TEST(DifferenceMixOn, MixesInteriorNodesBeforeTheOthers) {
+  std::mt19937 generator(6);
+  for (const int nodes : {1, 2, 9, 40})
+    for (const int row : {4, 36, 4100}) {
+      const Round round = random_parted_round(nodes, nodes + 5, generator);
+      expect_definition<TypeParam>(nodes, 5, row, round, generator);
+    }
+}
+
 TEST(DifferenceMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthOrTheSameAndEdgesThatDoNotFit) {
   const Cpu cpu = tested_cpu(1);
   const Buffer<Cpu, float> sum(cpu, 1, 8), x(cpu, 1, 8), narrow(cpu, 1, 4), odd(cpu, 1, 6), other_odd(cpu, 1, 6);
@@ -79,6 +109,14 @@ TEST(DifferenceMix, RefusesRowsThatAreNoQuadsOrFewOrOfAnotherWidthOrTheSameAndEd
     EXPECT_THROW(difference_mix(cpu, {.sum = sum.view(), .q = q, .edges = edges}), std::invalid_argument);
   for (const RoundEdges& bad : {RoundEdges{begin, {}, {}, {}}, RoundEdges{one, slot, self, self}})
     EXPECT_THROW(difference_mix(cpu, {.sum = sum.view(), .q = x.view(), .edges = bad}), std::invalid_argument);
+  DifferenceMix some{.sum = sum.view(), .q = x.view(), .edges = {one, slot, self, self}};
+  some.mixed = MixedNodes::kBoundary;
+  EXPECT_THROW(difference_mix(cpu, some), std::invalid_argument) << "which ones are boundary nodes is not said";
+  const std::vector<std::uint8_t> is_boundary = {1}, is_interior = {0};
+  some.edges.is_boundary = is_interior;
+  EXPECT_NO_THROW(difference_mix(cpu, some)) << "nobody is mixed who hears slot 1";
+  some.edges.is_boundary = is_boundary;
+  EXPECT_THROW(difference_mix(cpu, some), std::invalid_argument);
 }
 
 }  // namespace

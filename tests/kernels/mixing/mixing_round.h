@@ -84,9 +84,9 @@ inline Round random_parted_round(int nodes, int slots, std::mt19937& generator) 
 }
 
 /// Returns `mixed` for interior nodes, and `before` for the others.
-inline std::vector<float> of_interior(const std::vector<float>& before, const std::vector<float>& mixed, int row,
-                                      const Round& round) {
-  std::vector<float> values;
+template <class T>
+std::vector<T> of_interior(const std::vector<T>& before, const std::vector<T>& mixed, int row, const Round& round) {
+  std::vector<T> values;
   for (std::size_t i = 0; i < mixed.size(); ++i)
     values.push_back(round.is_boundary[i / row] != 0 ? before[i] : mixed[i]);
   return values;
