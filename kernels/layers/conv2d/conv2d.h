@@ -49,6 +49,7 @@ struct Conv2dBackward {
   NormGradient norm_gradient = {};
 };
 
+class CudnnConvolution;
 class OnednnConvolution;
 
 /// One layer on a backend, with what can be prepared once: for calls of at most `nodes` nodes with `samples` samples
@@ -77,6 +78,8 @@ class Conv2d<Cpu> {
   ~Conv2d();
   Conv2d(Conv2d&&) noexcept;
 
+  /// Does nothing: calls are never recorded.
+  void prepare(const Cpu& /*cpu*/, int /*samples*/) {}
   void forward(const Cpu& cpu, const Conv2dForward& forward);
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
@@ -97,24 +100,31 @@ class Conv2d<Cpu> {
 };
 
 /// By products of matrices, all nodes of a call in one launch, and one more for sums in several parts: in TF32 where
-/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. The order of a sum depends
-/// on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the call has.
+/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. Or by cuDNN, where the
+/// layer says so (cudnn_convolution.h). The order of a sum depends on the layer and the samples of a node only: a
+/// node's results have the same bits whatever other nodes the call has.
 template <>
 class Conv2d<Cuda> {
  public:
   /// Allocates all that calls work in, so that they can be recorded. Backward passes of more are refused.
   Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples);
+  ~Conv2d();
+  Conv2d(Conv2d&&) noexcept;
 
+  /// Does what the first calls of so many samples a node would do for later ones: without it, or such calls that were
+  /// not, none can be recorded of a layer that cuDNN computes.
+  void prepare(const Cuda& gpu, int samples);
   void forward(const Cuda& gpu, const Conv2dForward& forward);
   void backward(const Cuda& gpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
-  /// Plans, in bytes, the memory that it holds.
+  /// Plans, in bytes, the memory that it holds; by cuDNN, the most that it may.
   static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples);
 
  private:
   Conv2dLayer layer_;
   Buffer<Cuda, float> partial_;  ///< [nodes, ranges * parameters] sums of the parameter gradient over ranges of pixels
+  std::unique_ptr<CudnnConvolution> cudnn_;  ///< null: by our own kernels
 };
 
 /// Checks the shapes above.
