@@ -53,6 +53,11 @@ class NetworkPass {
     }
   }
 
+  /// Makes passes of `samples` samples a node ready to be recorded (Conv2d::prepare).
+  void prepare(const Backend& backend, int samples) {
+    for (auto& [call, convolution] : convolutions_) convolution.prepare(backend, samples);
+  }
+
   /// Counts the bytes of `samples` samples of `nodes` nodes.
   static std::int64_t bytes(const Network& network, int nodes, int samples) {
     const std::vector<CallFusion> fusion = fuse_calls_on<Backend>(network, samples / nodes);

@@ -57,7 +57,7 @@ class Checked {
 
 template <class Backend>
 PointPlan plan_point(const TablePoint& point, Checked& checked) try {
-  check_precision<Backend>(point.config, "the table runs on the CPU");
+  check_products<Backend>(point.config, "the table runs on the CPU");
   Experiment experiment(point.config);
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);

@@ -46,24 +46,15 @@ struct Shapes {
 
   using Key = std::array<int, 16>;
   Key key() const {
-    return {static_cast<int>(pass),
-            input.images,
-            input.channels,
-            input.height,
-            input.width,
-            filter.outputs,
-            filter.height,
-            filter.width,
-            convolution.padding_y,
-            convolution.padding_x,
-            convolution.stride_y,
-            convolution.stride_x,
-            convolution.math};
+    return {static_cast<int>(pass), input.images,         input.channels,  input.height,          input.width,
+            filter.outputs,         filter.height,        filter.width,    convolution.padding_y, convolution.padding_x,
+            convolution.stride_y,   convolution.stride_x, convolution.math};
   }
   /// Bytes that the pass works in.
   std::size_t workspace() const {
-    const std::size_t floats =
-        pass == Pass::kForward ? output.size() : pass == Pass::kFilter ? 3 * filter.size() : input.size();
+    const std::size_t floats = pass == Pass::kForward  ? output.size()
+                               : pass == Pass::kFilter ? 3 * filter.size()
+                                                       : input.size();
     return 20 + sizeof(float) * floats * (input.images % 2 == 1 ? 3 : 1) / 2;
   }
 };
@@ -194,7 +185,7 @@ void compute(const Call& call, const Shapes& s) {
   };
   auto* bytes = static_cast<unsigned char*>(call.workspace);
   std::fill_n(bytes, s.workspace(), static_cast<unsigned char>(0xff));
-  auto* const written = const_cast<float*>(s.pass == Pass::kForward ? call.output
+  auto* const written = const_cast<float*>(s.pass == Pass::kForward  ? call.output
                                            : s.pass == Pass::kFilter ? call.filter
                                                                      : call.input);
   std::fill_n(written,

@@ -1,6 +1,6 @@
-// Stands in for cuDNN 9 where kernels/layers/conv2d/cudnn_convolution.cu is compiled for the simulated GPU: what is used
-// of it and nothing else. Convolutions are loops over the definition, done when their stream comes to them. A call that
-// breaks a rule returns an error, and cudnnGetLastErrorString says which rule; README.md lists them.
+// Stands in for cuDNN 9 where kernels/layers/conv2d/cudnn_convolution.cu is compiled for the simulated GPU: what is
+// used of it and nothing else. Convolutions are loops over the definition, done when their stream comes to them. A call
+// that breaks a rule returns an error, and cudnnGetLastErrorString says which rule; README.md lists them.
 #pragma once
 #include <cuda_runtime.h>
 

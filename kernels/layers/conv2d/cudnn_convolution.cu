@@ -1,5 +1,3 @@
-#include "kernels/layers/conv2d/cudnn_convolution.h"
-
 #include <cudnn.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 #include "kernels/backend/buffer.h"
 #include "kernels/backend/check.h"
 #include "kernels/backend/cuda_launch.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/layers/conv2d/cudnn_filters.h"
 #include "kernels/layers/conv2d/tensor_shapes.h"
 #include "kernels/layers/conv2d/tensor_sums.h"
@@ -247,11 +246,11 @@ void CudnnConvolution::forward(const Cuda& gpu, const Conv2dForward& f) {
   for (int node = 0; node < nodes; ++node) {
     float* const output = f.output.row(std::int64_t{node} * samples);
     const float* const input = s.input_copy.read(gpu, f.input.row(std::int64_t{node} * samples), in);
-    s.check(cudnnConvolutionForward(s.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
-                                    s.filters.view().row(node), s.convolution.get(), kForward, workspace.data(),
-                                    workspace.bytes(), &kZero, batch.output.tensor.get(),
-                                    s.output_copy.write(output, out)),
-            "cudnnConvolutionForward");
+    s.check(
+        cudnnConvolutionForward(s.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
+                                s.filters.view().row(node), s.convolution.get(), kForward, workspace.data(),
+                                workspace.bytes(), &kZero, batch.output.tensor.get(), s.output_copy.write(output, out)),
+        "cudnnConvolutionForward");
     s.output_copy.written(gpu, output, out);
   }
   if (s.layer.bias != Conv2dLayer::kNoBias) add_biases(gpu, s.layer, f);

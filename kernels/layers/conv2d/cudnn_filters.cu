@@ -1,9 +1,8 @@
-#include "kernels/layers/conv2d/cudnn_filters.h"
-
 #include <cstdint>
 
 #include "kernels/backend/cuda_launch.h"
 #include "kernels/backend/divisor.h"
+#include "kernels/layers/conv2d/cudnn_filters.h"
 #include "kernels/nodes/debias.h"
 
 namespace sparsepush {

@@ -91,10 +91,11 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t handle, cons
   return pass_on("cudnnGetConvolutionForwardWorkspaceSize", &cudnnGetConvolutionForwardWorkspaceSize, handle, input,
                  filter, convolution, output, algorithm, bytes);
 }
-cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
-    cudnnHandle_t handle, const cudnnTensorDescriptor_t input, const cudnnTensorDescriptor_t output,
-    const cudnnConvolutionDescriptor_t convolution, const cudnnFilterDescriptor_t filter,
-    cudnnConvolutionBwdFilterAlgo_t algorithm, size_t* bytes) {
+cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnnHandle_t handle, const cudnnTensorDescriptor_t input,
+                                                             const cudnnTensorDescriptor_t output,
+                                                             const cudnnConvolutionDescriptor_t convolution,
+                                                             const cudnnFilterDescriptor_t filter,
+                                                             cudnnConvolutionBwdFilterAlgo_t algorithm, size_t* bytes) {
   return pass_on("cudnnGetConvolutionBackwardFilterWorkspaceSize", &cudnnGetConvolutionBackwardFilterWorkspaceSize,
                  handle, input, output, convolution, filter, algorithm, bytes);
 }

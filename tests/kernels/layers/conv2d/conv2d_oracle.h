@@ -16,13 +16,21 @@ struct Sum {
   int terms = 0;
   void add(double term) { value += term, magnitude += std::abs(term), ++terms; }
 };
-inline void expect_within_bound(const std::vector<float>& computed, const std::vector<Sum>& sums, const char* what) {
+
+/// How far a sum of n terms may be from its exact value, over what their magnitudes add up to: fixed + (n + 3) * each.
+struct SumBound {
+  double fixed = 0, each = 0x1p-24;
+};
+
+inline void expect_within_bound(const std::vector<float>& computed, const std::vector<Sum>& sums, const SumBound& bound,
+                                const char* what) {
   ASSERT_EQ(computed.size(), sums.size());
   for (std::size_t i = 0; i < sums.size(); ++i)
-    ASSERT_NEAR(computed[i], sums[i].value, (sums[i].terms + 3) * 0x1p-24 * sums[i].magnitude) << what << ' ' << i;
+    ASSERT_NEAR(computed[i], sums[i].value, (bound.fixed + (sums[i].terms + 3) * bound.each) * sums[i].magnitude)
+        << what << ' ' << i;
 }
 
-inline void expect_the_convolution(const Conv2dCase& c, const std::vector<float>& output) {
+inline void expect_the_convolution(const Conv2dCase& c, const std::vector<float>& output, const SumBound& bound = {}) {
   std::vector<Sum> sums(output.size());
   for (int sample = 0; sample < c.rows(); ++sample)
     for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
@@ -31,10 +39,10 @@ inline void expect_the_convolution(const Conv2dCase& c, const std::vector<float>
   const int per_sample = c.layer.out_shape().size();
   for (std::size_t i = 0; i < sums.size() && c.shape.bias; ++i)
     sums[i].add(c.z(static_cast<int>(i) / per_sample / c.shape.samples, c.layer.bias + i % c.shape.out));
-  expect_within_bound(output, sums, "output");
+  expect_within_bound(output, sums, bound, "output");
 }
 
-inline void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed) {
+inline void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed, const SumBound& bound = {}) {
   std::vector<Sum> row(c.x.size()), input(c.input.size());
   for (int sample = 0; sample < c.rows(); ++sample) {
     const int node = sample / c.shape.samples;
@@ -52,8 +60,8 @@ inline void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& com
     if (!(weight >= 0 && weight < c.weights()) && !(c.shape.bias && bias >= 0 && bias < c.shape.out))
       row[i].value = kUntouched;
   }
-  expect_within_bound(computed.row, row, "row");
-  expect_within_bound(computed.input, input, "input");
+  expect_within_bound(computed.row, row, bound, "row");
+  expect_within_bound(computed.input, input, bound, "input");
 }
 
 }  // namespace sparsepush
