@@ -141,10 +141,10 @@ TEST(SimulatedCudnn, RefusesAlgorithmsThatAreNotDeterministic) {
 
 TEST(SimulatedCudnn, RefusesAWorkspaceSmallerThanItSaid) {
   SmallConvolution c;
-  ASSERT_EQ(cudnnGetConvolutionForwardWorkspaceSize(c.handle, c.input, c.filter, c.convolution, c.output,
-                                                    CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
-                                                    &c.workspace_bytes),
-            CUDNN_STATUS_SUCCESS);
+  ASSERT_EQ(
+      cudnnGetConvolutionForwardWorkspaceSize(c.handle, c.input, c.filter, c.convolution, c.output,
+                                              CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, &c.workspace_bytes),
+      CUDNN_STATUS_SUCCESS);
   EXPECT_EQ(c.forward(), CUDNN_STATUS_SUCCESS) << last_error();
   --c.workspace_bytes;
   c.expect_refused("a workspace smaller than it was said to be");
@@ -177,7 +177,9 @@ TEST(SimulatedCudnn, RefusesAHandleWithoutAStream) {
 
 TEST(SimulatedCudnn, RefusesToRecordWhatItHasNotComputedBefore) {
   const SmallConvolution c;
-  const auto record = [&] { RepeatedWork<Cuda>().run(c.gpu, 0, 0, [&] { ASSERT_EQ(c.forward(), CUDNN_STATUS_SUCCESS); }); };
+  const auto record = [&] {
+    RepeatedWork<Cuda>().run(c.gpu, 0, 0, [&] { ASSERT_EQ(c.forward(), CUDNN_STATUS_SUCCESS); });
+  };
   RepeatedWork<Cuda>().run(c.gpu, 0, 0, [&] {
     c.expect_refused(
         "recorded work of shapes that were not computed before: kernels would be loaded while it is recorded");
