@@ -82,7 +82,7 @@ beside() {
 }
 
 # Whether the program has cuDNN, which another machine may lack.
-has_cudnn() { "$program" --version | grep -q '^convolutions on a GPU: .*cudnn'; }
+has_cudnn() { "$program" --version | grep '^convolutions on a GPU: .*cudnn' >/dev/null; }
 
 # "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend, but for those that would be skipped.
 cuda_suites() {
