@@ -27,7 +27,7 @@ class CudnnTest(ErrorsTest):
         self.config = self.write_config(IMAGES, "images.toml")
         if "built without CUDA" in self.command("--version").stdout:
             self.skipTest("this program was built without CUDA")
-        probe = self.command("run", self.config, "--backend", "cuda", "--out", "probe", "--set", "run.steps=1", *CUDNN)
+        probe = self.command("plan", self.config, "--backend", "cuda", *CUDNN)
         if probe.returncode == 2 and "cannot be used" in probe.stderr:
             self.skipTest(probe.stderr.strip())
         self.assertEqual(probe.returncode, 0, probe.stderr)
