@@ -64,12 +64,10 @@ TYPED_TEST(CudnnOracleOn, OurOwnKernelsAreWithinBothBoundsOfIt) {
     const Conv2dCase c = case_of(shape);
     SCOPED_TRACE(testing::Message() << c.shape);
     const Results other = results_of(backend, c, ConvolutionCode::kCudnn, Precision::kFp32);
-    const Results magnitudes =
-        results_of(backend, magnitudes_of(c), ConvolutionCode::kCudnn, Precision::kFp32);
+    const Results magnitudes = results_of(backend, magnitudes_of(c), ConvolutionCode::kCudnn, Precision::kFp32);
     for (const Precision precision : {Precision::kFp32, Precision::kTf32}) {
       const Results own = results_of(backend, c, ConvolutionCode::kOwn, precision);
-      const SumBound bound =
-          precision == Precision::kFp32 ? SumBound{} : SumBound{.fixed = 0x1p-10, .each = 0x1p-22};
+      const SumBound bound = precision == Precision::kFp32 ? SumBound{} : SumBound{.fixed = 0x1p-10, .each = 0x1p-22};
       expect_near(own.output, other.output, magnitudes.output, 9 * shape.channels + 1, bound);
       expect_near(own.gradients.row, other.gradients.row, magnitudes.gradients.row,
                   shape.samples * c.layer.out_shape().pixels(), bound);
