@@ -135,6 +135,10 @@ std::int64_t Conv2d<Cuda>::bytes(const Conv2dLayer& layer, int nodes, int sample
   return nodes * range_floats(layer, samples) * static_cast<std::int64_t>(sizeof(float));
 }
 
+std::int64_t Conv2d<Cuda>::room_bytes(const Conv2dLayer& layer, int samples) {
+  return layer.code == ConvolutionCode::kCudnn ? CudnnMemory(layer, samples).most_workspace : 0;
+}
+
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {
   std::unique_ptr<OnednnConvolution>& prepared = prepared_[samples];
   if (prepared == nullptr) {

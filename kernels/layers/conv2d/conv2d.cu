@@ -247,10 +247,29 @@ void compute_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sampl
 
 }  // namespace
 
+ConvolutionRoom<Cuda>::ConvolutionRoom(const Cuda& gpu) : gpu_(&gpu) {}
+ConvolutionRoom<Cuda>::~ConvolutionRoom() = default;
+ConvolutionRoom<Cuda>::ConvolutionRoom(ConvolutionRoom&&) noexcept = default;
+
+CudnnRoom& ConvolutionRoom<Cuda>::cudnn() {
+  if (cudnn_ == nullptr) cudnn_ = std::make_unique<CudnnRoom>(*gpu_);
+  return *cudnn_;
+}
+
 Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples)
+    : Conv2d(gpu, layer, nodes, samples, std::make_unique<ConvolutionRoom<Cuda>>(gpu)) {}
+
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples,
+                     std::unique_ptr<ConvolutionRoom<Cuda>> room)
+    : Conv2d(gpu, layer, nodes, samples, *room) {
+  own_room_ = std::move(room);
+}
+
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, ConvolutionRoom<Cuda>& room)
     : layer_(layer),
       partial_(gpu, nodes, layer.code == ConvolutionCode::kOwn ? static_cast<int>(range_floats(layer, samples)) : 0) {
-  if (layer.code == ConvolutionCode::kCudnn) cudnn_ = std::make_unique<CudnnConvolution>(gpu, layer, nodes, samples);
+  if (layer.code == ConvolutionCode::kCudnn)
+    cudnn_ = std::make_unique<CudnnConvolution>(gpu, layer, nodes, samples, room.cudnn());
 }
 Conv2d<Cuda>::~Conv2d() = default;
 Conv2d<Cuda>::Conv2d(Conv2d&&) noexcept = default;

@@ -26,16 +26,16 @@ std::string text_of(const Conv2dLayer& layer) {
          std::to_string(layer.stride) + ", padding " + std::to_string(layer.padding);
 }
 
-/// Calls of cuDNN for a layer; each is checked.
+/// Checks calls of cuDNN for a layer, or for none.
 struct Checked {
-  const Conv2dLayer& layer;
+  const Conv2dLayer* layer;
 
   void operator()(cudnnStatus_t status, const char* call) const {
     if (status == CUDNN_STATUS_SUCCESS) return;
     char last[512] = {};
     cudnnGetLastErrorString(last, sizeof last);
-    throw std::runtime_error(std::string(call) + " for " + text_of(layer) + ": " + cudnnGetErrorString(status) +
-                             (last[0] == 0 ? "" : std::string(": ") + last));
+    throw std::runtime_error(std::string(call) + (layer == nullptr ? "" : " for " + text_of(*layer)) + ": " +
+                             cudnnGetErrorString(status) + (last[0] == 0 ? "" : std::string(": ") + last));
   }
 };
 
@@ -103,24 +103,43 @@ class AlignedImages {
   Buffer<Cuda, float> copy_;
 };
 
-int in_floats(std::int64_t bytes) { return static_cast<int>((bytes + 3) / static_cast<std::int64_t>(sizeof(float))); }
+int in_floats(std::size_t bytes) { return static_cast<int>((bytes + sizeof(float) - 1) / sizeof(float)); }
 
 }  // namespace
 
+struct CudnnRoom::State {
+  explicit State(const Cuda& gpu) : handle(check), workspace(gpu, 1, 0) {
+    check(cudnnSetStream(handle.get(), stream_of(gpu)), "cudnnSetStream");
+  }
+  /// Makes room for calls that are recorded later; what was recorded before has lost its own.
+  void grow(const Cuda& gpu, std::size_t bytes) {
+    const int floats = in_floats(bytes);
+    if (floats > workspace.view().cols) workspace = Buffer<Cuda, float>(gpu, 1, floats);
+  }
+
+  Checked check{nullptr};
+  Handle handle;
+  Buffer<Cuda, float> workspace;  ///< [1, floats] of the most demanding call that a layer was made or prepared for
+};
+
+CudnnRoom::CudnnRoom(const Cuda& gpu) {
+  if (const std::string problem = cudnn_problem(); !problem.empty()) throw std::runtime_error(problem);
+  state_ = std::make_unique<State>(gpu);
+}
+CudnnRoom::~CudnnRoom() = default;
+
 struct CudnnConvolution::State {
-  State(const Cuda& gpu, const Conv2dLayer& made_for, int nodes, int samples)
+  State(const Cuda& gpu, const Conv2dLayer& made_for, int nodes, int samples, CudnnRoom::State& in)
       : layer(made_for),
         memory(layer, samples),
-        handle(check),
+        room(in),
         filter(check),
         convolution(check),
         filters(gpu, nodes, static_cast<int>(memory.filter)),
         input_copy(gpu, memory.input_copy),
         output_copy(gpu, memory.output_copy),
-        workspace(gpu, 1, 0),
         most_samples(samples) {
     const int side = layer.kernel, padding = layer.padding, stride = layer.stride;
-    check(cudnnSetStream(handle.get(), stream_of(gpu)), "cudnnSetStream");
     check(cudnnSetFilter4dDescriptor(filter.get(), CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, layer.out, layer.in.channels,
                                      side, side),
           "cudnnSetFilter4dDescriptor");
@@ -130,7 +149,7 @@ struct CudnnConvolution::State {
     const bool in_tf32 = layer.precision == Precision::kTf32 && layer.kernel == 3;
     check(cudnnSetConvolutionMathType(convolution.get(), in_tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
           "cudnnSetConvolutionMathType");
-    make_room(gpu, batch_of(samples));
+    room.grow(gpu, batch_of(samples).most());
   }
 
   /// What depends on the samples of a node.
@@ -140,6 +159,7 @@ struct CudnnConvolution::State {
 
     Images input, output;
     std::size_t forward = 0, filter = 0, data = 0;  ///< bytes of workspace
+    std::size_t most() const { return std::max({forward, filter, data}); }
   };
 
   const Batch& batch_of(int samples) {
@@ -147,25 +167,21 @@ struct CudnnConvolution::State {
     if (batch != nullptr) return *batch;
     auto made = std::make_unique<Batch>(check, layer, samples);
     const auto in = made->input.tensor.get(), out = made->output.tensor.get();
-    check(cudnnGetConvolutionForwardWorkspaceSize(handle.get(), in, filter.get(), convolution.get(), out, kForward,
+    check(cudnnGetConvolutionForwardWorkspaceSize(room.handle.get(), in, filter.get(), convolution.get(), out, kForward,
                                                   &made->forward),
           "cudnnGetConvolutionForwardWorkspaceSize");
-    check(cudnnGetConvolutionBackwardFilterWorkspaceSize(handle.get(), in, out, convolution.get(), filter.get(),
+    check(cudnnGetConvolutionBackwardFilterWorkspaceSize(room.handle.get(), in, out, convolution.get(), filter.get(),
                                                          kFilter, &made->filter),
           "cudnnGetConvolutionBackwardFilterWorkspaceSize");
-    check(cudnnGetConvolutionBackwardDataWorkspaceSize(handle.get(), filter.get(), out, convolution.get(), in, kData,
-                                                       &made->data),
+    check(cudnnGetConvolutionBackwardDataWorkspaceSize(room.handle.get(), filter.get(), out, convolution.get(), in,
+                                                       kData, &made->data),
           "cudnnGetConvolutionBackwardDataWorkspaceSize");
-    const auto most = static_cast<std::int64_t>(std::max({made->forward, made->filter, made->data}));
+    const auto most = static_cast<std::int64_t>(made->most());
     if (most > memory.most_workspace)
       throw std::runtime_error("cuDNN wants " + std::to_string(most) + " bytes to work in for " + text_of(layer) +
                                ", more than the " + std::to_string(memory.most_workspace) + " that are planned");
     batch = std::move(made);
     return *batch;
-  }
-  void make_room(const Cuda& gpu, const Batch& batch) {
-    const int floats = in_floats(static_cast<std::int64_t>(std::max({batch.forward, batch.filter, batch.data})));
-    if (floats > workspace.view().cols) workspace = Buffer<Cuda, float>(gpu, 1, floats);
   }
 
   /// Returns the batch of a call; refuses one that is not for this.
@@ -177,28 +193,27 @@ struct CudnnConvolution::State {
   }
 
   Conv2dLayer layer;
-  Checked check{layer};
+  Checked check{&layer};
   CudnnMemory memory;
-  Handle handle;
+  CudnnRoom::State& room;
   Filter filter;
   Convolution convolution;
   Buffer<Cuda, float> filters;  ///< [nodes, filter] weights at z, or their gradient
   AlignedImages input_copy, output_copy;
-  Buffer<Cuda, float> workspace;  ///< [1, floats] of what was made or prepared
   int most_samples;
   std::map<int, std::unique_ptr<Batch>> batches;  ///< by samples of a node
 };
 
 namespace {
 
-/// What a call works in: that of the layer, or, for numbers of samples that want more, memory of its own, which is
+/// What a call works in: that of the room, or, for numbers of samples that want more, memory of its own, which is
 /// freed when the work is done.
 class Workspace {
  public:
-  Workspace(const Cuda& gpu, const Buffer<Cuda, float>& prepared, std::size_t bytes)
-      : bytes_(bytes), data_(prepared.view().data) {
-    const int floats = in_floats(static_cast<std::int64_t>(bytes));
-    if (floats > prepared.view().cols) data_ = more_.emplace(gpu, 1, floats).view().data;
+  Workspace(const Cuda& gpu, const Buffer<Cuda, float>& room, std::size_t bytes)
+      : bytes_(bytes), data_(room.view().data) {
+    const int floats = in_floats(bytes);
+    if (floats > room.view().cols) data_ = more_.emplace(gpu, 1, floats).view().data;
   }
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
@@ -211,15 +226,13 @@ class Workspace {
 
 }  // namespace
 
-CudnnConvolution::CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples) {
-  if (const std::string problem = cudnn_problem(); !problem.empty()) throw std::runtime_error(problem);
-  state_ = std::make_unique<State>(gpu, layer, nodes, samples);
-}
+CudnnConvolution::CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, CudnnRoom& room)
+    : state_(std::make_unique<State>(gpu, layer, nodes, samples, *room.state_)) {}
 CudnnConvolution::~CudnnConvolution() = default;
 
 void CudnnConvolution::prepare(const Cuda& gpu, int samples) {
   const Conv2dLayer& layer = state_->layer;
-  state_->make_room(gpu, state_->batch_for(gpu, 1, samples));
+  state_->room.grow(gpu, state_->batch_for(gpu, 1, samples).most());
   const std::int64_t weights = std::int64_t{layer.out} * layer.in.channels * layer.kernel * layer.kernel;
   const auto row = static_cast<int>(std::max(layer.weight + weights, layer.bias + layer.out));
   const Buffer<Cuda, float> x(gpu, 1, row), input(gpu, samples, layer.in.size()),
@@ -242,12 +255,12 @@ void CudnnConvolution::forward(const Cuda& gpu, const Conv2dForward& f) {
   const State::Batch& batch = s.batch_for(gpu, nodes, samples);
   const std::int64_t in = std::int64_t{samples} * f.input.cols, out = std::int64_t{samples} * f.output.cols;
   write_filters(gpu, s.layer, f.x, f.u, s.filters.view());
-  const Workspace workspace(gpu, s.workspace, batch.forward);
+  const Workspace workspace(gpu, s.room.workspace, batch.forward);
   for (int node = 0; node < nodes; ++node) {
     float* const output = f.output.row(std::int64_t{node} * samples);
     const float* const input = s.input_copy.read(gpu, f.input.row(std::int64_t{node} * samples), in);
     s.check(
-        cudnnConvolutionForward(s.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
+        cudnnConvolutionForward(s.room.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
                                 s.filters.view().row(node), s.convolution.get(), kForward, workspace.data(),
                                 workspace.bytes(), &kZero, batch.output.tensor.get(), s.output_copy.write(output, out)),
         "cudnnConvolutionForward");
@@ -261,12 +274,12 @@ void CudnnConvolution::backward(const Cuda& gpu, const Conv2dBackward& b) {
   const int nodes = b.x.rows, samples = b.input.rows / nodes;
   const State::Batch& batch = s.batch_for(gpu, nodes, samples);
   const std::int64_t in = std::int64_t{samples} * b.input.cols, out = std::int64_t{samples} * b.output_gradient.cols;
-  const Workspace for_filter(gpu, s.workspace, batch.filter);
+  const Workspace for_filter(gpu, s.room.workspace, batch.filter);
   for (int node = 0; node < nodes; ++node) {
     const std::int64_t first = std::int64_t{node} * samples;
     const float* const input = s.input_copy.read(gpu, b.input.row(first), in);
     const float* const output_gradient = s.output_copy.read(gpu, b.output_gradient.row(first), out);
-    s.check(cudnnConvolutionBackwardFilter(s.handle.get(), &kOne, batch.input.tensor.get(), input,
+    s.check(cudnnConvolutionBackwardFilter(s.room.handle.get(), &kOne, batch.input.tensor.get(), input,
                                            batch.output.tensor.get(), output_gradient, s.convolution.get(), kFilter,
                                            for_filter.data(), for_filter.bytes(), &kZero, s.filter.get(),
                                            s.filters.view().row(node)),
@@ -276,12 +289,12 @@ void CudnnConvolution::backward(const Cuda& gpu, const Conv2dBackward& b) {
   if (s.layer.bias != Conv2dLayer::kNoBias) add_up_bias_gradient(gpu, s.layer, samples, b);
   if (b.input_gradient.data == nullptr) return;
   write_filters(gpu, s.layer, b.x, b.u, s.filters.view());
-  const Workspace for_data(gpu, s.workspace, batch.data);
+  const Workspace for_data(gpu, s.room.workspace, batch.data);
   for (int node = 0; node < nodes; ++node) {
     const std::int64_t first = std::int64_t{node} * samples;
     float* const input_gradient = b.input_gradient.row(first);
     const float* const output_gradient = s.output_copy.read(gpu, b.output_gradient.row(first), out);
-    s.check(cudnnConvolutionBackwardData(s.handle.get(), &kOne, s.filter.get(), s.filters.view().row(node),
+    s.check(cudnnConvolutionBackwardData(s.room.handle.get(), &kOne, s.filter.get(), s.filters.view().row(node),
                                          batch.output.tensor.get(), output_gradient, s.convolution.get(), kData,
                                          for_data.data(), for_data.bytes(), &kZero, batch.input.tensor.get(),
                                          s.input_copy.write(input_gradient, in)),

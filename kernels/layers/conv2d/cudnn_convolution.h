@@ -11,19 +11,32 @@ namespace sparsepush {
 /// Says why this program cannot use cuDNN; empty if it can, on a GPU that works.
 std::string cudnn_problem();
 
+/// A handle of cuDNN, and memory for its calls to work in, which follow one another on the stream of this GPU.
+class CudnnRoom {
+ public:
+  /// Throws std::runtime_error if there is a cudnn_problem().
+  explicit CudnnRoom(const Cuda& gpu);
+  ~CudnnRoom();
+
+ private:
+  friend class CudnnConvolution;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 /// What a layer works in.
 struct CudnnMemory {
   CudnnMemory(const Conv2dLayer& layer, int samples);
 
+  /// Counts what it has of its own.
   std::int64_t bytes(int nodes) const {
-    const auto float_bytes = static_cast<std::int64_t>(sizeof(float));
-    return float_bytes * (nodes * filter + input_copy + output_copy) + most_workspace;
+    return static_cast<std::int64_t>(sizeof(float)) * (nodes * filter + input_copy + output_copy);
   }
 
   std::int64_t filter;                   ///< floats of a node's weights, rounded up to 16 bytes
   std::int64_t input_copy, output_copy;  ///< floats of a node's images, 0 where those of all nodes are on 16 bytes
-  /// Bytes. It holds a node's images and weights in another order twice, partial sums of 14 parts of the weights'
-  /// gradient, and what is small. What cuDNN wants is known when it is asked on a GPU; more is refused.
+  /// Bytes of the room. It holds a node's images and weights in another order twice, partial sums of 14 parts of the
+  /// weights' gradient, and what is small. What cuDNN wants is known when it is asked on a GPU; more is refused.
   std::int64_t most_workspace;
 };
 
@@ -37,9 +50,8 @@ struct CudnnMemory {
 /// names the layer, where cuDNN cannot compute it or wants more than CudnnMemory.
 class CudnnConvolution {
  public:
-  /// Calls are of at most so many nodes and samples, and on the stream of this GPU. Throws std::runtime_error if there
-  /// is a cudnn_problem().
-  CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples);
+  /// Calls are of at most so many nodes and samples, and on the stream of this GPU. `room` outlives it.
+  CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, CudnnRoom& room);
   ~CudnnConvolution();
 
   /// Computes both passes of so many samples of zeros, and makes room for them, before anything is recorded: cuDNN

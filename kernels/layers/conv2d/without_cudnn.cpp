@@ -10,8 +10,12 @@ namespace {
 
 std::string cudnn_problem() { return "this program was built without cuDNN"; }
 
+struct CudnnRoom::State {};
+CudnnRoom::CudnnRoom(const Cuda&) { refuse(); }
+CudnnRoom::~CudnnRoom() = default;
+
 struct CudnnConvolution::State {};
-CudnnConvolution::CudnnConvolution(const Cuda&, const Conv2dLayer&, int, int) { refuse(); }
+CudnnConvolution::CudnnConvolution(const Cuda&, const Conv2dLayer&, int, int, CudnnRoom&) { refuse(); }
 CudnnConvolution::~CudnnConvolution() = default;
 void CudnnConvolution::prepare(const Cuda&, int) { refuse(); }
 void CudnnConvolution::forward(const Cuda&, const Conv2dForward&) { refuse(); }
