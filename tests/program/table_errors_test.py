@@ -44,6 +44,8 @@ class Errors(TableTest):
         images = BASE | {"data": {"name": "digits"}, "model": {"name": "resnet20"}}
         self.refused("run.convolution", "on a GPU", '"own"',
                      text=toml(images) + '[sweep]\n"run.convolution" = ["own", "cudnn"]\n')
+        planned = self.command("plan", self.folder / "refused.toml", "--backend", "cuda")
+        self.assertEqual(planned.returncode, 0, planned.stderr)
 
     def test_of_columns_references_and_claims(self):
         base = toml(BASE) + SWEEP
