@@ -40,6 +40,17 @@ TYPED_TEST(CudnnNetworkOn, AStepIsNearThatOfOurOwnKernels) {
   }
 }
 
+/// 5 x 5, with biases, whatever precision is set: only 3 x 3 kernels take TF32.
+TYPED_TEST(CudnnNetworkOn, AStepOfLeNet5IsNearThatOfOurOwnKernels) {
+  Network network = make_lenet5({28, 28, 1}, 5, Norm::kNone);
+  set_precision(network, Precision::kTf32);
+  const StepOutcome own = step_of(tested_backend<TypeParam>(), network);
+  const StepOutcome other = step_of(tested_backend<TypeParam>(), by_cudnn(network));
+  for (int node = 0; node < kNodes; ++node) EXPECT_NEAR(other.loss[node], own.loss[node], 1e-5 * own.loss[node]);
+  EXPECT_LE(distance(other.gradient, own.gradient), 1e-4);
+  EXPECT_FALSE(same_values(other.gradient, own.gradient)) << "nothing else computed it";
+}
+
 TYPED_TEST(CudnnNetworkOn, AStepInTf32IsNearThatInFp32) {
   const StepOutcome exact = step_of(tested_backend<TypeParam>(), by_cudnn(residual_network(Precision::kFp32, false)));
   const StepOutcome rounded = step_of(tested_backend<TypeParam>(), by_cudnn(residual_network(Precision::kTf32, false)));
