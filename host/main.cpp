@@ -268,7 +268,7 @@ int obey(const CommandLine& options) {
 }
 
 int obey(int argc, char** argv) {
-  const auto line = parse_command_line(argc, argv, version_text() + Ranks::description());
+  const auto line = parse_command_line(argc, argv, [] { return version_text() + Ranks::description(); });
   if (const int* code = std::get_if<int>(&line)) return *code;
   return obey(std::get<CommandLine>(line));
 }

@@ -6,6 +6,7 @@
 #include "kernels/backend/event.h"
 #include "kernels/backend/repeated_work.h"
 #include "kernels/layers/conv2d/conv2d.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/layers/dense.h"
 #include "kernels/layers/gather_batch.h"
 #include "kernels/layers/normalize/normalize.h"
@@ -80,7 +81,15 @@ void load_samples(const Cuda&, const SampleView&, const SampleRange&, MatrixView
 }
 void dense_forward(const Cuda&, const DenseForward&) { refuse(); }
 void dense_backward(const Cuda&, const DenseBackward&) { refuse(); }
+ConvolutionRoom<Cuda>::ConvolutionRoom(const Cuda& gpu) : gpu_(&gpu) {}
+ConvolutionRoom<Cuda>::~ConvolutionRoom() = default;
+ConvolutionRoom<Cuda>::ConvolutionRoom(ConvolutionRoom&&) noexcept = default;
 Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int, int) : layer_(layer), partial_(gpu, 0, 0) {}
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int, int, ConvolutionRoom<Cuda>&)
+    : layer_(layer), partial_(gpu, 0, 0) {}
+Conv2d<Cuda>::~Conv2d() = default;
+Conv2d<Cuda>::Conv2d(Conv2d&&) noexcept = default;
+void Conv2d<Cuda>::prepare(const Cuda&, int) { refuse(); }
 void Conv2d<Cuda>::forward(const Cuda&, const Conv2dForward&) { refuse(); }
 void Conv2d<Cuda>::backward(const Cuda&, const Conv2dBackward&) { refuse(); }
 void normalize_forward(const Cuda&, const NormalizeForward&) { refuse(); }

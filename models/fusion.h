@@ -25,9 +25,9 @@ struct CallFusion {
 ///   batch normalization, then convolution on tensor cores      backward, the second sums the gradient that it writes,
 ///   of 16s of channels                                         which is read and written once less
 ///
-/// Nothing else is fused: no layer in fp32, no other norm, nothing on a Cpu. Terms change no bits; sums of another
-/// order change last bits, which TF32 and ReLUs amplify as they do a change of the last bits of parameters: to 5 % of
-/// the gradient, by norm, of a ResNet-20 that begins.
+/// Nothing else is fused: no layer in fp32 or by cuDNN, no other norm, nothing on a Cpu. Terms change no bits; sums of
+/// another order change last bits, which TF32 and ReLUs amplify as they do a change of the last bits of parameters: to
+/// 5 % of the gradient, by norm, of a ResNet-20 that begins.
 std::vector<CallFusion> fuse_calls(const Network& network, int samples);
 template <class Backend>
 std::vector<CallFusion> fuse_calls_on(const Network& network, int samples) {

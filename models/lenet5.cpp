@@ -31,7 +31,7 @@ Network make_lenet5(ImageShape input, int classes, Norm norm) {
 }
 
 Model lenet5_model() {
-  return {.name = "lenet5", .has_image_layers = true, .make = [](const Model::Request& r) {
+  return {.name = "lenet5", .keys = {"run.convolution"}, .has_image_layers = true, .make = [](const Model::Request& r) {
             check_image_sides(r, std::array{28, 32});
             return make_lenet5(r.data.image, r.data.classes, r.norm);
           }};

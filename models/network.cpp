@@ -125,6 +125,11 @@ void set_precision(Network& network, Precision precision) {
     if (auto* layer = std::get_if<Conv2dLayer>(&call.layer)) layer->precision = precision;
 }
 
+void set_convolution_code(Network& network, ConvolutionCode code) {
+  for (LayerCall& call : network.calls)
+    if (auto* layer = std::get_if<Conv2dLayer>(&call.layer)) layer->code = code;
+}
+
 void initialize_network(const Network& network, std::uint64_t seed, float* row) {
   std::fill_n(row, network.layout.row, 0.0f);
   for (std::size_t s = 0; s < network.layout.segments.size(); ++s) {

@@ -49,6 +49,8 @@ bool has_image_layers(const Network& network);
 
 /// Sets the precision of the products of all layers that have several.
 void set_precision(Network& network, Precision precision);
+/// Sets whose code computes all convolutions on a GPU.
+void set_convolution_code(Network& network, ConvolutionCode code);
 
 /// Lists the calls of a network one after the other. Tensors are called as in PyTorch: <name>.weight, <name>.bias.
 class NetworkBuilder {

@@ -67,9 +67,15 @@ int test_samples(const Network& network) {
 
 int samples_at_once(const Network& network, int batch) { return std::max(batch, test_samples(network)); }
 
+/// Returns the bytes of `nodes` nodes at once.
+template <class Backend>
+std::int64_t pass_bytes(const Network& network, int batch, int nodes) {
+  return NetworkPass<Backend>::bytes(network, nodes, nodes * samples_at_once(network, batch));
+}
+/// Returns what a node more takes.
 template <class Backend>
 std::int64_t bytes_per_node(const Network& network, int batch) {
-  return NetworkPass<Backend>::bytes(network, 1, samples_at_once(network, batch));
+  return pass_bytes<Backend>(network, batch, 2) - pass_bytes<Backend>(network, batch, 1);
 }
 
 std::vector<float> initial_statistics(const Network& network, std::size_t nodes) {
@@ -123,7 +129,7 @@ NetworkGradients<Backend>::NetworkGradients(const Backend& backend, LocalTask ta
   for (const auto& samples : task.owned) learns_.push_back(!samples.empty());
   const int nodes = waves_.nodes_at_once(static_cast<int>(task.seed.size()), bytes_per_node<Backend>(network_, batch_));
   for (int worker = 0; worker < waves_.workers(); ++worker)
-    passes_.emplace_back(backend, network_, nodes, nodes * samples_at_once(network_, batch_));
+    passes_.emplace_back(backend, network_, nodes, nodes * samples_at_once(network_, batch_)).prepare(backend, batch_);
 }
 
 template <class Backend>
@@ -281,8 +287,8 @@ void NetworkGradients<Backend>::score_mean(const Backend& backend, const MeanMod
 
 template <class Backend>
 std::int64_t NetworkGradients<Backend>::wave_bytes(const Network& network, int batch, int nodes) {
-  const std::int64_t each = bytes_per_node<Backend>(network, batch);
-  return each * Waves<Backend>::nodes_at_once(nodes, each);
+  const int at_once = Waves<Backend>::nodes_at_once(nodes, bytes_per_node<Backend>(network, batch));
+  return pass_bytes<Backend>(network, batch, at_once);
 }
 
 template class NetworkGradients<Cpu>;

@@ -38,7 +38,8 @@ class NetworkPass {
         slots_(assign_gradient_slots(network)),
         label_(backend, 1, samples),
         scratch_(backend, nodes, static_cast<int>(scratch(network, samples / nodes))),
-        tile_sums_(backend, nodes, static_cast<int>(tile_sum_doubles(network, fusion_, samples / nodes))) {
+        tile_sums_(backend, nodes, static_cast<int>(tile_sum_doubles(network, fusion_, samples / nodes))),
+        convolution_room_(backend) {
     for (int t = 0; t <= calls(); ++t)
       tensor_.emplace_back(backend, is_stored(fusion_, t) ? samples : 0, network.tensor_sizes[t]);
     for (const int size : slots_.size) gradient_.emplace_back(backend, samples, size);
@@ -49,8 +50,13 @@ class NetworkPass {
       terms_.emplace_back(backend, nodes, count_terms(network, fusion_, static_cast<int>(saved_.size()) - 1));
       if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
         convolutions_.emplace(static_cast<int>(saved_.size()) - 1,
-                              Conv2d<Backend>(backend, *conv, nodes, samples / nodes));
+                              Conv2d<Backend>(backend, *conv, nodes, samples / nodes, convolution_room_));
     }
+  }
+
+  /// Makes passes of `samples` samples a node ready to be recorded (Conv2d::prepare).
+  void prepare(const Backend& backend, int samples) {
+    for (auto& [call, convolution] : convolutions_) convolution.prepare(backend, samples);
   }
 
   /// Counts the bytes of `samples` samples of `nodes` nodes.
@@ -62,15 +68,17 @@ class NetworkPass {
     for (const int size : assign_gradient_slots(network).size) floats += size;
     floats *= samples;
     const std::int64_t doubles = scratch(network, samples / nodes) + tile_sum_doubles(network, fusion, samples / nodes);
-    std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double));
+    std::int64_t bytes = nodes * doubles * static_cast<std::int64_t>(sizeof(double)), room = 0;
     for (std::size_t i = 0; i < network.calls.size(); ++i) {
       const LayerCall& call = network.calls[i];
       floats += std::int64_t{nodes} * count_terms(network, fusion, static_cast<int>(i));
       if (const auto* norm = std::get_if<NormalizeLayer>(&call.layer)) floats += nodes * norm->saved(samples / nodes);
-      if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer))
+      if (const auto* conv = std::get_if<Conv2dLayer>(&call.layer)) {
         bytes += Conv2d<Backend>::bytes(*conv, nodes, samples / nodes);
+        room = std::max(room, Conv2d<Backend>::room_bytes(*conv, samples / nodes));
+      }
     }
-    return bytes + floats * static_cast<std::int64_t>(sizeof(float));
+    return bytes + room + floats * static_cast<std::int64_t>(sizeof(float));
   }
 
   /// Returns the first `samples` rows of what the caller fills with samples, of logits, and of what it fills with their
@@ -280,7 +288,8 @@ class NetworkPass {
   std::vector<Buffer<Backend, float>> terms_;     ///< [calls] of [nodes, terms that normalization leaves]
   Buffer<Backend, double> scratch_;               ///< [nodes, what a normalization works in]
   Buffer<Backend, double> tile_sums_;             ///< [nodes, what a convolution leaves for the next call]
-  std::map<int, Conv2d<Backend>> convolutions_;   ///< by call
+  ConvolutionRoom<Backend> convolution_room_;
+  std::map<int, Conv2d<Backend>> convolutions_;  ///< by call
 };
 
 }  // namespace sparsepush

@@ -33,6 +33,13 @@ PlannedArray convolution_code(int workers) {
   return {"code and plans of convolutions", fmt::format("{} workers", workers), code + workers * kPlansEach};
 }
 
+/// Returns a network as it is computed on a GPU.
+Network on_gpu(Network network, const TaskSettings& settings) {
+  set_precision(network, settings.gpu_precision);
+  set_convolution_code(network, settings.gpu_convolutions);
+  return network;
+}
+
 /// Leaves `count` samples (0: all); an outline has no more of them than their number.
 void thin_out(SampleSet& set, int count) {
   if (count == 0 || count == set.count) return;
@@ -162,10 +169,9 @@ std::vector<PlannedArray> NetworkTask::planned_arrays(const RunExtent& run) cons
   const std::int64_t samples = data_.train.count + data_.test.count, shards = run.shards;
   const std::int64_t assigned = static_cast<std::int64_t>(data_.train.count) * run.replicas;
   const auto rows = static_cast<int>(divide_up(std::int64_t{run.nodes} * run.replicas, shards));
-  Network on_gpu = network_;
-  set_precision(on_gpu, settings_.gpu_precision);
-  const std::int64_t wave = run.cuda ? NetworkGradients<Cuda>::wave_bytes(on_gpu, settings_.data.batch, rows)
-                                     : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
+  const std::int64_t wave =
+      run.cuda ? NetworkGradients<Cuda>::wave_bytes(on_gpu(network_, settings_), settings_.data.batch, rows)
+               : NetworkGradients<Cpu>::wave_bytes(network_, settings_.data.batch, rows);
   const std::int64_t workers = run.threads * shards;
   std::vector<PlannedArray> arrays = {
       {"data set, as read", set_shape(samples), set_bytes(samples), false},
@@ -203,14 +209,13 @@ std::string NetworkTask::partition_table(ReplicaRange replicas) const {
 
 template <class Backend>
 std::unique_ptr<Gradients<Backend>> NetworkTask::gradients_on(const Backend& backend, const Shard& shard) const {
-  LocalTask local{.network = network_,
+  LocalTask local{.network = std::is_same_v<Backend, Cuda> ? on_gpu(network_, settings_) : network_,
                   .data = data_,
                   .owned = {},
                   .seed = {},
                   .identity = {},
                   .batch = settings_.data.batch,
                   .augment = settings_.data.augment};
-  if (std::is_same_v<Backend, Cuda>) set_precision(local.network, settings_.gpu_precision);
   for (int row = 0; row < shard.rows(); ++row) {
     const auto [replica, node] = shard.id_of(row);
     local.owned.push_back(partitions_[replica][node]);

@@ -49,7 +49,10 @@ Network make_resnet20(ImageShape input, int classes, Norm norm) {
 }
 
 Model resnet20_model() {
-  return {.name = "resnet20", .keys = {"run.precision"}, .has_image_layers = true, .make = [](const Model::Request& r) {
+  return {.name = "resnet20",
+          .keys = {"run.precision", "run.convolution"},
+          .has_image_layers = true,
+          .make = [](const Model::Request& r) {
             check_image_sides(r, std::array{8, 28, 32});
             return make_resnet20(r.data.image, r.data.classes, r.norm);
           }};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/data_config.h"
+#include "kernels/layers/convolution_code.h"
 #include "kernels/layers/precision.h"
 #include "models/model_config.h"
 #include "models/task.h"
@@ -28,6 +29,7 @@ struct TaskSettings {
   std::uint64_t seed = 1;
   std::vector<ReplicaData> of_replicas = {};   ///< [replicas] empty: seeds from `seed` on, and the same data
   Precision gpu_precision = Precision::kTf32;  ///< of products on a GPU; a Cpu's are in fp32
+  ConvolutionCode gpu_convolutions = ConvolutionCode::kOwn;
 
   ReplicaData replica(int r) const { return of_replicas.empty() ? ReplicaData{seed + r, data} : of_replicas[r]; }
 };

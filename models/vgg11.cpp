@@ -36,7 +36,10 @@ Network make_vgg11(ImageShape input, int classes, Norm norm) {
 }
 
 Model vgg11_model() {
-  return {.name = "vgg11", .keys = {"run.precision"}, .has_image_layers = true, .make = [](const Model::Request& r) {
+  return {.name = "vgg11",
+          .keys = {"run.precision", "run.convolution"},
+          .has_image_layers = true,
+          .make = [](const Model::Request& r) {
             check_image_sides(r, std::array{32});
             return make_vgg11(r.data.image, r.data.classes, r.norm);
           }};

@@ -5,7 +5,7 @@
 #   first      all of `tests` in 90 seconds at most: eight programs at a time, those of large memory alone at the end
 #   tests      runs of the program on the GPU against the same on the CPU; every test of the Cuda backend
 #   sanitize   the Cuda backend's tests under compute-sanitizer: memcheck, racecheck
-#   networks   network_bench, and what PyTorch and JAX make of ResNet-20 beside it; in 4 minutes
+#   networks   network_bench, and what cuDNN, PyTorch and JAX make of ResNet-20 beside it; in 4 minutes
 #   shards     a GPU that sends to itself through NCCL; 2 and 3 processes that share it against one; in 2 minutes
 #   bench      sweeps of gossip_bench
 #   baselines  the gossip round in PyTorch and JAX beside gossip_bench
@@ -81,15 +81,19 @@ beside() {
   piece "$@" &
 }
 
-# "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend.
+# Whether the program has cuDNN, which another machine may lack.
+has_cudnn() { "$program" --version | grep '^convolutions on a GPU: .*cudnn' >/dev/null; }
+
+# "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend, but for those that would be skipped.
 cuda_suites() {
-  local tests
+  local tests left_out='^$'
+  if ! has_cudnn; then left_out='/cudnn_'; fi
   for tests in "$bin"/*_test; do
     if ! "$tests" --gtest_list_tests | sed -n "s|^\([^ ]*\)\. .*TypeParam = .*Cuda.*|$tests \1|p"; then
       echo "gpu_check.sh: $tests does not list its tests" >&2
       return 1
     fi
-  done
+  done | grep -v "$left_out"
 }
 
 # run_suites piece|beside: the suites of its input, alone or beside others.
@@ -110,6 +114,11 @@ run_tests() {
   if [[ "$device" == cuda ]]; then size=(--large); fi
   beside algorithms "$python" "$root/tests/program/cuda_agreement_test.py" "$program" "${size[@]}"
   beside program "$python" "$root/tests/program/cuda_test.py" "$program"
+  if has_cudnn; then
+    beside cudnn "$python" "$root/tests/program/cuda_cudnn_test.py" "$program"
+  else
+    echo "gpu_check.sh: no cuDNN; what compares with it was not run" >&2
+  fi
   run_suites beside < <(grep -vi large <<<"$suites")
   wait
   run_suites piece < <(grep -i large <<<"$suites")
@@ -127,6 +136,7 @@ run_sanitizers() {
     left_out=''
     if [[ "$tool" == racecheck ]]; then left_out='-*Large*:*Many*'; fi  # which takes a hundred times as long
     while read -r tests suite; do
+      if [[ "$tool" == racecheck && "$tests" == */cudnn_* ]]; then continue; fi  # others' kernels
       piece "${tool}_${suite//\//_}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$tests" \
         --gtest_filter="$suite.*$left_out" --gtest_output="json:$pieces/${tool}_${suite//\//_}.data.json"
     done <<<"$suites"
@@ -179,10 +189,11 @@ run_networks() {
     network_baseline loop --device cpu --ways loop --nodes 8 --turns 1 --seconds 0.1
     return
   fi
-  network resnet20 'network_gradients/resnet20/cuda/.*/nodes:64/batch:32/'
+  network resnet20 'network_gradients/resnet20/cuda/(tf32|fp32)/nodes:64/batch:32/'
   network resnet20_round 'network_round/resnet20/cuda/tf32/.*/batch:32/'
   network_baseline vmap_compile --ways vmap_compile
-  network lenet5 '/lenet5/cuda/.*/nodes:1024/batch:32/'
+  if has_cudnn; then network resnet20_cudnn 'network_gradients/resnet20/cuda/cudnn_.*/nodes:64/batch:32/'; fi
+  network lenet5 '/lenet5/cuda/fp32/nodes:1024/batch:32/'
   network vgg11 '/vgg11/cuda/tf32/nodes:64/batch:32/'
   network_baseline compiled_bf16 --ways compiled --precision bf16
   network_baseline graph --ways graph

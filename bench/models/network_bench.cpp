@@ -1,7 +1,8 @@
 // Image networks with batch normalization on every node, batches of 32 x 32 x 3: network_gradients takes one gradient,
 // picking and converting the batches included, and network_round one whole step of Sparse-Push at keep 1 % on a
 // directed ring. Arguments: nodes and threads of the Cpu, whose batch is 32, or nodes and batch on a GPU, where a step
-// is one CUDA graph as in the emulator. Baselines: bench/baselines/network_torch.py and network_gpu.py.
+// is one CUDA graph as in the emulator; cudnn_ before a precision: with convolutions by cuDNN. Baselines:
+// bench/baselines/network_torch.py and network_gpu.py.
 #include <benchmark/benchmark.h>
 
 #include <random>
@@ -12,6 +13,7 @@
 #include "host/state/nodes.h"
 #include "host/transports/local_transport.h"
 #include "kernels/backend/buffer.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/nodes/step_clock.h"
 #include "models/lenet5.h"
 #include "models/network_gradients.h"
@@ -174,11 +176,19 @@ struct Case {
   std::vector<std::vector<std::int64_t>> on_gpu;  ///< nodes and batch
 };
 
-void register_on_gpu(const Case& c, Precision precision, const std::string& name, bool whole_round) {
+/// How convolutions are computed on a GPU.
+struct Products {
+  std::string name;
+  Precision precision;
+  ConvolutionCode code = ConvolutionCode::kOwn;
+};
+
+void register_on_gpu(const Case& c, const Products& products, const std::string& name, bool whole_round) {
   Network network = c.network;
-  set_precision(network, precision);
+  set_precision(network, products.precision);
+  set_convolution_code(network, products.code);
   const auto time = [=](benchmark::State& state) { time_on_gpu(state, network, whole_round); };
-  auto* const benchmark = benchmark::RegisterBenchmark(name.c_str(), time);
+  auto* const benchmark = benchmark::RegisterBenchmark((name + "/cuda/" + products.name).c_str(), time);
   benchmark->ArgNames({"nodes", "batch"})->UseRealTime()->Unit(benchmark::kMillisecond);
   for (const auto& nodes_and_batch : c.on_gpu) benchmark->Args(nodes_and_batch);
 }
@@ -192,8 +202,12 @@ void register_case(const Case& c, bool whole_round) {
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
   if (!Cuda::is_available()) return;
-  if (c.name != "lenet5") register_on_gpu(c, Precision::kTf32, name + "/cuda/tf32", whole_round);
-  register_on_gpu(c, Precision::kFp32, name + "/cuda/fp32", whole_round);
+  std::vector<Products> all = {{"tf32", Precision::kTf32}, {"fp32", Precision::kFp32}};
+  if (cudnn_problem().empty())
+    for (const Products& own : std::vector(all))
+      all.push_back({"cudnn_" + own.name, own.precision, ConvolutionCode::kCudnn});
+  for (const Products& products : all)
+    if (c.name != "lenet5" || products.precision == Precision::kFp32) register_on_gpu(c, products, name, whole_round);
 }
 
 void register_benchmarks() {

@@ -12,7 +12,7 @@ namespace {
 
 class Parser {
  public:
-  explicit Parser(const std::string& version) {
+  explicit Parser(const std::function<std::string()>& version) {
     app_.set_version_flag("--version", version);
     app_.require_subcommand(1);
     add_run();
@@ -143,7 +143,7 @@ class Parser {
 
 }  // namespace
 
-std::variant<CommandLine, int> parse_command_line(int argc, char** argv, const std::string& version) {
+std::variant<CommandLine, int> parse_command_line(int argc, char** argv, const std::function<std::string()>& version) {
   return Parser(version).parse(argc, argv);
 }
 

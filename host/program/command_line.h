@@ -1,5 +1,6 @@
 // What the user asks for: subcommands and their options.
 #pragma once
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,9 +25,9 @@ struct CommandLine {
   bool resume = false, retry = false, quiet = false, print_config = false, markdown = false, csv = false;
 };
 
-/// Parses the command line. Returns the exit code instead where nothing is left to do: help or `version` was printed,
-/// or what is wrong.
-std::variant<CommandLine, int> parse_command_line(int argc, char** argv, const std::string& version);
+/// Parses the command line. Returns the exit code instead where nothing is left to do: help or what `version` returns
+/// was printed, or what is wrong.
+std::variant<CommandLine, int> parse_command_line(int argc, char** argv, const std::function<std::string()>& version);
 
 /// Returns the command that makes the table of `line`.
 std::string table_command(const CommandLine& line);

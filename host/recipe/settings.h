@@ -17,8 +17,9 @@ struct RunConfig {
   std::int64_t steps = 0;  ///< wins over epochs if > 0
   std::int64_t epochs = 1;
   std::string backend = "auto";
-  std::string precision = "auto";  ///< precision of products of layers
-  int threads = 0;                 ///< 0: one per processor
+  std::string precision = "auto";   ///< precision of products of layers
+  std::string convolution = "own";  ///< whose code computes them on a GPU
+  int threads = 0;                  ///< 0: one per processor
   int shards = 1;
   std::string transport = "auto";     ///< between shards
   std::int64_t checkpoint_steps = 0;  ///< 0: at evaluations

@@ -5,6 +5,7 @@
 #include "data/files/input_error.h"
 #include "host/config/config_fields.h"
 #include "kernels/backend/buffer.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/nodes/step_clock.h"
 
 namespace sparsepush {
@@ -25,31 +26,45 @@ std::string gpu_problem(int device) {
   return "";
 }
 
-/// Returns whether run.precision decides anything.
-bool has_precisions(const Config& config) { return why_unused(*find_field("run", "precision"), config) == nullptr; }
+/// Returns whether a key of [run] decides anything.
+bool counts(std::string_view key, const Config& config) {
+  return why_unused(*find_field("run", key), config) == nullptr;
+}
+
+bool is_in_tf32(const Config& config) { return counts("precision", config) && config.run.precision != "fp32"; }
+bool is_by_cudnn(const Config& config) { return counts("convolution", config) && config.run.convolution == "cudnn"; }
 
 }  // namespace
 
 template <>
-void check_precision<Cpu>(const Config& config, const std::string& why) {
-  if (has_precisions(config) && config.run.precision == "tf32")
+void check_products<Cpu>(const Config& config, const std::string& why) {
+  if (counts("precision", config) && config.run.precision == "tf32")
     throw InputError(
         "run.precision: \"tf32\" is for tensor cores of a GPU, but {}; expected \"fp32\" or \"auto\", which is fp32 "
         "there",
         why);
+  if (is_by_cudnn(config))
+    throw InputError("run.convolution: \"cudnn\" is for convolutions on a GPU, but {}; expected \"own\"", why);
 }
 template <>
-void check_precision<Cuda>(const Config&, const std::string&) {}
+void check_products<Cuda>(const Config& config, const std::string&) {
+  if (!is_by_cudnn(config)) return;
+  if (const std::string problem = cudnn_problem(); !problem.empty())
+    throw InputError("run.convolution: \"cudnn\" cannot be used: {}; expected \"own\"", problem);
+}
 
 std::string choose_backend(const Config& config, int device) {
   const std::string& wanted = config.run.backend;
   const auto cpu = [&](const std::string& why) {
-    check_precision<Cpu>(config, why);
+    check_products<Cpu>(config, why);
     return "cpu";
   };
   if (wanted == "cpu") return cpu("run.backend is \"cpu\"");
   const std::string problem = gpu_problem(device);
-  if (problem.empty()) return "cuda";
+  if (problem.empty()) {
+    check_products<Cuda>(config, "");
+    return "cuda";
+  }
   if (wanted == "cuda") throw InputError("run.backend: \"cuda\" cannot be used: {}", problem);
   return cpu(problem);
 }
@@ -70,9 +85,8 @@ std::string describe_backend<Cpu>(const Config& config, const ShardPlace& place)
 }
 template <>
 std::string describe_backend<Cuda>(const Config& config, const ShardPlace& place) {
-  const bool has_products = why_unused(*find_field("run", "precision"), config) == nullptr;
-  return fmt::format("cuda, {}, {}", Cuda(place.device).name(),
-                     has_products && config.run.precision != "fp32" ? "tf32" : "fp32");
+  return fmt::format("cuda, {}, {}{}", Cuda(place.device).name(), is_in_tf32(config) ? "tf32" : "fp32",
+                     is_by_cudnn(config) ? ", cuDNN" : "");
 }
 
 template <>

@@ -10,12 +10,13 @@
 namespace sparsepush {
 
 /// Returns "cpu" or "cuda" for run.backend = "cpu", "cuda" or "auto", which takes a GPU if one works. Throws InputError
-/// if a GPU is wanted and none works, or where the backend does not have the precision.
+/// if a GPU is wanted and none works, or where the backend does not have the precision or the code of convolutions.
 std::string choose_backend(const Config& config, int device = 0);
 
-/// Throws InputError if run.precision counts and the backend, which runs because of `why`, does not have it.
+/// Throws InputError if run.precision or run.convolution counts and the backend, which runs because of `why`, does not
+/// have it.
 template <class Backend>
-void check_precision(const Config& config, const std::string& why);
+void check_products(const Config& config, const std::string& why);
 
 /// What a shard takes of its machine.
 struct ShardPlace {
@@ -28,7 +29,7 @@ struct ShardPlace {
 template <class Backend>
 Backend open_backend(const ShardPlace& place);
 
-/// Describes the backend of all shards, such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3, tf32".
+/// Describes the backend of all shards, such as "cpu, 2 threads" or "cuda, NVIDIA H100 80GB HBM3, tf32, cuDNN".
 template <class Backend>
 std::string describe_backend(const Config& config, const ShardPlace& place);
 

@@ -55,7 +55,8 @@ std::unique_ptr<Task> make_task(const Config& config, const std::vector<ReplicaS
              .test_samples = config.evaluate.samples,
              .seed = config.run.seed,
              .of_replicas = std::move(data),
-             .gpu_precision = config.run.precision == "fp32" ? Precision::kFp32 : Precision::kTf32});
+             .gpu_precision = config.run.precision == "fp32" ? Precision::kFp32 : Precision::kTf32,
+             .gpu_convolutions = config.run.convolution == "cudnn" ? ConvolutionCode::kCudnn : ConvolutionCode::kOwn});
 }
 
 std::vector<std::uint64_t> seeds_of(const std::vector<ReplicaSettings>& replicas) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 
 #include "data/files/input_error.h"
 #include "data/files/quotes.h"
@@ -36,6 +37,9 @@ class Checked {
  public:
   explicit Checked(bool memory) : memory_(memory) {}
 
+  /// Returns whether the backend is that of this machine.
+  bool runs_here() const { return memory_; }
+
   template <class Backend>
   void check(Experiment& experiment, const MemoryPlan& plan) {
     const std::int64_t host = plan.part(false).total(), backend = plan.part(true).total();
@@ -57,7 +61,8 @@ class Checked {
 
 template <class Backend>
 PointPlan plan_point(const TablePoint& point, Checked& checked) try {
-  check_precision<Backend>(point.config, "the table runs on the CPU");
+  if (std::is_same_v<Backend, Cpu> || checked.runs_here())  // another GPU may have what this one lacks
+    check_products<Backend>(point.config, "the table runs on the CPU");
   Experiment experiment(point.config);
   const MemoryPlan memory = plan_memory<Backend>(experiment);
   checked.check<Backend>(experiment, memory);

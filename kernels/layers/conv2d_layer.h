@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/layers/convolution_code.h"
 #include "kernels/layers/image_shape.h"
 #include "kernels/layers/precision.h"
 
@@ -17,7 +18,8 @@ struct Conv2dLayer {
   int padding = 1;
   std::int64_t weight = 0;
   std::int64_t bias = kNoBias;
-  Precision precision = Precision::kFp32;  ///< a Cpu ignores it
+  Precision precision = Precision::kFp32;        ///< a Cpu ignores it
+  ConvolutionCode code = ConvolutionCode::kOwn;  ///< as well
 
   static constexpr std::int64_t kNoBias = -1;
   /// Returns the output's shape. A last stride that does not fit is left out; 0 where the kernel itself does not fit.

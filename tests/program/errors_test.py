@@ -60,6 +60,14 @@ class CommandLine(ErrorsTest):
             self.assert_one_line(self.command(*arguments), 2, words)
         self.assert_setting_refused("run.precision=fp32", "model.name")
 
+    def test_cudnn_without_a_gpu_is_refused(self):
+        for model in ("lenet5", "resnet20", "vgg11"):
+            images = self.write_config({"data": {"name": "mnist", "path": "."}, "model": {"name": model}}, "images.toml")
+            for command in ("run", "plan"):
+                arguments = [command, images, "--backend", "cpu", "--set", "run.convolution=cudnn"]
+                self.assert_one_line(self.command(*arguments), 2, ["run.convolution", "on a GPU", "run.backend", '"own"'])
+        self.assert_setting_refused("run.convolution=cudnn", "model.name")
+
     def test_keys_that_the_method_does_not_use_are_refused(self):
         self.assert_refused("keep", arguments=["--set", "algorithm.name=sgp", "--set", "algorithm.keep=0.1"])
         self.assert_setting_refused("algorithm.final_rounds=3", "final_rounds")

@@ -40,6 +40,13 @@ class Errors(TableTest):
             self.refused("run.precision", "tensor cores", '"auto"',
                          text=toml(images) + f'[sweep]\n"run.precision" = {order}\n')
 
+    def test_of_convolutions_by_cudnn_where_the_backend_is_the_cpu(self):
+        images = BASE | {"data": {"name": "digits"}, "model": {"name": "resnet20"}}
+        self.refused("run.convolution", "on a GPU", '"own"',
+                     text=toml(images) + '[sweep]\n"run.convolution" = ["own", "cudnn"]\n')
+        planned = self.command("plan", self.folder / "refused.toml", "--backend", "cuda")
+        self.assertEqual(planned.returncode, 0, planned.stderr)
+
     def test_of_columns_references_and_claims(self):
         base = toml(BASE) + SWEEP
         line = base.count("\n") + 1

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/backend/check.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/onednn_convolution.h"
 #include "kernels/layers/conv2d/tensor_tiles.h"
@@ -130,10 +131,12 @@ std::int64_t Conv2d<Cpu>::bytes(const Conv2dLayer& layer, int /*nodes*/, int sam
 }
 
 std::int64_t Conv2d<Cuda>::bytes(const Conv2dLayer& layer, int nodes, int samples) {
-  const int ranges = GradientRanges(layer, samples).count;
-  if (ranges == 1) return 0;  // there are no sums but the gradient's
-  const std::int64_t parameters = std::int64_t{layer.out} * gradient_columns(layer);
-  return std::int64_t{nodes} * ranges * parameters * static_cast<std::int64_t>(sizeof(float));
+  if (layer.code == ConvolutionCode::kCudnn) return CudnnMemory(layer, samples).bytes(nodes);
+  return nodes * range_floats(layer, samples) * static_cast<std::int64_t>(sizeof(float));
+}
+
+std::int64_t Conv2d<Cuda>::room_bytes(const Conv2dLayer& layer, int samples) {
+  return layer.code == ConvolutionCode::kCudnn ? CudnnMemory(layer, samples).most_workspace : 0;
 }
 
 const OnednnConvolution& Conv2d<Cpu>::prepared_for(int samples) {

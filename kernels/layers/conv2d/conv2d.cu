@@ -5,6 +5,7 @@
 #include "kernels/backend/check.h"
 #include "kernels/layers/conv2d/conv2d.h"
 #include "kernels/layers/conv2d/convolution_operands.h"
+#include "kernels/layers/conv2d/cudnn_convolution.h"
 #include "kernels/layers/conv2d/gradient_ranges.h"
 #include "kernels/layers/conv2d/tensor_convolution.h"
 #include "kernels/layers/node_products.h"
@@ -246,13 +247,41 @@ void compute_input_gradient(const Cuda& gpu, const Conv2dLayer& layer, int sampl
 
 }  // namespace
 
+ConvolutionRoom<Cuda>::ConvolutionRoom(const Cuda& gpu) : gpu_(&gpu) {}
+ConvolutionRoom<Cuda>::~ConvolutionRoom() = default;
+ConvolutionRoom<Cuda>::ConvolutionRoom(ConvolutionRoom&&) noexcept = default;
+
+CudnnRoom& ConvolutionRoom<Cuda>::cudnn() {
+  if (cudnn_ == nullptr) cudnn_ = std::make_unique<CudnnRoom>(*gpu_);
+  return *cudnn_;
+}
+
 Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples)
+    : Conv2d(gpu, layer, nodes, samples, std::make_unique<ConvolutionRoom<Cuda>>(gpu)) {}
+
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples,
+                     std::unique_ptr<ConvolutionRoom<Cuda>> room)
+    : Conv2d(gpu, layer, nodes, samples, *room) {
+  own_room_ = std::move(room);
+}
+
+Conv2d<Cuda>::Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, ConvolutionRoom<Cuda>& room)
     : layer_(layer),
-      partial_(gpu, nodes, static_cast<int>(bytes(layer, 1, samples) / static_cast<std::int64_t>(sizeof(float)))) {}
+      partial_(gpu, nodes, layer.code == ConvolutionCode::kOwn ? static_cast<int>(range_floats(layer, samples)) : 0) {
+  if (layer.code == ConvolutionCode::kCudnn)
+    cudnn_ = std::make_unique<CudnnConvolution>(gpu, layer, nodes, samples, room.cudnn());
+}
+Conv2d<Cuda>::~Conv2d() = default;
+Conv2d<Cuda>::Conv2d(Conv2d&&) noexcept = default;
+
+void Conv2d<Cuda>::prepare(const Cuda& gpu, int samples) {
+  if (cudnn_ != nullptr) cudnn_->prepare(gpu, samples);
+}
 
 void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
   check_conv2d_forward_shapes(layer_, f);
   const int samples = samples_a_node(layer_, f.x, f.input);
+  if (cudnn_ != nullptr) return cudnn_->forward(gpu, f);
   if (tensor_forward(gpu, layer_, samples, f)) return;
   CHECK(f.moments.data == nullptr && !f.norm.is_wanted(), "no tensor cores, but moments ", f.moments, ", terms ",
         f.norm.terms, ": x ", f.x, ", input ", f.input);
@@ -273,6 +302,7 @@ void Conv2d<Cuda>::forward(const Cuda& gpu, const Conv2dForward& f) {
 void Conv2d<Cuda>::backward(const Cuda& gpu, const Conv2dBackward& b) {
   check_conv2d_backward_shapes(layer_, b);
   const int nodes = b.x.rows, samples = samples_a_node(layer_, b.x, b.input);
+  if (cudnn_ != nullptr) return cudnn_->backward(gpu, b);
   const std::int64_t room = static_cast<std::int64_t>(partial_.view().size() * sizeof(float));
   CHECK(bytes(layer_, nodes, samples) <= room, "nodes ", nodes, ", samples of each ", samples, ", room for sums ",
         room);

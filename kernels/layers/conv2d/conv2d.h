@@ -49,7 +49,34 @@ struct Conv2dBackward {
   NormGradient norm_gradient = {};
 };
 
+class CudnnConvolution;
+class CudnnRoom;
 class OnednnConvolution;
+
+/// What layers share that are computed one after the other and made with it; it outlives them.
+template <class Backend>
+class ConvolutionRoom;
+
+template <>
+class ConvolutionRoom<Cpu> {
+ public:
+  explicit ConvolutionRoom(const Cpu& /*cpu*/) {}
+};
+
+template <>
+class ConvolutionRoom<Cuda> {
+ public:
+  explicit ConvolutionRoom(const Cuda& gpu);
+  ~ConvolutionRoom();
+  ConvolutionRoom(ConvolutionRoom&&) noexcept;
+
+  /// Returns what cuDNN works with, which is made when a layer first wants it.
+  CudnnRoom& cudnn();
+
+ private:
+  const Cuda* gpu_;
+  std::unique_ptr<CudnnRoom> cudnn_;
+};
 
 /// One layer on a backend, with what can be prepared once: for calls of at most `nodes` nodes with `samples` samples
 /// each, and any smaller ones.
@@ -74,9 +101,13 @@ class Conv2d<Cpu> {
  public:
   /// Works for any numbers of nodes and samples: what they need is prepared when they first come.
   Conv2d(const Cpu& cpu, const Conv2dLayer& layer, int nodes, int samples);
+  Conv2d(const Cpu& cpu, const Conv2dLayer& layer, int nodes, int samples, ConvolutionRoom<Cpu>& /*room*/)
+      : Conv2d(cpu, layer, nodes, samples) {}
   ~Conv2d();
   Conv2d(Conv2d&&) noexcept;
 
+  /// Does nothing: calls are never recorded.
+  void prepare(const Cpu& /*cpu*/, int /*samples*/) {}
   void forward(const Cpu& cpu, const Conv2dForward& forward);
   void backward(const Cpu& cpu, const Conv2dBackward& backward);
 
@@ -84,6 +115,7 @@ class Conv2d<Cpu> {
   /// Plans, in bytes, the memory that calls of `samples` a node on a Cpu of `level` work in; calls of several numbers
   /// of samples share the largest, nodes one after the other.
   static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples, VectorLevel level = best_vector_level());
+  static std::int64_t room_bytes(const Conv2dLayer& /*layer*/, int /*samples*/) { return 0; }
 
  private:
   struct OwnLoops;
@@ -97,24 +129,38 @@ class Conv2d<Cpu> {
 };
 
 /// By products of matrices, all nodes of a call in one launch, and one more for sums in several parts: in TF32 where
-/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. The order of a sum depends
-/// on the layer and the samples of a node only: a node's results have the same bits whatever other nodes the call has.
+/// the layer asks for it and tensor_convolution.h has a kernel, else in fp32 for any layer. Or by cuDNN, where the
+/// layer says so (cudnn_convolution.h). The order of a sum depends on the layer and the samples of a node only: a
+/// node's results have the same bits whatever other nodes the call has.
 template <>
 class Conv2d<Cuda> {
  public:
   /// Allocates all that calls work in, so that they can be recorded. Backward passes of more are refused.
   Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples);
+  Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, ConvolutionRoom<Cuda>& room);
+  ~Conv2d();
+  Conv2d(Conv2d&&) noexcept;
 
+  /// Does what the first calls of so many samples a node would do for later ones: without it, or such calls that were
+  /// not, none can be recorded of a layer that cuDNN computes.
+  void prepare(const Cuda& gpu, int samples);
   void forward(const Cuda& gpu, const Conv2dForward& forward);
   void backward(const Cuda& gpu, const Conv2dBackward& backward);
 
   const Conv2dLayer& layer() const { return layer_; }
-  /// Plans, in bytes, the memory that it holds.
+  /// Plans, in bytes, the memory that it holds, but for its room; and what it wants of the room, of which the largest
+  /// of all layers is there, at most.
   static std::int64_t bytes(const Conv2dLayer& layer, int nodes, int samples);
+  static std::int64_t room_bytes(const Conv2dLayer& layer, int samples);
 
  private:
+  Conv2d(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples,
+         std::unique_ptr<ConvolutionRoom<Cuda>> room);
+
   Conv2dLayer layer_;
   Buffer<Cuda, float> partial_;  ///< [nodes, ranges * parameters] sums of the parameter gradient over ranges of pixels
+  std::unique_ptr<ConvolutionRoom<Cuda>> own_room_;  ///< null: it was made with another
+  std::unique_ptr<CudnnConvolution> cudnn_;          ///< null: by our own kernels
 };
 
 /// Checks the shapes above.

@@ -25,4 +25,10 @@ constexpr int gradient_columns(const Conv2dLayer& layer) {
   return layer.in.channels * layer.kernel * layer.kernel + (layer.bias == Conv2dLayer::kNoBias ? 0 : 1);
 }
 
+/// Counts the floats of a node's sums of ranges; 0 where there is one range, whose sums are the gradient's.
+inline std::int64_t range_floats(const Conv2dLayer& layer, int samples) {
+  const int ranges = GradientRanges(layer, samples).count;
+  return ranges == 1 ? 0 : std::int64_t{ranges} * layer.out * gradient_columns(layer);
+}
+
 }  // namespace sparsepush

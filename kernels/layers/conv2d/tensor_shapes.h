@@ -32,8 +32,8 @@ constexpr bool meets_all_banks(int group, int term) {
 /// Returns whether there are kernels for the layer, if its lines fit a tile: those of tensor_convolution.h, and those
 /// of tensor_few_channels.h.
 inline bool is_of_tensor_cores(const Conv2dLayer& layer) {
-  return layer.precision == Precision::kTf32 && layer.kernel == 3 && layer.padding == 1 && layer.stride <= 2 &&
-         layer.out % 16 == 0;
+  return layer.code == ConvolutionCode::kOwn && layer.precision == Precision::kTf32 && layer.kernel == 3 &&
+         layer.padding == 1 && layer.stride <= 2 && layer.out % 16 == 0;
 }
 inline bool has_tensor_shape(const Conv2dLayer& layer) {
   return is_of_tensor_cores(layer) && layer.in.channels % 16 == 0;

@@ -90,6 +90,8 @@ TEST_F(ConfigFile, UnknownValuesNameTheChoicesAndASimilarOne) {
   EXPECT_TRUE(error.starts_with("algorithm.name: expected one of none, sgp, sparse_push, ")) << error;
   EXPECT_TRUE(error.ends_with("; got \"spars_push\"; did you mean \"sparse_push\"?")) << error;
   EXPECT_EQ(set_error("run.precision=bf16"), "run.precision: expected one of auto, fp32, tf32; got \"bf16\"");
+  EXPECT_EQ(set_error("run.convolution=cudn"),
+            "run.convolution: expected one of own, cudnn; got \"cudn\"; did you mean \"cudnn\"?");
   EXPECT_EQ(set_error("run.backend=quantum"), "run.backend: expected one of auto, cpu, cuda; got \"quantum\"");
   EXPECT_EQ(set_error("topology.weights=moebius"),
             "topology.weights: expected one of uniform, metropolis; got \"moebius\"");

@@ -247,6 +247,8 @@ TEST_F(ConfigFile, HashChangesWithEveryKeyThatChangesBitsAndNoOther) {
   const std::string images = config_hash(load("", {"model.name=resnet20"}));
   EXPECT_EQ(config_hash(load("", {"model.name=resnet20", "run.precision=auto"})), images);
   EXPECT_NE(config_hash(load("", {"model.name=resnet20", "run.precision=fp32"})), images);
+  EXPECT_EQ(config_hash(load("", {"model.name=resnet20", "run.convolution=own"})), images);
+  EXPECT_NE(config_hash(load("", {"model.name=resnet20", "run.convolution=cudnn"})), images);
   const std::string warm = config_hash(load("", {"optimizer.warmup_epochs=2", "optimizer.warmup=constant"}));
   EXPECT_NE(warm, plain);
   EXPECT_NE(config_hash(load("", {"optimizer.warmup_epochs=2"})), warm) << "a ramp, as runs of before had none";

@@ -9,56 +9,11 @@
 
 #include "tests/backends.h"
 #include "tests/kernels/layers/conv2d/conv2d_case.h"
+#include "tests/kernels/layers/conv2d/conv2d_oracle.h"
 #include "tests/same_values.h"
 
 namespace sparsepush {
 namespace {
-
-/// A sum and what its terms add up to without their signs, in double, and how many they are.
-struct Sum {
-  double value = 0, magnitude = 0;
-  int terms = 0;
-  void add(double term) { value += term, magnitude += std::abs(term), ++terms; }
-};
-void expect_within_bound(const std::vector<float>& computed, const std::vector<Sum>& sums, const char* what) {
-  ASSERT_EQ(computed.size(), sums.size());
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    ASSERT_NEAR(computed[i], sums[i].value, (sums[i].terms + 3) * 0x1p-24 * sums[i].magnitude) << what << ' ' << i;
-}
-
-void expect_the_convolution(const Conv2dCase& c, const std::vector<float>& output) {
-  std::vector<Sum> sums(output.size());
-  for (int sample = 0; sample < c.rows(); ++sample)
-    for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
-      sums[out].add(static_cast<double>(c.input[in]) * c.z(sample / c.shape.samples, weight));
-    });
-  const int per_sample = c.layer.out_shape().size();
-  for (std::size_t i = 0; i < sums.size() && c.shape.bias; ++i)
-    sums[i].add(c.z(static_cast<int>(i) / per_sample / c.shape.samples, c.layer.bias + i % c.shape.out));
-  expect_within_bound(output, sums, "output");
-}
-
-void expect_the_gradients(const Conv2dCase& c, const Conv2dGradients& computed) {
-  std::vector<Sum> row(c.x.size()), input(c.input.size());
-  for (int sample = 0; sample < c.rows(); ++sample) {
-    const int node = sample / c.shape.samples;
-    for_each_tap(c, sample, [&](int out, int in, std::int64_t weight) {
-      const double dy = c.output_gradient[out];
-      row[node * c.row + weight].add(dy * c.input[in]);
-      input[in].add(dy * c.z(node, weight));
-    });
-  }
-  const int per_node = c.layer.out_shape().size() * c.shape.samples;
-  for (std::size_t i = 0; i < c.output_gradient.size() && c.shape.bias; ++i)
-    row[i / per_node * c.row + c.layer.bias + i % c.shape.out].add(c.output_gradient[i]);
-  for (int i = 0; i < static_cast<int>(row.size()); ++i) {
-    const std::int64_t j = i % c.row, weight = j - c.layer.weight, bias = j - c.layer.bias;
-    if (!(weight >= 0 && weight < c.weights()) && !(c.shape.bias && bias >= 0 && bias < c.shape.out))
-      row[i].value = kUntouched;
-  }
-  expect_within_bound(computed.row, row, "row");
-  expect_within_bound(computed.input, input, "input");
-}
 
 template <class Backend>
 class Conv2dOn : public BackendTest<Backend> {};
