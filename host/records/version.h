@@ -5,7 +5,6 @@
 namespace sparsepush {
 
 std::string version_line();  ///< such as "0.1.0"
-std::string
-version_text();  ///< version, backends, their convolutions, precision defaults, library versions; several lines
+std::string version_text();  ///< version, backends, convolutions, precision, library versions; several lines
 
 }  // namespace sparsepush

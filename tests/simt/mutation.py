@@ -29,7 +29,7 @@ TABLE = ROOT / "tests/simt/mutants.csv"
 COLUMNS = ["file", "hash", "kind", "line", "mutant", "caught", "reason"]
 SANITIZE = "-fsanitize=address"
 SECTIONS = "-fsanitize-sections=simt_shared"
-COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O1", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1",
+COMPILE = ["g++", SANITIZE, SECTIONS, "-std=c++20", "-O0", "-ffp-contract=off", "-DSPARSEPUSH_SIMULATED_CUDA=1",
            f"-I{ROOT}/tests/simt", "-x", "c++", "-c"]
 LIBRARIES = ["-lgtest", "-lgtest_main", "-lboost_context", "-lfmt", "-ltomlplusplus", "-lopenblas", "-ldnnl", "-lgomp",
              "-lpthread", "-lz"]

@@ -1,5 +1,5 @@
-// A process that process 0 does not hear ends both, with kCode, which mpirun returns; any other code is a failure. It is
-// run by mpirun; alone it does nothing.
+// A process that process 0 does not hear ends both, with kCode, which mpirun returns; any other code is a failure. Run
+// by mpirun; alone it does nothing.
 #include <fmt/format.h>
 
 #include <chrono>
