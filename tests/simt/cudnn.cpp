@@ -91,7 +91,10 @@ cudnnStatus_t destroy(T* made) {
   delete made;
   return CUDNN_STATUS_SUCCESS;
 }
-bool is_alive(const void* made) { return living.contains(made); }
+bool is_alive(const void* made) {
+  const std::lock_guard lock(simt::gpu);
+  return living.contains(made);
+}
 
 /// What is wrong with the descriptors of a pass, which is written to `shapes` if nothing is.
 std::string broken_rule(Pass pass, cudnnTensorDescriptor_t input, cudnnTensorDescriptor_t output,

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <map>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -103,23 +103,27 @@ class AlignedImages {
   Buffer<Cuda, float> copy_;
 };
 
-int in_floats(std::size_t bytes) { return static_cast<int>((bytes + sizeof(float) - 1) / sizeof(float)); }
-
 }  // namespace
 
 struct CudnnRoom::State {
-  explicit State(const Cuda& gpu) : handle(check), workspace(gpu, 1, 0) {
+  explicit State(const Cuda& gpu) : handle(check), workspace(gpu, 0, kQuad) {
     check(cudnnSetStream(handle.get(), stream_of(gpu)), "cudnnSetStream");
   }
-  /// Makes room for calls that are recorded later; what was recorded before has lost its own.
-  void grow(const Cuda& gpu, std::size_t bytes) {
-    const int floats = in_floats(bytes);
-    if (floats > workspace.view().cols) workspace = Buffer<Cuda, float>(gpu, 1, floats);
+  /// Makes room for a layer's calls, before any is recorded.
+  void grow(const Cuda& gpu, std::int64_t bytes) {
+    const std::int64_t quads = divide_up(bytes, kQuad * static_cast<std::int64_t>(sizeof(float)));
+    CHECK(quads <= std::numeric_limits<int>::max(), "bytes to work in ", bytes);
+    if (quads <= workspace.view().rows) return;
+    workspace = Buffer<Cuda, float>(gpu, 0, kQuad);  // the old one goes first
+    workspace = Buffer<Cuda, float>(gpu, static_cast<int>(quads), kQuad);
   }
+  float* data() const { return workspace.view().data; }
+
+  static constexpr int kQuad = 4;  ///< floats of a row
 
   Checked check{nullptr};
   Handle handle;
-  Buffer<Cuda, float> workspace;  ///< [1, floats] of the most demanding call that a layer was made or prepared for
+  Buffer<Cuda, float> workspace;  ///< [rows, kQuad] what the most demanding layer may work in
 };
 
 CudnnRoom::CudnnRoom(const Cuda& gpu) {
@@ -149,7 +153,8 @@ struct CudnnConvolution::State {
     const bool in_tf32 = layer.precision == Precision::kTf32 && layer.kernel == 3;
     check(cudnnSetConvolutionMathType(convolution.get(), in_tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH),
           "cudnnSetConvolutionMathType");
-    room.grow(gpu, batch_of(samples).most());
+    batch_of(samples);
+    room.grow(gpu, memory.most_workspace);
   }
 
   /// What depends on the samples of a node.
@@ -204,35 +209,12 @@ struct CudnnConvolution::State {
   std::map<int, std::unique_ptr<Batch>> batches;  ///< by samples of a node
 };
 
-namespace {
-
-/// What a call works in: that of the room, or, for numbers of samples that want more, memory of its own, which is
-/// freed when the work is done.
-class Workspace {
- public:
-  Workspace(const Cuda& gpu, const Buffer<Cuda, float>& room, std::size_t bytes)
-      : bytes_(bytes), data_(room.view().data) {
-    const int floats = in_floats(bytes);
-    if (floats > room.view().cols) data_ = more_.emplace(gpu, 1, floats).view().data;
-  }
-  void* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
-
- private:
-  std::size_t bytes_;
-  std::optional<Buffer<Cuda, float>> more_;
-  void* data_;
-};
-
-}  // namespace
-
 CudnnConvolution::CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, CudnnRoom& room)
     : state_(std::make_unique<State>(gpu, layer, nodes, samples, *room.state_)) {}
 CudnnConvolution::~CudnnConvolution() = default;
 
 void CudnnConvolution::prepare(const Cuda& gpu, int samples) {
   const Conv2dLayer& layer = state_->layer;
-  state_->room.grow(gpu, state_->batch_for(gpu, 1, samples).most());
   const std::int64_t weights = std::int64_t{layer.out} * layer.in.channels * layer.kernel * layer.kernel;
   const auto row = static_cast<int>(std::max(layer.weight + weights, layer.bias + layer.out));
   const Buffer<Cuda, float> x(gpu, 1, row), input(gpu, samples, layer.in.size()),
@@ -255,15 +237,13 @@ void CudnnConvolution::forward(const Cuda& gpu, const Conv2dForward& f) {
   const State::Batch& batch = s.batch_for(gpu, nodes, samples);
   const std::int64_t in = std::int64_t{samples} * f.input.cols, out = std::int64_t{samples} * f.output.cols;
   write_filters(gpu, s.layer, f.x, f.u, s.filters.view());
-  const Workspace workspace(gpu, s.room.workspace, batch.forward);
   for (int node = 0; node < nodes; ++node) {
     float* const output = f.output.row(std::int64_t{node} * samples);
     const float* const input = s.input_copy.read(gpu, f.input.row(std::int64_t{node} * samples), in);
-    s.check(
-        cudnnConvolutionForward(s.room.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
-                                s.filters.view().row(node), s.convolution.get(), kForward, workspace.data(),
-                                workspace.bytes(), &kZero, batch.output.tensor.get(), s.output_copy.write(output, out)),
-        "cudnnConvolutionForward");
+    s.check(cudnnConvolutionForward(s.room.handle.get(), &kOne, batch.input.tensor.get(), input, s.filter.get(),
+                                    s.filters.view().row(node), s.convolution.get(), kForward, s.room.data(),
+                                    batch.forward, &kZero, batch.output.tensor.get(), s.output_copy.write(output, out)),
+            "cudnnConvolutionForward");
     s.output_copy.written(gpu, output, out);
   }
   if (s.layer.bias != Conv2dLayer::kNoBias) add_biases(gpu, s.layer, f);
@@ -274,29 +254,27 @@ void CudnnConvolution::backward(const Cuda& gpu, const Conv2dBackward& b) {
   const int nodes = b.x.rows, samples = b.input.rows / nodes;
   const State::Batch& batch = s.batch_for(gpu, nodes, samples);
   const std::int64_t in = std::int64_t{samples} * b.input.cols, out = std::int64_t{samples} * b.output_gradient.cols;
-  const Workspace for_filter(gpu, s.room.workspace, batch.filter);
   for (int node = 0; node < nodes; ++node) {
     const std::int64_t first = std::int64_t{node} * samples;
     const float* const input = s.input_copy.read(gpu, b.input.row(first), in);
     const float* const output_gradient = s.output_copy.read(gpu, b.output_gradient.row(first), out);
-    s.check(cudnnConvolutionBackwardFilter(s.room.handle.get(), &kOne, batch.input.tensor.get(), input,
-                                           batch.output.tensor.get(), output_gradient, s.convolution.get(), kFilter,
-                                           for_filter.data(), for_filter.bytes(), &kZero, s.filter.get(),
-                                           s.filters.view().row(node)),
-            "cudnnConvolutionBackwardFilter");
+    s.check(
+        cudnnConvolutionBackwardFilter(s.room.handle.get(), &kOne, batch.input.tensor.get(), input,
+                                       batch.output.tensor.get(), output_gradient, s.convolution.get(), kFilter,
+                                       s.room.data(), batch.filter, &kZero, s.filter.get(), s.filters.view().row(node)),
+        "cudnnConvolutionBackwardFilter");
   }
   read_filter_gradient(gpu, s.layer, s.filters.view(), b.gradient);
   if (s.layer.bias != Conv2dLayer::kNoBias) add_up_bias_gradient(gpu, s.layer, samples, b);
   if (b.input_gradient.data == nullptr) return;
   write_filters(gpu, s.layer, b.x, b.u, s.filters.view());
-  const Workspace for_data(gpu, s.room.workspace, batch.data);
   for (int node = 0; node < nodes; ++node) {
     const std::int64_t first = std::int64_t{node} * samples;
     float* const input_gradient = b.input_gradient.row(first);
     const float* const output_gradient = s.output_copy.read(gpu, b.output_gradient.row(first), out);
     s.check(cudnnConvolutionBackwardData(s.room.handle.get(), &kOne, s.filter.get(), s.filters.view().row(node),
                                          batch.output.tensor.get(), output_gradient, s.convolution.get(), kData,
-                                         for_data.data(), for_data.bytes(), &kZero, batch.input.tensor.get(),
+                                         s.room.data(), batch.data, &kZero, batch.input.tensor.get(),
                                          s.input_copy.write(input_gradient, in)),
             "cudnnConvolutionBackwardData");
     s.input_copy.written(gpu, input_gradient, in);

@@ -29,7 +29,14 @@ Result pass_on(const char* name, Result (*)(Params...), std::type_identity_t<Par
 
 }  // namespace
 
-std::string cudnn_problem() { return library() != nullptr ? "" : "cuDNN's library libcudnn.so.9 is not found"; }
+std::string cudnn_problem() {
+  static const std::string problem = [] {
+    if (library() != nullptr) return std::string();
+    const char* const why = dlerror();
+    return std::string("cuDNN's library cannot be loaded: ") + (why != nullptr ? why : "libcudnn.so.9");
+  }();
+  return problem;
+}
 
 }  // namespace sparsepush
 
