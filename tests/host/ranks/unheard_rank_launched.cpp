@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstddef>
 #include <thread>
 
 #include "host/ranks/ranks.h"
@@ -13,12 +14,18 @@ namespace {
 constexpr std::chrono::seconds kMostSilence{1}, kDeaf{20};
 constexpr int kCode = 3;
 
-/// Returns if something is wrong. Process 0 does not look at messages, as while it waits for its GPU.
+/// Returns if something is wrong. Once process 0 has sent a byte, it does not look at messages, as while it waits for
+/// its GPU.
 void play(Ranks& ranks) {
+  std::byte byte{};
+  const Parcel parcel{.rank = 1 - ranks.rank(), .bytes = &byte, .units = 1, .unit_bytes = 1};
   if (ranks.rank() == 0) {
+    ranks.start_exchange({&parcel, 1}, {});
     std::this_thread::sleep_for(kDeaf);
     return fmt::print("process 0 was not ended\n");
   }
+  ranks.start_exchange({}, {&parcel, 1});
+  ranks.finish_exchange();
   const auto start = std::chrono::steady_clock::now();
   ranks.tell({.kind = 1, .text = "nobody hears this"}, kMostSilence);
   const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
