@@ -54,8 +54,8 @@ class CudnnConvolution {
   CudnnConvolution(const Cuda& gpu, const Conv2dLayer& layer, int nodes, int samples, CudnnRoom& room);
   ~CudnnConvolution();
 
-  /// Computes both passes of so many samples of zeros, and makes room for them, before anything is recorded: cuDNN
-  /// loads its kernels at the first call.
+  /// Computes both passes of so many samples of zeros, before anything is recorded: cuDNN loads its kernels at the
+  /// first call.
   void prepare(const Cuda& gpu, int samples);
   /// Shapes are those that check_conv2d_forward_shapes and check_conv2d_backward_shapes take.
   void forward(const Cuda& gpu, const Conv2dForward& forward);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -102,8 +103,15 @@ void mix_in_two(const Backend& backend, const MixBlock& mix, const Round& round,
   const std::vector<float> x_before = x();
   const std::vector<double> weight_before = weight();
   MixBlock interior = mix;
-  interior.block.rows = round.nodes();
-  interior.u = mix.u.first(round.nodes());
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  std::vector<float> local(mix.block.size(), static_cast<float>(kUnknown));
+  std::vector<double> local_u(mix.u.size(), kUnknown);
+  copy(backend, local.data(), mix.block.data, sizeof(float) * round.nodes() * mix.block.cols);
+  copy(backend, local_u.data(), mix.u.data(), sizeof(double) * round.nodes());
+  const Buffer<Backend, float> without_halo(backend, mix.block.rows, mix.block.cols, local);
+  const Buffer<Backend, double> u_without_halo(backend, local_u);
+  interior.block = without_halo.view().rows_from(0, round.nodes());
+  interior.u = u_without_halo.span().first(round.nodes());
   interior.mixed = MixedNodes::kInterior;
   mix_block(backend, interior);
   const std::vector<float> x_first = x();
