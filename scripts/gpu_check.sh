@@ -81,8 +81,19 @@ beside() {
   piece "$@" &
 }
 
-# Whether the program has cuDNN, which another machine may lack.
-has_cudnn() { "$program" --version | grep '^convolutions on a GPU: .*cudnn' >/dev/null; }
+# not_run NAME WHY: a piece that this machine cannot run; the table says so.
+not_run() { piece "$1" echo "not run: $2"; }
+no_cudnn='libcudnn.so.9 is not found, or the program was built without it'
+
+# Whether the program has cuDNN, which another machine may lack, or have with PyTorch only.
+has_cudnn() {
+  local of_python
+  if "$program" --version | grep '^convolutions on a GPU: .*cudnn' >/dev/null; then return; fi
+  of_python=$("$python" -c 'import nvidia.cudnn; print(nvidia.cudnn.__path__[0])' 2>/dev/null) || return 1
+  if [[ ":${LD_LIBRARY_PATH:-}:" == *":$of_python/lib:"* ]]; then return 1; fi
+  export LD_LIBRARY_PATH=$of_python/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  has_cudnn
+}
 
 # "PROGRAM SUITE" of every suite of tests that runs on the Cuda backend, but for those that would be skipped.
 cuda_suites() {
@@ -117,7 +128,7 @@ run_tests() {
   if has_cudnn; then
     beside cudnn "$python" "$root/tests/program/cuda_cudnn_test.py" "$program"
   else
-    echo "gpu_check.sh: no cuDNN; what compares with it was not run" >&2
+    not_run cudnn "$no_cudnn"
   fi
   run_suites beside < <(grep -vi large <<<"$suites")
   wait
@@ -192,7 +203,11 @@ run_networks() {
   network resnet20 'network_gradients/resnet20/cuda/(tf32|fp32)/nodes:64/batch:32/'
   network resnet20_round 'network_round/resnet20/cuda/tf32/.*/batch:32/'
   network_baseline vmap_compile --ways vmap_compile
-  if has_cudnn; then network resnet20_cudnn 'network_gradients/resnet20/cuda/cudnn_.*/nodes:64/batch:32/'; fi
+  if has_cudnn; then
+    network resnet20_cudnn 'network_gradients/resnet20/cuda/cudnn_.*/nodes:64/batch:32/'
+  else
+    not_run resnet20_cudnn "$no_cudnn"
+  fi
   network lenet5 '/lenet5/cuda/fp32/nodes:1024/batch:32/'
   network vgg11 '/vgg11/cuda/tf32/nodes:64/batch:32/'
   network_baseline compiled_bf16 --ways compiled --precision bf16
@@ -214,7 +229,7 @@ run_shards() {
     piece processes "$python" "$root/tests/program/cuda_ranks_test.py" "$program"
   fi
   if [[ "$device" == cuda && $(nvidia-smi --list-gpus 2>/dev/null | wc -l) -lt 2 ]]; then
-    echo "gpu_check.sh: here is one GPU; what goes from one to another through NCCL was not run" >&2
+    not_run nccl_between_gpus 'here is one GPU'
   fi
 }
 
@@ -232,7 +247,7 @@ run_baselines() {
     if "$python" -c "import $script" 2>/dev/null; then
       scripts+=" $script"
     else
-      echo "gpu_check.sh: $python has no $script; its baselines are left out" >&2
+      not_run "$script" "$python has no $script"
     fi
   done
   if [[ "$device" != cuda ]]; then
@@ -266,6 +281,7 @@ if [[ "$device" == cuda ]]; then
     exit 77
   fi
 fi
+has_cudnn || true  # from here on its library is found, if there is one
 case "$part" in
   first | tests) run_tests ;;
   sanitize) run_sanitizers ;;

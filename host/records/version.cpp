@@ -22,8 +22,9 @@ std::string version_text() {
       "(run.precision); push-sum weights, losses and measures fp64\n"
       "libraries: {}; toml++ {}.{}.{}; nlohmann json {}.{}.{}; fmt {}; CLI11 {}\n",
       SPARSEPUSH_VERSION, Cuda::is_built_in() ? "cpu, cuda" : "cpu (built without CUDA)",
-      Cuda::is_built_in() ? fmt::format("convolutions on a GPU: own{}\n", cudnn_problem().empty() ? ", cudnn" : "")
-                          : "",
+      Cuda::is_built_in()
+          ? fmt::format("convolutions on a GPU: own{}\n", cudnn_problem().empty() ? ", cudnn " + cudnn_version() : "")
+          : "",
       openblas_get_config(), TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH, NLOHMANN_JSON_VERSION_MAJOR,
       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, FMT_VERSION, CLI11_VERSION);
 }

@@ -86,7 +86,7 @@ std::string describe_backend<Cpu>(const Config& config, const ShardPlace& place)
 template <>
 std::string describe_backend<Cuda>(const Config& config, const ShardPlace& place) {
   return fmt::format("cuda, {}, {}{}", Cuda(place.device).name(), is_in_tf32(config) ? "tf32" : "fp32",
-                     is_by_cudnn(config) ? ", cuDNN" : "");
+                     is_by_cudnn(config) ? ", cuDNN " + cudnn_version() : "");
 }
 
 template <>

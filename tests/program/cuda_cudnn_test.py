@@ -57,7 +57,8 @@ class CudnnTest(ErrorsTest):
 
     def test_the_run_says_so_and_plans_more_memory(self):
         done = self.command("run", self.config, "--backend", "cuda", "--out", "said", *CUDNN)
-        self.assertIn(", fp32, cuDNN", done.stdout + done.stderr)
+        self.assertRegex(done.stdout + done.stderr, r", fp32, cuDNN 9\.\d+\.\d+")
+        self.assertRegex(self.command("--version").stdout, r"\nconvolutions on a GPU: own, cudnn 9\.\d+\.\d+\n")
         activations = []
         for more in ((), CUDNN):
             planned = self.command("plan", self.config, "--backend", "cuda", *more)

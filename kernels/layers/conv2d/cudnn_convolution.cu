@@ -105,6 +105,13 @@ class AlignedImages {
 
 }  // namespace
 
+std::string cudnn_version() {
+  if (!cudnn_problem().empty()) return "";
+  const std::size_t version = cudnnGetVersion();  // 10000 major + 100 minor + patch
+  return std::to_string(version / 10000) + '.' + std::to_string(version / 100 % 100) + '.' +
+         std::to_string(version % 100);
+}
+
 struct CudnnRoom::State {
   explicit State(const Cuda& gpu) : handle(check), workspace(gpu, 0, kQuad) {
     check(cudnnSetStream(handle.get(), stream_of(gpu)), "cudnnSetStream");

@@ -10,6 +10,8 @@ namespace sparsepush {
 
 /// Says why this program cannot use cuDNN; empty if it can, on a GPU that works.
 std::string cudnn_problem();
+/// Returns the version of the library that it uses, such as 9.19.0; empty where there is a cudnn_problem().
+std::string cudnn_version();
 
 /// A handle of cuDNN, and memory for its calls to work in, which follow one another on the stream of this GPU.
 class CudnnRoom {

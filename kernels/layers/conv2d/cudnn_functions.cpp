@@ -42,6 +42,8 @@ std::string cudnn_problem() {
 
 using sparsepush::pass_on;
 
+size_t cudnnGetVersion() { return pass_on("cudnnGetVersion", &cudnnGetVersion); }
+
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) { return pass_on("cudnnCreate", &cudnnCreate, handle); }
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) { return pass_on("cudnnDestroy", &cudnnDestroy, handle); }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {

@@ -9,6 +9,7 @@ namespace {
 }  // namespace
 
 std::string cudnn_problem() { return "this program was built without cuDNN"; }
+std::string cudnn_version() { return ""; }
 
 struct CudnnRoom::State {};
 CudnnRoom::CudnnRoom(const Cuda&) { refuse(); }
